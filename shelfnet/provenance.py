@@ -1,0 +1,66 @@
+"""Which code and which data made a file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from shelfnet import __version__
+
+PACKAGE = Path(__file__).parent
+
+
+@cache
+def code_version() -> str:
+    """Package version and, in a git checkout, the commit, marked ``+dirty`` where the work tree differs."""
+    root = PACKAGE.parent
+    if not (root / ".git").exists():
+        return __version__
+    describe = ["git", "-C", str(root), "describe", "--always", "--dirty=+dirty", "--abbrev=12", "--match=v0"]
+    try:
+        commit = subprocess.run(describe, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return __version__
+    return f"{__version__}-{commit}"
+
+
+def modules_digest(*modules: str) -> str:
+    """Digest of the source of modules or packages, dotted below ``shelfnet`` (``"networks"``, ``"steps.train"``).
+
+    A rule takes it as a param: editing a module reruns what depends on it, and nothing else.
+
+    Raises:
+        ValueError: no such module.
+    """
+    digest = hashlib.sha256()
+    for module in modules:
+        base = PACKAGE.joinpath(*module.split("."))
+        files = sorted(base.rglob("*.py")) if base.is_dir() else [base.with_suffix(".py")]
+        if not all(file.is_file() for file in files):
+            raise ValueError(f"no module shelfnet.{module}")
+        for file in files:
+            digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def files_digest(paths: Iterable[Path]) -> str:
+    """SHA-256 over the names and contents of files, in the order of their names."""
+    digest = hashlib.sha256()
+    for path in sorted(paths, key=lambda path: path.name):
+        digest.update(f"{path.name}:{file_digest(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def publish(temporary: Path, final: Path) -> None:
+    """Rename a completely written file or folder to its final name, replacing a file that is there."""
+    os.replace(temporary, final)

@@ -1,0 +1,62 @@
+"""The local journal: an append-only JSON-lines file a job, the truth of which MLflow is the mirror.
+
+Every line is one event of one MLflow run: ``{"run", "event", "time", ...}`` with ``event`` one of ``params``, ``tags``,
+``metrics``, ``artifact``. Writing it needs nothing but the standard library, and never waits for a server.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+class Journal:
+    """Events of one job, all for one MLflow run.
+
+    Args:
+        path: the JSON-lines file; a job that starts again starts it afresh unless ``append``.
+        run: name of the MLflow run: ``<ablation>/seed<n>`` for ablations, else the stage (``data``, ``clip``,
+            ``comparison``).
+        append: keep what a first, interrupted attempt has written.
+    """
+
+    def __init__(self, path: Path, run: str, *, append: bool = False) -> None:
+        self.path = path
+        self.run = run
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not append:
+            path.write_text("")
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Parameters of the run; nested mappings are flattened with dots."""
+        self._write("params", values=_flatten(values))
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Tags of the run: code version, data set digest, device."""
+        self._write("tags", values=dict(values))
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """Numbers at a step (iteration, or 0 where there is none)."""
+        self._write("metrics", step=step, values={name: float(value) for name, value in values.items()})
+
+    def artifact(self, path: Path, folder: str = "") -> None:
+        """A published file or folder to be copied below ``folder`` of the run's artifacts."""
+        self._write("artifact", path=str(path), folder=folder)
+
+    def _write(self, event: str, **fields: Any) -> None:
+        line = json.dumps({"run": self.run, "event": event, "time": time.time(), **fields})
+        with self.path.open("a") as stream:
+            stream.write(line + "\n")
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = str(value)
+    return flat
