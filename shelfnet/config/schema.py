@@ -129,7 +129,8 @@ class EncoderSettings(Section):
     widths: tuple[Count, ...] = (64, 128, 256, 512)
     latent_dim: Count = 128
     camera_hypotheses: Count = 1
-    hypothesis_temperature: Annotated[float, Field(gt=0.0)] = 0.1
+    hypothesis_temperature: Annotated[float, Field(gt=0.0)] = 0.02
+    hypothesis_px: Annotated[int, Field(ge=8, le=128)] = 16
 
     @model_validator(mode="after")
     def _one_width_a_stage(self) -> EncoderSettings:
@@ -158,6 +159,7 @@ class RendererSettings(Section):
 
     resolution_px: Annotated[int, Field(ge=8, le=256)] = 64
     samples_per_ray: Annotated[int, Field(ge=4, le=512)] = 64
+    feature_samples_per_ray: Annotated[int, Field(ge=1, le=512)] | None = None
     colour_hidden: Count = 64
 
 
@@ -188,6 +190,8 @@ class LossSettings(Section):
     perceptual: Weight = 1.0
     content: Weight = 100.0
     content_latent: Weight = 1.0
+    content_choice: Weight = 0.1
+    hypothesis: Weight = 1.0
     kl: Weight = 0.1
     adversarial: Weight = 1.0
     clip: Weight = 0.0

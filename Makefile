@@ -1,0 +1,28 @@
+# make all    set everything up and run the workflow on the embedded default
+# make test   set everything up and run every check and test
+SHELL := bash
+BIN := .venv/bin
+
+.PHONY: all test lint setup clean
+.DEFAULT_GOAL := all
+
+all: setup
+	$(BIN)/snakemake --cores 8 all
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+	$(BIN)/python -m compileall -q shelfnet workflow tools tests
+
+setup:
+	tools/setup.sh
+
+clean:
+	rm -rf results .snakemake .pytest_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info

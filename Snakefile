@@ -1,0 +1,48 @@
+"""One photo of a piece of furniture to a mesh: data, pictures, training, meshes, numbers, report."""
+
+from snakemake.utils import min_version
+
+from shelfnet.config.load import UNTRAINED, ConfigError, for_ablation, settings_json, validate
+from shelfnet.dependencies import code_digest
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+try:
+    CONFIG = validate(config)
+except ConfigError as error:
+    raise SystemExit(str(error)) from None
+
+
+include: "workflow/rules/common.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    input:
+        "results/comparison.csv",
+        "results/comparison.md",
+        FIGURES.values(),
+        "results/report.html",
+
+
+include: "workflow/rules/catalogue.smk"
+include: "workflow/rules/render.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/reconstruct.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+onsuccess:
+    mirror_tracking()
+
+
+onerror:
+    mirror_tracking()

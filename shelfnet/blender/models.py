@@ -1,0 +1,136 @@
+"""A model in the studio: imported once for all its views, normalised, dressed, and purged again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import bpy
+import mathutils
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from shelfnet.blender.frames import BLENDER_FROM_OBJECT
+from shelfnet.blender.quiet import quiet_stdout
+from shelfnet.data.materials import ModelSurfaces, Surface, read_surfaces
+from shelfnet.data.obj_text import ObjText, material_name, read_obj_text
+from shelfnet.data.objects import ModelError
+from shelfnet.data.studio import ROUGHNESS, SPECULAR_LEVEL
+from shelfnet.geometry.meshes import Mesh, normalise
+
+MODEL_DATA = ("objects", "meshes", "materials", "images", "curves", "collections")
+"""Kinds of data blocks that a model can leave behind."""
+
+
+@contextmanager
+def imported_model(scene: bpy.types.Scene, obj_path: Path) -> Iterator[bpy.types.Object]:
+    """A model in the object frame, as one Blender object, until the ``with`` block ends.
+
+    Nothing but the OBJ, its material library and its textures is read, all of them inside the model's folder.
+
+    Raises:
+        ModelError: there is no usable mesh in the file.
+    """
+    before = {kind: set(getattr(bpy.data, kind)) for kind in MODEL_DATA}
+    try:
+        yield _load(scene, obj_path)
+    finally:
+        for kind, kept in before.items():
+            bpy.data.batch_remove([block for block in getattr(bpy.data, kind) if block not in kept])
+
+
+def _load(scene: bpy.types.Scene, obj_path: Path) -> bpy.types.Object:
+    try:
+        text = read_obj_text(obj_path)
+        model = _import(scene, text)
+        _normalise(model)
+        _dress(model, read_surfaces(obj_path.parent, text))
+    except ModelError:
+        raise
+    except Exception as error:  # Blender's importer and its data raise RuntimeError, ValueError, UnicodeError, ...
+        raise ModelError(f"{obj_path.name}: Blender cannot import it: {error}") from error
+    return model
+
+
+def _import(scene: bpy.types.Scene, obj: ObjText) -> bpy.types.Object:
+    known = set(scene.objects)
+    with TemporaryDirectory(prefix="shelfnet-obj-") as folder, quiet_stdout():
+        copy = Path(folder) / "model.obj"
+        copy.write_bytes(obj.text)
+        bpy.ops.wm.obj_import(filepath=str(copy), forward_axis="NEGATIVE_Z", up_axis="Y", use_split_objects=False)
+    meshes = [item for item in scene.objects if item not in known and item.type == "MESH"]
+    if len(meshes) != 1:
+        raise ModelError(f"expected one mesh, Blender found {len(meshes)}")
+    return meshes[0]
+
+
+def _normalise(model: bpy.types.Object) -> None:
+    """Move the vertices into the object frame; the object's transform turns that into Blender's world."""
+    mesh = model.data
+    vertices = normalise(Mesh(_vertices(mesh), _triangles(mesh))).vertices
+    mesh.vertices.foreach_set("co", vertices.astype(np.float32).ravel())
+    mesh.update()
+    model.matrix_world = mathutils.Matrix(BLENDER_FROM_OBJECT)
+
+
+def _vertices(mesh: bpy.types.Mesh) -> Float[np.ndarray, "v 3"]:
+    coordinates = np.empty(3 * len(mesh.vertices), dtype=np.float32)
+    mesh.vertices.foreach_get("co", coordinates)
+    return coordinates.reshape(-1, 3).astype(np.float64)
+
+
+def _triangles(mesh: bpy.types.Mesh) -> Int[np.ndarray, "f 3"]:
+    mesh.calc_loop_triangles()
+    indices = np.empty(3 * len(mesh.loop_triangles), dtype=np.int32)
+    mesh.loop_triangles.foreach_get("vertices", indices)
+    return indices.reshape(-1, 3).astype(np.int64)
+
+
+def _dress(model: bpy.types.Object, surfaces: ModelSurfaces) -> None:
+    mesh = model.data
+    _repair_uvs(mesh)
+    if not mesh.materials:
+        mesh.materials.append(bpy.data.materials.new("unnamed"))
+    by_name = {material_name(index): surface for index, surface in enumerate(surfaces.numbered)}
+    images: dict[int, bpy.types.Image] = {}
+    for slot, material in enumerate(mesh.materials):
+        dressed = material or bpy.data.materials.new("unnamed")
+        mesh.materials[slot] = dressed
+        _paint(dressed, by_name.get(dressed.name, surfaces.unnamed), images)
+
+
+def _repair_uvs(mesh: bpy.types.Mesh) -> None:
+    for layer in mesh.uv_layers:
+        uv = np.empty(2 * len(layer.uv), dtype=np.float32)
+        layer.uv.foreach_get("vector", uv)
+        if not np.isfinite(uv).all():
+            layer.uv.foreach_set("vector", np.nan_to_num(uv, posinf=0.0, neginf=0.0))
+
+
+def _paint(material: bpy.types.Material, surface: Surface, images: dict[int, bpy.types.Image]) -> None:
+    """An opaque Principled surface with a base colour or, instead of it, a texture."""
+    material.use_nodes = True
+    tree = material.node_tree
+    tree.nodes.clear()
+    output = tree.nodes.new("ShaderNodeOutputMaterial")
+    principled = tree.nodes.new("ShaderNodeBsdfPrincipled")
+    principled.inputs["Roughness"].default_value = ROUGHNESS
+    principled.inputs["Specular IOR Level"].default_value = SPECULAR_LEVEL
+    tree.links.new(principled.outputs["BSDF"], output.inputs["Surface"])
+    if surface.texture is None:
+        linear = mathutils.Color(surface.colour).from_srgb_to_scene_linear()
+        principled.inputs["Base Color"].default_value = (*linear, 1.0)
+        return
+    node = tree.nodes.new("ShaderNodeTexImage")
+    node.image = images.setdefault(id(surface.texture), _image(surface.texture))
+    tree.links.new(node.outputs["Color"], principled.inputs["Base Color"])
+
+
+def _image(texture: UInt8[np.ndarray, "h w 3"]) -> bpy.types.Image:
+    height, width, _ = texture.shape
+    image = bpy.data.images.new("texture", width, height, alpha=False)
+    pixels = np.ones((height, width, 4), dtype=np.float32)
+    pixels[..., :3] = texture[::-1].astype(np.float32) / 255.0
+    image.pixels.foreach_set(pixels.ravel())
+    image.update()
+    return image

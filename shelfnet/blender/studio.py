@@ -1,0 +1,104 @@
+"""The scene that is set up once an engine: render settings, sky, suns and the camera."""
+
+import math
+from dataclasses import dataclass
+
+import bpy
+import mathutils
+import torch
+
+from shelfnet.blender.frames import blender_camera
+from shelfnet.data.studio import SKY_RADIANCE, SUNS, Sun
+from shelfnet.geometry.cameras import look_at_origin
+
+SUN_DISTANCE = 5.0
+CLIP_START, CLIP_END = 0.01, 100.0
+ADAPTIVE_THRESHOLD = 0.02
+
+
+@dataclass(frozen=True)
+class CyclesQuality:
+    """What a picture may cost.
+
+    Attributes:
+        resolution_px: side of the square picture.
+        samples: paths a pixel, at most.
+        denoise: whether to run Open Image Denoise over the picture.
+    """
+
+    resolution_px: int
+    samples: int
+    denoise: bool
+
+
+def build_studio(quality: CyclesQuality, fov: float, threads: int) -> bpy.types.Scene:
+    """Reset Blender to an empty file and build the studio in it, with ``fov`` in radians."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    _set_output(scene, quality.resolution_px, threads)
+    _set_sampling(scene, quality)
+    _add_sky(scene)
+    for index, sun in enumerate(SUNS):
+        _add_sun(scene, f"sun_{index}", sun)
+    _add_camera(scene, fov)
+    return scene
+
+
+def _set_output(scene: bpy.types.Scene, resolution_px: int, threads: int) -> None:
+    render = scene.render
+    render.engine = "CYCLES"
+    render.resolution_x = render.resolution_y = resolution_px
+    render.resolution_percentage = 100
+    render.film_transparent = True
+    render.dither_intensity = 0.0
+    render.threads_mode = "FIXED"
+    render.threads = threads
+    render.use_file_extension = False
+    render.use_compositing = render.use_sequencer = False
+    render.image_settings.file_format = "PNG"
+    render.image_settings.color_mode = "RGBA"
+    render.image_settings.color_depth = "8"
+    render.image_settings.compression = 0
+    scene.display_settings.display_device = "sRGB"
+    scene.view_settings.view_transform = "Standard"
+
+
+def _set_sampling(scene: bpy.types.Scene, quality: CyclesQuality) -> None:
+    cycles = scene.cycles
+    cycles.samples = quality.samples
+    cycles.use_denoising = quality.denoise
+    cycles.use_adaptive_sampling = True
+    cycles.adaptive_threshold = ADAPTIVE_THRESHOLD
+    cycles.max_bounces = cycles.diffuse_bounces = 2
+    cycles.glossy_bounces = 1
+    cycles.transmission_bounces = cycles.volume_bounces = cycles.transparent_max_bounces = 0
+    cycles.caustics_reflective = cycles.caustics_refractive = False
+
+
+def _add_sky(scene: bpy.types.Scene) -> None:
+    world = bpy.data.worlds.new("sky")
+    world.use_nodes = True
+    background = world.node_tree.nodes["Background"]
+    background.inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
+    background.inputs["Strength"].default_value = SKY_RADIANCE
+    scene.world = world
+
+
+def _add_sun(scene: bpy.types.Scene, name: str, sun: Sun) -> None:
+    light = bpy.data.lights.new(name, "SUN")
+    light.energy = sun.irradiance
+    light.angle = math.radians(sun.angular_diameter_deg)
+    lamp = bpy.data.objects.new(name, light)
+    azimuth, elevation = torch.tensor([sun.azimuth_deg, sun.elevation_deg], dtype=torch.float64).deg2rad()
+    # A lamp shines along its -z axis, as a Blender camera looks along its own.
+    lamp.matrix_world = mathutils.Matrix(blender_camera(look_at_origin(azimuth, elevation, SUN_DISTANCE).numpy()))
+    scene.collection.objects.link(lamp)
+
+
+def _add_camera(scene: bpy.types.Scene, fov: float) -> None:
+    camera = bpy.data.cameras.new("camera")
+    camera.sensor_fit = "HORIZONTAL"
+    camera.angle = fov
+    camera.clip_start, camera.clip_end = CLIP_START, CLIP_END
+    scene.camera = bpy.data.objects.new("camera", camera)
+    scene.collection.objects.link(scene.camera)

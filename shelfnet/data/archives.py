@@ -1,0 +1,110 @@
+"""Extraction of zip archives made by others: inside the target folder or not at all, and within limits."""
+
+import shutil
+import stat
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+CHUNK_BYTES = 1024**2
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+DEBRIS = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
+"""What file managers leave in archives; not extracted."""
+
+
+class ArchiveError(ValueError):
+    """An archive is refused; the message names it and says why."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one archive may hold; the whole of 3D-FUTURE stays well within.
+
+    Attributes:
+        total_bytes: sum of the extracted sizes.
+        ratio: extracted over compressed size of an entry; entries up to ``ratio_free_bytes`` are free of it.
+        entries: number of files and folders.
+        empty_files: number of files without content, which cost a file system more than they cost the archive.
+    """
+
+    total_bytes: int = 256 * 1024**3
+    ratio: float = 200.0
+    ratio_free_bytes: int = 4 * 1024**2
+    entries: int = 1_000_000
+    empty_files: int = 1_000
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def extract_zip(archive: Path, target: Path, limits: Limits = DEFAULT_LIMITS) -> None:
+    """Extract an archive into an empty or new folder; every entry is judged before the first byte is written.
+
+    Raises:
+        ArchiveError: damaged, encrypted, no zip, beyond a limit, or an entry that leaves the folder, is a link, or
+            has the name of another one (letter case apart). The folder may then hold a part of the archive.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            entries = [entry for entry in opened.infolist() if not DEBRIS & set(PurePosixPath(entry.filename).parts)]
+            _check(entries, limits)
+            _check_room(entries, target)
+            for entry in entries:
+                _extract(opened, entry, target)
+    except ArchiveError as error:
+        raise ArchiveError(f"{archive}: {error}") from None
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+        raise ArchiveError(f"{archive}: expected a whole zip archive: {error}") from error
+
+
+def _check(entries: list[zipfile.ZipInfo], limits: Limits) -> None:
+    if len(entries) > limits.entries:
+        raise ArchiveError(f"expected at most {limits.entries} entries, got {len(entries)}")
+    total = sum(entry.file_size for entry in entries)
+    if total > limits.total_bytes:
+        raise ArchiveError(f"expected at most {limits.total_bytes} bytes when extracted, got {total}")
+    empty = sum(entry.file_size == 0 and not entry.is_dir() for entry in entries)
+    if empty > limits.empty_files:
+        raise ArchiveError(f"expected at most {limits.empty_files} empty files, got {empty}")
+    seen: set[str] = set()
+    for entry in entries:
+        fault = _entry_fault(entry, limits)
+        name = entry.filename.rstrip("/").casefold()
+        if fault is None and name in seen:
+            fault = "occurs twice"
+        if fault is not None:
+            raise ArchiveError(f"entry {entry.filename[:200]!r} {fault}")
+        seen.add(name)
+
+
+def _entry_fault(entry: zipfile.ZipInfo, limits: Limits) -> str | None:
+    name = entry.orig_filename
+    mode = entry.external_attr >> 16
+    if "\\" in name or "\0" in name or ":" in name or name.startswith("/") or ".." in PurePosixPath(name).parts:
+        return "leaves the folder"
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "is a link or a device"
+    if entry.flag_bits & 0x1:
+        return "is encrypted"
+    if entry.compress_type not in COMPRESSIONS:
+        return f"uses the unknown compression {entry.compress_type}"
+    allowed = max(limits.ratio_free_bytes, limits.ratio * entry.compress_size)
+    return None if entry.file_size <= allowed else f"grows from {entry.compress_size} to {entry.file_size} bytes"
+
+
+def _check_room(entries: list[zipfile.ZipInfo], target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    needed, free = sum(entry.file_size for entry in entries), shutil.disk_usage(target).free
+    if needed > free:
+        raise ArchiveError(f"needs {needed} bytes in {target.parent}, where {free} are free")
+
+
+def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
+    destination = target.joinpath(*PurePosixPath(entry.filename).parts)
+    if entry.is_dir():
+        destination.mkdir(parents=True, exist_ok=True)
+        return
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with archive.open(entry) as source, destination.open("xb") as sink:
+        shutil.copyfileobj(source, sink, CHUNK_BYTES)

@@ -1,0 +1,209 @@
+"""The catalogue: which models are in, with their split, shard, caption and measures, and which are refused and why."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shelfnet.config.schema import DatasetSettings
+from shelfnet.data.captions import make_caption
+from shelfnet.data.future3d import OBJ_NAME, folder_of, model_folders
+from shelfnet.data.materials import read_surfaces
+from shelfnet.data.model_info import FILE_NAME, STAGE, DatasetError, ModelInfo, read_model_info
+from shelfnet.data.obj_text import read_obj_text
+from shelfnet.data.objects import ModelError, load_obj
+from shelfnet.data.quarantine import Quarantined
+from shelfnet.data.splits import sampling_order, shard_of, split_of
+from shelfnet.provenance import code_version, publish
+
+SCHEMA = pa.schema(
+    [
+        ("model_id", pa.string()),
+        ("split", pa.string()),
+        ("shard", pa.int32()),
+        ("super_category", pa.string()),
+        ("category", pa.string()),
+        ("style", pa.string()),
+        ("theme", pa.string()),
+        ("material", pa.string()),
+        ("caption", pa.string()),
+        ("obj_path", pa.string()),
+        ("n_vertices", pa.int64()),
+        ("n_faces", pa.int64()),
+        ("longest_side_m", pa.float64()),
+        ("textured", pa.bool_()),
+    ]
+)
+"""Columns of ``models.parquet``."""
+
+PLAUSIBLE_SIDE_M = (0.05, 20.0)
+"""Longest sides of furniture in metres; beyond them the unit is probably another one, which normalising forgives."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CatalogueModel:
+    """One usable model; ``obj_path`` is relative to the root of the data set."""
+
+    model_id: str
+    split: str
+    shard: int
+    super_category: str | None
+    category: str | None
+    style: str | None
+    theme: str | None
+    material: str | None
+    caption: str
+    obj_path: str
+    n_vertices: int
+    n_faces: int
+    longest_side_m: float
+    textured: bool
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Usable models sorted by id, and the refused ones sorted likewise."""
+
+    models: tuple[CatalogueModel, ...]
+    quarantined: tuple[Quarantined, ...]
+
+
+@dataclass(frozen=True)
+class _Measures:
+    obj_path: str
+    n_vertices: int
+    n_faces: int
+    longest_side_m: float
+    textured: bool
+
+
+def make_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -> Catalogue:
+    """Examine the models that the settings ask for.
+
+    With ``max_models``, models are taken in an order drawn by ``split_seed`` until there are enough usable ones.
+
+    Args:
+        root: folder with ``model_info.json``.
+        settings: filters, limits and split fractions.
+        n_shards: shards over which the models are dealt out.
+
+    Raises:
+        DatasetError: the list cannot be read, the filters leave nothing, or every model is refused.
+    """
+    infos, quarantined = read_model_info(root / FILE_NAME)
+    chosen = {info.model_id: info for info in _filtered(infos, settings)}
+    if not chosen and infos:
+        raise DatasetError(_nothing_left(root, infos, settings))
+    folders = model_folders(root)
+    usable: dict[str, _Measures] = {}
+    for model_id in sampling_order(chosen, settings.split_seed):
+        if len(usable) == settings.max_models:
+            break
+        try:
+            usable[model_id] = _measure(root, folder_of(model_id, folders), settings.max_faces)
+        except Exception as error:  # whatever is wrong with one model must not stop the others
+            quarantined.append(_refused(model_id, error))
+    if not usable:
+        raise DatasetError(_all_refused(root, quarantined))
+    models = (
+        _catalogue_model(chosen[model_id], usable[model_id], shard_of(rank, n_shards), settings)
+        for rank, model_id in enumerate(sorted(usable))
+    )
+    return Catalogue(tuple(models), tuple(sorted(quarantined, key=lambda row: (row.model_id, row.reason))))
+
+
+def write_models(path: Path, models: Iterable[CatalogueModel]) -> None:
+    """Publish ``models.parquet``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".partial")
+    schema = SCHEMA.with_metadata({"code_version": code_version()})
+    pq.write_table(pa.Table.from_pylist([asdict(model) for model in models], schema=schema), temporary)
+    publish(temporary, path)
+
+
+def read_models(path: Path, shard: int | None = None) -> tuple[CatalogueModel, ...]:
+    """Models of a catalogue, of one shard or of all, sorted by id.
+
+    Raises:
+        ValueError: the file cannot be read or lacks a column.
+    """
+    try:
+        rows = pq.read_table(path, columns=SCHEMA.names).to_pylist()
+        models = [CatalogueModel(**row) for row in rows]
+    except (OSError, pa.ArrowException, TypeError) as error:
+        raise ValueError(f"{path}: expected a catalogue with the columns {', '.join(SCHEMA.names)}: {error}") from error
+    return tuple(model for model in models if shard is None or model.shard == shard)
+
+
+def _filtered(infos: Iterable[ModelInfo], settings: DatasetSettings) -> list[ModelInfo]:
+    supers = {_folded(name) for name in settings.super_categories}
+    categories = {_folded(name) for name in settings.categories}
+    return [
+        info
+        for info in infos
+        if (not supers or _folded(info.super_category) in supers)
+        and (not categories or _folded(info.category) in categories)
+    ]
+
+
+def _folded(tag: str | None) -> str:
+    """A tag without the spelling differences that the published list has: letter case and blanks around slashes."""
+    return "/".join(part.strip() for part in (tag or "").casefold().split("/"))
+
+
+def _measure(root: Path, folder: Path | None, max_faces: int) -> _Measures:
+    if folder is None:
+        raise ModelError("no folder of this name")
+    obj_path = folder / OBJ_NAME
+    mesh = load_obj(obj_path, max_faces)
+    used = mesh.vertices[np.unique(mesh.faces)]
+    surfaces = read_surfaces(folder, read_obj_text(obj_path))
+    longest_side_m = float((used.max(axis=0) - used.min(axis=0)).max())
+    if not PLAUSIBLE_SIDE_M[0] <= longest_side_m <= PLAUSIBLE_SIDE_M[1]:
+        logger.warning("%s: a longest side of %g is not plausible in metres", folder.name, longest_side_m)
+    return _Measures(
+        obj_path=obj_path.relative_to(root).as_posix(),
+        n_vertices=len(mesh.vertices),
+        n_faces=len(mesh.faces),
+        longest_side_m=longest_side_m,
+        textured=any(surface.texture is not None for surface in (*surfaces.numbered, surfaces.unnamed)),
+    )
+
+
+def _refused(model_id: str, error: Exception) -> Quarantined:
+    if isinstance(error, ModelError):
+        reason = str(error)
+    else:
+        logger.warning("model %s cannot be examined", model_id, exc_info=error)
+        reason = f"{type(error).__name__}: {error}"
+    return Quarantined(model_id, STAGE, reason, f"{model_id}/{OBJ_NAME}")
+
+
+def _catalogue_model(info: ModelInfo, measures: _Measures, shard: int, settings: DatasetSettings) -> CatalogueModel:
+    fractions = settings.splits
+    return CatalogueModel(
+        **asdict(info),
+        **asdict(measures),
+        split=split_of(info.model_id, fractions.validation, fractions.test, settings.split_seed),
+        shard=shard,
+        caption=make_caption(info.style, info.category, info.material),
+    )
+
+
+def _nothing_left(root: Path, infos: list[ModelInfo], settings: DatasetSettings) -> str:
+    supers = ", ".join(sorted({info.super_category or "(none)" for info in infos})[:20])
+    return (
+        f"{root}: no model is left of {len(infos)} with dataset.super_categories {list(settings.super_categories)} and "
+        f"dataset.categories {list(settings.categories)}; super-categories there are: {supers}"
+    )
+
+
+def _all_refused(root: Path, quarantined: list[Quarantined]) -> str:
+    reasons = "; ".join(f"{row.model_id[:80]!r}: {row.reason[:200]}" for row in quarantined[:3])
+    return f"{root}: all {len(quarantined)} models are quarantined, the first ones because of {reasons}"

@@ -1,0 +1,43 @@
+"""Decoding of pictures made by others: size is refused before a pixel is decoded."""
+
+import io
+import warnings
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+TEXTURE_FORMATS = ("PNG", "JPEG", "BMP", "TGA", "TIFF", "WEBP")
+"""Raster formats only: none of them starts an interpreter, as EPS does."""
+
+MAX_PIXELS = 8192 * 8192
+"""Largest picture that is decoded: 256 MiB as RGBA."""
+
+
+class ImageError(ValueError):
+    """A picture cannot be used; the message says why."""
+
+
+def decode_png(data: bytes, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "h w 4"]:
+    """RGBA pixels of a PNG.
+
+    Raises:
+        ImageError: no PNG, damaged, or more than ``max_pixels``.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=("PNG",)) as header:
+                _check_size(header, max_pixels)
+                header.verify()
+            with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+                return np.asarray(picture.convert("RGBA"))
+    except ImageError:
+        raise
+    except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error, ...
+        raise ImageError(f"expected a whole PNG: {error}") from error
+
+
+def _check_size(picture: Image.Image, max_pixels: int) -> None:
+    if picture.width * picture.height > max_pixels:
+        raise ImageError(f"expected at most {max_pixels} pixels, got {picture.width} x {picture.height}")

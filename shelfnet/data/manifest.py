@@ -1,0 +1,45 @@
+"""The manifest of a staged data set: where it lies and what it is."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from shelfnet.provenance import publish
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A staged data set: its kind, the folder with ``model_info.json``, a digest of its content, listed models."""
+
+    kind: str
+    root: Path
+    digest: str
+    models: int
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Publish a manifest; a root below its folder is written relative to it, so that the results can be moved."""
+    folder, root = path.parent.resolve(), manifest.root.resolve()
+    written = root.relative_to(folder) if root.is_relative_to(folder) else root
+    fields = {"kind": manifest.kind, "root": written.as_posix(), "digest": manifest.digest, "models": manifest.models}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".partial")
+    temporary.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+    publish(temporary, path)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """A manifest with its root as an absolute path.
+
+    Raises:
+        ValueError: no manifest, or its data set is not there any more.
+    """
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        root = (path.parent / fields["root"]).resolve()
+        manifest = Manifest(str(fields["kind"]), root, str(fields["digest"]), int(fields["models"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: expected a manifest with kind, root, digest and models: {error!r}") from error
+    if not manifest.root.is_dir():
+        raise ValueError(f"{path}: the data set at {manifest.root} is not there any more; stage it again")
+    return manifest

@@ -1,0 +1,144 @@
+"""Shards of pictures: one Parquet schema, and a writer that streams rows and publishes complete files.
+
+``image`` follows the usual layout of image columns (``struct<bytes, path>``), so that common viewers show the pictures.
+Angles are degrees, as in every file; ``cam2world`` is row-major with OpenCV axes (:mod:`shelfnet.geometry.cameras`).
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shelfnet.provenance import code_version, publish
+
+SCHEMA = pa.schema(
+    [
+        ("model_id", pa.string()),
+        ("split", pa.string()),
+        ("view", pa.int32()),
+        ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+        ("caption", pa.string()),
+        ("category", pa.string()),
+        ("super_category", pa.string()),
+        ("style", pa.string()),
+        ("theme", pa.string()),
+        ("material", pa.string()),
+        ("azimuth_deg", pa.float32()),
+        ("elevation_deg", pa.float32()),
+        ("cam2world", pa.list_(pa.float32(), 16)),
+        ("fov_deg", pa.float32()),
+        ("engine", pa.string()),
+        ("seed", pa.int64()),
+    ]
+)
+"""Columns of a shard of pictures, in order."""
+
+NULLABLE = frozenset({"category", "super_category", "style", "theme", "material"})
+"""Tags that a data set may leave open; every other column must hold a value."""
+
+TRAINING_COLUMNS = ("image", "split", "caption")
+"""All that training may read: no pose, no geometry, no identity."""
+
+EVALUATION_COLUMNS = ("model_id", "split", "view", "image", "caption", "category", "azimuth_deg", "elevation_deg")
+"""What evaluation reads."""
+
+ROW_GROUP_ROWS = 256
+"""Rows held in memory before they are written as one row group."""
+
+
+class ShardError(ValueError):
+    """A shard cannot be written or read; the message names the file."""
+
+
+class ShardWriter:
+    """Streams rows into one shard; the file appears under its name when the ``with`` block ends without an error.
+
+    Args:
+        path: the shard; a file that is there is replaced.
+        metadata: text stored in the file beside the code version, such as a digest of the settings.
+    """
+
+    def __init__(self, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+        self.path = path
+        self._temporary = path.with_name(path.name + ".partial")
+        self._schema = SCHEMA.with_metadata({"code_version": code_version(), **(metadata or {})})
+        self._pending: list[Mapping[str, Any]] = []
+
+    def __enter__(self) -> "ShardWriter":
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._writer = pq.ParquetWriter(self._temporary, self._schema, compression="zstd")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._flush()
+            self._writer.close()
+            if kind is None:
+                publish(self._temporary, self.path)
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Add one picture.
+
+        Raises:
+            ShardError: a column is missing, unknown, or null where it may not be.
+        """
+        _check_row(row, self.path)
+        self._pending.append(row)
+        if len(self._pending) >= ROW_GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        try:
+            batch = pa.RecordBatch.from_pylist(self._pending, schema=self._schema)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+            raise ShardError(f"{self.path}: a row does not fit the schema: {error}") from error
+        self._writer.write_batch(batch)
+        self._pending = []
+
+
+def write_shard(path: Path, rows: Iterable[Mapping[str, Any]], metadata: Mapping[str, str] | None = None) -> None:
+    """Stream rows with the columns of :data:`SCHEMA` into a shard and publish it.
+
+    Raises:
+        ShardError: a row does not fit the schema; nothing is published then.
+    """
+    with ShardWriter(path, metadata) as writer:
+        for row in rows:
+            writer.write(row)
+
+
+def open_shard(path: Path, columns: Iterable[str]) -> pq.ParquetFile:
+    """Open a shard of which the named columns will be read; the caller closes it.
+
+    Raises:
+        ShardError: no such file, no Parquet, or a column is not there.
+    """
+    try:
+        shard = pq.ParquetFile(path)
+    except (OSError, pa.ArrowException) as error:
+        raise ShardError(f"{path}: expected a Parquet shard: {error}") from error
+    missing = sorted(set(columns) - set(shard.schema_arrow.names))
+    if missing:
+        shard.close()
+        raise ShardError(f"{path}: expected the columns {', '.join(missing)}, which are not there")
+    return shard
+
+
+def _check_row(row: Mapping[str, Any], path: Path) -> None:
+    columns = set(SCHEMA.names)
+    if set(row) != columns:
+        missing, unknown = sorted(columns - set(row)), sorted(set(row) - columns)
+        raise ShardError(f"{path}: a row lacks the columns {missing} and has the unknown ones {unknown}")
+    empty = [name for name in SCHEMA.names if row[name] is None and name not in NULLABLE]
+    if empty:
+        raise ShardError(f"{path}: model {row['model_id']!r} view {row['view']!r}: no value for {', '.join(empty)}")

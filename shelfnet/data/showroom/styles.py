@@ -1,0 +1,393 @@
+"""What each Style means in wood, metal and cloth: the tables that make a caption true.
+
+Lengths are metres, angles degrees, and a pair is a range from which every piece draws its own value.
+"""
+
+from dataclasses import dataclass
+
+Range = tuple[float, float]
+
+WOODS = {
+    "birch": "#e2c89f",
+    "oak": "#c69c66",
+    "ash": "#d4b98c",
+    "teak": "#a9713d",
+    "walnut": "#6d4629",
+    "mahogany": "#6b2f1c",
+    "rosewood": "#4f2418",
+    "ebony": "#2d211b",
+    "pine": "#d9a663",
+    "bamboo": "#d0ac62",
+    "whitewash": "#dcd5c6",
+    "white": "#ece8df",
+    "sage": "#93a68a",
+    "sea": "#5f8fa6",
+    "black": "#26241f",
+    "red": "#8e2c22",
+    "cream": "#e8dcc0",
+    "candy": "#7fc4d9",
+    "coral": "#ef8a6f",
+}
+"""Wood stains and paints that let the grain through."""
+
+METALS = {
+    "chrome": "#c3c7cb",
+    "steel": "#8c9196",
+    "iron": "#3a3b3d",
+    "gunmetal": "#54595e",
+    "brass": "#b8924a",
+    "gold": "#d0a94f",
+    "copper": "#a8643e",
+    "white": "#e6e6e3",
+    "red": "#a63a2e",
+    "mint": "#8fc1ad",
+    "yellow": "#dcb13c",
+}
+
+DYES = {
+    "grey": "#8f9296",
+    "charcoal": "#4a4d52",
+    "cream": "#e4d9c3",
+    "beige": "#c9b08c",
+    "navy": "#2e4066",
+    "teal": "#2f6f73",
+    "emerald": "#23614b",
+    "olive": "#77793f",
+    "mustard": "#cf9a35",
+    "terracotta": "#b8603c",
+    "burgundy": "#6f2434",
+    "rose": "#d3999a",
+    "blush": "#e2b9ad",
+    "plum": "#5d3a5c",
+    "sky": "#8db7d6",
+    "azure": "#3d83b8",
+    "white": "#ecebe6",
+    "red": "#b8302c",
+    "yellow": "#ecc546",
+    "lime": "#a3c65a",
+    "orange": "#e58338",
+    "tan": "#b07c4c",
+    "cognac": "#8e5028",
+    "chocolate": "#4f3222",
+    "black": "#2b2a2b",
+}
+"""Cloth, leather and plastic."""
+
+
+@dataclass(frozen=True)
+class StyleTraits:
+    """One style's habits.
+
+    Attributes:
+        legs: profiles to choose from, see ``archetypes.legs``.
+        leg_radius_m: half thickness at the top.
+        taper: radius at the foot over radius at the top.
+        splay_deg: how far legs lean outward.
+        backs: fillings of an open back, see ``archetypes.backs``.
+        crests: shapes of the top rail.
+        stretchers: bars between legs.
+        seat_exponent: outline of the seat; 2 is round, 8 square.
+        woods, metals, dyes: names in the tables above.
+        metal_frame: chance that the frame of an upholstered piece is metal.
+        arms: chance of arms where an archetype leaves the choice.
+        plumpness_m: thickness of seat cushions.
+    """
+
+    legs: tuple[str, ...]
+    leg_radius_m: Range
+    taper: Range
+    splay_deg: Range
+    backs: tuple[str, ...]
+    crests: tuple[str, ...]
+    stretchers: tuple[str, ...]
+    seat_exponent: Range
+    woods: tuple[str, ...]
+    metals: tuple[str, ...]
+    dyes: tuple[str, ...]
+    metal_frame: float = 0.2
+    arms: float = 0.3
+    plumpness_m: Range = (0.05, 0.08)
+
+
+STYLE_TRAITS: dict[str, StyleTraits] = {
+    "Modern": StyleTraits(
+        legs=("tapered", "square", "tube"),
+        leg_radius_m=(0.014, 0.02),
+        taper=(0.55, 0.9),
+        splay_deg=(2.0, 9.0),
+        backs=("pad", "panel", "slats"),
+        crests=("straight", "arched"),
+        stretchers=("none",),
+        seat_exponent=(3.5, 6.0),
+        woods=("oak", "walnut", "black", "ash"),
+        metals=("chrome", "iron", "gunmetal", "white"),
+        dyes=("grey", "charcoal", "teal", "mustard", "navy", "terracotta", "cream"),
+        metal_frame=0.5,
+    ),
+    "Chinoiserie": StyleTraits(
+        legs=("cabriole", "round"),
+        leg_radius_m=(0.018, 0.024),
+        taper=(0.6, 0.8),
+        splay_deg=(0.0, 3.0),
+        backs=("lattice", "splat"),
+        crests=("yoke", "scalloped"),
+        stretchers=("box",),
+        seat_exponent=(5.0, 8.0),
+        woods=("red", "ebony", "black", "rosewood"),
+        metals=("gold", "brass"),
+        dyes=("red", "emerald", "navy", "cream", "mustard"),
+        metal_frame=0.0,
+    ),
+    "Kids": StyleTraits(
+        legs=("block", "tapered", "tube"),
+        leg_radius_m=(0.022, 0.03),
+        taper=(0.8, 1.0),
+        splay_deg=(3.0, 9.0),
+        backs=("panel", "slats", "spindles"),
+        crests=("arched", "scalloped"),
+        stretchers=("none", "h"),
+        seat_exponent=(2.5, 4.0),
+        woods=("birch", "candy", "coral", "white", "pine"),
+        metals=("yellow", "red", "mint", "white"),
+        dyes=("yellow", "lime", "sky", "orange", "red", "rose"),
+        metal_frame=0.15,
+        plumpness_m=(0.06, 0.1),
+    ),
+    "European": StyleTraits(
+        legs=("sabre", "tapered", "turned"),
+        leg_radius_m=(0.017, 0.023),
+        taper=(0.55, 0.75),
+        splay_deg=(1.0, 5.0),
+        backs=("splat", "pad", "slats"),
+        crests=("arched", "scalloped"),
+        stretchers=("none", "h"),
+        seat_exponent=(3.5, 6.0),
+        woods=("walnut", "mahogany", "cream", "oak"),
+        metals=("brass", "iron"),
+        dyes=("beige", "burgundy", "olive", "cream", "sky"),
+        metal_frame=0.05,
+    ),
+    "Japanese": StyleTraits(
+        legs=("square", "round"),
+        leg_radius_m=(0.014, 0.018),
+        taper=(0.75, 1.0),
+        splay_deg=(0.0, 4.0),
+        backs=("slats", "spindles", "panel"),
+        crests=("straight", "arched"),
+        stretchers=("h", "box"),
+        seat_exponent=(5.0, 8.0),
+        woods=("ash", "birch", "oak", "walnut"),
+        metals=("iron",),
+        dyes=("beige", "grey", "olive", "navy", "cream"),
+        metal_frame=0.0,
+        plumpness_m=(0.035, 0.055),
+    ),
+    "Southeast Asia": StyleTraits(
+        legs=("round", "turned", "square"),
+        leg_radius_m=(0.02, 0.028),
+        taper=(0.8, 1.0),
+        splay_deg=(0.0, 5.0),
+        backs=("weave", "slats", "lattice"),
+        crests=("arched", "straight"),
+        stretchers=("box", "h"),
+        seat_exponent=(4.0, 7.0),
+        woods=("teak", "bamboo", "mahogany", "rosewood"),
+        metals=("brass", "copper"),
+        dyes=("terracotta", "orange", "olive", "beige", "teal", "plum"),
+        metal_frame=0.0,
+        arms=0.5,
+    ),
+    "Industrial": StyleTraits(
+        legs=("tube",),
+        leg_radius_m=(0.011, 0.015),
+        taper=(1.0, 1.0),
+        splay_deg=(0.0, 6.0),
+        backs=("panel", "slats", "cross"),
+        crests=("straight",),
+        stretchers=("box", "h"),
+        seat_exponent=(5.0, 9.0),
+        woods=("teak", "walnut", "ebony", "oak"),
+        metals=("iron", "gunmetal", "steel", "copper"),
+        dyes=("cognac", "chocolate", "charcoal", "black", "tan"),
+        metal_frame=1.0,
+        plumpness_m=(0.035, 0.06),
+    ),
+    "American Country": StyleTraits(
+        legs=("turned", "block"),
+        leg_radius_m=(0.02, 0.027),
+        taper=(0.65, 0.9),
+        splay_deg=(3.0, 10.0),
+        backs=("spindles", "slats", "splat"),
+        crests=("arched", "scalloped"),
+        stretchers=("h", "box"),
+        seat_exponent=(3.0, 5.0),
+        woods=("pine", "oak", "mahogany", "white", "sage"),
+        metals=("iron", "brass"),
+        dyes=("burgundy", "navy", "beige", "cognac", "olive", "chocolate"),
+        metal_frame=0.0,
+        plumpness_m=(0.07, 0.11),
+    ),
+    "Vintage/Retro": StyleTraits(
+        legs=("tapered", "tube"),
+        leg_radius_m=(0.015, 0.021),
+        taper=(0.45, 0.7),
+        splay_deg=(6.0, 13.0),
+        backs=("pad", "panel", "spindles"),
+        crests=("arched", "straight"),
+        stretchers=("none", "h"),
+        seat_exponent=(2.4, 4.0),
+        woods=("walnut", "teak", "oak"),
+        metals=("chrome", "brass", "mint", "red"),
+        dyes=("mustard", "olive", "orange", "teal", "cognac", "rose"),
+        metal_frame=0.35,
+    ),
+    "Light Luxury": StyleTraits(
+        legs=("tube", "tapered", "sabre"),
+        leg_radius_m=(0.011, 0.016),
+        taper=(0.45, 0.8),
+        splay_deg=(2.0, 8.0),
+        backs=("pad",),
+        crests=("arched",),
+        stretchers=("none",),
+        seat_exponent=(2.2, 4.0),
+        woods=("ebony", "walnut"),
+        metals=("gold", "brass", "chrome"),
+        dyes=("emerald", "navy", "blush", "cream", "plum", "grey", "teal"),
+        metal_frame=0.9,
+        plumpness_m=(0.07, 0.11),
+    ),
+    "Mediterranean": StyleTraits(
+        legs=("turned", "square", "tapered"),
+        leg_radius_m=(0.018, 0.024),
+        taper=(0.7, 0.95),
+        splay_deg=(0.0, 5.0),
+        backs=("slats", "cross", "weave"),
+        crests=("arched", "straight"),
+        stretchers=("box",),
+        seat_exponent=(4.0, 7.0),
+        woods=("white", "sea", "whitewash"),
+        metals=("white", "iron"),
+        dyes=("azure", "white", "sky", "navy", "cream"),
+        metal_frame=0.1,
+    ),
+    "Korean": StyleTraits(
+        legs=("tapered", "square"),
+        leg_radius_m=(0.015, 0.02),
+        taper=(0.65, 0.9),
+        splay_deg=(0.0, 5.0),
+        backs=("spindles", "pad", "slats"),
+        crests=("arched", "scalloped"),
+        stretchers=("none", "h"),
+        seat_exponent=(3.0, 5.0),
+        woods=("cream", "white", "birch"),
+        metals=("white", "gold"),
+        dyes=("blush", "rose", "cream", "sky", "white"),
+        metal_frame=0.1,
+    ),
+    "New Chinese": StyleTraits(
+        legs=("square", "round"),
+        leg_radius_m=(0.014, 0.019),
+        taper=(0.75, 1.0),
+        splay_deg=(0.0, 3.0),
+        backs=("pad", "splat", "spindles"),
+        crests=("yoke", "straight"),
+        stretchers=("box", "h"),
+        seat_exponent=(6.0, 9.0),
+        woods=("walnut", "ebony", "black", "rosewood"),
+        metals=("brass", "gold", "iron"),
+        dyes=("cream", "grey", "teal", "beige", "navy", "emerald"),
+        metal_frame=0.15,
+        arms=0.6,
+    ),
+    "Nordic": StyleTraits(
+        legs=("tapered",),
+        leg_radius_m=(0.016, 0.021),
+        taper=(0.45, 0.7),
+        splay_deg=(7.0, 14.0),
+        backs=("spindles", "pad", "panel", "slats"),
+        crests=("arched",),
+        stretchers=("none", "h"),
+        seat_exponent=(2.4, 4.0),
+        woods=("birch", "ash", "oak", "pine"),
+        metals=("white", "iron"),
+        dyes=("grey", "teal", "mustard", "blush", "sky", "white", "olive"),
+        metal_frame=0.0,
+    ),
+    "European Classic": StyleTraits(
+        legs=("turned", "cabriole"),
+        leg_radius_m=(0.023, 0.03),
+        taper=(0.55, 0.75),
+        splay_deg=(0.0, 4.0),
+        backs=("splat", "pad"),
+        crests=("scalloped",),
+        stretchers=("none", "h"),
+        seat_exponent=(3.0, 5.0),
+        woods=("mahogany", "walnut", "rosewood", "ebony"),
+        metals=("gold", "brass"),
+        dyes=("burgundy", "emerald", "navy", "mustard", "cream", "chocolate"),
+        metal_frame=0.0,
+        arms=0.4,
+        plumpness_m=(0.08, 0.12),
+    ),
+    "Others": StyleTraits(
+        legs=("tapered", "square", "tube", "round"),
+        leg_radius_m=(0.014, 0.022),
+        taper=(0.6, 1.0),
+        splay_deg=(0.0, 10.0),
+        backs=("panel", "slats", "spindles", "cross"),
+        crests=("straight", "arched"),
+        stretchers=("none", "h", "box"),
+        seat_exponent=(2.4, 7.0),
+        woods=("oak", "white", "black", "teak"),
+        metals=("steel", "white", "iron"),
+        dyes=("white", "grey", "lime", "red", "plum", "azure"),
+        metal_frame=0.4,
+    ),
+    "Ming Qing": StyleTraits(
+        legs=("round",),
+        leg_radius_m=(0.016, 0.02),
+        taper=(0.85, 1.0),
+        splay_deg=(0.5, 2.5),
+        backs=("splat", "lattice"),
+        crests=("yoke",),
+        stretchers=("box",),
+        seat_exponent=(7.0, 9.0),
+        woods=("rosewood", "mahogany", "ebony"),
+        metals=("brass",),
+        dyes=("red", "mustard", "navy"),
+        metal_frame=0.0,
+        arms=0.7,
+        plumpness_m=(0.03, 0.045),
+    ),
+    "Neoclassical": StyleTraits(
+        legs=("fluted", "sabre"),
+        leg_radius_m=(0.02, 0.026),
+        taper=(0.5, 0.65),
+        splay_deg=(0.0, 3.0),
+        backs=("pad", "splat", "cross"),
+        crests=("arched", "straight"),
+        stretchers=("none",),
+        seat_exponent=(3.0, 5.0),
+        woods=("cream", "white", "ebony", "mahogany"),
+        metals=("gold", "brass"),
+        dyes=("cream", "sky", "blush", "emerald", "beige", "burgundy"),
+        metal_frame=0.1,
+        plumpness_m=(0.07, 0.1),
+    ),
+    "Minimalist": StyleTraits(
+        legs=("square", "tube"),
+        leg_radius_m=(0.008, 0.012),
+        taper=(0.8, 1.0),
+        splay_deg=(0.0, 4.0),
+        backs=("panel", "pad", "rail"),
+        crests=("straight",),
+        stretchers=("none",),
+        seat_exponent=(4.0, 9.0),
+        woods=("birch", "black", "white", "ash"),
+        metals=("white", "iron", "chrome"),
+        dyes=("grey", "white", "charcoal", "beige", "black"),
+        metal_frame=0.5,
+        arms=0.1,
+        plumpness_m=(0.03, 0.05),
+    ),
+}

@@ -1,0 +1,101 @@
+"""The words of 3D-FUTURE: what a model's tags may say."""
+
+STYLES = (
+    "Modern",
+    "Chinoiserie",
+    "Kids",
+    "European",
+    "Japanese",
+    "Southeast Asia",
+    "Industrial",
+    "American Country",
+    "Vintage/Retro",
+    "Light Luxury",
+    "Mediterranean",
+    "Korean",
+    "New Chinese",
+    "Nordic",
+    "European Classic",
+    "Others",
+    "Ming Qing",
+    "Neoclassical",
+    "Minimalist",
+)
+
+MATERIALS = (
+    "Composition",
+    "Cloth",
+    "Leather",
+    "Glass",
+    "Metal",
+    "Solid Wood",
+    "Stone",
+    "Plywood",
+    "Others",
+    "Suede",
+    "Bamboo Rattan",
+    "Rough Cloth",
+    "Wood",
+    "Composite Board",
+    "Marble",
+    "Smooth Leather",
+)
+
+THEMES = (
+    "Smooth Net",
+    "Lines",
+    "Wrought Iron",
+    "Cartoon",
+    "Granite Texture",
+    "Floral",
+    "Inlay Gold Carve",
+    "Texture Mark",
+    "Striped Grid",
+    "Chinese Pattern",
+    "Gold Foil",
+    "Rivet",
+    "Soft Case",
+    "Wooden Vertical Texture",
+    "Graffiti Ink Stain",
+    "Linen Texture",
+)
+
+CATEGORIES = {
+    "Chair": (
+        "Dining Chair",
+        "Lounge Chair / Cafe Chair / Office Chair",
+        "Dressing Chair",
+        "Classic Chinese Chair",
+        "Barstool",
+        "Hanging Chair",
+        "Folding chair",
+    ),
+    "Sofa": (
+        "Three-Seat / Multi-seat Sofa",
+        "armchair",
+        "Loveseat Sofa",
+        "L-shaped Sofa",
+        "Lazy Sofa",
+        "Chaise Longue Sofa",
+        "U-shaped Sofa",
+    ),
+    "Pier/Stool": ("Footstool / Sofastool / Bed End Stool / Stool",),
+}
+"""Categories of the seating super-categories."""
+
+DINING, LOUNGE, DRESSING, CHINESE, BARSTOOL, _HANGING, FOLDING = CATEGORIES["Chair"]
+ARMCHAIR = "armchair"
+LOVESEAT = "Loveseat Sofa"
+(STOOL,) = CATEGORIES["Pier/Stool"]
+
+
+def super_category(category: str) -> str:
+    """The super-category that a seating category belongs to.
+
+    Raises:
+        ValueError: the category is not one of the seating words.
+    """
+    for name, categories in CATEGORIES.items():
+        if category in categories:
+            return name
+    raise ValueError(f"expected a seating category of 3D-FUTURE, got {category!r}")

@@ -1,0 +1,72 @@
+"""Predictions that look at no picture: what a model must beat before it has learned anything."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import trimesh
+from jaxtyping import Float
+
+from shelfnet.evaluation.neighbours import Backend, neighbour_index
+from shelfnet.geometry.meshes import Mesh
+
+SPHERE = "sphere"
+RANDOM_TRAIN = "random_train"
+MEAN_SHAPE = "mean_shape"
+BASELINES = (SPHERE, RANDOM_TRAIN, MEAN_SHAPE)
+SPHERE_RADIUS = 0.4
+_SPHERE_SUBDIVISIONS = 4
+
+
+def sphere_mesh(radius: float = SPHERE_RADIUS) -> Mesh:
+    """A finely divided icosphere around the origin."""
+    sphere = trimesh.creation.icosphere(subdivisions=_SPHERE_SUBDIVISIONS, radius=radius)
+    return Mesh(np.asarray(sphere.vertices, dtype=np.float64), np.asarray(sphere.faces, dtype=np.int64))
+
+
+def draw_training_models(model_ids: Sequence[str], draws: int, generator: np.random.Generator) -> tuple[str, ...]:
+    """Different random models of the training set; all of them where there are fewer than ``draws``.
+
+    Raises:
+        ValueError: no training models.
+    """
+    if not model_ids:
+        raise ValueError("expected at least one training model to draw from, got none")
+    chosen = generator.choice(len(model_ids), size=min(draws, len(model_ids)), replace=False)
+    return tuple(model_ids[index] for index in chosen)
+
+
+def spread_candidates(model_ids: Sequence[str], limit: int) -> tuple[str, ...]:
+    """At most ``limit`` ids, evenly spread over the sorted ids, so that the choice is the same everywhere."""
+    ordered = sorted(model_ids)
+    if len(ordered) <= limit:
+        return tuple(ordered)
+    return tuple(ordered[index] for index in np.linspace(0, len(ordered) - 1, limit).round().astype(int))
+
+
+def medoid(surfaces: Sequence[Float[np.ndarray, "n 3"]], backend: Backend = "scipy") -> int:
+    """Position of the surface with the least mean Chamfer distance to all others; the first one where several tie.
+
+    Args:
+        surfaces: points of every candidate, the same number each.
+        backend: nearest-neighbour backend.
+
+    Raises:
+        ValueError: no surfaces.
+    """
+    if not surfaces:
+        raise ValueError("expected at least one surface to choose the medoid from, got none")
+    return int(chamfer_matrix(surfaces, backend).mean(axis=1).argmin())
+
+
+def chamfer_matrix(
+    surfaces: Sequence[Float[np.ndarray, "n 3"]], backend: Backend = "scipy"
+) -> Float[np.ndarray, "k k"]:
+    """CD-L1 between all pairs: every surface is searched once, by the points of all surfaces together."""
+    points = np.concatenate(surfaces)
+    one_sided = np.stack(
+        [
+            neighbour_index(surface, backend)(points).distances.reshape(len(surfaces), -1).mean(axis=1)
+            for surface in surfaces
+        ]
+    )
+    return 0.5 * (one_sided + one_sided.T)

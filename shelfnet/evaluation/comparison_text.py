@@ -1,0 +1,146 @@
+"""The comparison for people: a GitHub table and what it says in plain words."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from shelfnet.evaluation.baselines import BASELINES, MEAN_SHAPE
+from shelfnet.evaluation.comparison import BASE
+
+_UNKNOWN = "n/a"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of numbers: its heading, its digits, and whether less or more of it is better."""
+
+    name: str
+    heading: str
+    digits: int
+    less_is_better: bool
+
+
+_SCORES = (
+    Column("mean", "chamfer ↓", 4, True),
+    Column("median", "median ↓", 4, True),
+    Column("chamfer_icp", "after ICP ↓", 4, True),
+    Column("chamfer_l2", "chamfer_l2 ↓", 4, True),
+    Column("fscore", "F-score ↑", 3, False),
+    Column("iou", "IoU ↑", 3, False),
+    Column("normal_consistency", "normals ↑", 3, False),
+    Column("azimuth_error_deg", "azimuth error, ° ↓", 1, True),
+    Column("floater_fraction", "floaters ↓", 3, True),
+)
+_NOTES = """\
+`chamfer` is half the sum of both mean unsquared distances, with the true object's longest side = 1, after one rotation
+about +Y per trained model that was fitted on the validation split. Brackets are 95 % bootstrap intervals over objects
+and seeds; differences are paired by object. Azimuth errors are medians over views, other metrics means. Empty
+predictions count with the worst value of each metric. Bold marks the best value of a column.
+
+`published_chamfer` is for figures from the literature. Their metric is undefined (points, scale and alignment are not
+stated), so they cannot be compared with the other columns."""
+
+
+def comparison_markdown(table: pd.DataFrame, provenance: Mapping[str, str]) -> str:
+    """Render the comparison table, its reading in plain words, and where it comes from."""
+    origin = [f"- {name}: {value}" for name, value in provenance.items()]
+    parts = ["# Comparison", _table(table), "## In plain words", verdict(table), "## Notes", _NOTES]
+    return "\n\n".join(parts + (["\n".join(origin)] if origin else [])) + "\n"
+
+
+def verdict(table: pd.DataFrame) -> str:
+    """What beats what, one line a method, and where a method has learned nothing about the instance."""
+    learned = [row for _, row in table.iterrows() if row["ablation"] not in BASELINES]
+    lines = [_best(table)]
+    lines += [f"- {_against_mean_shape(row)}{_against_base(row)}" for row in learned]
+    return "\n".join([lines[0], "", *lines[1:]])
+
+
+def _best(table: pd.DataFrame) -> str:
+    best = table.loc[table["mean"].idxmin()]
+    return f"The lowest mean `chamfer` is {best['mean']:.4f}, by {_name(best)}."
+
+
+def _against_mean_shape(row: pd.Series) -> str:
+    difference = row["difference_to_mean_shape"]
+    interval = _interval(row, "difference_to_mean_shape")
+    if row["beats_mean_shape"]:
+        return f"{_name(row)} beats `{MEAN_SHAPE}` by {-difference:.4f} (difference {interval})."
+    if difference < 0.0:
+        return (
+            f"{_name(row)} is {-difference:.4f} below `{MEAN_SHAPE}`, but the interval {interval} includes zero: it"
+            f" does not beat it beyond chance, and nothing shows that it has learned anything about the instance."
+        )
+    return (
+        f"{_name(row)} does not beat `{MEAN_SHAPE}` (difference +{difference:.4f}, {interval}): it has learned nothing"
+        " about the instance."
+    )
+
+
+def _against_base(row: pd.Series) -> str:
+    difference = row["difference_to_base"]
+    if math.isnan(difference):
+        return ""
+    interval = _interval(row, "difference_to_base")
+    if row["difference_to_base_ci_high"] < 0.0:
+        return f" It beats `{BASE}` by {-difference:.4f} ({interval})."
+    if row["difference_to_base_ci_low"] > 0.0:
+        return f" It is worse than `{BASE}` by {difference:.4f} ({interval})."
+    return f" It cannot be told from `{BASE}` (difference {difference:+.4f}, {interval})."
+
+
+def _table(table: pd.DataFrame) -> str:
+    headings = ["method", "stage", "objects", "seeds", "empty"]
+    headings += [_SCORES[0].heading, "95 %", "difference to base"]
+    headings += [column.heading for column in _SCORES[1:]]
+    headings += [f"beats {MEAN_SHAPE}", "published_chamfer (metric undefined)"]
+    best = {column.name: _best_value(table[column.name], column) for column in _SCORES}
+    rows = [_cells(row, best) for _, row in table.iterrows()]
+    return "\n".join([_line(headings), _line(["---"] * len(headings)), *map(_line, rows)])
+
+
+def _cells(row: pd.Series, best: Mapping[str, str]) -> list[str]:
+    values = [_score(row, column, best[column.name]) for column in _SCORES]
+    return [
+        f"`{row['ablation']}`",
+        row["stage"],
+        *(str(row[name]) for name in ("n_objects", "n_seeds", "n_empty")),
+        values[0],
+        f"[{row['ci_low']:.4f}, {row['ci_high']:.4f}]",
+        _signed_with_interval(row),
+        *values[1:],
+        "" if row["ablation"] in BASELINES else ("yes" if row["beats_mean_shape"] else "**no**"),
+        _number(row["published_chamfer"], 4),
+    ]
+
+
+def _score(row: pd.Series, column: Column, best: str) -> str:
+    text = _number(row[column.name], column.digits)
+    return f"**{text}**" if text == best and text != _UNKNOWN else text
+
+
+def _best_value(values: pd.Series, column: Column) -> str:
+    return _number(values.min() if column.less_is_better else values.max(), column.digits)
+
+
+def _signed_with_interval(row: pd.Series) -> str:
+    difference = row["difference_to_base"]
+    return _UNKNOWN if math.isnan(difference) else f"{difference:+.4f} {_interval(row, 'difference_to_base')}"
+
+
+def _interval(row: pd.Series, name: str) -> str:
+    return f"[{row[f'{name}_ci_low']:+.4f}, {row[f'{name}_ci_high']:+.4f}]"
+
+
+def _name(row: pd.Series) -> str:
+    return f"`{row['ablation']}` ({row['stage']})"
+
+
+def _number(value: float, digits: int) -> str:
+    return _UNKNOWN if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

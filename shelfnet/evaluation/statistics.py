@@ -1,0 +1,108 @@
+"""Means, and how sure they are: bootstrap over objects and seeds, differences paired by object.
+
+Scores are ``objects x seeds`` matrices. A seed is one training run that all objects share, so the two factors cross: a
+bootstrap sample draws objects with replacement and, independently, seeds with replacement, and averages the cells
+that both hit. (Drawing seeds for each object anew would average the runs' differences away and make intervals too
+narrow.)
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float
+
+_TAILS = (0.025, 0.975)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One metric of one method: a cell is the mean over an object's views by one seed's model; NaN where missing.
+
+    Raises:
+        ValueError: an object or a seed without any score.
+    """
+
+    model_ids: tuple[str, ...]
+    values: Float[np.ndarray, "objects seeds"]
+
+    def __post_init__(self) -> None:
+        known = ~np.isnan(self.values)
+        if self.values.size == 0 or not known.any(axis=1).all() or not known.any(axis=0).all():
+            raise ValueError(
+                f"expected a score for every object and every seed, got {int(known.sum())} of {known.shape}"
+            )
+
+    @property
+    def mean(self) -> float:
+        """Mean over all cells."""
+        return float(np.nanmean(self.values))
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its 95 % bootstrap interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def scores(rows: pd.DataFrame, metric: str) -> Scores:
+    """Scores of one method from rows with ``model_id``, ``seed`` and ``metric``; objects in sorted order."""
+    table = rows.pivot_table(index="model_id", columns="seed", values=metric, aggfunc="mean").sort_index()
+    return Scores(model_ids=tuple(table.index), values=table.to_numpy(dtype=np.float64))
+
+
+def bootstrap_mean(method: Scores, samples: int, generator: np.random.Generator) -> Interval:
+    """Mean over objects and seeds with its percentile interval."""
+    objects, seeds = method.values.shape
+    resampled = _resampled_means(method.values, _draws(objects, samples, generator), _draws(seeds, samples, generator))
+    return _interval(method.mean, resampled)
+
+
+def bootstrap_difference(method: Scores, reference: Scores, samples: int, generator: np.random.Generator) -> Interval:
+    """Mean of ``method`` minus mean of ``reference`` over the objects that both have, paired by object.
+
+    A bootstrap sample takes the same objects on both sides, and each side's own seeds: training runs are not pairs.
+
+    Raises:
+        ValueError: no object in common.
+    """
+    common = sorted(set(method.model_ids) & set(reference.model_ids))
+    if not common:
+        raise ValueError("expected methods that share objects, got none in common")
+    ours, theirs = _take(method, common), _take(reference, common)
+    object_draws = _draws(len(common), samples, generator)
+    resampled = [
+        _resampled_means(side.values, object_draws, _draws(side.values.shape[1], samples, generator))
+        for side in (ours, theirs)
+    ]
+    return _interval(ours.mean - theirs.mean, resampled[0] - resampled[1])
+
+
+def _take(method: Scores, model_ids: list[str]) -> Scores:
+    position = {model_id: row for row, model_id in enumerate(method.model_ids)}
+    return Scores(tuple(model_ids), method.values[[position[model_id] for model_id in model_ids]])
+
+
+def _draws(n: int, samples: int, generator: np.random.Generator) -> Float[np.ndarray, "samples n"]:
+    """How often each of ``n`` is drawn in ``n`` draws with replacement."""
+    return generator.multinomial(n, np.full(n, 1.0 / n), size=samples).astype(np.float64)
+
+
+def _resampled_means(
+    values: Float[np.ndarray, "objects seeds"],
+    object_draws: Float[np.ndarray, "samples objects"],
+    seed_draws: Float[np.ndarray, "samples seeds"],
+) -> Float[np.ndarray, "samples"]:
+    """Weighted mean over the known cells, for all bootstrap samples at once; NaN where a sample hit none."""
+    known: Bool[np.ndarray, "objects seeds"] = ~np.isnan(values)
+    totals = ((object_draws @ np.where(known, values, 0.0)) * seed_draws).sum(axis=1)
+    counts = ((object_draws @ known) * seed_draws).sum(axis=1)
+    return np.divide(totals, counts, out=np.full(len(totals), np.nan), where=counts > 0)
+
+
+def _interval(estimate: float, resampled: Float[np.ndarray, "samples"]) -> Interval:
+    low, high = np.nanquantile(resampled, _TAILS)
+    return Interval(estimate=estimate, low=float(low), high=float(high))

@@ -1,0 +1,77 @@
+"""L_perc (Eq. 6): squared distance of AlexNet features."""
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torchvision.models import AlexNet_Weights, alexnet
+
+from shelfnet.config.schema import PerceptualSettings
+from shelfnet.networks.encoder import resize
+
+FEATURE_LAYERS = (1, 4, 7, 9, 11)
+"""Indices in torchvision's AlexNet of the five rectified convolutions."""
+
+MIN_INPUT_PX = 64
+"""Below this AlexNet's last features vanish; smaller pictures are enlarged to it."""
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class PerceptualLoss(nn.Module):
+    """Mean over five layers of the squared distance between channel-normalised features; its weights never train.
+
+    Raises:
+        FileNotFoundError: the ImageNet weights are neither cached, nor downloadable, nor at ``path``.
+    """
+
+    def __init__(self, settings: PerceptualSettings) -> None:
+        super().__init__()
+        self.features = _alexnet_features(settings)[: FEATURE_LAYERS[-1] + 1].eval().requires_grad_(False)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None])
+        self.register_buffer("std", torch.tensor(IMAGENET_STD)[:, None, None])
+
+    def forward(self, rendered: Float[Tensor, "b 3 h w"], image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b"]:
+        """Distance of two pictures in [0, 1]."""
+        distances = [
+            (first - second).square().sum(dim=1).mean(dim=(1, 2))
+            for first, second in zip(self._maps(rendered), self._maps(image.detach()), strict=True)
+        ]
+        return torch.stack(distances).mean(dim=0)
+
+    def _maps(self, images: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
+        x = (resize(images, max(images.shape[-1], MIN_INPUT_PX)) - self.mean) / self.std
+        maps = []
+        for index, layer in enumerate(self.features):
+            x = torch.relu(x) if isinstance(layer, nn.ReLU) else layer(x)
+            if index in FEATURE_LAYERS:
+                maps.append(x * torch.rsqrt(x.square().sum(dim=1, keepdim=True) + 1e-8))
+        return maps
+
+
+def _alexnet_features(settings: PerceptualSettings) -> nn.Sequential:
+    if settings.weights == "untrained":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            return alexnet(weights=None).features
+    network = alexnet(weights=None)
+    network.load_state_dict(_imagenet_weights(settings))
+    return network.features
+
+
+def _imagenet_weights(settings: PerceptualSettings) -> dict[str, Tensor]:
+    if settings.weights == "file":
+        if settings.path is None or not Path(settings.path).is_file():
+            raise FileNotFoundError(f"perceptual.path: no AlexNet weights at {settings.path!r}")
+        return torch.load(settings.path, map_location="cpu", weights_only=True)
+    try:
+        return AlexNet_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
+    except OSError as error:
+        cache = Path(torch.hub.get_dir()) / "checkpoints"
+        raise FileNotFoundError(
+            f"perceptual.weights: imagenet needs AlexNet's weights, which are neither in {cache} nor downloadable "
+            f"({error}); put alexnet-owt-7be5be79.pth there, set perceptual.weights: file with perceptual.path, or "
+            "perceptual.weights: untrained"
+        ) from error

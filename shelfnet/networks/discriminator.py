@@ -1,0 +1,57 @@
+"""D: real picture or render, from content and from the statistics of its features."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import spectral_norm
+
+from shelfnet.config.schema import DiscriminatorSettings
+
+
+class Discriminator(nn.Module):
+    """Strided convolutions under spectral norm, with a style head a level on means and deviations of its features.
+
+    Args:
+        settings: widths and which heads.
+        resolution_px: side of the pictures it sees; four cells remain at the end.
+    """
+
+    def __init__(self, settings: DiscriminatorSettings, resolution_px: int) -> None:
+        super().__init__()
+        levels = max(int(math.log2(resolution_px)) - 2, 1)
+        plan = [min(settings.base_channels << level, settings.max_channels) for level in range(levels)]
+        self.sees_mask = settings.sees_mask
+        ins = [4 if settings.sees_mask else 3, *plan]
+        self.levels = nn.ModuleList(
+            spectral_norm(nn.Conv2d(narrow, wide, 4, 2, 1)) for narrow, wide in zip(ins, plan, strict=False)
+        )
+        self.style_heads = nn.ModuleList(
+            spectral_norm(nn.Linear(2 * width, 1)) for width in (plan[1:] if settings.style_heads else [])
+        )
+        self.content_head = spectral_norm(nn.Linear(plan[-1], 1))
+
+    def forward(self, images: Float[Tensor, "b 3 h w"], masks: Float[Tensor, "b h w"]) -> Float[Tensor, "b heads"]:
+        """Logits that a picture in [0, 1] is real, a column a head."""
+        x = 2.0 * images - 1.0
+        x = torch.cat([x, 2.0 * masks[:, None] - 1.0], dim=1) if self.sees_mask else x
+        styles = []
+        for level in self.levels:
+            x = level(x)
+            x, mean, deviation = _standardise(x) if level is not self.levels[0] else (x, None, None)
+            if mean is not None:
+                styles.append(torch.cat([mean, deviation], dim=1))
+            x = functional.leaky_relu(x, 0.2)
+        logits = [head(style) for head, style in zip(self.style_heads, styles, strict=False)]
+        return torch.cat([self.content_head(x.mean(dim=(2, 3))), *logits], dim=1)
+
+
+def _standardise(
+    x: Float[Tensor, "b c h w"],
+) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b c"], Float[Tensor, "b c"]]:
+    """Features of zero mean and unit deviation over the picture, and the mean and deviation that they had."""
+    variance, mean = torch.var_mean(x, dim=(2, 3), correction=0)
+    deviation = torch.sqrt(variance + 1e-5)
+    return (x - mean[..., None, None]) / deviation[..., None, None], mean, deviation

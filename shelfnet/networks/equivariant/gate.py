@@ -1,0 +1,45 @@
+"""Non-linearity that commutes with rotations: scalars decide how much of a vector passes, never where it points."""
+
+import torch
+from e3nn import o3
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from shelfnet.networks.equivariant.irreps import as_irreps
+
+SILU_GAIN = 1.6765
+"""1 / sqrt(E[silu(x)^2]) for x ~ N(0, 1): keeps the second moment at one."""
+
+SIGMOID_GAIN = 1.8462
+"""1 / sqrt(E[sigmoid(x)^2]) for x ~ N(0, 1)."""
+
+
+class GatedNonlinearity(nn.Module):
+    """SiLU on invariant scalars; every copy of another irrep is multiplied by the sigmoid of a scalar of its own.
+
+    Args:
+        irreps_out: fields that come out. ``irreps_in`` are the fields to put in: one gate (``0e``) for each copy in
+            ``irreps_out`` that is not an invariant scalar, then ``irreps_out``.
+    """
+
+    def __init__(self, irreps_out: o3.Irreps | str):
+        super().__init__()
+        self.irreps_out = as_irreps(irreps_out)
+        self.n_gates = sum(mul for mul, ir in self.irreps_out if not ir.is_scalar())
+        self.irreps_in = as_irreps(f"{self.n_gates}x0e + {self.irreps_out}").remove_zero_multiplicities()
+
+    def forward(self, x: Float[Tensor, "b c z y x"]) -> Float[Tensor, "b k z y x"]:
+        """Gate the fields ``irreps_in`` down to ``irreps_out``."""
+        gates, fields = x.split([self.n_gates, self.irreps_out.dim], dim=1)
+        gates = SIGMOID_GAIN * torch.sigmoid(gates)
+        gated, used = [], 0
+        for chunk, (mul, ir) in zip(
+            fields.split([m.dim for m in self.irreps_out], dim=1), self.irreps_out, strict=True
+        ):
+            if ir.is_scalar():
+                gated.append(SILU_GAIN * nn.functional.silu(chunk))
+                continue
+            copies = chunk.unflatten(1, (mul, ir.dim)) * gates[:, used : used + mul, None]
+            gated.append(copies.flatten(1, 2))
+            used += mul
+        return torch.cat(gated, dim=1)

@@ -1,0 +1,108 @@
+"""StyleGAN2's modulated, demodulated convolution in two and three dimensions."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+LEAK = 0.2
+GAIN = math.sqrt(2.0 / (1.0 + LEAK**2))
+"""Keeps the variance of a leaky ReLU's output at that of its input."""
+
+_CONVOLVE = {2: functional.conv2d, 3: functional.conv3d}
+_UPSAMPLE_MODE = {2: "bilinear", 3: "trilinear"}
+
+
+def activate(x: Tensor) -> Tensor:
+    """Leaky ReLU that keeps the second moment."""
+    return functional.leaky_relu(x, LEAK) * GAIN
+
+
+def upsample(x: Tensor) -> Tensor:
+    """Twice the resolution of ``b c *spatial``, linear, cell centres kept."""
+    return functional.interpolate(x, scale_factor=2, mode=_UPSAMPLE_MODE[x.ndim - 2], align_corners=False)
+
+
+class ModulatedConv(nn.Module):
+    """Convolution whose input channels are scaled by a style, and whose outputs are brought back to unit variance.
+
+    Scaling the input before and the output after one shared convolution equals a convolution with a weight of its own
+    for each sample, at the price of an ordinary one.
+
+    Args:
+        dimensions: 2 or 3.
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        latent_dim: length of the style vector.
+        kernel_size: odd side of the kernel.
+        demodulate: divide by the norm of the modulated weight.
+    """
+
+    def __init__(
+        self,
+        dimensions: int,
+        in_channels: int,
+        out_channels: int,
+        latent_dim: int,
+        kernel_size: int = 3,
+        demodulate: bool = True,
+    ) -> None:
+        super().__init__()
+        if dimensions not in _CONVOLVE or kernel_size % 2 == 0:
+            raise ValueError(f"expected 2 or 3 dimensions and an odd kernel, got {dimensions} and {kernel_size}")
+        self.dimensions = dimensions
+        self.demodulate = demodulate
+        self.padding = kernel_size // 2
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, *([kernel_size] * dimensions)))
+        self.weight_scale = 1.0 / math.sqrt(in_channels * kernel_size**dimensions)
+        self.to_scale = nn.Linear(latent_dim, in_channels)
+        nn.init.normal_(self.to_scale.weight, std=1.0 / math.sqrt(latent_dim))
+        nn.init.ones_(self.to_scale.bias)
+
+    def forward(self, x: Float[Tensor, "b c *spatial"], style: Float[Tensor, "b d"]) -> Float[Tensor, "b o *spatial"]:
+        """Convolve ``x`` under ``style``."""
+        scale = self.to_scale(style)
+        weight = self.weight * self.weight_scale
+        out = _CONVOLVE[self.dimensions](x * _spread(scale, self.dimensions), weight, padding=self.padding)
+        if not self.demodulate:
+            return out
+        energy = weight.square().flatten(2).sum(dim=2)
+        return out * _spread(torch.rsqrt(scale.square() @ energy.T + 1e-8), self.dimensions)
+
+
+class StyleBlock(nn.Module):
+    """Upsample where asked, then modulated convolution, bias and leaky ReLU."""
+
+    def __init__(
+        self, dimensions: int, in_channels: int, out_channels: int, latent_dim: int, upsamples: bool = True
+    ) -> None:
+        super().__init__()
+        self.upsamples = upsamples
+        self.conv = ModulatedConv(dimensions, in_channels, out_channels, latent_dim)
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+
+    def forward(self, x: Float[Tensor, "b c *coarse"], style: Float[Tensor, "b d"]) -> Float[Tensor, "b o *fine"]:
+        """Features at the same or twice the resolution."""
+        out = self.conv(upsample(x) if self.upsamples else x, style)
+        return activate(out + _spread(self.bias[None], self.conv.dimensions))
+
+
+class MappingNetwork(nn.Module):
+    """Latent to style: two fully connected layers on the normalised latent."""
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(latent_dim, latent_dim) for _ in range(2))
+
+    def forward(self, latent: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+        """Style vectors."""
+        style = latent * torch.rsqrt(latent.square().mean(dim=1, keepdim=True) + 1e-8)
+        for layer in self.layers:
+            style = activate(layer(style))
+        return style
+
+
+def _spread(values: Float[Tensor, "b c"], dimensions: int) -> Tensor:
+    return values.reshape(*values.shape, *([1] * dimensions))

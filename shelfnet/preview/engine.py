@@ -1,0 +1,42 @@
+"""Pictures of models by OpenGL: no shadows, no bounced light, but many of them a second."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from shelfnet.preview.models import load_parts
+from shelfnet.preview.previewer import Previewer
+from shelfnet.preview.primitives import surface_primitive
+
+
+class PyrenderEngine:
+    """Takes pictures of one model after the other.
+
+    Args:
+        resolution_px: side of the square pictures.
+        fov: field of view in radians.
+    """
+
+    def __init__(self, resolution_px: int, fov: float) -> None:
+        self._previewer = Previewer(resolution_px, fov)
+
+    def __enter__(self) -> Self:
+        self._previewer.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._previewer.__exit__(kind, error, traceback)
+
+    def render(self, obj_path: Path, cam2world: Float[np.ndarray, "v 4 4"]) -> UInt8[np.ndarray, "v h w 4"]:
+        """Pictures of a model from all cameras (OpenCV axes, object frame), sRGB with straight alpha.
+
+        Raises:
+            ModelError: the model cannot be loaded.
+        """
+        primitives = [surface_primitive(part.mesh, part.surface) for part in load_parts(obj_path)]
+        return self._previewer.render_primitives(primitives, cam2world)

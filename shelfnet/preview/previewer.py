@@ -1,0 +1,88 @@
+"""Quick pictures by OpenGL: of predicted meshes, and of models where Cycles is not wanted."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import torch
+import trimesh
+from jaxtyping import Float, UInt8
+
+from shelfnet.data.studio import SKY_RADIANCE, SUNS, Sun
+from shelfnet.geometry.cameras import BLENDER_FROM_OPENCV, look_at_origin
+from shelfnet.preview.opengl import known_deprecations, pyrender
+from shelfnet.preview.primitives import predicted_primitive
+
+SUPERSAMPLING = 2
+"""Samples along each side of a pixel, over and above the four of OpenGL's own multisampling."""
+NEAR, FAR = 0.05, 100.0
+
+
+class Previewer:
+    """An OpenGL context without a display, and the studio in it.
+
+    Args:
+        resolution_px: side of the square pictures.
+        fov: field of view in radians.
+    """
+
+    def __init__(self, resolution_px: int, fov: float) -> None:
+        self.resolution_px = resolution_px
+        self.fov = fov
+
+    def __enter__(self) -> Self:
+        side = self.resolution_px * SUPERSAMPLING
+        with known_deprecations():
+            self._renderer = pyrender.OffscreenRenderer(side, side)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._renderer.delete()
+
+    def render(self, mesh: trimesh.Trimesh, cam2world: Float[np.ndarray, "4 4"]) -> UInt8[np.ndarray, "h w 4"]:
+        """A predicted mesh from a camera (OpenCV axes, object frame), sRGB with straight alpha.
+
+        An empty mesh gives an empty picture.
+        """
+        primitives = [] if len(mesh.faces) == 0 else [predicted_primitive(mesh)]
+        return self.render_primitives(primitives, cam2world[None])[0]
+
+    def render_primitives(
+        self, primitives: Sequence[pyrender.Primitive], cam2world: Float[np.ndarray, "v 4 4"]
+    ) -> UInt8[np.ndarray, "v h w 4"]:
+        """Primitives from several cameras, loaded to OpenGL once."""
+        scene = pyrender.Scene(bg_color=[0.0] * 4, ambient_light=[SKY_RADIANCE] * 3)
+        for sun in SUNS:
+            scene.add(pyrender.DirectionalLight(intensity=sun.irradiance), pose=_sun_pose(sun))
+        if primitives:
+            scene.add(pyrender.Mesh(list(primitives)))
+        camera = scene.add(pyrender.PerspectiveCamera(yfov=self.fov, aspectRatio=1.0, znear=NEAR, zfar=FAR))
+        pictures = np.empty((len(cam2world), self.resolution_px, self.resolution_px, 4), dtype=np.uint8)
+        for view, pose in enumerate(cam2world):
+            pictures[view] = self._take(scene, camera, pose)
+        return pictures
+
+    def _take(
+        self, scene: pyrender.Scene, camera: pyrender.Node, cam2world: Float[np.ndarray, "4 4"]
+    ) -> UInt8[np.ndarray, "h w 4"]:
+        scene.set_pose(camera, cam2world @ BLENDER_FROM_OPENCV)
+        with known_deprecations():
+            rgba, _ = self._renderer.render(scene, flags=pyrender.RenderFlags.RGBA)
+        return _average(rgba, SUPERSAMPLING)
+
+
+def _sun_pose(sun: Sun) -> Float[np.ndarray, "4 4"]:
+    """OpenGL's lights shine along their -z axis, as its cameras look along theirs."""
+    azimuth, elevation = torch.tensor([sun.azimuth_deg, sun.elevation_deg], dtype=torch.float64).deg2rad()
+    return look_at_origin(azimuth, elevation, 1.0).numpy() @ BLENDER_FROM_OPENCV
+
+
+def _average(rgba: UInt8[np.ndarray, "H W 4"], factor: int) -> UInt8[np.ndarray, "h w 4"]:
+    """Box-filter premultiplied colours, then divide by the averaged alpha."""
+    height, width = rgba.shape[0] // factor, rgba.shape[1] // factor
+    mean = rgba.reshape(height, factor, width, factor, 4).mean(axis=(1, 3))
+    colour = mean[..., :3] * 255.0 / np.maximum(mean[..., 3:], 1e-6)
+    return np.rint(np.concatenate([colour, mean[..., 3:]], axis=-1)).clip(0, 255).astype(np.uint8)

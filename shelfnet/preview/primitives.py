@@ -1,0 +1,61 @@
+"""Triangles with their colours as what pyrender draws."""
+
+import numpy as np
+import trimesh
+from jaxtyping import Float, UInt8
+
+from shelfnet.data.materials import NEUTRAL_GREY, Surface
+from shelfnet.data.studio import ROUGHNESS
+from shelfnet.preview.opengl import pyrender
+
+
+def linear_from_srgb(srgb: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    """Undo the sRGB transfer curve; both sides in [0, 1]."""
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def predicted_primitive(mesh: trimesh.Trimesh) -> pyrender.Primitive:
+    """A predicted mesh, smoothly shaded: with its vertex colours where it has some, else in neutral grey."""
+    visual = mesh.visual
+    coloured = isinstance(visual, trimesh.visual.ColorVisuals) and visual.kind == "vertex"
+    return pyrender.Primitive(
+        positions=mesh.vertices.astype(np.float32),
+        normals=mesh.vertex_normals.astype(np.float32),
+        indices=mesh.faces.astype(np.uint32),
+        color_0=_linear_rgba(visual.vertex_colors) if coloured else None,
+        material=_material(Surface((1.0, 1.0, 1.0)) if coloured else Surface(NEUTRAL_GREY)),
+    )
+
+
+def surface_primitive(mesh: trimesh.Trimesh, surface: Surface) -> pyrender.Primitive:
+    """A part of a model with one surface, shaded by the normals of its file."""
+    uv = getattr(mesh.visual, "uv", None)
+    coordinates = np.zeros((len(mesh.vertices), 2)) if uv is None else uv
+    return pyrender.Primitive(
+        positions=mesh.vertices.astype(np.float32),
+        normals=mesh.vertex_normals.astype(np.float32),
+        indices=mesh.faces.astype(np.uint32),
+        texcoord_0=np.nan_to_num(coordinates, posinf=0.0, neginf=0.0).astype(np.float32),
+        material=_material(surface),
+    )
+
+
+def _linear_rgba(colours: UInt8[np.ndarray, "v 4"]) -> Float[np.ndarray, "v 4"]:
+    rgba = np.ones((len(colours), 4), dtype=np.float32)
+    rgba[:, :3] = linear_from_srgb(colours[:, :3] / 255.0)
+    return rgba
+
+
+def _material(surface: Surface) -> pyrender.MetallicRoughnessMaterial:
+    texture = None
+    if surface.texture is not None:
+        texture = pyrender.Texture(source=surface.texture, source_channels="RGB")
+    colour = linear_from_srgb(np.array(surface.colour)) if texture is None else np.ones(3)
+    return pyrender.MetallicRoughnessMaterial(
+        baseColorFactor=[*colour, 1.0],
+        baseColorTexture=texture,
+        metallicFactor=0.0,
+        roughnessFactor=ROUGHNESS,
+        alphaMode="OPAQUE",
+        doubleSided=True,
+    )

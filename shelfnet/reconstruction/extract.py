@@ -1,0 +1,110 @@
+"""Occupancy to a closed, outward-facing triangle mesh in the object frame."""
+
+from collections.abc import Callable
+
+import fast_simplification
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from skimage.measure import marching_cubes
+
+from shelfnet.geometry.meshes import Mesh
+
+Occupancy = Callable[[Float[np.ndarray, "n 3"]], Float[np.ndarray, "n"]]
+"""Occupancy in [0, 1] at points (x, y, z) of the object frame."""
+
+_POINTS_AT_ONCE = 1 << 17
+_MIN_FACES = 4
+"""A closed surface has at least the four faces of a tetrahedron."""
+
+
+def extract_mesh(occupancy: Occupancy, resolution: int, level: float, largest_component: bool, max_faces: int) -> Mesh:
+    """Mesh of the surface at which an occupancy field crosses ``level``.
+
+    Args:
+        occupancy: the field over [-1/2, 1/2]^3.
+        resolution: samples a side.
+        level: occupancy at the surface, in (0, 1).
+        largest_component: keep only the connected part with the largest area.
+        max_faces: face budget, at least 4; met by quadric simplification.
+
+    Returns:
+        The mesh in object units; empty where nothing reaches ``level``.
+
+    Raises:
+        ValueError: an occupancy is not finite, or a setting is out of range.
+    """
+    return mesh_from_grid(sample_grid(occupancy, resolution), level, largest_component, max_faces)
+
+
+def sample_grid(occupancy: Occupancy, resolution: int) -> Float[np.ndarray, "z y x"]:
+    """Occupancy at the cell centres of a cubic grid over the object frame."""
+    centres = (np.arange(resolution) + 0.5) / resolution - 0.5
+    z, y, x = np.meshgrid(centres, centres, centres, indexing="ij")
+    points = np.stack([x, y, z], axis=-1).reshape(-1, 3)
+    starts = range(0, len(points), _POINTS_AT_ONCE)
+    values = [occupancy(points[start : start + _POINTS_AT_ONCE]) for start in starts]
+    return np.concatenate(values).reshape(resolution, resolution, resolution)
+
+
+def mesh_from_grid(grid: Float[np.ndarray, "z y x"], level: float, largest_component: bool, max_faces: int) -> Mesh:
+    """As :func:`extract_mesh`, of occupancies at the cell centres of a grid over the object frame."""
+    _check(grid, level, max_faces)
+    if not grid.max() > level:
+        return empty_mesh()
+    mesh = _march(grid, level)
+    if largest_component:
+        mesh = keep_largest_component(mesh)
+    return simplify(mesh, max_faces)
+
+
+def empty_mesh() -> Mesh:
+    """A mesh without vertices and faces."""
+    return Mesh(np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64))
+
+
+def simplify(mesh: Mesh, max_faces: int) -> Mesh:
+    """The mesh within a face budget, by quadric edge collapse; never emptied by it."""
+    if len(mesh.faces) <= max_faces:
+        return mesh
+    vertices, faces = fast_simplification.simplify(mesh.vertices, mesh.faces, target_count=max_faces)
+    simple = _compact(np.asarray(vertices, dtype=np.float64), np.asarray(faces, dtype=np.int64))
+    return mesh if simple.is_empty or not np.isfinite(simple.vertices).all() else simple
+
+
+def keep_largest_component(mesh: Mesh) -> Mesh:
+    """The connected part with the largest surface area."""
+    if mesh.is_empty:
+        return mesh
+    start, end = mesh.faces.ravel(), np.roll(mesh.faces, -1, axis=1).ravel()
+    size = len(mesh.vertices)
+    graph = coo_array((np.ones(len(start), dtype=np.int8), (start, end)), shape=(size, size))
+    labels = connected_components(graph, directed=False)[1][mesh.faces[:, 0]]
+    areas = np.bincount(labels, weights=mesh.face_areas())
+    return _compact(mesh.vertices, mesh.faces[labels == areas.argmax()])
+
+
+def _march(grid: Float[np.ndarray, "z y x"], level: float) -> Mesh:
+    # A border of empty cells closes surfaces that leave the cube; it shifts indices by one.
+    padded = np.pad(grid, 1)
+    corners_zyx, faces, _, _ = marching_cubes(padded, level, gradient_direction="descent", allow_degenerate=False)
+    vertices_zyx = (corners_zyx.astype(np.float64) - 0.5) / np.array(grid.shape) - 0.5
+    return _compact(np.ascontiguousarray(vertices_zyx[:, ::-1]), faces.astype(np.int64))
+
+
+def _compact(vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]) -> Mesh:
+    """Drop faces that name a vertex twice, then vertices that no face uses."""
+    a, b, c = faces.T
+    faces = faces[(a != b) & (b != c) & (c != a)]
+    used, renumbered = np.unique(faces, return_inverse=True)
+    return Mesh(vertices[used], renumbered.reshape(-1, 3).astype(np.int64))
+
+
+def _check(grid: Float[np.ndarray, "z y x"], level: float, max_faces: int) -> None:
+    if not np.isfinite(grid).all():
+        raise ValueError(f"expected finite occupancies, got {int((~np.isfinite(grid)).sum())} that are not")
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"expected a level in (0, 1), got {level}")
+    if max_faces < _MIN_FACES:
+        raise ValueError(f"expected a budget of at least {_MIN_FACES} faces, got {max_faces}")

@@ -1,0 +1,74 @@
+"""Figures over training iterations: the validation curve (the paper's figure 4) and every loss term."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from shelfnet.report.style import BASELINE_GREY, Look, note, panels
+
+VALIDATION = "validation/chamfer"
+LOSS_PREFIX = "loss/"
+MIN_POINTS_FOR_LINE = 2
+
+
+def draw_chamfer_curves(
+    drawn: Figure, curves: pd.DataFrame, baselines: Mapping[str, float], style: Mapping[str, Look]
+) -> None:
+    """Validation Chamfer distance by iteration: mean over seeds, band from the lowest to the highest seed.
+
+    Args:
+        drawn: an empty figure.
+        curves: ``ablation, seed, iteration, name, value``.
+        baselines: mean Chamfer distance of the trivial rows on the test split, drawn as levels.
+        style: looks by ablation, in the order of the legend.
+    """
+    own = curves[curves["name"] == VALIDATION]
+    if own.empty and not baselines:
+        return note(drawn, "no run was validated")
+    axes = drawn.subplots()
+    for ablation, look in style.items():
+        _band(axes, own[own["ablation"] == ablation], ablation, look)
+    for (name, level), dash in zip(baselines.items(), ("-", "--", ":", "-."), strict=False):
+        axes.axhline(level, color=BASELINE_GREY, linestyle=dash, linewidth=1.0, label=f"{name} (test)")
+    axes.set(xlabel="iteration", ylabel="Chamfer distance (unit sides)", title="Validation during training")
+    axes.set_ylim(bottom=0.0)
+    drawn.legend(*axes.get_legend_handles_labels(), loc="outside right upper")
+    return None
+
+
+def draw_loss_curves(drawn: Figure, curves: pd.DataFrame, style: Mapping[str, Look]) -> None:
+    """Every loss term in a panel of its own, one line an ablation (mean over seeds)."""
+    names = loss_names(curves)
+    if not names:
+        return note(drawn, "no loss was logged")
+    for axes, name in zip(panels(drawn, len(names), 3, sharex=True), names, strict=True):
+        own = curves[curves["name"] == name]
+        for ablation, look in style.items():
+            _band(axes, own[own["ablation"] == ablation], ablation, look)
+        axes.set_title(name.removeprefix(LOSS_PREFIX))
+        axes.margins(x=0.02)
+    drawn.supxlabel("iteration", fontsize=9)
+    handles = {
+        label: handle for axes in drawn.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    drawn.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=6)
+    return None
+
+
+def loss_names(curves: pd.DataFrame) -> list[str]:
+    """Sorted names of the loss terms in the curves."""
+    return sorted({name for name in curves["name"] if str(name).startswith(LOSS_PREFIX)})
+
+
+def _band(axes: Axes, rows: pd.DataFrame, label: str, look: Look) -> None:
+    if rows.empty:
+        return
+    grouped = rows.astype({"value": float}).groupby("iteration")["value"]
+    iterations = np.array(sorted(grouped.groups), dtype=float)
+    marker = "" if len(iterations) >= MIN_POINTS_FOR_LINE else "o"
+    axes.plot(iterations, grouped.mean(), color=look.colour, linestyle=look.dash, marker=marker, label=label)
+    if rows["seed"].nunique() > 1:
+        axes.fill_between(iterations, grouped.min(), grouped.max(), color=look.colour, alpha=0.15, linewidth=0)

@@ -1,0 +1,110 @@
+"""How each ablation's training and predictions look: numbers, and warnings where one of them is bad."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from shelfnet.report.curves import VALIDATION
+from shelfnet.report.scores import last_stage
+
+GUESSED_AZIMUTH_DEG = 60.0
+MANY_FLOATERS = 0.1
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A number that training logs, the range in which it is well, and what is wrong outside."""
+
+    name: str
+    low: float
+    high: float
+    below: str
+    above: str
+
+
+TRAINING_SIGNS = (
+    Sign("health/discriminator_accuracy", 0.0, 0.98, "", "the discriminator tells every render from a photo"),
+    Sign("health/mask_coverage", 0.01, 0.9, "renders are nearly empty", "renders fill the whole picture"),
+    Sign("health/azimuth_spread", 0.1, 1.0, "all predicted azimuths are nearly the same", ""),
+    Sign("health/latent_deviation", 0.01, float("inf"), "latents hardly differ between pictures", ""),
+)
+
+
+@dataclass(frozen=True)
+class Health:
+    """One ablation.
+
+    Attributes:
+        ablation: its name.
+        iterations: the last one that was logged.
+        validation: first and last mean Chamfer distance on the validation split, as text.
+        empty: predictions without a surface, of all.
+        azimuth_error_deg: median over test views; a guess has 90.
+        floater_fraction: mean share of surface outside the largest piece.
+        mask_iou: mean overlap of silhouette and input mask.
+        training: last values of :data:`TRAINING_SIGNS`, mean over seeds; none where they were not logged.
+        warnings: what is wrong, in plain words.
+    """
+
+    ablation: str
+    iterations: int
+    validation: str
+    empty: str
+    azimuth_error_deg: float
+    floater_fraction: float
+    mask_iou: float
+    training: tuple[float | None, ...]
+    warnings: tuple[str, ...]
+
+
+def examine(tables: Mapping[str, pd.DataFrame], curves: pd.DataFrame) -> list[Health]:
+    """Examine every ablation.
+
+    Args:
+        tables: rows of ``chamfer.csv`` by ablation.
+        curves: ``ablation, seed, iteration, name, value``.
+    """
+    return [_examine_one(name, last_stage(table), curves[curves["ablation"] == name]) for name, table in tables.items()]
+
+
+def _examine_one(ablation: str, rows: pd.DataFrame, curves: pd.DataFrame) -> Health:
+    validation = _validation_means(curves)
+    empty = int((rows["status"] == "empty").sum())
+    azimuth_error, floaters = float(rows["azimuth_error_deg"].median()), float(rows["floater_fraction"].mean())
+    training = tuple(_last_value(curves, sign.name) for sign in TRAINING_SIGNS)
+    warnings = {
+        f"{empty} predictions have no surface": empty > 0,
+        "validation did not improve during training": len(validation) > 1 and validation[-1] >= validation[0],
+        "the azimuth is close to a guess (which would be off by 90°)": azimuth_error > GUESSED_AZIMUTH_DEG,
+        "much of the surface floats": floaters > MANY_FLOATERS,
+        "a loss is not finite": not bool(curves["value"].astype(float).abs().lt(float("inf")).all()),
+    }
+    return Health(
+        ablation=ablation,
+        iterations=int(curves["iteration"].max()) if len(curves) else 0,
+        validation=f"{validation[0]:.4f} → {validation[-1]:.4f}" if validation else "not measured",
+        empty=f"{empty} of {len(rows)}",
+        azimuth_error_deg=azimuth_error,
+        floater_fraction=floaters,
+        mask_iou=float(rows["mask_iou"].astype(float).mean()),
+        training=training,
+        warnings=(*(text for text, holds in warnings.items() if holds), *_training_warnings(training)),
+    )
+
+
+def _last_value(curves: pd.DataFrame, name: str) -> float | None:
+    own = curves[curves["name"] == name]
+    return float(own.loc[own["iteration"] == own["iteration"].max(), "value"].mean()) if len(own) else None
+
+
+def _training_warnings(values: Sequence[float | None]) -> list[str]:
+    known = [(sign, value) for sign, value in zip(TRAINING_SIGNS, values, strict=True) if value is not None]
+    return [
+        sign.below if value < sign.low else sign.above for sign, value in known if not sign.low <= value <= sign.high
+    ]
+
+
+def _validation_means(curves: pd.DataFrame) -> list[float]:
+    own = curves[curves["name"] == VALIDATION]
+    return [float(value) for value in own.groupby("iteration")["value"].mean()]

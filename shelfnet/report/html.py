@@ -1,0 +1,108 @@
+"""``report.html``: one file that shows everything and asks the network for nothing."""
+
+import base64
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from jaxtyping import UInt8
+from markupsafe import Markup
+from PIL import Image
+
+from shelfnet.provenance import publish
+from shelfnet.report.comparison import ComparisonTable
+from shelfnet.report.facts import DatasetFacts, TrainingRun
+from shelfnet.report.health import Health
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure: a data URI and what it shows."""
+
+    picture: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class MeshRow:
+    """One test view in the viewer.
+
+    Attributes:
+        index: of its meshes in the viewer's data.
+        caption: of the object.
+        picture: input, a data URI.
+        names: truth and ablations, in the order of the canvases.
+    """
+
+    index: int
+    caption: str
+    picture: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything the template shows."""
+
+    headline: list[str]
+    notices: list[str]
+    comparison: ComparisonTable
+    meshes: list[MeshRow]
+    stages: tuple[str, ...]
+    figures: list[Picture]
+    health: list[Health]
+    dataset: DatasetFacts
+    provenance: list[tuple[str, str]]
+    times: list[tuple[str, int, float, float]]
+    runs: list[TrainingRun]
+    configuration: str
+
+
+def render_page(page: Page, mesh_data: Mapping[str, Any]) -> str:
+    """The page as one HTML document with its styles, scripts, pictures and meshes inside.
+
+    Args:
+        page: what to show; every text in it is escaped.
+        mesh_data: ``fov_deg, distance, stages, rows`` for ``viewer.js``.
+    """
+    loader = jinja2.PackageLoader("shelfnet.report", "templates")
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+
+    def own(name: str) -> Markup:
+        return Markup(loader.get_source(environment, name)[0])
+
+    return environment.get_template("report.html.j2").render(
+        page=page,
+        style=own("style.css"),
+        viewer=own("viewer.js"),
+        tables=own("tables.js"),
+        # "<" could end the script element that holds the data.
+        mesh_data=Markup(json.dumps(mesh_data, separators=(",", ":")).replace("<", "\\u003c")),
+    )
+
+
+def write_page(path: Path, html: str) -> None:
+    """Publish the document."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_text(html, encoding="utf-8")
+    publish(temporary, path)
+
+
+def picture_uri(rgba: UInt8[np.ndarray, "h w 4"]) -> str:
+    """Pixels as a data URI of a PNG."""
+    stream = io.BytesIO()
+    Image.fromarray(rgba).save(stream, "png", optimize=True)
+    return png_uri(stream.getvalue())
+
+
+def png_uri(png: bytes) -> str:
+    """A PNG as a data URI."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"

@@ -1,0 +1,118 @@
+"""Figures made of pictures: reconstructions of test views (the paper's figure 2), and a sheet of the data."""
+
+import textwrap
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+import trimesh
+from jaxtyping import Float, UInt8
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from shelfnet.geometry.cameras import look_at_origin
+from shelfnet.report.sources import STAGES, load_mesh
+from shelfnet.report.style import note, panels
+from shelfnet.report.test_views import PredictedMesh, ShownView
+
+TURN_DEG = 100.0
+"""The novel view is the same camera, this much further around the object."""
+NOVEL_ELEVATION_DEG = 20.0
+CELL_IN, LABELS_IN, TITLES_IN = 0.85, 0.55, 0.3
+_ROWS = tuple((stage, turned) for stage in STAGES for turned in (False, True))
+_ROW_LABEL = {"ha": "right", "va": "center", "fontsize": 6, "color": "#555555", "zorder": 3}
+
+Render = Callable[[trimesh.Trimesh, Float[np.ndarray, "4 4"]], UInt8[np.ndarray, "h w 4"]]
+"""A picture of a mesh from an OpenCV camera."""
+
+
+def draw_reconstructions(
+    drawn: Figure, views: Sequence[ShownView], ablations: Sequence[str], render: Render, distance: float
+) -> None:
+    """Input, every ablation and truth: for each test view four rows, coarse and refined, as seen and turned.
+
+    A prediction is shown from the view that was predicted with it, so that a wrong pose shows in its silhouette no
+    more than it has to; the turned rows show what the input picture does not.
+
+    Args:
+        drawn: an empty figure of :func:`reconstructions_size_in`.
+        views: test views.
+        ablations: columns between input and truth.
+        render: draws meshes.
+        distance: of the cameras from the origin.
+    """
+    if not views:
+        return note(drawn, "no test view was reconstructed")
+    drawn.set_layout_engine("none")
+    width_in, height_in = drawn.get_size_inches()
+    spacing = {"left": LABELS_IN / width_in, "right": 1.0, "bottom": 0.0, "top": 1.0 - TITLES_IN / height_in}
+    shape = (len(_ROWS) * len(views), len(ablations) + 2)
+    grid = drawn.subplots(*shape, squeeze=False, gridspec_kw={**spacing, "wspace": 0.02, "hspace": 0.02})
+    for axes in grid.ravel():
+        _blank(axes)
+    for axes, title in zip(grid[0], ["input", *ablations, "truth"], strict=True):
+        axes.set_title(title, fontsize=7, loc="center")
+    blocks = np.split(grid, len(views))
+    for block, view in zip(blocks, views, strict=True):
+        _show(block[0, 0], view.image)
+        _rule_above(drawn, block[0, 0])
+        for line, (stage, turned) in zip(block, _ROWS, strict=True):
+            label = f"{stage}\n{'turned' if turned else 'as seen'}"
+            line[0].text(-0.06, 0.5, label, **_ROW_LABEL, transform=line[0].transAxes)
+            for axes, ablation in zip(line[1:-1], ablations, strict=True):
+                _show_prediction(axes, view.predictions.get((ablation, stage)), turned, render, distance)
+        for line, turned in zip(block, (False, True), strict=False):
+            _show(line[-1], render(view.truth, _camera(view.azimuth_deg, view.elevation_deg, turned, distance)))
+    return None
+
+
+def reconstructions_size_in(views: int, ablations: int) -> tuple[float, float]:
+    """Width and height of the figure in inches."""
+    return CELL_IN * (ablations + 2) + LABELS_IN, CELL_IN * len(_ROWS) * max(views, 1) + TITLES_IN
+
+
+def draw_contact_sheet(drawn: Figure, images: Sequence[UInt8[np.ndarray, "h w 4"]], captions: Sequence[str]) -> None:
+    """Pictures with their captions below."""
+    if not images:
+        return note(drawn, "no picture was rendered")
+    for axes, image, caption in zip(panels(drawn, len(images), 6), images, captions, strict=True):
+        _blank(axes)
+        _show(axes, image)
+        axes.set_xlabel("\n".join(textwrap.wrap(caption, 26)), fontsize=6)
+    return None
+
+
+def _show_prediction(
+    axes: Axes, prediction: PredictedMesh | None, turned: bool, render: Render, distance: float
+) -> None:
+    if prediction is None:
+        axes.text(0.5, 0.5, "empty", ha="center", va="center", fontsize=6, color="#999999", transform=axes.transAxes)
+        return
+    camera = _camera(prediction.azimuth_deg, prediction.elevation_deg, turned, distance)
+    _show(axes, render(load_mesh(prediction.path), camera))
+
+
+def _camera(azimuth_deg: float, elevation_deg: float, turned: bool, distance: float) -> Float[np.ndarray, "4 4"]:
+    angles_deg = (azimuth_deg + TURN_DEG, NOVEL_ELEVATION_DEG) if turned else (azimuth_deg, elevation_deg)
+    azimuth, elevation = torch.deg2rad(torch.tensor(angles_deg, dtype=torch.float64))
+    return look_at_origin(azimuth, elevation, distance).numpy()
+
+
+def _rule_above(drawn: Figure, axes: Axes) -> None:
+    """A thin line across the figure at the upper edge of an axes."""
+    height = axes.get_position().y1
+    drawn.add_artist(Line2D([0.0, 1.0], [height, height], color="#cccccc", linewidth=0.6))
+
+
+def _blank(axes: Axes) -> None:
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _show(axes: Axes, rgba: UInt8[np.ndarray, "h w 4"]) -> None:
+    """The picture over white."""
+    alpha = rgba[..., 3:] / 255.0
+    axes.imshow(rgba[..., :3] / 255.0 * alpha + (1.0 - alpha), interpolation="antialiased")

@@ -1,0 +1,90 @@
+"""How every figure looks, and how it is written: one palette that colour-blind readers can tell apart."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from shelfnet.provenance import publish
+
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
+"""Okabe and Ito's palette without its yellow, which is too faint for lines on white."""
+DASHES = ("-", "--", ":", "-.")
+BASELINE_GREY = "#767676"
+DPI = 150
+
+_RC = {
+    "figure.constrained_layout.use": True,
+    "font.size": 9.0,
+    "axes.titlesize": 9.0,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "pdf.fonttype": 42,
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour and dash of one ablation, the same in every figure."""
+
+    colour: str
+    dash: str
+
+
+def looks(names: Sequence[str]) -> dict[str, Look]:
+    """A look by name: colours first, then the same colours in the next dash."""
+    return {
+        name: Look(OKABE_ITO[rank % len(OKABE_ITO)], DASHES[rank // len(OKABE_ITO) % len(DASHES)])
+        for rank, name in enumerate(names)
+    }
+
+
+@contextmanager
+def figure(width_in: float, height_in: float) -> Iterator[Figure]:
+    """An empty figure in the house style; drawing and saving belong inside the ``with`` block."""
+    with mpl.rc_context(_RC):
+        yield Figure(figsize=(width_in, height_in))
+
+
+def save(drawn: Figure, path: Path) -> None:
+    """Publish a figure as PNG and, beside it, as a vector PDF.
+
+    Args:
+        drawn: the figure.
+        path: of the PNG.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for target in (path.with_suffix(".pdf"), path):
+        temporary = target.with_name(f".{target.name}")
+        # No time stamps: the same data gives the same file.
+        metadata = {"CreationDate": None} if target.suffix == ".pdf" else None
+        drawn.savefig(temporary, dpi=DPI, format=target.suffix[1:], metadata=metadata)
+        publish(temporary, target)
+
+
+def panels(drawn: Figure, count: int, columns: int, **kwargs: bool | str) -> list[Axes]:
+    """``count`` axes in rows of up to ``columns``; the rest of the grid stays empty."""
+    columns = max(1, min(columns, count))
+    rows = max(1, -(-count // columns))
+    grid = drawn.subplots(rows, columns, squeeze=False, **kwargs).ravel()
+    for unused in grid[count:]:
+        unused.remove()
+    return list(grid[:count])
+
+
+def note(drawn: Figure, text: str) -> None:
+    """Say in the middle of an empty figure why it is empty."""
+    drawn.text(0.5, 0.5, text, ha="center", va="center", color=BASELINE_GREY)

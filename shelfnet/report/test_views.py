@@ -1,0 +1,120 @@
+"""Test views with their truth and everything that was reconstructed from them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import trimesh
+from jaxtyping import UInt8
+
+from shelfnet.data.views import EvaluationViews
+from shelfnet.report.poses import Poses, match_poses
+from shelfnet.report.sources import TrueMeshes, View, alignment_deg, read_predictions, run_folders, spread_views
+
+
+@dataclass(frozen=True)
+class PredictedMesh:
+    """A reconstruction and the view that was predicted with it, both in the learned frame.
+
+    Attributes:
+        path: of the GLB.
+        azimuth_deg: predicted azimuth.
+        elevation_deg: predicted elevation.
+        alignment_deg: rotation about +Y that brings the learned frame into the object frame.
+    """
+
+    path: Path
+    azimuth_deg: float
+    elevation_deg: float
+    alignment_deg: float
+
+
+@dataclass(frozen=True)
+class ShownView:
+    """One test picture with its truth and every prediction made from it.
+
+    Attributes:
+        model_id: the object.
+        caption: what it is.
+        image: the input picture.
+        azimuth_deg: true azimuth.
+        elevation_deg: true elevation.
+        truth: true mesh in the object frame.
+        predictions: by ablation and stage; what came out empty is missing.
+    """
+
+    model_id: str
+    caption: str
+    image: UInt8[np.ndarray, "h w 4"]
+    azimuth_deg: float
+    elevation_deg: float
+    truth: trimesh.Trimesh
+    predictions: Mapping[tuple[str, str], PredictedMesh]
+
+
+def collect_shown_views(
+    results: Path, tables: Mapping[str, pd.DataFrame], test: EvaluationViews, truth: TrueMeshes, count: int
+) -> list[ShownView]:
+    """A few test views, evenly spread over the models, with the predictions of each ablation's first seed.
+
+    Args:
+        results: the tree of results.
+        tables: rows of ``chamfer.csv`` by ablation.
+        test: pictures of the test split.
+        truth: true meshes.
+        count: how many views.
+    """
+    places = {View(test.model_ids[n], int(test.views[n])): n for n in range(len(test.model_ids))}
+    chosen = spread_views(places, count)
+    predictions = {name: _first_seed(results, name, table) for name, table in tables.items()}
+    return [
+        ShownView(
+            model_id=view.model_id,
+            caption=test.captions[places[view]],
+            image=test.images[places[view]],
+            azimuth_deg=float(test.azimuths_deg[places[view]]),
+            elevation_deg=float(test.elevations_deg[places[view]]),
+            truth=truth[view.model_id],
+            predictions={
+                (name, row.stage): PredictedMesh(row.mesh_path, row.azimuth_deg, row.elevation_deg, row.alignment_deg)
+                for name, table in predictions.items()
+                for row in _of_view(table, view).itertuples()
+            },
+        )
+        for view in chosen
+    ]
+
+
+def collect_poses(results: Path, tables: Mapping[str, pd.DataFrame], test: EvaluationViews) -> dict[str, Poses]:
+    """Predicted and true views by ablation, all seeds together; ablations without a prediction are left out."""
+    truth = pd.DataFrame(
+        {
+            "model_id": test.model_ids,
+            "view": test.views,
+            "true_azimuth_deg": test.azimuths_deg,
+            "true_elevation_deg": test.elevations_deg,
+        }
+    )
+    poses = {}
+    for name, table in tables.items():
+        seeds = [_aligned_predictions(results, name, seed, table) for seed in run_folders(results, name)]
+        filled = [predictions for predictions in seeds if len(predictions)]
+        if filled:
+            poses[name] = match_poses(pd.concat(filled, ignore_index=True), truth)
+    return poses
+
+
+def _first_seed(results: Path, ablation: str, table: pd.DataFrame) -> pd.DataFrame:
+    seeds = list(run_folders(results, ablation))
+    return _aligned_predictions(results, ablation, seeds[0] if seeds else 0, table)
+
+
+def _aligned_predictions(results: Path, ablation: str, seed: int, table: pd.DataFrame) -> pd.DataFrame:
+    return read_predictions(results, ablation, seed).assign(alignment_deg=alignment_deg(table, seed))
+
+
+def _of_view(predictions: pd.DataFrame, view: View) -> pd.DataFrame:
+    own = (predictions["model_id"] == view.model_id) & (predictions["view"] == view.view)
+    return predictions[own & (predictions["split"] == "test") & (predictions["status"] == "ok")]

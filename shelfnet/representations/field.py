@@ -1,0 +1,32 @@
+"""What a renderer, an extractor and a texture baker may ask of a reconstructed object."""
+
+from typing import Protocol
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+class Field(Protocol):
+    """Occupancy and features over the object frame, batched over objects.
+
+    Points are in object units; everything outside [-1/2, 1/2]^3 is empty.
+    """
+
+    voxel_size: float
+    """Length of path over which an occupancy is the opacity."""
+
+    def occupancy(self, points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n"]:
+        """Occupancy in [0, 1] at points."""
+        ...
+
+    def features(self, points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n c"]:
+        """Appearance features at points."""
+        ...
+
+    def sample(self, points: Float[Tensor, "b n 3"]) -> tuple[Float[Tensor, "b n"], Float[Tensor, "b n c"]]:
+        """Occupancy and features at points, in one pass where the representation can."""
+        ...
+
+    def repeat(self, times: int) -> "Field":
+        """The same objects, each ``times`` over and adjacent, to be seen from several views."""
+        ...

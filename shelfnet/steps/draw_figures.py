@@ -1,0 +1,125 @@
+"""Draw every figure of the report from the files of the earlier stages."""
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from shelfnet.config.schema import Config
+from shelfnet.data.views import EvaluationViews, load_evaluation_views
+from shelfnet.evaluation.results import read_results
+from shelfnet.preview.previewer import Previewer
+from shelfnet.report.curves import draw_chamfer_curves, draw_loss_curves, loss_names
+from shelfnet.report.memory import draw_memory_scaling
+from shelfnet.report.pictures import draw_contact_sheet, draw_reconstructions, reconstructions_size_in
+from shelfnet.report.poses import draw_azimuth_confusion, draw_view_prior
+from shelfnet.report.scores import MAX_CATEGORIES, draw_chamfer_by_category, draw_floaters
+from shelfnet.report.sources import TrueMeshes, read_curves
+from shelfnet.report.style import Look, figure, looks, save
+from shelfnet.report.test_views import collect_poses, collect_shown_views
+from shelfnet.tracking.journal import Journal
+
+SHOWN_VIEWS = 4
+SHEET_PICTURES = 30
+SHEET_VIEWS_PER_MODEL = 4
+CELL_PX = 160
+
+
+def draw_figures(
+    *, config: Config, results: Path, comparison: Path, tables: Mapping[str, Path], output: Path, journal: Path
+) -> None:
+    """Write every figure as PNG with a vector PDF beside it.
+
+    Args:
+        config: the whole tree.
+        results: the tree of results.
+        comparison: ``comparison.csv``, for the levels of the baselines.
+        tables: ``chamfer.csv`` of all seeds by ablation, in the order of columns and legends.
+        output: folder of the figures; ``memory_scaling.csv`` is expected in it.
+        journal: events for the ``comparison`` run.
+    """
+    style = looks(list(tables))
+    rows = {name: read_results(path, ablation=name) for name, path in tables.items()}
+    shards = sorted((results / "renders").glob("shard-*.parquet"))
+    test = load_evaluation_views(shards, "test", config.reconstruct.views_per_model)
+    _draw_curves(results, pd.read_csv(comparison), output, style)
+    _draw_scores(rows, read_results(results / "baselines" / "chamfer.csv"), output, style)
+    _draw_poses(config, results, rows, test, output, style)
+    _draw_reconstructions(config, results, rows, test, output)
+    _draw_contact_sheet(shards, config.render.seed, output)
+    with _saved(7.5, 5.6, output / "memory_scaling.png") as drawn:
+        draw_memory_scaling(drawn, pd.read_csv(output / "memory_scaling.csv"))
+    run = Journal(journal, run="comparison")
+    for path in sorted(output.glob("*.png")):
+        run.artifact(path, "figures")
+
+
+@contextmanager
+def _saved(width_in: float, height_in: float, path: Path) -> Iterator[Figure]:
+    with figure(width_in, height_in) as drawn:
+        yield drawn
+        save(drawn, path)
+
+
+def _draw_curves(results: Path, comparison: pd.DataFrame, output: Path, style: Mapping[str, Look]) -> None:
+    curves = read_curves(results, style)
+    trivial = comparison[~comparison["ablation"].isin(list(style))]
+    levels = {row.ablation: float(row.mean) for row in trivial[["ablation", "mean"]].itertuples()}
+    with _saved(8.0, 4.2, output / "chamfer_curves.png") as drawn:
+        draw_chamfer_curves(drawn, curves, levels, style)
+    rows = max(1, math.ceil(len(loss_names(curves)) / 3))
+    with _saved(9.0, 1.0 + 1.7 * rows, output / "loss_curves.png") as drawn:
+        draw_loss_curves(drawn, curves, style)
+
+
+def _draw_scores(
+    rows: Mapping[str, pd.DataFrame], baselines: pd.DataFrame, output: Path, style: Mapping[str, Look]
+) -> None:
+    categories = {name for table in rows.values() for name in table["category"].dropna()}
+    with _saved(
+        8.0, 1.5 + 0.45 * min(len(categories), MAX_CATEGORIES + 1), output / "chamfer_by_category.png"
+    ) as drawn:
+        draw_chamfer_by_category(drawn, rows, baselines, style)
+    lines = sum(table["stage"].nunique() for table in rows.values())
+    with _saved(8.0, 1.2 + 0.28 * lines, output / "floaters.png") as drawn:
+        draw_floaters(drawn, rows, style)
+
+
+def _draw_poses(
+    config: Config,
+    results: Path,
+    rows: Mapping[str, pd.DataFrame],
+    test: EvaluationViews,
+    output: Path,
+    style: Mapping[str, Look],
+) -> None:
+    poses = collect_poses(results, rows, test)
+    with _saved(9.0, 0.6 + 2.6 * max(1, math.ceil(len(poses) / 4)), output / "azimuth_confusion.png") as drawn:
+        draw_azimuth_confusion(drawn, poses, style)
+    with _saved(9.0, 3.2, output / "view_prior.png") as drawn:
+        draw_view_prior(drawn, poses, config.render.prior, style)
+
+
+def _draw_reconstructions(
+    config: Config, results: Path, rows: Mapping[str, pd.DataFrame], test: EvaluationViews, output: Path
+) -> None:
+    truth = TrueMeshes(results, config.dataset.max_faces)
+    views = collect_shown_views(results, rows, test, truth, SHOWN_VIEWS)
+    fov = math.radians(config.render.fov_deg)
+    size_in = reconstructions_size_in(len(views), len(rows))
+    with Previewer(CELL_PX, fov) as previewer, _saved(*size_in, output / "reconstructions.png") as drawn:
+        draw_reconstructions(drawn, views, list(rows), previewer.render, config.render.camera_distance)
+
+
+def _draw_contact_sheet(shards: list[Path], seed: int, output: Path) -> None:
+    """Random pictures of one random shard's training models."""
+    generator = np.random.default_rng(seed)
+    sheet = load_evaluation_views([shards[generator.integers(len(shards))]], "train", SHEET_VIEWS_PER_MODEL)
+    count = min(SHEET_PICTURES, len(sheet.captions))
+    chosen = np.sort(generator.choice(len(sheet.captions), count, replace=False))
+    with _saved(8.5, 0.2 + 1.75 * math.ceil(count / 6), output / "contact_sheet.png") as drawn:
+        draw_contact_sheet(drawn, [sheet.images[n] for n in chosen], [sheet.captions[n] for n in chosen])

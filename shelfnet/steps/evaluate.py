@@ -1,0 +1,206 @@
+"""Measure the predictions of one trained model against the true surfaces."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from shelfnet.config.schema import EvaluateSettings
+from shelfnet.data.surfaces import Surfaces, load_surfaces
+from shelfnet.data.view_sampling import model_generator
+from shelfnet.data.views import load_evaluation_views
+from shelfnet.evaluation.alignment import VALIDATION, AlignmentPair, ValidationSet, YRotation, fit_y_rotation
+from shelfnet.evaluation.metrics import (
+    NORMALISATION,
+    WORST_AZIMUTH_ERROR_DEG,
+    WORST_ELEVATION_ERROR_DEG,
+    azimuth_error_deg,
+    elevation_error_deg,
+)
+from shelfnet.evaluation.predictions import PredictionsError, read_predictions
+from shelfnet.evaluation.results import ResultsError, read_results, write_results
+from shelfnet.evaluation.scoring import EMPTY_SCORE, has_surface, score_mesh, true_surface
+from shelfnet.geometry.meshes import sample_surface
+from shelfnet.reconstruction.export import load_glb
+from shelfnet.tracking.journal import Journal
+
+logger = logging.getLogger(__name__)
+
+TEST = "test"
+ALIGNMENT_POINTS = 512
+"""Points a side with which the rotation is fitted."""
+ALIGNMENT_PREDICTIONS = 128
+"""The rotation is fitted on at most so many validation predictions, evenly spread."""
+_JOURNAL_MEANS = ("chamfer", "chamfer_l2", "chamfer_icp", "fscore", "iou", "normal_consistency", "floater_fraction")
+
+
+def evaluate(
+    *,
+    settings: EvaluateSettings,
+    ablation: str,
+    seed: int,
+    coarse: Sequence[Path],
+    refined: Sequence[Path],
+    surfaces: Sequence[Path],
+    shards: Sequence[Path],
+    output: Path,
+    journal: Path,
+) -> None:
+    """Write one row a test view and stage.
+
+    The rotation about +Y is fitted on the coarse validation predictions and serves both stages.
+
+    Args:
+        settings: points, thresholds and seeds of the metrics.
+        ablation: what the model is a run of.
+        seed: which run.
+        coarse: folders with coarse ``predictions.parquet`` and meshes.
+        refined: the same after refinement; may be empty.
+        surfaces: shards of true surfaces.
+        shards: shards of pictures, for the true views.
+        output: ``chamfer.csv``.
+        journal: events for the run ``<ablation>/seed<n>``.
+
+    Raises:
+        PredictionsError: predictions are damaged, disagree with the surfaces about a model's split, or miss a test
+            view.
+        ShardError: a shard is damaged.
+    """
+    truth = load_surfaces(surfaces)
+    stages = {"coarse": read_predictions(coarse, "coarse")}
+    if refined:
+        stages["refined"] = read_predictions(refined, "refined")
+    predictions = pd.concat(stages.values(), ignore_index=True)
+    _check_splits(predictions, truth)
+    test = predictions[predictions["split"] == TEST]
+    views = _true_views(shards, test)
+    _check_complete(test, views, tuple(stages))
+    alignment = fit_y_rotation(
+        validation_set(stages["coarse"], truth, settings), settings.alignment_steps, settings.backend
+    )
+    logger.info("%s seed %d: alignment %s", ablation, seed, alignment.label)
+    rows = pd.DataFrame(
+        [row for model_id, group in test.groupby("model_id") for row in _score_model(group, truth, alignment, settings)]
+    )
+    rows = _with_view_errors(rows, views, alignment)
+    write_results(rows.assign(ablation=ablation, seed=seed, **_constants(settings, alignment)), output)
+    _write_journal(Journal(journal, run=f"{ablation}/seed{seed}"), rows, alignment, output)
+
+
+def collect_rows(inputs: Sequence[Path], output: Path) -> None:
+    """Put the rows of all seeds of an ablation into one table.
+
+    Raises:
+        ResultsError: no inputs, a damaged one, or the same row twice.
+    """
+    if not inputs:
+        raise ResultsError(f"{output}: expected at least one table of results, got none")
+    write_results(pd.concat([read_results(path) for path in inputs], ignore_index=True), output)
+
+
+def validation_set(predictions: pd.DataFrame, truth: Surfaces, settings: EvaluateSettings) -> ValidationSet:
+    """The validation predictions that have a surface, as points in pairs with the true ones."""
+    rows = predictions[(predictions["split"] == VALIDATION) & (predictions["status"] == "ok")]
+    if len(rows) > ALIGNMENT_PREDICTIONS:
+        rows = rows.iloc[np.linspace(0, len(rows) - 1, ALIGNMENT_PREDICTIONS).round().astype(int)]
+    pairs = []
+    for row in rows.itertuples():
+        mesh = load_glb(row.mesh).mesh
+        if has_surface(mesh):
+            generator = model_generator(settings.seed, f"alignment/{row.model_id}/{row.view}")
+            points, _ = sample_surface(mesh, ALIGNMENT_POINTS, generator)
+            surface = truth[row.model_id]
+            pairs.append(AlignmentPair(row.model_id, surface.split, points, surface.points[:ALIGNMENT_POINTS]))
+    return ValidationSet(tuple(pairs))
+
+
+def _check_splits(predictions: pd.DataFrame, truth: Surfaces) -> None:
+    split_of = {model_id: split for split in (VALIDATION, TEST) for model_id in truth.in_split(split)}
+    for row in predictions.drop_duplicates(["model_id", "split"]).itertuples():
+        if split_of.get(row.model_id) != row.split:
+            expected = split_of.get(row.model_id, "train" if row.model_id in truth else "unknown")
+            raise PredictionsError(
+                f"{row.mesh.parent}: model {row.model_id} is predicted as {row.split},"
+                f" but its true surface is of the split {expected}"
+            )
+
+
+def _true_views(shards: Sequence[Path], test: pd.DataFrame) -> pd.DataFrame:
+    """True camera and category of the test views, as many a model as were predicted."""
+    if test.empty:
+        raise PredictionsError("expected predictions of the test split, got none")
+    views = load_evaluation_views(shards, TEST, int(test.groupby("model_id")["view"].nunique().max()))
+    return pd.DataFrame(
+        {
+            "model_id": views.model_ids,
+            "view": views.views,
+            "true_azimuth_deg": views.azimuths_deg,
+            "true_elevation_deg": views.elevations_deg,
+            "category": views.categories,
+        }
+    )
+
+
+def _check_complete(test: pd.DataFrame, views: pd.DataFrame, stages: Sequence[str]) -> None:
+    expected = {
+        (model, view, stage) for model, view in zip(views["model_id"], views["view"], strict=True) for stage in stages
+    }
+    predicted = set(zip(test["model_id"], test["view"], test["stage"], strict=True))
+    for what, difference in (("no prediction", expected - predicted), ("no picture", predicted - expected)):
+        if difference:
+            model_id, view, stage = min(difference)
+            raise PredictionsError(
+                f"{len(difference)} test views have {what}, such as view {view} of model {model_id} ({stage})"
+            )
+
+
+def _score_model(
+    group: pd.DataFrame, truth: Surfaces, alignment: YRotation, settings: EvaluateSettings
+) -> Iterator[dict[str, Any]]:
+    """Rows of all views and stages of one object, whose true surface is read and indexed once."""
+    model_id = group["model_id"].iloc[0]
+    true = true_surface(truth[model_id], model_id, settings)
+    for row in group.itertuples():
+        score = EMPTY_SCORE
+        if row.status == "ok":
+            generator = model_generator(settings.seed, f"{row.stage}/{model_id}/{row.view}")
+            score = score_mesh(load_glb(row.mesh).mesh, alignment, true, settings, generator)
+        yield {**_identity(row), **score.columns()}
+
+
+def _identity(row: Any) -> dict[str, Any]:
+    names = ("model_id", "view", "stage", "azimuth_deg", "elevation_deg")
+    return {**{name: getattr(row, name) for name in names}, "mask_iou": np.nan_to_num(row.mask_iou)}
+
+
+def _with_view_errors(rows: pd.DataFrame, views: pd.DataFrame, alignment: YRotation) -> pd.DataFrame:
+    """Add true views and the errors of predicted ones; no predicted view is the worst error."""
+    rows = rows.merge(views, on=["model_id", "view"], how="left", validate="many_to_one")
+    azimuth, elevation, true_azimuth, true_elevation = (
+        rows[name].to_numpy(dtype=np.float64)
+        for name in ("azimuth_deg", "elevation_deg", "true_azimuth_deg", "true_elevation_deg")
+    )
+    azimuth_error = azimuth_error_deg(azimuth, true_azimuth, alignment.angle_deg)
+    elevation_error = elevation_error_deg(elevation, true_elevation)
+    return rows.assign(
+        azimuth_error_deg=np.where(np.isnan(azimuth_error), WORST_AZIMUTH_ERROR_DEG, azimuth_error),
+        elevation_error_deg=np.where(np.isnan(elevation_error), WORST_ELEVATION_ERROR_DEG, elevation_error),
+    )
+
+
+def _constants(settings: EvaluateSettings, alignment: YRotation) -> dict[str, Any]:
+    return {"n_points": settings.n_points, "normalisation": NORMALISATION, "alignment": alignment.label}
+
+
+def _write_journal(run: Journal, rows: pd.DataFrame, alignment: YRotation, output: Path) -> None:
+    metrics = {"test/alignment_deg": alignment.angle_deg}
+    for stage, group in rows.groupby("stage"):
+        metrics |= {f"test/{stage}/{name}": group[name].mean() for name in _JOURNAL_MEANS}
+        metrics[f"test/{stage}/azimuth_error_deg"] = group["azimuth_error_deg"].median()
+        metrics[f"test/{stage}/empty"] = (group["status"] == "empty").sum()
+    final = "refined" if "test/refined/chamfer" in metrics else "coarse"
+    run.metrics(0, metrics | {"test/chamfer": metrics[f"test/{final}/chamfer"]})
+    run.artifact(output)

@@ -1,0 +1,113 @@
+"""Measure the predictions that look at no picture, on the test views that the models are measured on."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from shelfnet.config.schema import EvaluateSettings
+from shelfnet.data.surfaces import Surfaces, load_surfaces
+from shelfnet.data.view_sampling import model_generator
+from shelfnet.data.views import load_evaluation_views
+from shelfnet.evaluation.alignment import YRotation
+from shelfnet.evaluation.baselines import (
+    BASELINES,
+    MEAN_SHAPE,
+    RANDOM_TRAIN,
+    SPHERE,
+    draw_training_models,
+    medoid,
+    sphere_mesh,
+    spread_candidates,
+)
+from shelfnet.evaluation.metrics import NORMALISATION, SampledSurface
+from shelfnet.evaluation.results import write_results
+from shelfnet.evaluation.scoring import Score, score_mesh, score_surfaces, true_surface
+from shelfnet.tracking.journal import Journal
+
+logger = logging.getLogger(__name__)
+
+MEDOID_POINTS = 512
+"""Points of each candidate with which the medoid is found."""
+_NO_ROTATION = YRotation(angle_deg=0.0, n_predictions=0)
+
+
+def evaluate_baselines(
+    *,
+    settings: EvaluateSettings,
+    surfaces: Sequence[Path],
+    shards: Sequence[Path],
+    views_per_model: int,
+    output: Path,
+    journal: Path,
+) -> None:
+    """Write one row a test view and baseline, with the columns of every ``chamfer.csv``.
+
+    A baseline predicts no camera and, but for the sphere, is no mesh: view errors, mask IoU, components and floaters
+    are left blank then. It predicts the same for every view of an object.
+
+    Args:
+        settings: points, thresholds and seeds of the metrics.
+        surfaces: shards of true surfaces, training split included.
+        shards: shards of pictures, for the test views.
+        views_per_model: how many views of each model are predicted by the models.
+        output: ``chamfer.csv`` of the baselines.
+        journal: events for the ``baselines`` run.
+
+    Raises:
+        ValueError: no training surfaces.
+        ShardError: a shard is damaged.
+    """
+    truth = load_surfaces(surfaces)
+    views = load_evaluation_views(shards, "test", views_per_model)
+    table = pd.DataFrame({"model_id": views.model_ids, "view": views.views, "category": views.categories})
+    mean_shape = true_surface(truth[model := _medoid_model(truth, settings)], model, settings)
+    scored = pd.DataFrame(
+        [
+            {"ablation": name, "model_id": model_id, **score.columns()}
+            for model_id in sorted(set(views.model_ids))
+            for name, score in _score_model(model_id, truth, mean_shape, settings).items()
+        ]
+    )
+    rows = scored.merge(table, on="model_id", validate="many_to_many")
+    rows["ablation"] = pd.Categorical(rows["ablation"], BASELINES)
+    rows = rows.sort_values(["ablation", "model_id", "view"], ignore_index=True)
+    write_results(rows.assign(**_constants(settings)), output)
+    run = Journal(journal, run="baselines")
+    run.metrics(0, {f"test/{name}/chamfer": rows[rows["ablation"] == name]["chamfer"].mean() for name in BASELINES})
+    run.artifact(output)
+
+
+def _score_model(
+    model_id: str, truth: Surfaces, mean_shape: SampledSurface, settings: EvaluateSettings
+) -> Mapping[str, Score]:
+    true = true_surface(truth[model_id], model_id, settings)
+    generator = model_generator(settings.seed, f"baselines/{model_id}")
+    drawn = draw_training_models(truth.in_split("train"), settings.random_train_draws, generator)
+    random_train = [true_surface(truth[other], other, settings) for other in drawn]
+    return {
+        SPHERE: score_mesh(sphere_mesh(), _NO_ROTATION, true, settings, generator),
+        RANDOM_TRAIN: score_surfaces(random_train, true, settings),
+        MEAN_SHAPE: score_surfaces([mean_shape], true, settings),
+    }
+
+
+def _medoid_model(truth: Surfaces, settings: EvaluateSettings) -> str:
+    candidates = spread_candidates(truth.in_split("train"), settings.medoid_candidates)
+    chosen = candidates[medoid([truth[model_id].points[:MEDOID_POINTS] for model_id in candidates], settings.backend)]
+    logger.info("mean shape: %s is the medoid of %d training models", chosen, len(candidates))
+    return chosen
+
+
+def _constants(settings: EvaluateSettings) -> dict[str, object]:
+    unknown = dict.fromkeys(("azimuth_error_deg", "elevation_error_deg", "mask_iou"), np.nan)
+    return {
+        "seed": 0,
+        "stage": "coarse",
+        "n_points": settings.n_points,
+        "normalisation": NORMALISATION,
+        "alignment": "none",
+        **unknown,
+    }

@@ -1,0 +1,39 @@
+"""The views that are reconstructed: pictures and names, never poses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from shelfnet.data.views import load_evaluation_views
+
+SPLITS = ("validation", "test")
+"""Validation to fit the alignment on, test to report."""
+
+
+@dataclass(frozen=True)
+class InputView:
+    """One picture, RGBA bytes with the mask as alpha, and what it is called."""
+
+    model_id: str
+    split: str
+    view: int
+    picture: UInt8[Tensor, "4 h w"]
+
+
+def load_input_views(shards: Sequence[Path], views_per_model: int) -> list[InputView]:
+    """Views of all :data:`SPLITS`, sorted by model and view within each.
+
+    Raises:
+        ShardError: a shard is damaged, or a split has no view.
+    """
+    found = []
+    for split in SPLITS:
+        loaded = load_evaluation_views(shards, split, views_per_model)
+        pictures = torch.from_numpy(loaded.images).permute(0, 3, 1, 2)
+        names = zip(loaded.model_ids, loaded.views.tolist(), pictures, strict=True)
+        found += [InputView(model_id, split, view, picture) for model_id, view, picture in names]
+    return found

@@ -1,0 +1,134 @@
+"""Pictures to coarse meshes: one forward pass and marching cubes a view."""
+
+import logging
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from shelfnet.config.schema import ReconstructSettings, RenderSettings
+from shelfnet.geometry.meshes import Mesh
+from shelfnet.networks.shelfnet import ShelfNet
+from shelfnet.reconstruction.export import ColouredMesh, save_glb
+from shelfnet.reconstruction.extract import extract_mesh
+from shelfnet.reconstruction.predictions import Prediction, mesh_name, write_predictions
+from shelfnet.reconstruction.silhouettes import silhouette_iou
+from shelfnet.representations.field import Field
+from shelfnet.steps.folders import complete_folder
+from shelfnet.steps.input_views import InputView, load_input_views
+from shelfnet.tracking.journal import Journal
+from shelfnet.training.batches import composite
+from shelfnet.training.checkpoint import load_model
+from shelfnet.training.device import pick_device
+
+log = logging.getLogger(__name__)
+
+_LOG_EVERY = 20
+
+
+def reconstruct(
+    *,
+    settings: ReconstructSettings,
+    render: RenderSettings,
+    checkpoint: Path,
+    shards: Sequence[Path],
+    part: int,
+    device: str,
+    output: Path,
+    journal: Path,
+) -> None:
+    """Predict a coarse mesh and a view from every picture of one part; true poses are not looked at.
+
+    Args:
+        settings: resolution, level and size of the meshes; views a model and parts.
+        render: field of view and distance of the cameras.
+        checkpoint: folder of the trained model, ``<ablation>/seed<n>``.
+        shards: of pictures.
+        part: which views: those whose place modulo ``settings.parts`` it is.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        output: folder of GLB files and ``predictions.parquet``.
+        journal: events for the run of the checkpoint.
+
+    Raises:
+        ValueError: no such part.
+        CheckpointError: the model cannot be used.
+        ShardError: a shard is damaged.
+    """
+    if not 0 <= part < settings.parts:
+        raise ValueError(f"expected a part in [0, {settings.parts - 1}], got {part}")
+    model = load_model(checkpoint, pick_device(device))
+    views = load_input_views(shards, settings.views_per_model)[part :: settings.parts]
+    with complete_folder(output) as folder:
+        predictions = []
+        for number, view in enumerate(views, start=1):
+            predictions.append(_reconstruct_view(model, view, settings, render, folder))
+            if number % _LOG_EVERY == 0 or number == len(views):
+                log.info("%s: %d of %d views reconstructed", output, number, len(views))
+        write_predictions(folder, predictions)
+    _write_journal(Journal(journal, f"{checkpoint.parent.name}/{checkpoint.name}"), predictions, output)
+
+
+@torch.inference_mode()
+def _reconstruct_view(
+    model: ShelfNet, view: InputView, settings: ReconstructSettings, render: RenderSettings, folder: Path
+) -> Prediction:
+    started = time.perf_counter()
+    image, mask = composite(view.picture[None].to(next(model.parameters()).device))
+    encoding = model.encode(image)
+    azimuth, elevation = float(encoding.azimuth), float(encoding.elevation)
+    predicted = _extract(model, model.decode(encoding.latent), settings)
+    name = None
+    if not predicted.mesh.is_empty:
+        name = mesh_name(view.model_id, view.view)
+        save_glb(folder / name, predicted.mesh, predicted.colours)
+    iou = silhouette_iou(
+        predicted.mesh, azimuth, elevation, mask[0, 0], math.radians(render.fov_deg), render.camera_distance
+    )
+    return Prediction(
+        model_id=view.model_id,
+        split=view.split,
+        view=view.view,
+        stage="coarse",
+        status="empty" if name is None else "ok",
+        mesh=name,
+        azimuth_deg=math.degrees(azimuth),
+        elevation_deg=math.degrees(elevation),
+        n_vertices=len(predicted.mesh.vertices),
+        n_faces=len(predicted.mesh.faces),
+        mask_iou=iou,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _extract(model: ShelfNet, field: Field, settings: ReconstructSettings) -> ColouredMesh:
+    device = next(model.parameters()).device
+
+    def tensor(points: Float[np.ndarray, "n 3"]) -> torch.Tensor:
+        return torch.from_numpy(points).float().to(device)[None]
+
+    def occupancy(points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
+        return field.occupancy(tensor(points))[0].cpu().numpy()
+
+    mesh: Mesh = extract_mesh(
+        occupancy, settings.resolution, settings.level, settings.largest_component, settings.max_faces
+    )
+    # Surfaces at the border of the unit cube lie half a sample outside it at most, where features have no meaning.
+    colours = model.colour(field.features(tensor(np.clip(mesh.vertices, -0.5, 0.5))))[0]
+    return ColouredMesh(mesh, colours.cpu().double().numpy())
+
+
+def _write_journal(events: Journal, predictions: Sequence[Prediction], output: Path) -> None:
+    events.metrics(
+        0,
+        {
+            "reconstruct/views": len(predictions),
+            "reconstruct/empty": sum(prediction.status == "empty" for prediction in predictions),
+            "reconstruct/mask_iou": float(np.mean([prediction.mask_iou for prediction in predictions] or [0.0])),
+            "reconstruct/seconds": sum(prediction.seconds for prediction in predictions),
+        },
+    )
+    events.artifact(output, "meshes/coarse")

@@ -1,0 +1,184 @@
+"""Coarse meshes to meshes that agree with their pictures."""
+
+import logging
+import math
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from shelfnet.config.schema import ReconstructSettings, RefineSettings, RenderSettings
+from shelfnet.networks.encoder import resize
+from shelfnet.reconstruction.export import ColouredMesh, load_glb, save_glb
+from shelfnet.reconstruction.extract import simplify
+from shelfnet.reconstruction.predictions import Prediction, PredictionsError, read_predictions, write_predictions
+from shelfnet.reconstruction.refine import Refined, refine_meshes
+from shelfnet.reconstruction.silhouettes import silhouette_iou
+from shelfnet.steps.folders import complete_folder
+from shelfnet.steps.input_views import InputView, load_input_views
+from shelfnet.tracking.journal import Journal
+from shelfnet.training.batches import composite
+from shelfnet.training.device import pick_device
+
+log = logging.getLogger(__name__)
+
+
+def refine(
+    *,
+    settings: RefineSettings,
+    reconstruct: ReconstructSettings,
+    render: RenderSettings,
+    coarse: Path,
+    shards: Sequence[Path],
+    device: str,
+    output: Path,
+    journal: Path,
+) -> None:
+    """Refine one part of the coarse meshes against their input pictures; true poses are not looked at.
+
+    A mesh whose silhouette would not cover its mask at least as well as before stays as it was.
+
+    Args:
+        settings: of the optimisation; switched off or without iterations, meshes are copied.
+        reconstruct: views a model, as the coarse meshes were made with.
+        render: field of view and distance of the cameras.
+        coarse: folder of coarse predictions, ``<ablation>/seed<n>/coarse/part-<k>``.
+        shards: of pictures.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        output: folder of GLB files and ``predictions.parquet``.
+        journal: events for the run of the checkpoint.
+
+    Raises:
+        PredictionsError: coarse predictions are damaged, or of a view that the shards do not hold.
+        ShardError: a shard is damaged.
+        MeshFileError: a coarse mesh is missing or damaged.
+    """
+    rows = read_predictions(coarse)
+    with complete_folder(output) as folder:
+        if settings.enabled and settings.iterations > 0:
+            views = _views_of(rows, load_input_views(shards, reconstruct.views_per_model), coarse)
+            refined = _refine_all(_Job(settings, render, coarse, folder, pick_device(device)), rows, views)
+        else:
+            refined = [_keep(row, coarse, folder) for row in rows]
+        write_predictions(folder, refined)
+    seed_folder = coarse.parents[1]
+    _write_journal(Journal(journal, f"{seed_folder.parent.name}/{seed_folder.name}"), refined, output)
+
+
+def _views_of(rows: Sequence[Prediction], views: Sequence[InputView], coarse: Path) -> list[InputView]:
+    known = {(view.model_id, view.view): view for view in views}
+    missing = [row for row in rows if (row.model_id, row.view) not in known]
+    if missing:
+        row = missing[0]
+        raise PredictionsError(f"{coarse}: view {row.view} of model {row.model_id!r} is in none of the shards")
+    return [known[row.model_id, row.view] for row in rows]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What all batches of one part share."""
+
+    settings: RefineSettings
+    render: RenderSettings
+    coarse: Path
+    folder: Path
+    device: torch.device
+
+
+def _refine_all(job: _Job, rows: Sequence[Prediction], views: Sequence[InputView]) -> list[Prediction]:
+    """Refine all meshes by batches; rows come back in their order."""
+    refined = [_keep(row, job.coarse, job.folder) if row.mesh is None else row for row in rows]
+    solid = [index for index, row in enumerate(rows) if row.mesh is not None]
+    for start in range(0, len(solid), job.settings.batch_size):
+        batch = solid[start : start + job.settings.batch_size]
+        results = _refine_batch(job, [rows[index] for index in batch], [views[index] for index in batch])
+        for index, result in zip(batch, results, strict=True):
+            refined[index] = result
+        log.info("%s: %d of %d meshes refined", job.folder, start + len(batch), len(solid))
+    return refined
+
+
+def _refine_batch(job: _Job, rows: Sequence[Prediction], views: Sequence[InputView]) -> list[Prediction]:
+    started = time.perf_counter()
+    starts = [_load_within_budget(job.coarse / str(row.mesh), job.settings.max_faces) for row in rows]
+    images, masks = composite(torch.stack([view.picture for view in views]).to(job.device))
+    results = _optimise(job, rows, starts, images, masks)
+    saved = [
+        _save_better(job, row, result, start.colours, mask)
+        for row, result, start, mask in zip(rows, results, starts, masks[:, 0], strict=True)
+    ]
+    seconds = (time.perf_counter() - started) / len(rows)
+    return [replace(prediction, seconds=seconds) for prediction in saved]
+
+
+def _optimise(
+    job: _Job,
+    rows: Sequence[Prediction],
+    starts: Sequence[ColouredMesh],
+    images: Float[Tensor, "b 3 h w"],
+    masks: Float[Tensor, "b 1 h w"],
+) -> list[Refined]:
+    angles = torch.tensor([[row.azimuth_deg, row.elevation_deg] for row in rows], device=job.device).deg2rad()
+    return refine_meshes(
+        [start.mesh for start in starts],
+        [start.colours for start in starts],
+        resize(images, job.settings.resolution_px),
+        resize(masks, job.settings.resolution_px).squeeze(1),
+        angles[:, 0],
+        angles[:, 1],
+        job.settings,
+        math.radians(job.render.fov_deg),
+        job.render.camera_distance,
+    )
+
+
+def _load_within_budget(path: Path, max_faces: int) -> ColouredMesh:
+    """A mesh simplified to the budget; its vertices take the colours of the nearest original ones."""
+    original = load_glb(path)
+    mesh = simplify(original.mesh, max_faces)
+    nearest = cKDTree(original.mesh.vertices).query(mesh.vertices)[1]
+    return ColouredMesh(mesh, original.colours[nearest])
+
+
+def _save_better(
+    job: _Job, row: Prediction, result: Refined, colours: Float[np.ndarray, "v 3"], mask: Float[Tensor, "h w"]
+) -> Prediction:
+    """Save the refined mesh, or the coarse one where that covers the mask at its full size better."""
+    fov = math.radians(job.render.fov_deg)
+    iou = silhouette_iou(result.mesh, result.azimuth, result.elevation, mask, fov, job.render.camera_distance)
+    if iou < row.mask_iou:
+        return _keep(row, job.coarse, job.folder)
+    save_glb(job.folder / str(row.mesh), result.mesh, colours)
+    return replace(
+        row,
+        stage="refined",
+        azimuth_deg=math.degrees(result.azimuth),
+        elevation_deg=math.degrees(result.elevation),
+        n_vertices=len(result.mesh.vertices),
+        n_faces=len(result.mesh.faces),
+        mask_iou=iou,
+    )
+
+
+def _keep(row: Prediction, coarse: Path, folder: Path) -> Prediction:
+    if row.mesh is not None:
+        shutil.copyfile(coarse / row.mesh, folder / row.mesh)
+    return replace(row, stage="refined", seconds=0.0)
+
+
+def _write_journal(events: Journal, refined: Sequence[Prediction], output: Path) -> None:
+    events.metrics(
+        0,
+        {
+            "refine/mask_iou": float(np.mean([prediction.mask_iou for prediction in refined] or [0.0])),
+            "refine/seconds": sum(prediction.seconds for prediction in refined),
+        },
+    )
+    events.artifact(output, "meshes/refined")

@@ -1,0 +1,139 @@
+"""Validation along the way: geometry draws the curve, and never chooses a checkpoint."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shelfnet.config.schema import Config
+from shelfnet.data.surfaces import load_surfaces
+from shelfnet.data.views import EvaluationViews, load_evaluation_views
+from shelfnet.evaluation.alignment import AlignmentPair, ValidationSet, fit_y_rotation, view_alignment
+from shelfnet.evaluation.metrics import chamfer
+from shelfnet.evaluation.neighbours import neighbour_index
+from shelfnet.geometry.meshes import sample_surface
+from shelfnet.losses.reconstruction import soft_iou
+from shelfnet.networks.encoder import resize
+from shelfnet.networks.shelfnet import ShelfNet
+from shelfnet.reconstruction.extract import mesh_from_grid
+from shelfnet.representations.field import Field
+from shelfnet.training.batches import composite
+
+SURFACE_POINTS = 2_048
+"""Points a side of the curve's Chamfer distance; the test table uses the configured number."""
+
+ALIGNMENT_POINTS = 256
+EMPTY_CHAMFER = 3.0**0.5
+"""The worst distance in the unit cube, for a prediction without a surface."""
+
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the network says of the validation pictures."""
+
+    azimuth_deg: np.ndarray
+    occupancy: np.ndarray
+    mask_iou: np.ndarray
+
+
+class Validator:
+    """Measures a network on validation views, under one rotation fitted on them.
+
+    Args:
+        config: of the ablation.
+        shards: pictures.
+        surfaces: true surfaces.
+        seed: of the points on predicted surfaces.
+    """
+
+    def __init__(self, config: Config, shards: Sequence[Path], surfaces: Sequence[Path], seed: int) -> None:
+        views = load_evaluation_views(shards, "validation", None)
+        self.rows = _spread(len(views.model_ids), config.train.validation_views)
+        self.views = views
+        self.seed = seed
+        self.resolution = config.model.decoder.occupancy_resolution
+        self.level = config.reconstruct.level
+        self.steps = config.evaluate.alignment_steps
+        stored = load_surfaces(surfaces)
+        wanted = sorted({views.model_ids[row] for row in self.rows})
+        self.true_points = {model_id: stored[model_id].points[:SURFACE_POINTS] for model_id in wanted}
+        self.true_index = {model_id: neighbour_index(points) for model_id, points in self.true_points.items()}
+
+    def __call__(self, model: ShelfNet, iteration: int) -> dict[str, float]:
+        """Mean ``chamfer``, median ``azimuth_error_deg`` and what tells a collapse, at an iteration."""
+        predictions = self._predict(model)
+        pairs = self._pairs(predictions.occupancy)
+        rotation = fit_y_rotation(ValidationSet(tuple(_thinned(pair) for pair in pairs if pair)), self.steps)
+        distances = [EMPTY_CHAMFER if pair is None else self._chamfer(pair, rotation.apply) for pair in pairs]
+        true_azimuth = self.views.azimuths_deg[self.rows]
+        return {
+            "chamfer": float(np.mean(distances)),
+            "azimuth_error_deg": view_alignment(predictions.azimuth_deg, true_azimuth).median_azimuth_error_deg,
+            "mask_iou": float(predictions.mask_iou.mean()),
+            "occupied_fraction": float((predictions.occupancy > self.level).mean()),
+            "empty_fraction": float(np.mean([pair is None for pair in pairs])),
+        }
+
+    def _predict(self, model: ShelfNet) -> Predictions:
+        device = next(model.parameters()).device
+        parts = [self._predict_batch(model, rows, device) for rows in np.array_split(self.rows, _batches(self.rows))]
+        azimuth, occupancy, iou = (np.concatenate(values) for values in zip(*parts, strict=True))
+        return Predictions(azimuth, occupancy, iou)
+
+    def _predict_batch(
+        self, model: ShelfNet, rows: np.ndarray, device: torch.device
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        images, masks = _pictures(self.views, rows, device)
+        encoding = model.encode(images)
+        field = model.decode(encoding.latent)
+        rendered = model.render(field, encoding.azimuth, encoding.elevation)
+        iou = soft_iou(rendered.mask, resize(masks, rendered.mask.shape[-1]).squeeze(1))
+        azimuth = torch.rad2deg(encoding.azimuth).double()
+        return azimuth.cpu().numpy(), occupancy_grid(field, len(rows), self.resolution, device), iou.cpu().numpy()
+
+    def _pairs(self, occupancy: np.ndarray) -> list[AlignmentPair | None]:
+        generator = np.random.default_rng(self.seed)
+        pairs: list[AlignmentPair | None] = []
+        for row, grid in zip(self.rows, occupancy, strict=True):
+            mesh = mesh_from_grid(grid, self.level, largest_component=False, max_faces=grid.size)
+            model_id = self.views.model_ids[row]
+            if mesh.is_empty:
+                pairs.append(None)
+                continue
+            points, _ = sample_surface(mesh, SURFACE_POINTS, generator)
+            pairs.append(AlignmentPair(model_id, "validation", points, self.true_points[model_id]))
+        return pairs
+
+    def _chamfer(self, pair: AlignmentPair, align) -> float:
+        predicted = align(pair.predicted)
+        to_true = self.true_index[pair.model_id](predicted).distances
+        return chamfer(to_true, neighbour_index(predicted)(pair.true).distances)
+
+
+def occupancy_grid(field: Field, batch: int, resolution: int, device: torch.device) -> np.ndarray:
+    """Occupancy at cell centres, ``b z y x``."""
+    centres = (torch.arange(resolution, device=device) + 0.5) / resolution - 0.5
+    z, y, x = torch.meshgrid(centres, centres, centres, indexing="ij")
+    points = torch.stack([x, y, z], dim=-1).reshape(1, -1, 3).expand(batch, -1, -1)
+    return field.occupancy(points).reshape(batch, resolution, resolution, resolution).cpu().numpy()
+
+
+def _pictures(views: EvaluationViews, rows: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
+    return composite(torch.from_numpy(views.images[rows]).permute(0, 3, 1, 2).to(device))
+
+
+def _thinned(pair: AlignmentPair) -> AlignmentPair:
+    return AlignmentPair(pair.model_id, pair.split, pair.predicted[:ALIGNMENT_POINTS], pair.true[:ALIGNMENT_POINTS])
+
+
+def _spread(available: int, wanted: int) -> np.ndarray:
+    return np.unique(np.linspace(0, available - 1, min(wanted, available)).round().astype(int))
+
+
+def _batches(rows: np.ndarray) -> int:
+    return -(-len(rows) // BATCH)

@@ -1,0 +1,38 @@
+"""Differentiable augmentation for D: the same kinds of change to real pictures and renders."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+MAX_SHIFT = 0.125
+"""Largest shift of a picture, as a share of its side."""
+
+MAX_BRIGHTNESS = 0.2
+
+
+def augment(
+    images: Float[Tensor, "b 3 h w"], masks: Float[Tensor, "b h w"], generator: torch.Generator
+) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b h w"]]:
+    """Shift pictures and masks together, mirror half of them, and change the object's brightness.
+
+    The white of the background stays white: what is shifted in is white, and brightness changes under the mask alone.
+    """
+    batch = len(images)
+    shift, mirror, brightness = _draw(batch, images.device, generator)
+    theta = torch.zeros(batch, 2, 3, device=images.device)
+    theta[:, 0, 0], theta[:, 1, 1] = mirror, 1.0
+    theta[:, :, 2] = shift
+    grid = functional.affine_grid(theta, [batch, 4, *masks.shape[1:]], align_corners=False)
+    darkness = torch.cat([1.0 - images, masks[:, None]], dim=1)
+    moved = functional.grid_sample(darkness, grid, align_corners=False)
+    moved_masks = moved[:, 3]
+    changed = 1.0 - moved[:, :3] + brightness[:, None, None, None] * moved_masks[:, None]
+    return changed.clamp(0.0, 1.0), moved_masks
+
+
+def _draw(batch: int, device: torch.device, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    uniform = torch.rand((batch, 4), generator=generator, device=device)
+    shift = 2 * MAX_SHIFT * (2 * uniform[:, :2] - 1)
+    mirror = torch.where(uniform[:, 2] < 0.5, -1.0, 1.0)
+    return shift, mirror, MAX_BRIGHTNESS * (2 * uniform[:, 3] - 1)

@@ -1,0 +1,106 @@
+"""Checkpoints: tensors as safetensors and plain JSON, never pickles."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from shelfnet.config.schema import ModelSettings, RenderSettings
+from shelfnet.networks.shelfnet import ShelfNet
+from shelfnet.provenance import publish
+from shelfnet.training.learner import Learner
+
+
+class CheckpointError(ValueError):
+    """A checkpoint cannot be used; the message names the file."""
+
+
+def save_model(folder: Path, model: ShelfNet, description: dict[str, Any]) -> None:
+    """Publish ``model.safetensors`` and ``model.json`` in ``folder``.
+
+    Args:
+        folder: of the run; made if needed.
+        model: the result.
+        description: JSON that says what it is; must hold ``model`` and ``render`` settings.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    weights, text = folder / "model.safetensors", folder / "model.json"
+    save_file(_contiguous(model.state_dict()), weights.with_suffix(".tmp"))
+    text.with_suffix(".tmp").write_text(json.dumps(description, indent=2, sort_keys=True))
+    publish(weights.with_suffix(".tmp"), weights)
+    publish(text.with_suffix(".tmp"), text)
+
+
+def load_model(folder: Path, device: torch.device | str = "cpu") -> ShelfNet:
+    """The trained network of a run, in evaluation mode.
+
+    Raises:
+        CheckpointError: a file is missing, damaged or of another network.
+    """
+    text, weights = folder / "model.json", folder / "model.safetensors"
+    try:
+        description = json.loads(text.read_text())
+        camera = RenderSettings.model_validate(description["render"])
+        model = ShelfNet(ModelSettings.model_validate(description["model"]), camera)
+        model.load_state_dict(load_file(weights))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{folder}: no checkpoint here ({error})") from error
+    except Exception as error:
+        raise CheckpointError(f"{folder}: not a usable checkpoint ({error})") from error
+    return model.to(device).eval().requires_grad_(False)
+
+
+def save_progress(folder: Path, learner: Learner, signature: str) -> None:
+    """Keep all that an exact continuation needs; the previous state is replaced only by a complete one."""
+    beside = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    tensors = {"randomness": learner.randomness.get_state()}
+    for name, module in learner.modules().items():
+        tensors |= {f"{name}/{key}": value for key, value in module.state_dict().items()}
+    for name, optimiser in learner.optimisers().items():
+        for index, state in optimiser.state_dict()["state"].items():
+            tensors |= {f"{name}_optimiser/{index}/{key}": value for key, value in state.items()}
+    save_file(_contiguous(tensors), beside / "state.safetensors")
+    state = {"iteration": learner.iteration, "signature": signature, "history": learner.history}
+    (beside / "state.json").write_text(json.dumps(state))
+    shutil.rmtree(folder, ignore_errors=True)
+    publish(beside, folder)
+
+
+def load_progress(folder: Path, learner: Learner, signature: str) -> bool:
+    """Bring a fresh learner to where an interrupted run of the same settings was; ``False`` where there is none."""
+    if not (folder / "state.json").is_file():
+        return False
+    state = json.loads((folder / "state.json").read_text())
+    if state["signature"] != signature:
+        return False
+    tensors = load_file(folder / "state.safetensors")
+    for name, module in learner.modules().items():
+        module.load_state_dict(_below(tensors, f"{name}/"))
+    for name, optimiser in learner.optimisers().items():
+        _restore_optimiser(optimiser, _below(tensors, f"{name}_optimiser/"))
+    learner.randomness.set_state(tensors["randomness"].cpu())
+    learner.iteration = state["iteration"]
+    learner.history = [tuple(row) for row in state["history"]]
+    return True
+
+
+def _restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    kept: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, key = name.split("/")
+        kept.setdefault(int(index), {})[key] = value
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": kept})
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}

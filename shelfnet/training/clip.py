@@ -1,0 +1,99 @@
+"""The small CLIP of the embedded default: contrastive learning on renders and their captions."""
+
+import logging
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from shelfnet.config.schema import ClipTraining
+from shelfnet.data.views import TrainingViews
+from shelfnet.losses.backgrounds import PAINTERS, over_backgrounds
+from shelfnet.networks.clip import ClipModel, small_clip
+from shelfnet.training.batches import PictureStore
+from shelfnet.training.loop import ProgressClock
+
+log = logging.getLogger(__name__)
+
+MAX_LOGIT_SCALE = 4.6
+"""ln 100, CLIP's own limit of the temperature."""
+
+WEIGHT_DECAY = 0.1
+LOG_EVERY = 25
+
+
+def train_small_clip(views: TrainingViews, settings: ClipTraining, device: torch.device) -> ClipModel:
+    """Train on pictures of distinct captions, over every kind of background.
+
+    Args:
+        views: training pictures and captions.
+        settings: size of the model and of its training.
+        device: where to train.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        model = small_clip(settings).to(device).train()
+    store = PictureStore(views, settings.image_px, device)
+    tokens = model.tokens(store.captions)
+    optimiser = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=settings.iterations)
+    generator = torch.Generator(device).manual_seed(settings.seed)
+    clock = ProgressClock(0, settings.iterations)
+    for iteration in range(1, settings.iterations + 1):
+        rows = distinct_caption_rows(store.caption_of, len(store.captions), settings.batch_size, generator)
+        batch = store.take(rows)
+        pictures = over_backgrounds(batch.targets, batch.masks, tuple(PAINTERS), generator)
+        images, texts = model.embed_images(pictures), model.embed_tokens(tokens[batch.captions])
+        scale = model.clip.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
+        loss = contrastive_loss(images, texts, scale)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        if iteration % LOG_EVERY == 0 or iteration == settings.iterations:
+            rate, left = clock.rate(iteration), clock.left(iteration)
+            log.info("clip  %d/%d  loss %.3f  %.2f it/s  %s left", iteration, settings.iterations, loss, rate, left)
+    return model.eval().requires_grad_(False)
+
+
+def contrastive_loss(
+    images: Float[Tensor, "b d"], texts: Float[Tensor, "b d"], scale: Float[Tensor, ""]
+) -> Float[Tensor, ""]:
+    """CLIP's symmetric cross entropy over a batch of matching unit embeddings."""
+    logits = scale * images @ texts.T
+    matching = torch.arange(len(images), device=images.device)
+    return 0.5 * (functional.cross_entropy(logits, matching) + functional.cross_entropy(logits.T, matching))
+
+
+def distinct_caption_rows(
+    caption_of: Int[Tensor, "n"], n_captions: int, batch_size: int, generator: torch.Generator
+) -> Int[Tensor, "b"]:
+    """Rows with pairwise different captions, one random view each: no pair of the batch is a false negative."""
+    shuffled = torch.randperm(len(caption_of), generator=generator, device=generator.device)
+    first = torch.full((n_captions,), len(caption_of), device=caption_of.device)
+    order = torch.arange(len(caption_of), device=caption_of.device)
+    first.scatter_reduce_(0, caption_of[shuffled], order, reduce="amin")
+    rows = shuffled[first]
+    keep = torch.randperm(n_captions, generator=generator, device=generator.device)[:batch_size]
+    return rows[keep]
+
+
+@torch.no_grad()
+def retrieval_accuracy(model: ClipModel, views: TrainingViews, choices: int, generator: torch.Generator) -> float:
+    """Share of pictures whose own caption comes first among ``choices`` different ones (chance: 1 / choices)."""
+    device = model.mean.device
+    store = PictureStore(views, model.image_px, device)
+    n_captions = len(store.captions)
+    choices = min(choices, n_captions)
+    texts = model.embed_text(store.captions)
+    right = []
+    for index in torch.arange(len(store), device=device).split(256):
+        batch = store.take(index)
+        similarity = model.embed_images(batch.targets) @ texts.T
+        own = similarity.gather(1, batch.captions[:, None])
+        noise = torch.rand(similarity.shape, generator=generator, device=device)
+        noise.scatter_(1, batch.captions[:, None], 2.0)
+        rivals = noise.topk(choices, dim=1).indices[:, 1:]
+        right.append((similarity.gather(1, rivals) < own).all(dim=1))
+    return torch.cat(right).float().mean().item()

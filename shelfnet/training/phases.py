@@ -1,0 +1,193 @@
+"""One iteration, as a table of phases: the generator, the discriminator, and its lazy R1 penalty."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from shelfnet.losses.adversarial import discriminator_accuracy, discriminator_loss, generator_loss, r1_penalty
+from shelfnet.losses.content import ContentTerms, content_terms, pose_prior_loss
+from shelfnet.losses.reconstruction import kl_loss, mask_loss, rgb_loss
+from shelfnet.networks.encoder import Encoding
+from shelfnet.networks.shelfnet import Rendering
+from shelfnet.training.augment import augment
+from shelfnet.training.batches import Batch
+from shelfnet.training.learner import Learner
+from shelfnet.training.views import choose_view, prior_views
+
+Scalars = dict[str, Tensor]
+
+
+class NonFiniteLossError(ArithmeticError):
+    """A loss is infinite or not a number; the message names the iteration and the term."""
+
+
+@dataclass(frozen=True)
+class Forward:
+    """What the generator made of a batch, kept for the phases that follow it."""
+
+    batch: Batch
+    at_view: Rendering
+    at_novel_view: Rendering
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the iteration that runs every ``every`` iterations."""
+
+    name: str
+    every: int
+    run: Callable[[Learner, Forward], Scalars]
+
+
+def discriminator_phases(learner: Learner) -> tuple[Phase, ...]:
+    """The phases that follow the generator's, as the settings ask for them."""
+    train, losses = learner.config.train, learner.config.losses
+    phases = [Phase("discriminator", train.discriminator_every, discriminator_phase)]
+    if losses.r1_gamma > 0:
+        phases.append(Phase("r1", train.r1_every, r1_phase))
+    return tuple(phases) if losses.adversarial > 0 else ()
+
+
+def generator_phase(learner: Learner, batch: Batch) -> tuple[Forward, Scalars]:
+    """A step of encoder, decoder and renderer on the weighted sum of Eq. 9.
+
+    Adversarial gradients reach the decoder alone; content gradients the encoder alone, since the renders that are
+    encoded again are cut from the decoder.
+    """
+    model, weights, generator = learner.model, learner.config.losses, learner.randomness
+    encoding = model.encode(batch.images)
+    field = model.decode(encoding.latent)
+    chosen = choose_view(model, field, encoding, batch, learner.config, generator)
+    azimuth = Encoding.at(encoding.view_azimuths, chosen.index)
+    elevation = Encoding.at(encoding.view_elevations, chosen.index)
+    novel_azimuth, novel_elevation = prior_views(learner.config.render.prior, len(azimuth), generator)
+    both = model.render(
+        field.repeat(2),
+        _interleave(azimuth, novel_azimuth),
+        _interleave(elevation, novel_elevation),
+        generator=generator,
+    )
+    forward = Forward(batch, _every_second(both, 0), _every_second(both, 1))
+
+    terms: Scalars = {
+        "mask": mask_loss(forward.at_view.mask, batch.masks).mean(),
+        "rgb": rgb_loss(forward.at_view.image, batch.targets).mean(),
+        "kl": kl_loss(encoding.latent).mean(),
+    }
+    if learner.perceptual is not None:
+        terms["perceptual"] = learner.perceptual(forward.at_view.image, batch.targets).mean()
+    if encoding.view_logits.shape[1] > 1:
+        log_choice = torch.log_softmax(encoding.view_logits, dim=1)
+        terms["hypothesis"] = -(chosen.credibility * log_choice).sum(dim=1).mean()
+    if weights.content > 0:
+        azimuths = _interleave(azimuth, novel_azimuth).detach()
+        elevations = _interleave(elevation, novel_elevation).detach()
+        again = model.encode(both.image.detach())
+        content = content_terms(again, azimuths, elevations, encoding.latent.detach().repeat_interleave(2, dim=0))
+        terms["content"] = _content_sum(content, weights.content_latent, weights.content_choice)
+        terms["content_view"] = content.view.mean().detach()
+    if learner.clip is not None:
+        captions = batch.captions.repeat_interleave(2, dim=0)
+        terms["clip"] = learner.clip(both, captions, generator).mean()
+    if weights.pose_prior > 0:
+        terms["pose_prior"] = pose_prior_loss(azimuth)
+    adversarial = _adversarial_term(learner, forward) if weights.adversarial > 0 else None
+    _step_generator(learner, terms, adversarial)
+    if adversarial is not None:
+        terms["adversarial"] = adversarial.detach()
+    return forward, terms | _health(encoding, azimuth, forward)
+
+
+def discriminator_phase(learner: Learner, forward: Forward) -> Scalars:
+    """A step of D on real pictures and on both renders (Eq. 7)."""
+    real = _judge(learner, forward.batch.targets, forward.batch.masks)
+    at_view = _judge(learner, forward.at_view.image.detach(), forward.at_view.mask.detach())
+    at_novel = _judge(learner, forward.at_novel_view.image.detach(), forward.at_novel_view.mask.detach())
+    loss = discriminator_loss(real, at_view, at_novel)
+    _step_discriminator(learner, learner.config.losses.adversarial * loss)
+    fake = torch.cat([at_view, at_novel]).detach()
+    return {
+        "discriminator": loss.detach(),
+        "health/discriminator_accuracy": discriminator_accuracy(real.detach(), fake),
+    }
+
+
+def r1_phase(learner: Learner, forward: Forward) -> Scalars:
+    """The lazy gradient penalty of StyleGAN2 on real pictures."""
+    pictures = forward.batch.targets.detach().requires_grad_(True)
+    logits = learner.discriminator(pictures, forward.batch.masks)
+    penalty = r1_penalty(logits, pictures)
+    _step_discriminator(learner, learner.config.losses.r1_gamma * learner.config.train.r1_every * penalty)
+    return {"r1": penalty.detach()}
+
+
+def check_finite(terms: Scalars, iteration: int) -> None:
+    """Stop at the first term that is no finite number.
+
+    Raises:
+        NonFiniteLossError: names the iteration and the term.
+    """
+    for name, value in terms.items():
+        if not torch.isfinite(value):
+            raise NonFiniteLossError(f"iteration {iteration}: {name} is {value.item()}")
+
+
+def _adversarial_term(learner: Learner, forward: Forward) -> Tensor:
+    at_view = _judge(learner, forward.at_view.image, forward.at_view.mask)
+    return generator_loss(at_view, _judge(learner, forward.at_novel_view.image, forward.at_novel_view.mask))
+
+
+def _judge(learner: Learner, images: Tensor, masks: Tensor) -> Tensor:
+    if learner.config.model.discriminator.augment:
+        images, masks = augment(images, masks, learner.randomness)
+    return learner.discriminator(images, masks)
+
+
+def _step_generator(learner: Learner, terms: Scalars, adversarial: Tensor | None) -> None:
+    weights = learner.config.losses
+    weighted = {name: getattr(weights, name) for name in terms if name in type(weights).model_fields}
+    total = torch.stack([weight * terms[name] for name, weight in weighted.items()]).sum()
+    learner.generator_optimiser.zero_grad(set_to_none=True)
+    if adversarial is not None:
+        decoder = learner.model.decoder_parameters()
+        torch.autograd.backward(weights.adversarial * adversarial, inputs=decoder, retain_graph=True)
+    total.backward()
+    _apply(learner.generator_optimiser, learner.learning_rate())
+    for name, value in terms.items():
+        terms[name] = value.detach()
+    terms["total"] = total.detach()
+
+
+def _step_discriminator(learner: Learner, loss: Tensor) -> None:
+    learner.discriminator_optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    _apply(learner.discriminator_optimiser, learner.learning_rate())
+
+
+def _apply(optimiser: torch.optim.Optimizer, learning_rate: float) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate
+    optimiser.step()
+
+
+def _content_sum(content: ContentTerms, latent_weight: float, choice_weight: float) -> Tensor:
+    return (content.view + latent_weight * content.latent + choice_weight * content.choice).mean()
+
+
+def _health(encoding: Encoding, azimuth: Tensor, forward: Forward) -> Scalars:
+    spread = 1.0 - torch.hypot(torch.cos(azimuth).mean(), torch.sin(azimuth).mean())
+    return {
+        "health/mask_coverage": forward.at_novel_view.mask.mean().detach(),
+        "health/azimuth_spread": spread.detach(),
+        "health/latent_deviation": encoding.latent.detach().std(dim=0).mean(),
+    }
+
+
+def _interleave(first: Tensor, second: Tensor) -> Tensor:
+    return torch.stack([first, second], dim=1).flatten()
+
+
+def _every_second(rendering: Rendering, start: int) -> Rendering:
+    return Rendering(rendering.image[start::2], rendering.mask[start::2])

@@ -1,0 +1,31 @@
+"""A small grid of pictures, so that a collapse is seen early."""
+
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from shelfnet.networks.shelfnet import ShelfNet
+from shelfnet.provenance import publish
+from shelfnet.training.batches import Batch
+
+NOVEL_VIEWS_DEG = ((0.0, 15.0), (90.0, 15.0))
+"""Azimuth and elevation, in the learned frame, of the two novel views."""
+
+
+@torch.no_grad()
+def save_sample_grid(model: ShelfNet, batch: Batch, path: Path) -> None:
+    """Write a PNG; columns: pictures; rows: input, render at the predicted view, two novel views, predicted mask."""
+    encoding = model.encode(batch.images)
+    field = model.decode(encoding.latent)
+    predicted = model.render(field, encoding.azimuth, encoding.elevation)
+    rows = [batch.targets, predicted.image]
+    for view in NOVEL_VIEWS_DEG:
+        azimuth, elevation = (torch.full_like(encoding.azimuth, angle).deg2rad() for angle in view)
+        rows.append(model.render(field, azimuth, elevation).image)
+    rows.append(predicted.mask[:, None].expand(-1, 3, -1, -1))
+    grid = torch.stack(rows).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    Image.fromarray((grid.clamp(0, 1) * 255).round().byte().cpu().numpy()).save(temporary, format="PNG")
+    publish(temporary, path)

@@ -1,0 +1,74 @@
+import logging
+from types import SimpleNamespace
+
+import pytest
+
+from shelfnet.blender import devices
+from shelfnet.blender.devices import DeviceError, use_device
+
+
+class FakePreferences:
+    """Stands for a machine with one CPU and the GPUs that a test gives it."""
+
+    def __init__(self, *gpus):
+        names = [("Some CPU", "CPU"), *gpus]
+        self.devices = [SimpleNamespace(name=name, type=kind, use=True) for name, kind in names]
+        self._kind = "NONE"
+
+    @property
+    def compute_device_type(self):
+        return self._kind
+
+    @compute_device_type.setter
+    def compute_device_type(self, kind):
+        if kind == "METAL":
+            raise TypeError("enum 'METAL' not found")
+        self._kind = kind
+
+    def refresh_devices(self):
+        pass
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    def install(*gpus):
+        preferences = FakePreferences(*gpus)
+        context = SimpleNamespace(
+            preferences=SimpleNamespace(addons={"cycles": SimpleNamespace(preferences=preferences)})
+        )
+        monkeypatch.setattr(devices, "bpy", SimpleNamespace(context=context))
+        return preferences
+
+    return install
+
+
+@pytest.fixture
+def scene():
+    return SimpleNamespace(cycles=SimpleNamespace(device=None))
+
+
+def test_cpu_needs_no_probe(scene):
+    use_device(scene, "cpu")
+    assert scene.cycles.device == "CPU"
+
+
+def test_gpus_of_the_kind_are_used_and_named_in_the_log(machine, scene, caplog):
+    preferences = machine(("Card A", "OPTIX"), ("Card A", "CUDA"))
+    with caplog.at_level(logging.INFO):
+        use_device(scene, "optix")
+    assert scene.cycles.device == "GPU"
+    assert [device.use for device in preferences.devices] == [False, True, False]
+    assert "Card A" in caplog.text
+
+
+def test_an_absent_gpu_is_an_error_that_says_what_was_found(machine, scene):
+    machine(("Card A", "CUDA"))
+    with pytest.raises(DeviceError, match=r"expected a GPU for optix, found only Some CPU \(CPU\); Card A"):
+        use_device(scene, "optix")
+    assert scene.cycles.device is None
+
+
+def test_a_kind_that_the_build_lacks_is_an_error(machine, scene):
+    machine()
+    with pytest.raises(DeviceError, match="metal is unknown to this build"):
+        use_device(scene, "metal")

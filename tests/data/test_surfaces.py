@@ -1,0 +1,106 @@
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from shelfnet.data.shards import ShardError
+from shelfnet.data.surfaces import SCHEMA, Surface, load_surfaces, measure_surface, write_surfaces
+from shelfnet.geometry.meshes import Mesh
+
+TETRAHEDRON = Mesh(
+    np.array([[0.0, 0, 0], [4, 0, 0], [0, 2, 0], [0, 0, 1]]), np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+)
+
+
+def surface(split="train", value=0.0):
+    grid = np.zeros((32, 32, 32), dtype=bool)
+    grid[3, 5, 7] = True
+    return Surface(np.full((4, 3), value, np.float32), np.eye(4, 3, dtype=np.float32), grid, split)
+
+
+def test_points_lie_on_the_normalised_surface_with_its_normals():
+    measured = measure_surface(TETRAHEDRON, "a", "test", 500, seed=0)
+    assert measured.points.shape == measured.normals.shape == (500, 3)
+    assert measured.points.dtype == np.float32
+    assert np.abs(measured.points).max() <= 0.5 + 1e-6
+    corner = np.array([-0.5, -0.25, -0.125])
+    x, y, z = (measured.points - corner).T
+    distances = np.stack([z, y, x, np.abs(1 - x - 2 * y - 4 * z)])
+    assert distances.min(axis=0).max() < 1e-5
+    np.testing.assert_allclose(np.linalg.norm(measured.normals, axis=1), 1.0, rtol=1e-5)
+    np.testing.assert_allclose(measured.normals[z == z.min()][0], [0, 0, -1], atol=1e-6)
+
+
+def test_points_depend_on_the_model_and_the_seed_alone():
+    first, again = (measure_surface(TETRAHEDRON, "a", "test", 50, seed=0).points for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    for model_id, seed in (("b", 0), ("a", 1)):
+        assert not np.array_equal(first, measure_surface(TETRAHEDRON, model_id, "test", 50, seed).points)
+
+
+def test_surfaces_survive_a_round_trip(tmp_path):
+    paths = [tmp_path / "0.parquet", tmp_path / "folder" / "1.parquet", tmp_path / "2.parquet"]
+    write_surfaces(paths[0], [("b", surface("test", 1.0)), ("a", surface("train", 2.0))])
+    write_surfaces(paths[1], [("c", surface("train", 3.0))])
+    write_surfaces(paths[2], [])
+    surfaces = load_surfaces(paths)
+    assert len(surfaces) == 3
+    assert list(surfaces) == ["a", "b", "c"]
+    assert "a" in surfaces
+    assert "z" not in surfaces
+    assert surfaces.in_split("train") == ("a", "c")
+    assert surfaces["a"].points[0, 0] == 2.0
+    assert surfaces["c"].split == "train"
+    np.testing.assert_array_equal(surfaces["b"].occupancy, surface().occupancy)
+    np.testing.assert_array_equal(surfaces["b"].normals, surface().normals)
+    with pytest.raises(KeyError):
+        surfaces["z"]
+    assert pq.read_schema(paths[0]).equals(SCHEMA)
+
+
+def test_one_model_is_read_at_a_time(tmp_path, monkeypatch):
+    write_surfaces(tmp_path / "0.parquet", ((name, surface()) for name in "abc"))
+    read = []
+    original = pq.ParquetFile.read_row_group
+
+    def spy(self, group, columns=None, **kwargs):
+        read.append((group, columns))
+        return original(self, group, columns=columns, **kwargs)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", spy)
+    surfaces = load_surfaces([tmp_path / "0.parquet"])
+    assert all(columns == ["model_id", "split"] for _, columns in read)
+    read.clear()
+    surfaces["b"]
+    assert read == [(1, None)]
+
+
+def test_a_failing_stage_publishes_nothing(tmp_path):
+    def failing():
+        yield "a", surface()
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_surfaces(tmp_path / "0.parquet", failing())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damage_is_named(tmp_path):
+    path = tmp_path / "0.parquet"
+    write_surfaces(path, [("a", surface())])
+    with pytest.raises(ShardError, match=r"model 'a' is also in .*0\.parquet"):
+        load_surfaces([path, path])
+    table = pq.read_table(path)
+    pq.write_table(table.drop_columns(["normals"]), tmp_path / "narrow.parquet")
+    with pytest.raises(ShardError, match=r"narrow\.parquet: expected the columns normals"):
+        load_surfaces([tmp_path / "narrow.parquet"])
+    write_surfaces(tmp_path / "1.parquet", [("b", surface()), ("c", surface())])
+    pq.write_table(pq.read_table(tmp_path / "1.parquet"), tmp_path / "grouped.parquet")
+    with pytest.raises(ShardError, match="row group 0: expected one model, got 2"):
+        load_surfaces([tmp_path / "grouped.parquet"])
+    short = table.set_column(4, "occupancy", [[b"123"]])
+    pq.write_table(short, tmp_path / "short.parquet")
+    with pytest.raises(ShardError, match=r"short\.parquet: model 'a': damaged: expected 4096 bytes"):
+        load_surfaces([tmp_path / "short.parquet"])["a"]
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ShardError, match=r"0\.parquet: expected a Parquet shard"):
+        load_surfaces([path])

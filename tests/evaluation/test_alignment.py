@@ -1,0 +1,177 @@
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shelfnet.evaluation.alignment import (
+    AlignmentPair,
+    RigidTransform,
+    SearchablePoints,
+    ValidationSet,
+    YRotation,
+    fit_azimuth_offset,
+    fit_rigid,
+    fit_y_rotation,
+    iterative_closest_point,
+    view_alignment,
+    wrap_deg,
+)
+from shelfnet.evaluation.metrics import azimuth_error_deg
+from shelfnet.evaluation.neighbours import neighbour_index
+from shelfnet.geometry.cameras import look_at_origin
+from shelfnet.geometry.meshes import sample_surface
+
+
+def turned(points, angle_deg):
+    return YRotation(angle_deg, 1).apply(points)
+
+
+@pytest.fixture
+def pair_turned_by(l_shape):
+    def make(angle_deg: float, split: str = "validation", seed: int = 0) -> AlignmentPair:
+        generator = np.random.default_rng(seed)
+        true, _ = sample_surface(l_shape, 256, generator)
+        predicted, _ = sample_surface(l_shape, 256, generator)
+        return AlignmentPair(f"model{seed}", split, turned(predicted, angle_deg), true)
+
+    return make
+
+
+@pytest.mark.parametrize("split", ["test", "train", "Validation", ""])
+def test_no_other_split_reaches_the_fit(pair_turned_by, split):
+    with pytest.raises(ValueError, match=r"validation split alone.*model1"):
+        ValidationSet((pair_turned_by(0.0), pair_turned_by(0.0, split, seed=1)))
+
+
+def test_a_validation_set_cannot_be_changed_afterwards(pair_turned_by):
+    validation = ValidationSet((pair_turned_by(0.0),))
+    with pytest.raises(AttributeError):
+        validation.pairs = (pair_turned_by(0.0, "test"),)
+    with pytest.raises(AttributeError):
+        validation.pairs[0].split = "test"
+
+
+@pytest.mark.parametrize("angle_deg", [-177.0, -92.5, 0.0, 33.3, 179.0])
+def test_the_fit_finds_the_turn_between_the_frames(pair_turned_by, angle_deg):
+    found = fit_y_rotation(ValidationSet(tuple(pair_turned_by(-angle_deg, seed=seed) for seed in range(3))), 24)
+    assert abs(wrap_deg(np.array([found.angle_deg - angle_deg]))[0]) < 2.0
+    assert found.n_predictions == 3
+    assert found.label == f"y-rotation {found.angle_deg:.1f} deg (validation)"
+
+
+def test_refinement_leaves_the_grid(pair_turned_by):
+    found = fit_y_rotation(ValidationSet((pair_turned_by(-20.0),)), 8)
+    assert found.angle_deg == pytest.approx(20.0, abs=2.0)
+
+
+def test_most_predictions_win(pair_turned_by):
+    pairs = (*(pair_turned_by(-60.0, seed=seed) for seed in range(4)), pair_turned_by(120.0, seed=4))
+    assert fit_y_rotation(ValidationSet(pairs), 24).angle_deg == pytest.approx(60.0, abs=5.0)
+
+
+def test_nothing_to_fit_on_is_said():
+    found = fit_y_rotation(ValidationSet(()), 24)
+    assert (found.angle_deg, found.label) == (0.0, "none (no validation surface)")
+
+
+@given(st.floats(-3.1, 3.1), st.floats(-1.4, 1.4), st.floats(-180.0, 180.0))
+@settings(max_examples=30, deadline=None)
+def test_turning_a_scene_raises_its_cameras_azimuth(azimuth, elevation, angle_deg):
+    def centre(angle):
+        return look_at_origin(torch.tensor(angle, dtype=torch.float64), torch.tensor(elevation).double(), 2.6)[:3, 3]
+
+    expected = centre(azimuth + math.radians(angle_deg)).numpy()
+    np.testing.assert_allclose(turned(centre(azimuth).numpy()[None], angle_deg)[0], expected, atol=1e-9)
+
+
+def test_mesh_and_azimuth_are_aligned_by_the_same_angle(pair_turned_by):
+    """A learned frame that is turned by -40 degrees: both its meshes and its azimuths are 40 degrees short."""
+    found = fit_y_rotation(ValidationSet((pair_turned_by(-40.0),)), 24)
+    true = np.array([10.0, 170.0, -100.0])
+    errors = azimuth_error_deg(true - 40.0, true, found.angle_deg)
+    assert errors.max() < 2.0
+
+
+@given(st.lists(st.floats(-180.0, 180.0), min_size=1, max_size=20), st.integers(-360, 359))
+@settings(max_examples=40, deadline=None)
+def test_the_azimuth_offset_undoes_a_shift(true, half_degrees):
+    true_deg = np.array(true)
+    found = view_alignment(true_deg - half_degrees / 2, true_deg)
+    assert found.median_azimuth_error_deg == pytest.approx(0.0, abs=1e-6)
+    assert abs(wrap_deg(np.array([found.offset_deg - half_degrees / 2]))[0]) < 1e-6
+
+
+def test_a_third_of_views_turned_round_does_not_move_the_offset():
+    generator = np.random.default_rng(0)
+    true = generator.uniform(-180.0, 180.0, 90)
+    predicted = wrap_deg(true - 25.0 + generator.normal(0.0, 3.0, 90) + np.where(np.arange(90) < 30, 180.0, 0.0))
+    found = view_alignment(predicted, true)
+    assert found.offset_deg == pytest.approx(25.0, abs=2.0)
+    assert found.median_azimuth_error_deg < 6.0
+
+
+def test_the_azimuth_offset_is_the_best_of_its_grid():
+    generator = np.random.default_rng(1)
+    predicted, true = generator.uniform(-180.0, 180.0, (2, 15))
+
+    def loss(offset):
+        return np.median([abs((p + offset - t + 180.0) % 360.0 - 180.0) for p, t in zip(predicted, true, strict=True)])
+
+    found = view_alignment(predicted, true)
+    assert found.median_azimuth_error_deg == pytest.approx(min(loss(offset) for offset in np.arange(-180, 180, 0.5)))
+    assert loss(found.offset_deg) == pytest.approx(found.median_azimuth_error_deg)
+
+
+def test_no_azimuths_are_refused():
+    with pytest.raises(ValueError, match="at least one"):
+        fit_azimuth_offset(np.zeros(0), np.zeros(0))
+
+
+def random_rotation(generator, reflect=False):
+    q, _ = np.linalg.qr(generator.normal(size=(3, 3)))
+    return q * (np.sign(np.linalg.det(q)) * (-1.0 if reflect else 1.0))
+
+
+def test_matched_points_give_their_motion():
+    generator = np.random.default_rng(0)
+    source, motion = (
+        generator.normal(size=(20, 3)),
+        RigidTransform(random_rotation(generator), np.array([1.0, 2.0, 3.0])),
+    )
+    found = fit_rigid(source, motion.apply(source))
+    np.testing.assert_allclose(found.rotation, motion.rotation, atol=1e-12)
+    np.testing.assert_allclose(found.translation, motion.translation, atol=1e-12)
+    np.testing.assert_allclose(motion.apply_inverse(motion.apply(source)), source, atol=1e-12)
+
+
+def test_a_mirror_image_is_not_reached_by_reflection():
+    generator = np.random.default_rng(0)
+    source = generator.normal(size=(20, 3))
+    found = fit_rigid(source, source @ random_rotation(generator, reflect=True).T)
+    assert np.linalg.det(found.rotation) == pytest.approx(1.0)
+    np.testing.assert_allclose(found.rotation @ found.rotation.T, np.eye(3), atol=1e-12)
+
+
+def test_every_iteration_lowers_the_symmetric_squared_distance(l_shape):
+    generator = np.random.default_rng(0)
+    source, target = (
+        SearchablePoints(points, neighbour_index(points))
+        for points in (
+            turned(sample_surface(l_shape, 500, generator)[0], 25.0) + 0.05,
+            sample_surface(l_shape, 500, generator)[0],
+        )
+    )
+
+    def objective(iterations):
+        motion = iterative_closest_point(source, target, iterations, 500)
+        there = target.index(motion.apply(source.points)).distances
+        back = source.index(motion.apply_inverse(target.points)).distances
+        return (there**2).mean() + (back**2).mean()
+
+    losses = [objective(iterations) for iterations in range(0, 16, 3)]
+    assert all(after <= before + 1e-12 for before, after in pairwise(losses))
+    assert losses[-1] < 0.2 * losses[0]

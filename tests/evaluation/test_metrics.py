@@ -1,0 +1,155 @@
+import math
+
+import numpy as np
+import pytest
+
+from shelfnet.evaluation import metrics
+from shelfnet.evaluation.alignment import SearchablePoints
+from shelfnet.evaluation.metrics import WORST, sampled_surface, surface_metrics
+from shelfnet.evaluation.neighbours import neighbour_index
+from shelfnet.evaluation.solids import prediction_occupancy
+from shelfnet.geometry.meshes import Mesh, sample_surface
+
+N = 10_000
+
+
+def sampled(mesh: Mesh, seed: int, n_points: int = N):
+    points, normals = sample_surface(mesh, n_points, np.random.default_rng(seed))
+    return sampled_surface(points, normals, prediction_occupancy(mesh))
+
+
+def measured(predicted, true, icp_iterations=0):
+    return surface_metrics(predicted, true, fscore_threshold=0.05, icp_iterations=icp_iterations)
+
+
+def test_concentric_spheres_are_their_radii_apart(make_sphere):
+    found = measured(sampled(make_sphere(0.3), 0), sampled(make_sphere(0.4), 1))
+    assert found.chamfer == pytest.approx(0.1, rel=0.01)
+    assert found.chamfer_l2 == pytest.approx(2 * 4 * 0.1**2, rel=0.02)
+    assert found.normal_consistency == pytest.approx(1.0, abs=0.01)
+    assert (found.fscore, found.precision, found.recall) == (0.0, 0.0, 0.0)
+
+
+def test_a_shifted_plane_is_its_shift_apart():
+    corners = np.array([[-0.5, 0.0, -0.5], [0.5, 0.0, -0.5], [0.5, 0.0, 0.5], [-0.5, 0.0, 0.5]])
+    faces = np.array([[0, 2, 1], [0, 3, 2]])
+    found = measured(
+        sampled(Mesh(corners + np.array([0.0, 0.2, 0.0]), faces), 0),
+        sampled(Mesh(corners, faces), 1),
+        icp_iterations=20,
+    )
+    assert found.chamfer == pytest.approx(0.2, rel=1e-3)
+    assert found.chamfer_l2 == pytest.approx(2 * (2 * 0.2) ** 2, rel=2e-3)
+    assert found.chamfer_icp == pytest.approx(0.5 / math.sqrt(N), rel=0.1)
+    assert found.normal_consistency == pytest.approx(1.0)
+
+
+def test_half_a_plane_is_precise_but_not_complete():
+    corners = np.array([[-0.5, 0.0, -0.5], [0.5, 0.0, -0.5], [0.5, 0.0, 0.5], [-0.5, 0.0, 0.5]])
+    faces = np.array([[0, 2, 1], [0, 3, 2]])
+    half = Mesh(corners * np.array([0.5, 1.0, 1.0]) - np.array([0.25, 0.0, 0.0]), faces)
+    found = measured(sampled(half, 0), sampled(Mesh(corners, faces), 1))
+    assert found.precision == 1.0
+    assert found.recall == pytest.approx(0.55, abs=0.02)
+    assert found.fscore == pytest.approx(2 * 0.55 / 1.55, abs=0.02)
+    assert found.chamfer == pytest.approx(0.5 * (0.5 * 0.25), abs=0.01)
+
+
+def test_identical_meshes_give_the_sampling_floor(l_shape):
+    found = measured(sampled(l_shape, 0), sampled(l_shape, 1))
+    area = l_shape.face_areas().sum()
+    # Nearest of n uniform points on an area A: a mean of 1 / (2 sqrt(n / A)).
+    assert found.chamfer == pytest.approx(0.5 * math.sqrt(area / N), rel=0.05)
+    assert found.fscore == 1.0
+    assert found.iou == 1.0
+    assert found.normal_consistency > 0.96
+
+
+def test_winding_does_not_matter(make_sphere):
+    sphere = make_sphere(0.3)
+    found = measured(sampled(Mesh(sphere.vertices, sphere.faces[:, ::-1]), 0), sampled(sphere, 1))
+    assert found.normal_consistency > 0.99
+
+
+def test_distances_are_the_brute_force_ones(l_shape, make_sphere):
+    predicted, true = sampled(make_sphere(0.3, (0.1, 0.0, 0.0)), 0, 400), sampled(l_shape, 1, 400)
+    table = np.linalg.norm(predicted.points[:, None] - true.points[None], axis=-1)
+    to_true, to_predicted = table.min(axis=1), table.min(axis=0)
+    found = measured(predicted, true)
+    assert found.chamfer == pytest.approx((to_true.mean() + to_predicted.mean()) / 2)
+    assert found.chamfer_l2 == pytest.approx(4 * ((to_true**2).mean() + (to_predicted**2).mean()))
+    assert found.precision == (to_true < 0.05).mean()
+    assert found.recall == (to_predicted < 0.05).mean()
+    cosines = np.abs(predicted.normals @ true.normals.T)
+    forward = cosines[np.arange(400), table.argmin(axis=1)].mean()
+    backward = cosines[table.argmin(axis=0), np.arange(400)].mean()
+    assert found.normal_consistency == pytest.approx((forward + backward) / 2)
+
+
+def test_chamfer_agrees_with_point_cloud_utils(l_shape, make_sphere):
+    oracle = pytest.importorskip("point_cloud_utils")
+    predicted, true = sampled(make_sphere(0.3), 0, 2_000), sampled(l_shape, 1, 2_000)
+    # Its Chamfer distance is the sum of both mean unsquared distances.
+    expected = 0.5 * oracle.chamfer_distance(predicted.points, true.points)
+    assert measured(predicted, true).chamfer == pytest.approx(expected, rel=1e-6)
+
+
+def test_backends_agree(l_shape, make_sphere):
+    sides = [sample_surface(mesh, 500, np.random.default_rng(0)) for mesh in (make_sphere(0.3), l_shape)]
+    empty = np.zeros((32, 32, 32), dtype=bool)
+    scipy, torch = (
+        measured(*(sampled_surface(*side, empty, backend) for side in sides)) for backend in ("scipy", "torch")
+    )
+    assert torch.chamfer == pytest.approx(scipy.chamfer, rel=1e-5)
+    assert torch.normal_consistency == pytest.approx(scipy.normal_consistency, rel=1e-5)
+
+
+def test_the_two_sides_can_be_exchanged(l_shape, make_sphere):
+    one, other = sampled(l_shape, 0, 500), sampled(make_sphere(0.35), 1, 500)
+    there, back = measured(one, other), measured(other, one)
+    assert (there.chamfer, there.chamfer_l2, there.iou) == pytest.approx((back.chamfer, back.chamfer_l2, back.iou))
+    assert (there.precision, there.recall) == (back.recall, back.precision)
+
+
+def test_icp_undoes_a_small_rigid_motion(l_shape):
+    angle = math.radians(8)
+    turn = np.array([[math.cos(angle), 0, math.sin(angle)], [0, 1, 0], [-math.sin(angle), 0, math.cos(angle)]])
+    moved = Mesh(l_shape.vertices @ turn.T + np.array([0.03, -0.02, 0.01]), l_shape.faces)
+    predicted, true = sampled(moved, 0), sampled(l_shape, 1)
+    floor = measured(sampled(l_shape, 0), true).chamfer
+    found = measured(predicted, true, icp_iterations=40)
+    assert found.chamfer > 3 * floor
+    assert found.chamfer_icp < 1.1 * floor
+    assert measured(predicted, true, icp_iterations=0).chamfer_icp == found.chamfer
+
+
+def test_iou_of_known_grids():
+    grid = np.zeros((4, 4, 4), dtype=bool)
+    left, right = grid.copy(), grid.copy()
+    left[:, :, :2], right[:, :, 1:3] = True, True
+    assert metrics.iou(left, right) == pytest.approx(1 / 3)
+    assert metrics.iou(grid, grid) == 0.0
+    with pytest.raises(TypeError):
+        metrics.iou(left, np.zeros((5, 5, 5), dtype=bool))
+
+
+def test_worst_values_are_those_of_opposite_corners():
+    corner = np.full((1, 3), 0.5)
+    near, far = (SearchablePoints(points, neighbour_index(points)) for points in (corner, -corner))
+    distances = near.index(far.points).distances
+    assert WORST.chamfer == pytest.approx(metrics.chamfer(distances, distances))
+    assert WORST.chamfer_l2 == pytest.approx(metrics.chamfer_l2(distances, distances))
+    assert WORST.chamfer_icp == WORST.chamfer
+    assert WORST.fscore == WORST.precision == WORST.recall == WORST.iou == WORST.normal_consistency == 0.0
+
+
+def test_fscore_of_nothing_right_is_zero():
+    assert metrics.fscore(0.0, 0.0) == 0.0
+    assert metrics.fscore(0.5, 1.0) == pytest.approx(2 / 3)
+
+
+def test_view_errors_wrap_and_follow_the_alignment():
+    predicted, true = np.array([170.0, -10.0]), np.array([-170.0, 20.0])
+    np.testing.assert_allclose(metrics.azimuth_error_deg(predicted, true, 0.0), [20.0, 30.0])
+    np.testing.assert_allclose(metrics.azimuth_error_deg(predicted, true, 20.0), [0.0, 10.0])
+    np.testing.assert_allclose(metrics.elevation_error_deg(np.array([5.0, -5.0]), np.array([20.0, 20.0])), [15.0, 25.0])

@@ -1,0 +1,56 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from shelfnet.evaluation.results import COLUMNS, ResultsError, read_results, write_results
+
+
+def table(**changes):
+    row = dict.fromkeys(COLUMNS, 1.0) | {
+        "ablation": "base",
+        "seed": 0,
+        "model_id": "007",
+        "view": 0,
+        "stage": "coarse",
+        "status": "ok",
+        "category": "None",
+        "normalisation": "unit",
+        "alignment": "none",
+    }
+    return pd.DataFrame([row | changes])
+
+
+def test_what_is_written_is_read(tmp_path):
+    path = tmp_path / "new" / "chamfer.csv"
+    write_results(table(chamfer=1 / 3, azimuth_error_deg=np.nan).assign(extra=1), path)
+    found = read_results(path, ablation="base")
+    assert tuple(found.columns) == COLUMNS
+    assert found["model_id"][0] == "007"
+    assert found["category"][0] == "None"
+    assert found["chamfer"][0] == pytest.approx(1 / 3, rel=1e-5)
+    assert np.isnan(found["azimuth_error_deg"][0])
+    assert [file.name for file in path.parent.iterdir()] == ["chamfer.csv"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (table().drop(columns="iou"), "expected the columns iou"),
+        (pd.concat([table(), table()]), "two rows of ablation base, seed 0, model_id 007, view 0"),
+        (table(ablation="triplane"), "expected rows of ablation base, got some of triplane"),
+        (table(chamfer=np.nan), "model 007 has no chamfer"),
+    ],
+)
+def test_bad_tables_are_refused_by_name(tmp_path, rows, message):
+    path = tmp_path / "chamfer.csv"
+    rows.to_csv(path, index=False)
+    with pytest.raises(ResultsError, match=rf"chamfer\.csv.*{message}"):
+        read_results(path, ablation="base")
+
+
+def test_no_table_is_refused_by_name(tmp_path):
+    with pytest.raises(ResultsError, match=r"missing\.csv"):
+        read_results(tmp_path / "missing.csv")
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(ResultsError, match=r"empty\.csv"):
+        read_results(tmp_path / "empty.csv")

@@ -1,0 +1,65 @@
+import math
+
+import numpy as np
+import pytest
+import trimesh
+from box_models import cameras
+
+from shelfnet.preview.previewer import Previewer
+
+FOV = math.radians(35)
+
+
+@pytest.fixture(scope="module")
+def previewer():
+    with Previewer(64, FOV) as opened:
+        yield opened
+
+
+def test_a_sphere_covers_its_disc(previewer):
+    distance, radius = 2.6, 0.4
+    alpha = previewer.render(trimesh.creation.icosphere(4, radius), cameras((30, 10))[0])[..., 3] / 255.0
+    radius_px = 32 / math.tan(FOV / 2) * radius / math.sqrt(distance**2 - radius**2)
+    assert alpha.sum() == pytest.approx(math.pi * radius_px**2, rel=0.01)
+    partial = (alpha > 0) & (alpha < 1)
+    assert partial.sum() > 50, "expected an antialiased edge"
+
+
+def test_an_empty_mesh_gives_an_empty_picture(previewer):
+    assert not previewer.render(trimesh.Trimesh(), cameras((0, 0))[0]).any()
+
+
+def test_without_colours_a_mesh_is_grey_and_shaded(previewer):
+    rgb = previewer.render(trimesh.creation.icosphere(3, 0.4), cameras((0, 0))[0])[20:44, 20:44, :3].astype(float)
+    assert np.ptp(rgb, axis=-1).max() <= 1
+    assert rgb[:4].mean() > rgb[-4:].mean() + 10, "expected the key light from above"
+
+
+def test_vertex_colours_come_out_where_they_are(previewer):
+    sphere = trimesh.creation.icosphere(3, 0.4)
+    right = sphere.vertices[:, 0] > 0
+    sphere.visual.vertex_colors = np.where(right[:, None], [[30, 30, 220, 255]], [[220, 30, 30, 255]]).astype(np.uint8)
+    front, back = (previewer.render(sphere, camera).astype(int) for camera in cameras((0, 0), (180, 0)))
+    assert front[32, 22, 0] > front[32, 22, 2] + 50 and front[32, 42, 2] > front[32, 42, 0] + 50
+    assert back[32, 42, 0] > back[32, 42, 2] + 50 and back[32, 22, 2] > back[32, 22, 0] + 50
+
+
+def test_the_edge_has_the_colour_of_the_object_not_of_the_background(previewer):
+    sphere = trimesh.creation.icosphere(4, 0.4)
+    sphere.visual.vertex_colors = np.tile(np.array([255, 255, 255, 255], dtype=np.uint8), (len(sphere.vertices), 1))
+    picture = previewer.render(sphere, cameras((0, 0))[0])
+    edge = (picture[..., 3] > 40) & (picture[..., 3] < 220)
+    assert picture[edge][:, :3].min() > 120
+
+
+def test_inside_out_meshes_are_drawn(previewer):
+    box = trimesh.creation.box((0.6, 0.6, 0.6))
+    box.invert()
+    assert previewer.render(box, cameras((0, 0))[0])[32, 32, 3] == 255
+
+
+def test_two_previewers_can_be_open_at_once(previewer):
+    sphere, camera = trimesh.creation.icosphere(2, 0.4), cameras((0, 0))[0]
+    with Previewer(32, FOV) as other:
+        assert other.render(sphere, camera).shape == (32, 32, 4)
+    assert previewer.render(sphere, camera).any()

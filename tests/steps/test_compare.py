@@ -1,0 +1,72 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from shelfnet.config.schema import EvaluateSettings
+from shelfnet.evaluation.results import COLUMNS, ResultsError
+from shelfnet.steps.compare import compare
+
+SETTINGS = EvaluateSettings(bootstrap_samples=100)
+
+
+def write_table(path, chamfer_by_ablation):
+    rows = [
+        dict.fromkeys(COLUMNS, 0.5)
+        | {
+            "ablation": ablation,
+            "seed": 0,
+            "model_id": f"m{index}",
+            "view": 0,
+            "stage": "coarse",
+            "status": "ok",
+            "chamfer": chamfer + 0.001 * index,
+        }
+        for ablation, chamfer in chamfer_by_ablation.items()
+        for index in range(8)
+    ]
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def arguments(tmp_path):
+    names = {"base": 0.05, "untrained": 0.11}
+    return {
+        "settings": SETTINGS,
+        "tables": {name: write_table(tmp_path / f"{name}.csv", {name: value}) for name, value in names.items()},
+        "baselines": write_table(
+            tmp_path / "baselines.csv", {"sphere": 0.12, "random_train": 0.08, "mean_shape": 0.06}
+        ),
+        "output_csv": tmp_path / "results" / "comparison.csv",
+        "output_md": tmp_path / "results" / "comparison.md",
+        "provenance": {"code_version": "0.1.0"},
+        "journal": tmp_path / "compare.jsonl",
+    }
+
+
+def test_both_files_and_the_journal_tell_the_same(arguments):
+    compare(**arguments)
+    table = pd.read_csv(arguments["output_csv"])
+    assert list(table["ablation"]) == ["base", "untrained", "sphere", "random_train", "mean_shape"]
+    np.testing.assert_allclose(table["mean"], [0.0535, 0.1135, 0.1235, 0.0835, 0.0635])
+    assert list(table["beats_mean_shape"]) == [True, False, False, False, False]
+    text = arguments["output_md"].read_text()
+    assert "`untrained` (coarse) does not beat `mean_shape`" in text
+    assert "learned nothing about the instance" in text
+    assert "- code_version: 0.1.0" in text
+    events = [json.loads(line) for line in arguments["journal"].read_text().splitlines()]
+    metrics = next(event for event in events if event["event"] == "metrics")
+    assert metrics["run"] == "comparison"
+    assert metrics["values"]["chamfer/base/coarse"] == pytest.approx(0.0535)
+    artifacts = [event["path"] for event in events if event["event"] == "artifact"]
+    assert artifacts == [str(arguments["output_csv"]), str(arguments["output_md"])]
+    assert sorted(file.name for file in arguments["output_csv"].parent.iterdir()) == ["comparison.csv", "comparison.md"]
+
+
+def test_a_table_of_another_ablation_is_refused(arguments):
+    arguments["tables"]["base"] = arguments["tables"]["untrained"]
+    with pytest.raises(ResultsError, match=r"expected rows of ablation base, got some of untrained"):
+        compare(**arguments)
+    assert not arguments["output_csv"].exists()

@@ -1,0 +1,35 @@
+import pytest
+
+from shelfnet.config.schema import TrackingSettings
+from shelfnet.steps import mirror_tracking as step
+from shelfnet.tracking.journal import Journal
+from shelfnet.tracking.mirror import MirrorReport
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    calls = []
+
+    def record(journals, settings, results):
+        calls.append((journals, settings, results))
+        return MirrorReport(pending=len(list(journals.glob("*.jsonl"))))
+
+    monkeypatch.setattr(step, "mirror", record)
+    return calls
+
+
+def test_switched_off_tracking_touches_nothing(tmp_path, calls):
+    settings = TrackingSettings(enabled=False)
+    assert step.mirror_tracking(settings=settings, journals=tmp_path, results=tmp_path) == MirrorReport()
+    assert calls == []
+
+
+def test_the_command_line_reads_the_configuration_and_tells_of_pending_events(tmp_path, calls):
+    (tmp_path / "config.yaml").write_text("tracking: {experiment: chairs}")
+    arguments = ["--config", str(tmp_path / "config.yaml"), "--results", str(tmp_path)]
+    (tmp_path / "journal").mkdir()
+    assert step.main(arguments) == 0
+    Journal(tmp_path / "journal" / "data.jsonl", "data").tags({"digest": "0"})
+    assert step.main(arguments) == 1
+    assert calls[0][0] == tmp_path / "journal"
+    assert calls[0][1].experiment == "chairs"

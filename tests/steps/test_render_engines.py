@@ -1,0 +1,152 @@
+"""Both engines against one another, the analytic silhouette, and what models from strangers can hold."""
+
+import math
+import os
+
+import numpy as np
+import pytest
+from box_models import (
+    ASYMMETRIC,
+    BLUE,
+    GREEN,
+    RED,
+    SINGLE,
+    YELLOW,
+    cameras,
+    iou,
+    silhouette,
+    write_obj,
+    write_textured,
+)
+from PIL import Image
+
+from shelfnet.config.schema import RenderSettings
+from shelfnet.data.objects import ModelError
+from shelfnet.steps.render_engines import ENGINES, open_engine
+
+RESOLUTION_PX = 64
+FOV = math.radians(35)
+FRONT = cameras((0, 0))
+
+
+def settings(engine):
+    return RenderSettings(engine=engine, resolution_px=RESOLUTION_PX, samples=8, fov_deg=35.0)
+
+
+@pytest.fixture(scope="module", params=sorted(ENGINES))
+def engine(request):
+    with open_engine(settings(request.param), threads=1) as opened:
+        yield opened
+
+
+def nearest(colour):
+    """Name of the paint that is closest in hue."""
+    paints = {"red": RED, "blue": BLUE, "green": GREEN, "yellow": YELLOW, "grey": (150, 150, 150)}
+    unit = {name: np.array(paint) / np.linalg.norm(paint) for name, paint in paints.items()}
+    return max(unit, key=lambda name: unit[name] @ colour[:3] / np.linalg.norm(colour[:3].astype(float)))
+
+
+def quadrants(picture):
+    """Paints of the four quarters of the picture's middle: top left, top right, bottom left, bottom right."""
+    return [nearest(picture[y, x].astype(float)) for y in (24, 40) for x in (24, 40)]
+
+
+@pytest.mark.parametrize("scale", [1.0, 80.0])
+def test_silhouettes_are_those_of_the_projected_boxes(engine, tmp_path, scale):
+    angles = [(0, 0), (90, 0), (35, 25), (-120, 10), (180, -5)]
+    pictures = engine.render(write_obj(tmp_path, ASYMMETRIC, scale=scale, shift=(3.0, 7.0, -2.0)), cameras(*angles))
+    for camera, picture in zip(cameras(*angles), pictures, strict=True):
+        assert iou(picture[..., 3] > 127, silhouette(ASYMMETRIC, camera, FOV, RESOLUTION_PX)) >= 0.97
+
+
+def test_a_texture_is_neither_mirrored_nor_upside_down(engine, tmp_path):
+    front, back = engine.render(write_textured(tmp_path), cameras((0, 0), (180, 0)))
+    assert quadrants(front) == ["red", "blue", "green", "yellow"]
+    assert quadrants(back) == ["blue", "red", "yellow", "green"]
+
+
+def test_colours_of_the_material_file_come_out_without_a_texture(engine, tmp_path):
+    path = write_textured(tmp_path, mtl="Kd 0.86 0.12 0.12")
+    (tmp_path / "texture.png").unlink()
+    assert set(quadrants(engine.render(path, FRONT)[0])) == {"red"}
+
+
+@pytest.mark.parametrize("albedo", [0, 255])
+def test_white_is_not_burnt_out_and_black_is_black(engine, tmp_path, albedo):
+    path = write_textured(tmp_path)
+    Image.fromarray(np.full((8, 8, 3), albedo, dtype=np.uint8)).save(tmp_path / "texture.png")
+    rgb = engine.render(path, cameras((-40, 30)))[0][28:36, 28:36, :3].mean()
+    assert 180 < rgb < 252 if albedo else rgb < 70
+
+
+@pytest.mark.parametrize("mtl", ["d 0\nmap_Kd texture.png", "Tr 1\nmap_Kd texture.png", "d 0\nmap_d texture.png"])
+def test_transparency_makes_no_holes(engine, tmp_path, mtl):
+    picture = engine.render(write_textured(tmp_path, mtl=mtl, alpha=0), FRONT)[0]
+    assert (picture[20:44, 20:44, 3] == 255).all()
+
+
+@pytest.mark.parametrize("name", ["../outside.png", "{absolute}", "..\\outside.png", "link.png"])
+def test_textures_outside_the_folder_are_not_followed(engine, tmp_path, name):
+    outside = tmp_path / "outside.png"
+    Image.new("RGB", (8, 8), BLUE).save(outside)
+    path = write_textured(tmp_path / "model", mtl=f"Kd 0.86 0.12 0.12\nmap_Kd {name.format(absolute=outside)}")
+    (path.parent / "texture.png").unlink()
+    (path.parent / "link.png").symlink_to(outside)
+    assert set(quadrants(engine.render(path, FRONT)[0])) == {"red"}
+
+
+def test_material_files_outside_the_folder_are_not_followed(engine, tmp_path):
+    (tmp_path / "outside.mtl").write_text("newmtl wood\nKd 0 0 1\n")
+    path = write_obj(tmp_path / "model", SINGLE, head="mtllib ../outside.mtl\nusemtl wood")
+    assert set(quadrants(engine.render(path, FRONT)[0])) == {"grey"}
+
+
+def test_a_texture_beside_the_model_stands_in_for_a_missing_material_file(engine, tmp_path):
+    path = write_textured(tmp_path)
+    (tmp_path / "model.mtl").unlink()
+    assert quadrants(engine.render(path, FRONT)[0]) == ["red", "blue", "green", "yellow"]
+
+
+def test_faces_without_any_material_take_the_texture_beside_the_model(engine, tmp_path):
+    path = write_textured(tmp_path)
+    path.write_text(path.read_text().replace("mtllib model.mtl\nusemtl wood\n", ""))
+    assert quadrants(engine.render(path, FRONT)[0]) == ["red", "blue", "green", "yellow"]
+
+
+def test_every_material_keeps_its_own_colour(engine, tmp_path):
+    path = write_obj(tmp_path, ASYMMETRIC, head="mtllib model.mtl\nusemtl low")
+    text = path.read_text()
+    second = text.index("v", text.rindex("f 1/1"))
+    path.write_text(text[:second] + "usemtl high one\n" + text[second:])
+    (tmp_path / "model.mtl").write_text("newmtl low\nKd 0.86 0.12 0.12\nnewmtl high one\nKd 0.12 0.12 0.86\n")
+    picture = engine.render(path, FRONT)[0].astype(float)
+    assert (nearest(picture[40, 32]), nearest(picture[22, 46])) == ("red", "blue")
+
+
+@pytest.mark.parametrize("content", [b"", b"v 0 0 0\nv 1 0 0\nv 0 1 0\n", b"v nan 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n",
+                                     os.urandom(4096), b"v 1 1 1\nf 1 1 1\n"])  # fmt: skip
+def test_broken_models_raise_by_name(engine, tmp_path, content):
+    (tmp_path / "raw_model.obj").write_bytes(content)
+    with pytest.raises(ModelError, match=r"raw_model\.obj"):
+        engine.render(tmp_path / "raw_model.obj", FRONT)
+
+
+def test_an_obj_that_links_out_of_its_folder_is_refused(engine, tmp_path):
+    target = write_obj(tmp_path / "other", SINGLE)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "raw_model.obj").symlink_to(target)
+    with pytest.raises(ModelError, match="inside its model's folder"):
+        engine.render(tmp_path / "model" / "raw_model.obj", FRONT)
+
+
+def test_engines_agree_on_a_model(tmp_path):
+    path = write_textured(tmp_path, ASYMMETRIC)
+    views = cameras((20, 10), (150, 25))
+    pictures = []
+    for name in sorted(ENGINES):
+        with open_engine(settings(name), threads=1) as opened:
+            pictures.append(opened.render(path, views))
+    for first, second in zip(*pictures, strict=True):
+        inside = (first[..., 3] == 255) & (second[..., 3] == 255)
+        assert iou(first[..., 3] > 127, second[..., 3] > 127) >= 0.98
+        assert np.abs(first[inside].astype(float) - second[inside]).mean() < 25

@@ -1,0 +1,66 @@
+import json
+
+import numpy as np
+import pytest
+
+from shelfnet.config.schema import DatasetSettings
+from shelfnet.data.catalogue import make_catalogue, write_models
+from shelfnet.data.manifest import Manifest, write_manifest
+from shelfnet.data.objects import ModelError
+from shelfnet.data.surfaces import load_surfaces
+from shelfnet.steps.sample_surfaces import sample_surfaces
+
+PANEL = "v 0 0 0\nv 4 0 0\nv 4 2 0\nv 0 2 0\nf 1 2 3 4\n"
+SETTINGS = DatasetSettings(surface_points=300)
+
+
+@pytest.fixture
+def sample(tmp_path):
+    """Three models over two shards, catalogued; runs the step for one shard."""
+    root = tmp_path / "data"
+    for model_id in "abc":
+        (root / model_id).mkdir(parents=True)
+        (root / model_id / "raw_model.obj").write_text(PANEL)
+    (root / "model_info.json").write_text(json.dumps([{"model_id": model_id} for model_id in "abc"]))
+    write_manifest(tmp_path / "manifest.json", Manifest("3d_future", root, "abc", 3))
+    write_models(tmp_path / "models.parquet", make_catalogue(root, SETTINGS, n_shards=2).models)
+
+    def run(shard):
+        output = tmp_path / "surfaces" / f"shard-{shard:04d}.parquet"
+        sample_surfaces(
+            settings=SETTINGS,
+            manifest=tmp_path / "manifest.json",
+            models=tmp_path / "models.parquet",
+            shard=shard,
+            output=output,
+        )
+        return output
+
+    return run
+
+
+def test_each_shard_holds_its_models_in_the_object_frame(sample):
+    surfaces = load_surfaces([sample(0), sample(1)])
+    assert list(surfaces) == ["a", "b", "c"]
+    assert list(load_surfaces([sample(1)])) == ["b"]
+    surface = surfaces["a"]
+    assert surface.points.shape == (300, 3)
+    assert np.abs(surface.points[:, 0]).max() == pytest.approx(0.5, abs=0.02)
+    assert np.abs(surface.points[:, 1]).max() == pytest.approx(0.25, abs=0.02)
+    np.testing.assert_allclose(surface.normals, np.broadcast_to([0, 0, 1], (300, 3)))
+    assert surface.occupancy[:, 8:24].any(axis=0).all()
+
+
+def test_a_shard_is_the_same_bytes_each_time(sample):
+    assert sample(0).read_bytes() == sample(0).read_bytes()
+
+
+def test_a_shard_without_models_is_an_empty_file(sample):
+    assert len(load_surfaces([sample(7)])) == 0
+
+
+def test_a_model_that_went_away_is_named(sample, tmp_path):
+    (tmp_path / "data" / "b" / "raw_model.obj").unlink()
+    with pytest.raises(ModelError, match=r"model b, which the catalogue lists: raw_model\.obj is not there"):
+        sample(1)
+    assert not (tmp_path / "surfaces" / "shard-0001.parquet").exists()

@@ -1,0 +1,130 @@
+import logging
+import socket
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from shelfnet.config.schema import TrackingSettings
+from shelfnet.tracking.journal import Journal
+from shelfnet.tracking.mirror import _key, mirror
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """One data base for the whole file: creating its tables is what takes time."""
+    folder = tmp_path_factory.mktemp("results")
+    (folder / "samples.png").write_bytes(b"picture")
+    for ablation in ("base", "triplane"):
+        journal = Journal(folder / "journal" / f"train-{ablation}.jsonl", f"{ablation}/seed0")
+        journal.params({"train": {"batch_size": 8}, "long": "x" * 7000, "odd name (%)": 1})
+        journal.tags({"ablation": ablation})
+        for step in range(1100):
+            journal.metrics(step, {"loss/rgb": 1.0 / (1 + step)})
+        journal.metrics(1099, {"validation/chamfer": float("nan")})
+        journal.artifact(folder / "samples.png", "pictures")
+        journal.artifact(folder / "gone.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def settings(results):
+    return TrackingSettings(uri=f"sqlite:///{results}/mlflow.db", timeout_s=60.0)
+
+
+@pytest.fixture(scope="module")
+def mirrored(results, settings):
+    """Two callers at the same time, on a data base that does not exist yet."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda _: mirror(results / "journal", settings, results), range(2)))
+
+
+def rows(results, query):
+    with sqlite3.connect(results / "mlflow.db") as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_two_callers_at_once_write_everything_once(results, mirrored):
+    assert sorted(report.metrics for report in mirrored) == [0, 2202]
+    assert all(report.pending == 0 and report.problem == "" for report in mirrored)
+    assert rows(results, "select count(*) from metrics") == [(2202,)]
+    assert rows(results, "select name, status from runs order by name") == [
+        ("base/seed0", "FINISHED"),
+        ("triplane/seed0", "FINISHED"),
+    ]
+
+
+def test_values_arrive_within_mlflows_limits(results, mirrored):
+    params = dict(rows(results, "select key, value from params"))
+    assert params["train.batch_size"] == "8"
+    assert params["long"] == "x" * 6000
+    assert params["odd name ___"] == "1"
+    assert rows(results, "select distinct value from tags where key = 'ablation' order by value") == [
+        ("base",),
+        ("triplane",),
+    ]
+
+
+def test_artifacts_lie_below_results(results, mirrored):
+    copies = list((results / "mlartifacts").glob("*/artifacts/pictures/samples.png"))
+    assert len(copies) == 2
+
+
+def test_later_lines_are_added_to_the_same_run(results, settings, mirrored):
+    journal = Journal(results / "journal" / "evaluate-base.jsonl", "base/seed0")
+    journal.metrics(0, {"test/chamfer": 0.07})
+    report = mirror(results / "journal", settings, results)
+    assert (report.runs, report.metrics, report.artifacts, report.pending) == (1, 1, 0, 0)
+    assert rows(results, "select count(*) from runs") == [(2,)]
+
+
+def test_a_job_that_ran_again_gets_a_new_run_and_its_old_one_is_deleted(results, settings, mirrored):
+    journal = Journal(results / "journal" / "train-triplane.jsonl", "triplane/seed0")
+    journal.params({"train": {"batch_size": 16}})
+    assert mirror(results / "journal", settings, results).pending == 0
+    states = rows(results, "select lifecycle_stage from runs where name = 'triplane/seed0' order by start_time")
+    assert states == [("deleted",), ("active",)]
+    assert mirror(results / "journal", settings, results).runs == 0
+
+
+def test_a_server_that_is_away_costs_a_warning_and_the_next_call_catches_up(
+    tmp_path, caplog, results, settings, mirrored
+):
+    Journal(tmp_path / "journal" / "clip.jsonl", "clip").metrics(1, {"loss": 1.0})
+    away = TrackingSettings(uri="http://user:secret@127.0.0.1:9", timeout_s=20.0)
+    began = time.monotonic()
+    with caplog.at_level(logging.WARNING):
+        report = mirror(tmp_path / "journal", away, tmp_path)
+    assert time.monotonic() - began < 20.0
+    assert report.pending == 1
+    assert len(caplog.records) == 1
+    assert "1 events stay in the journal" in caplog.text
+    assert "secret" not in caplog.text
+    assert mirror(tmp_path / "journal", settings, results).metrics == 1
+
+
+def test_a_server_that_never_answers_is_given_up_in_time(tmp_path):
+    Journal(tmp_path / "clip.jsonl", "clip").metrics(1, {"loss": 1.0})
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        began = time.monotonic()
+        report = mirror(tmp_path, TrackingSettings(uri=uri, timeout_s=0.9), tmp_path)
+    assert time.monotonic() - began < 15.0
+    assert report.pending == 1
+    assert report.problem == "no progress within 0.9 s"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("loss/rgb", "loss/rgb"),
+        ("/a//b/", "a/b"),
+        ("../up", "_../up"),
+        ("a[0]", "a_0_"),
+        ("", "_"),
+        ("x" * 300, "x" * 250),
+    ],
+)
+def test_names_become_clean_relative_paths(name, expected):
+    assert _key(name) == expected

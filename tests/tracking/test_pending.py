@@ -1,0 +1,116 @@
+import logging
+
+import pytest
+
+from shelfnet.tracking.journal import Journal
+from shelfnet.tracking.pending import (
+    STATE_FILE,
+    Mark,
+    RunState,
+    load_states,
+    merged_values,
+    metric_points,
+    plan_runs,
+    save_states,
+)
+
+
+@pytest.fixture
+def journal(tmp_path):
+    journal = Journal(tmp_path / "train-base-0.jsonl", "base/seed0")
+    journal.params({"train": {"batch_size": 8}})
+    journal.metrics(10, {"loss": 2.0})
+    return journal
+
+
+def told(folder):
+    """States as they are after everything in the journals was mirrored."""
+    states = {}
+    for plan in plan_runs(folder, {}):
+        last_steps = {}
+        for name, step in metric_points(plan.everything):
+            last_steps[name] = max(step, last_steps.get(name, step))
+        params = merged_values(plan.everything, "params")
+        states[plan.run] = RunState("id", True, plan.marks, params, last_steps)
+    return states
+
+
+def test_everything_is_planned_for_a_run_that_mlflow_does_not_know(journal):
+    (plan,) = plan_runs(journal.path.parent, {})
+    assert (plan.run, len(plan.events), plan.replaces) == ("base/seed0", 2, False)
+
+
+def test_nothing_is_planned_twice(journal):
+    assert plan_runs(journal.path.parent, told(journal.path.parent)) == []
+
+
+def test_new_lines_are_appended(journal):
+    states = told(journal.path.parent)
+    journal.metrics(20, {"loss": 1.0})
+    (plan,) = plan_runs(journal.path.parent, states)
+    assert not plan.replaces
+    assert [event["step"] for event in plan.events] == [20]
+
+
+def test_a_second_journal_of_a_run_is_appended(journal):
+    states = told(journal.path.parent)
+    Journal(journal.path.parent / "evaluate-base-0.jsonl", "base/seed0").metrics(0, {"test/chamfer": 0.07})
+    (plan,) = plan_runs(journal.path.parent, states)
+    assert not plan.replaces
+    assert set(plan.marks) == {"evaluate-base-0.jsonl", "train-base-0.jsonl"}
+    assert len(plan.events) == 1
+
+
+def test_a_rewritten_journal_replaces_its_run(journal):
+    states = told(journal.path.parent)
+    again = Journal(journal.path, "base/seed0")
+    again.params({"train": {"batch_size": 8}})
+    (plan,) = plan_runs(journal.path.parent, states)
+    assert plan.replaces
+    assert len(plan.events) == 1
+
+
+def test_a_changed_parameter_replaces_the_run(journal):
+    states = told(journal.path.parent)
+    journal.params({"train": {"batch_size": 16}})
+    (plan,) = plan_runs(journal.path.parent, states)
+    assert plan.replaces
+    assert merged_values(plan.events, "params") == {"train.batch_size": "16"}
+
+
+def test_a_metric_that_goes_back_replaces_the_run_and_its_later_value_holds(journal):
+    states = told(journal.path.parent)
+    journal.metrics(10, {"loss": 5.0})
+    (plan,) = plan_runs(journal.path.parent, states)
+    assert plan.replaces
+    assert metric_points(plan.events)["loss", 10][0] == 5.0
+
+
+def test_a_half_told_run_is_replaced(journal):
+    states = told(journal.path.parent)
+    states["base/seed0"].complete = False
+    (plan,) = plan_runs(journal.path.parent, states)
+    assert plan.replaces
+
+
+def test_a_line_still_being_written_waits_and_a_broken_one_is_skipped_by_name(journal, caplog):
+    with journal.path.open("a") as stream:
+        stream.write('{"run": "base/se\n{"run": "base/seed0", "event": "metr')
+    with caplog.at_level(logging.WARNING):
+        (plan,) = plan_runs(journal.path.parent, {})
+    assert len(plan.events) == 2
+    assert "train-base-0.jsonl, line 3" in caplog.text
+    assert "line 4" not in caplog.text
+
+
+def test_states_survive_the_file(tmp_path):
+    states = {"data": RunState("abc", True, {"data.jsonl": Mark(2, "00")}, {"a": "1"}, {"loss": 3})}
+    save_states(tmp_path, "target", states)
+    assert load_states(tmp_path, "target") == states
+    assert load_states(tmp_path, "another target") == {}
+
+
+def test_a_damaged_state_file_means_nothing_is_known(tmp_path, caplog):
+    (tmp_path / STATE_FILE).write_text("{")
+    assert load_states(tmp_path, "target") == {}
+    assert "is damaged" in caplog.text

@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Everything that `make` needs, once: CPython 3.11, .venv with the locked packages, system libraries.
+# PYTHON=/path/to/python3.11 names the interpreter to take. Quick where all of it is there.
+set -euo pipefail
+cd -P "$(dirname "$0")/.."
+
+readonly VENV=.venv
+readonly UV_VENV=.venv-uv
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+# Whether a command is CPython 3.11 that can make virtual environments; a pyenv shim may stand for nothing.
+is_usable() {
+    "$1" -c 'import sys, ensurepip, venv
+sys.exit(sys.version_info[:2] != (3, 11) or sys.implementation.name != "cpython")' > /dev/null 2>&1
+}
+
+candidates() {
+    if [[ -n "${PYTHON:-}" ]]; then printf '%s\n' "$PYTHON"; fi
+    type -aP python3.11 python3 python || true
+    ls -d "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.11*/bin/python3.11 2> /dev/null || true
+    if command -v uv > /dev/null; then uv python find 3.11 2> /dev/null || true; fi
+}
+
+find_python() {
+    local python
+    while IFS= read -r python; do
+        if is_usable "$python"; then
+            printf '%s\n' "$python"
+            return
+        fi
+    done < <(candidates)
+    return 1
+}
+
+may_install_system_packages() {
+    [[ "$(id -u)" == 0 && ( "${CI:-}" == true || "${SHELFNET_INSTALL_SYSTEM:-}" == 1 ) ]] && command -v apt-get > /dev/null
+}
+
+apt_install() {
+    say "installing $*"
+    apt-get update -qq > /dev/null || say "apt-get update failed; trying with the package lists that are there"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" > /dev/null
+}
+
+# uv's own CPython 3.11, where uv is there or any Python can fetch it.
+obtain_python() {
+    local uv python
+    uv=$(command -v uv || true)
+    if [[ -z "$uv" ]]; then
+        for python in $(type -aP python3 python || true); do
+            if "$python" -m venv "$UV_VENV" > /dev/null 2>&1 && "$UV_VENV/bin/pip" install -q uv >&2; then
+                uv="$UV_VENV/bin/uv"
+                break
+            fi
+        done
+    fi
+    if [[ -z "$uv" ]]; then return 1; fi
+    say "fetching CPython 3.11 with uv"
+    "$uv" python install 3.11 >&2 && "$uv" python find 3.11
+}
+
+python_or_explain() {
+    find_python && return
+    if may_install_system_packages; then
+        { apt_install python3.11 python3.11-venv || apt_install python3 python3-venv; } >&2 || true
+        find_python && return
+    fi
+    obtain_python && return
+    cat >&2 << 'MESSAGE'
+setup: CPython 3.11 is needed (Blender's bpy runs on no other) and was neither found nor could be fetched. One of
+    apt-get install python3.11 python3.11-venv      Debian 12, Ubuntu 22.04
+    dnf install python3.11                          Fedora, RHEL 9
+    pyenv install 3.11
+    pip install uv && uv python install 3.11
+installs it; or name one with PYTHON=/path/to/python3.11.
+MESSAGE
+    return 1
+}
+
+# The commands of an environment name the folder it was made in: one that was moved is made again.
+make_venv() {
+    if is_usable "$VENV/bin/python" && grep -qF "$PWD/$VENV/bin/" "$VENV/bin/pip" 2> /dev/null; then return; fi
+    local python
+    python=$(python_or_explain)
+    say "making $VENV with $python"
+    rm -rf "$VENV"
+    "$python" -m venv "$VENV"
+}
+
+# The stamp is written last: an installation that broke off is taken up again.
+install_packages() {
+    local wanted
+    wanted=$(cat requirements.lock pyproject.toml | sha256sum)
+    if [[ "$(cat "$VENV/.installed" 2> /dev/null)" == "$wanted" ]]; then return; fi
+    say "installing the locked packages: about 7 GB, a few minutes the first time"
+    "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off -q -r requirements.lock
+    "$VENV/bin/python" -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation --editable .
+    printf '%s\n' "$wanted" > "$VENV/.installed"
+}
+
+check_system_libraries() {
+    local packages
+    if packages=$("$VENV/bin/python" tools/system_libraries.py --apt); then return; fi
+    # shellcheck disable=SC2086 # one word a package
+    if may_install_system_packages; then apt_install $packages; fi
+    "$VENV/bin/python" tools/system_libraries.py
+}
+
+make_venv
+check_system_libraries
+install_packages

@@ -1,0 +1,74 @@
+"""Which models there are, and what their surfaces truly look like."""
+
+
+rule stage_dataset:
+    output:
+        manifest="results/dataset/manifest.json",
+    log:
+        "results/logs/stage_dataset.log",
+    benchmark:
+        "results/benchmarks/stage_dataset.tsv"
+    conda:
+        "../../envs/render.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=240,
+    params:
+        settings=settings_json(located(CONFIG.dataset)),
+        code=code_digest("steps.stage_dataset"),
+    message:
+        f"Staging the {CONFIG.dataset.kind} data set"
+    script:
+        "../scripts/stage_dataset.py"
+
+
+rule build_catalogue:
+    input:
+        manifest=rules.stage_dataset.output.manifest,
+    output:
+        models="results/catalogue/models.parquet",
+        quarantine="results/catalogue/quarantine.csv",
+    log:
+        "results/logs/build_catalogue.log",
+    benchmark:
+        "results/benchmarks/build_catalogue.tsv"
+    conda:
+        "../../envs/render.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=240,
+    params:
+        settings=settings_json(CONFIG.dataset),
+        n_shards=CONFIG.render.shards,
+        code=code_digest("steps.build_catalogue"),
+    message:
+        "Reading every model once: usable or quarantined"
+    script:
+        "../scripts/build_catalogue.py"
+
+
+rule sample_surfaces:
+    input:
+        manifest=rules.stage_dataset.output.manifest,
+        models=rules.build_catalogue.output.models,
+    output:
+        "results/surfaces/shard-{shard}.parquet",
+    log:
+        "results/logs/sample_surfaces/shard-{shard}.log",
+    benchmark:
+        "results/benchmarks/sample_surfaces/shard-{shard}.tsv"
+    conda:
+        "../../envs/render.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=120,
+    params:
+        settings=settings_json(CONFIG.dataset),
+        code=code_digest("steps.sample_surfaces"),
+    message:
+        "Sampling true surfaces of shard {wildcards.shard}"
+    script:
+        "../scripts/sample_surfaces.py"

@@ -1,0 +1,77 @@
+"""Numbers: one row a test view."""
+
+
+localrules:
+    collect_rows,
+
+
+rule evaluate:
+    input:
+        coarse=parts("coarse"),
+        refined=parts("refined"),
+        surfaces=SURFACES,
+        shards=RENDERS,
+    output:
+        "results/{ablation}/seed{seed}/chamfer.csv",
+    log:
+        "results/logs/evaluate/{ablation}-seed{seed}.log",
+    benchmark:
+        "results/benchmarks/evaluate/{ablation}-seed{seed}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=480,
+    params:
+        settings=ablation_settings("evaluate"),
+        code=code_digest("steps.evaluate"),
+    message:
+        "Measuring {wildcards.ablation}, seed {wildcards.seed}"
+    script:
+        "../scripts/evaluate.py"
+
+
+rule collect_rows:
+    input:
+        tables_of_seeds,
+    output:
+        "results/{ablation}/chamfer.csv",
+    log:
+        "results/logs/collect_rows/{ablation}.log",
+    benchmark:
+        "results/benchmarks/collect_rows/{ablation}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    params:
+        code=code_digest("steps.evaluate"),
+    message:
+        "Collecting the seeds of {wildcards.ablation}"
+    script:
+        "../scripts/collect_rows.py"
+
+
+rule evaluate_baselines:
+    input:
+        surfaces=SURFACES,
+        shards=RENDERS,
+    output:
+        "results/baselines/chamfer.csv",
+    log:
+        "results/logs/evaluate_baselines.log",
+    benchmark:
+        "results/benchmarks/evaluate_baselines.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=480,
+    params:
+        settings=settings_json(CONFIG.evaluate),
+        views_per_model=CONFIG.reconstruct.views_per_model,
+        code=code_digest("steps.evaluate_baselines"),
+    message:
+        "Measuring the trivial rows"
+    script:
+        "../scripts/evaluate_baselines.py"

@@ -1,0 +1,55 @@
+"""Pictures to meshes, and meshes to better meshes."""
+
+
+rule reconstruct:
+    input:
+        checkpoint=multiext("results/{ablation}/seed{seed}/model", ".safetensors", ".json"),
+        shards=RENDERS,
+    output:
+        meshes=directory("results/{ablation}/seed{seed}/coarse/part-{part}"),
+    log:
+        "results/logs/reconstruct/{ablation}-seed{seed}-part{part}.log",
+    benchmark:
+        "results/benchmarks/reconstruct/{ablation}-seed{seed}-part{part}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=480,
+        gpu=ablation_gpus,
+    params:
+        settings=ablation_settings("reconstruct", "render"),
+        device=ablation_device,
+        code=code_digest("steps.reconstruct"),
+    message:
+        "Extracting meshes of {wildcards.ablation}, seed {wildcards.seed}, part {wildcards.part}"
+    script:
+        "../scripts/reconstruct.py"
+
+
+rule refine:
+    input:
+        coarse=rules.reconstruct.output.meshes,
+        shards=RENDERS,
+    output:
+        meshes=directory("results/{ablation}/seed{seed}/refined/part-{part}"),
+    log:
+        "results/logs/refine/{ablation}-seed{seed}-part{part}.log",
+    benchmark:
+        "results/benchmarks/refine/{ablation}-seed{seed}-part{part}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=1440,
+        gpu=ablation_gpus,
+    params:
+        settings=ablation_settings("refine", "reconstruct", "render"),
+        device=ablation_device,
+        code=code_digest("steps.refine"),
+    message:
+        "Refining meshes of {wildcards.ablation}, seed {wildcards.seed}, part {wildcards.part}"
+    script:
+        "../scripts/refine.py"

@@ -1,0 +1,28 @@
+"""Pictures of the models."""
+
+
+rule render_views:
+    input:
+        manifest=rules.stage_dataset.output.manifest,
+        models=rules.build_catalogue.output.models,
+    output:
+        shard="results/renders/shard-{shard}.parquet",
+        quarantine="results/renders/quarantine-{shard}.csv",
+    log:
+        "results/logs/render_views/shard-{shard}.log",
+    benchmark:
+        "results/benchmarks/render_views/shard-{shard}.tsv"
+    conda:
+        "../../envs/render.yaml"
+    threads: 2
+    resources:
+        mem_mb=1500,
+        runtime=720,
+        gpu=int(CONFIG.render.engine == "cycles" and CONFIG.render.device != "cpu"),
+    params:
+        settings=settings_json(CONFIG.render),
+        code=code_digest("steps.render_views"),
+    message:
+        f"Rendering shard {{wildcards.shard}} with {CONFIG.render.engine}"
+    script:
+        "../scripts/render_views.py"

@@ -1,0 +1,102 @@
+"""One table, the figures, one page."""
+
+
+rule compare:
+    input:
+        manifest=rules.stage_dataset.output.manifest,
+        tables=TABLES,
+        baselines=rules.evaluate_baselines.output,
+    output:
+        csv="results/comparison.csv",
+        md="results/comparison.md",
+    log:
+        "results/logs/compare.log",
+    benchmark:
+        "results/benchmarks/compare.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=60,
+    params:
+        settings=settings_json(CONFIG.evaluate, CONFIG.perceptual),
+        code=code_digest("steps.compare"),
+    message:
+        "Comparing ablations and trivial rows"
+    script:
+        "../scripts/compare.py"
+
+
+rule measure_memory:
+    output:
+        "results/figures/memory_scaling.csv",
+    log:
+        "results/logs/measure_memory.log",
+    benchmark:
+        "results/benchmarks/measure_memory.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        settings=settings_json(CONFIG.model),
+        code=code_digest("steps.measure_memory"),
+    message:
+        "Measuring memory against resolution"
+    script:
+        "../scripts/measure_memory.py"
+
+
+rule draw_figures:
+    input:
+        comparison=rules.compare.output.csv,
+        tables=TABLES,
+        memory=rules.measure_memory.output,
+    output:
+        **FIGURES,
+    log:
+        "results/logs/draw_figures.log",
+    benchmark:
+        "results/benchmarks/draw_figures.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=60,
+    params:
+        settings=settings_json(CONFIG),
+        code=code_digest("steps.draw_figures"),
+    message:
+        "Drawing the figures"
+    script:
+        "../scripts/draw_figures.py"
+
+
+rule write_report:
+    input:
+        comparison=rules.compare.output.csv,
+        figures=list(FIGURES.values()),
+        tables=TABLES,
+    output:
+        "results/report.html",
+    log:
+        "results/logs/write_report.log",
+    benchmark:
+        "results/benchmarks/write_report.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=60,
+    params:
+        settings=settings_json(CONFIG),
+        code=code_digest("steps.write_report"),
+    message:
+        "Writing the report"
+    script:
+        "../scripts/write_report.py"

@@ -1,0 +1,56 @@
+"""Learning: the small CLIP model, and one network for each ablation and seed."""
+
+
+rule train_clip:
+    input:
+        shards=RENDERS,
+    output:
+        weights="results/clip/model.safetensors",
+        description="results/clip/model.json",
+    log:
+        "results/logs/train_clip.log",
+    benchmark:
+        "results/benchmarks/train_clip.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 2
+    resources:
+        mem_mb=1500,
+        runtime=240,
+    params:
+        settings=settings_json(CONFIG.clip),
+        code=code_digest("steps.train_clip"),
+    message:
+        "Training a small CLIP on pictures and captions"
+    script:
+        "../scripts/train_clip.py"
+
+
+rule train:
+    input:
+        shards=RENDERS,
+        surfaces=SURFACES,
+        clip=clip_weights,
+    output:
+        weights="results/{ablation}/seed{seed}/model.safetensors",
+        description="results/{ablation}/seed{seed}/model.json",
+        metrics="results/{ablation}/seed{seed}/metrics.parquet",
+        samples="results/{ablation}/seed{seed}/samples.png",
+    log:
+        "results/logs/train/{ablation}-seed{seed}.log",
+    benchmark:
+        "results/benchmarks/train/{ablation}-seed{seed}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=2880,
+        gpu=ablation_gpus,
+    params:
+        settings=train_settings,
+        code=code_digest("steps.train"),
+    message:
+        "Training {wildcards.ablation}, seed {wildcards.seed}"
+    script:
+        "../scripts/train.py"

@@ -1,0 +1,25 @@
+"""Adapter of the rule ``build_catalogue``: which models are usable."""
+
+from pathlib import Path
+
+from stage import journal, run, sections
+
+
+def main(job) -> None:
+    """Call the step."""
+    from shelfnet.config.schema import DatasetSettings
+    from shelfnet.steps.build_catalogue import build_catalogue
+
+    (settings,) = sections(job, DatasetSettings)
+    build_catalogue(
+        settings=settings,
+        n_shards=job.params.n_shards,
+        manifest=Path(job.input.manifest),
+        models=Path(job.output.models),
+        quarantine=Path(job.output.quarantine),
+        journal=journal(job),
+    )
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -1,0 +1,16 @@
+"""Adapter of the rule ``collect_rows``: the seeds of an ablation in one table."""
+
+from pathlib import Path
+
+from stage import paths, run
+
+
+def main(job) -> None:
+    """Call the step."""
+    from shelfnet.steps.evaluate import collect_rows
+
+    collect_rows(inputs=paths(job.input), output=Path(job.output[0]))
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

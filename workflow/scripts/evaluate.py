@@ -1,0 +1,28 @@
+"""Adapter of the rule ``evaluate``: one row a test view."""
+
+from pathlib import Path
+
+from stage import journal, paths, run, sections
+
+
+def main(job) -> None:
+    """Call the step."""
+    from shelfnet.config.schema import EvaluateSettings
+    from shelfnet.steps.evaluate import evaluate
+
+    (settings,) = sections(job, EvaluateSettings)
+    evaluate(
+        settings=settings,
+        ablation=job.wildcards.ablation,
+        seed=int(job.wildcards.seed),
+        coarse=paths(job.input.coarse),
+        refined=paths(job.input.refined),
+        surfaces=paths(job.input.surfaces),
+        shards=paths(job.input.shards),
+        output=Path(job.output[0]),
+        journal=journal(job),
+    )
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

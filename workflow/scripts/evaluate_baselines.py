@@ -1,0 +1,25 @@
+"""Adapter of the rule ``evaluate_baselines``: what costs nothing to predict."""
+
+from pathlib import Path
+
+from stage import journal, paths, run, sections
+
+
+def main(job) -> None:
+    """Call the step."""
+    from shelfnet.config.schema import EvaluateSettings
+    from shelfnet.steps.evaluate_baselines import evaluate_baselines
+
+    (settings,) = sections(job, EvaluateSettings)
+    evaluate_baselines(
+        settings=settings,
+        surfaces=paths(job.input.surfaces),
+        shards=paths(job.input.shards),
+        views_per_model=job.params.views_per_model,
+        output=Path(job.output[0]),
+        journal=journal(job),
+    )
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -1,0 +1,24 @@
+"""Run after the workflow, in a process of its own: tell MLflow what the journals say."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+from shelfnet.config.schema import TrackingSettings
+from shelfnet.steps.mirror_tracking import mirror_tracking
+
+
+def main() -> None:
+    """Call the step; the only argument is the tracking section as ``settings_json`` writes it."""
+    logging.basicConfig(level=logging.INFO, format="[mirror_tracking] %(message)s")
+    (settings,) = json.loads(sys.argv[1])
+    mirror_tracking(
+        settings=TrackingSettings.model_validate(settings),
+        journals=Path("results/journal"),
+        results=Path("results"),
+    )
+
+
+if __name__ == "__main__":
+    main()

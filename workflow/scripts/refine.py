@@ -1,0 +1,27 @@
+"""Adapter of the rule ``refine``: meshes to better meshes."""
+
+from pathlib import Path
+
+from stage import journal, paths, run, sections
+
+
+def main(job) -> None:
+    """Call the step."""
+    from shelfnet.config.schema import ReconstructSettings, RefineSettings, RenderSettings
+    from shelfnet.steps.refine import refine
+
+    settings, reconstruct, render = sections(job, RefineSettings, ReconstructSettings, RenderSettings)
+    refine(
+        settings=settings,
+        reconstruct=reconstruct,
+        render=render,
+        coarse=Path(job.input.coarse),
+        shards=paths(job.input.shards),
+        device=job.params.device,
+        output=Path(job.output.meshes),
+        journal=journal(job),
+    )
+
+
+if __name__ == "__main__":
+    run(main, snakemake)
