@@ -22,7 +22,7 @@ lint: setup
 	$(BIN)/python -m compileall -q shelfnet workflow tools tests
 
 setup:
-	tools/setup.sh
+	@tools/setup.sh
 
 clean:
 	rm -rf results .snakemake .pytest_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info

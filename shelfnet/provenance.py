@@ -39,7 +39,8 @@ def modules_digest(*modules: str) -> str:
     digest = hashlib.sha256()
     for module in modules:
         base = PACKAGE.joinpath(*module.split("."))
-        files = sorted(base.rglob("*.py")) if base.is_dir() else [base.with_suffix(".py")]
+        sources = (file for file in base.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+        files = sorted(sources) if base.is_dir() else [base.with_suffix(".py")]
         if not all(file.is_file() for file in files):
             raise ValueError(f"no module shelfnet.{module}")
         for file in files:

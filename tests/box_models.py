@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from scipy.spatial import Delaunay
+from scipy.spatial import ConvexHull
 
 from shelfnet.geometry.cameras import look_at_origin, project
 
@@ -64,7 +64,8 @@ def silhouette(boxes, cam2world: np.ndarray, fov: float, resolution_px: int) -> 
     mask = np.zeros((resolution_px, resolution_px), dtype=bool)
     for box in boxes:
         points, _ = project(torch.from_numpy(corners(box))[None], torch.from_numpy(cam2world)[None], fov, resolution_px)
-        mask |= Delaunay(points[0].numpy()).find_simplex(pixels) >= 0
+        edges = ConvexHull(points[0].numpy()).equations
+        mask |= (pixels @ edges[:, :2].T + edges[:, 2] <= 0).all(axis=-1)
     return mask
 
 

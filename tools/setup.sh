@@ -107,6 +107,10 @@ check_system_libraries() {
     "$VENV/bin/python" tools/system_libraries.py
 }
 
-make_venv
-check_system_libraries
-install_packages
+main() {
+    make_venv
+    check_system_libraries
+    install_packages
+}
+
+if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then main; fi

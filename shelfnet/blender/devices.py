@@ -2,7 +2,7 @@
 
 import logging
 
-import bpy
+from shelfnet.blender.runtime import bpy
 
 log = logging.getLogger(__name__)
 

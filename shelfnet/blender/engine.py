@@ -3,10 +3,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Self
 
-import bpy
-import mathutils
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
@@ -15,6 +12,7 @@ from shelfnet.blender.devices import use_device
 from shelfnet.blender.frames import blender_camera
 from shelfnet.blender.models import imported_model
 from shelfnet.blender.quiet import quiet_stdout
+from shelfnet.blender.runtime import bpy, mathutils
 from shelfnet.blender.studio import CyclesQuality, build_studio
 
 
@@ -37,7 +35,7 @@ class CyclesEngine:
         self.device = device
         self.threads = threads
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "CyclesEngine":
         self._scene = build_studio(self.quality, self.fov, self.threads)
         use_device(self._scene, self.device)
         self._folder = TemporaryDirectory(prefix="shelfnet-cycles-")

@@ -5,13 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import bpy
-import mathutils
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from shelfnet.blender.frames import BLENDER_FROM_OBJECT
 from shelfnet.blender.quiet import quiet_stdout
+from shelfnet.blender.runtime import bpy, mathutils
 from shelfnet.data.materials import ModelSurfaces, Surface, read_surfaces
 from shelfnet.data.obj_text import ObjText, material_name, read_obj_text
 from shelfnet.data.objects import ModelError
@@ -40,13 +39,11 @@ def imported_model(scene: bpy.types.Scene, obj_path: Path) -> Iterator[bpy.types
 
 
 def _load(scene: bpy.types.Scene, obj_path: Path) -> bpy.types.Object:
+    text = read_obj_text(obj_path)
     try:
-        text = read_obj_text(obj_path)
         model = _import(scene, text)
         _normalise(model)
         _dress(model, read_surfaces(obj_path.parent, text))
-    except ModelError:
-        raise
     except Exception as error:  # Blender's importer and its data raise RuntimeError, ValueError, UnicodeError, ...
         raise ModelError(f"{obj_path.name}: Blender cannot import it: {error}") from error
     return model
@@ -88,7 +85,6 @@ def _triangles(mesh: bpy.types.Mesh) -> Int[np.ndarray, "f 3"]:
 
 def _dress(model: bpy.types.Object, surfaces: ModelSurfaces) -> None:
     mesh = model.data
-    _repair_uvs(mesh)
     if not mesh.materials:
         mesh.materials.append(bpy.data.materials.new("unnamed"))
     by_name = {material_name(index): surface for index, surface in enumerate(surfaces.numbered)}
@@ -97,14 +93,6 @@ def _dress(model: bpy.types.Object, surfaces: ModelSurfaces) -> None:
         dressed = material or bpy.data.materials.new("unnamed")
         mesh.materials[slot] = dressed
         _paint(dressed, by_name.get(dressed.name, surfaces.unnamed), images)
-
-
-def _repair_uvs(mesh: bpy.types.Mesh) -> None:
-    for layer in mesh.uv_layers:
-        uv = np.empty(2 * len(layer.uv), dtype=np.float32)
-        layer.uv.foreach_get("vector", uv)
-        if not np.isfinite(uv).all():
-            layer.uv.foreach_set("vector", np.nan_to_num(uv, posinf=0.0, neginf=0.0))
 
 
 def _paint(material: bpy.types.Material, surface: Surface, images: dict[int, bpy.types.Image]) -> None:
@@ -122,7 +110,9 @@ def _paint(material: bpy.types.Material, surface: Surface, images: dict[int, bpy
         principled.inputs["Base Color"].default_value = (*linear, 1.0)
         return
     node = tree.nodes.new("ShaderNodeTexImage")
-    node.image = images.setdefault(id(surface.texture), _image(surface.texture))
+    if id(surface.texture) not in images:
+        images[id(surface.texture)] = _image(surface.texture)
+    node.image = images[id(surface.texture)]
     tree.links.new(node.outputs["Color"], principled.inputs["Base Color"])
 
 

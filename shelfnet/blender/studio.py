@@ -3,11 +3,10 @@
 import math
 from dataclasses import dataclass
 
-import bpy
-import mathutils
 import torch
 
 from shelfnet.blender.frames import blender_camera
+from shelfnet.blender.runtime import bpy, mathutils
 from shelfnet.data.studio import SKY_RADIANCE, SUNS, Sun
 from shelfnet.geometry.cameras import look_at_origin
 

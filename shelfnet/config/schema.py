@@ -39,7 +39,7 @@ class ShowroomSettings(Section):
     """The parametric furniture generator."""
 
     models: Count = 240
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     texture_px: Annotated[int, Field(ge=32, le=2048)] = 256
 
 
@@ -244,11 +244,12 @@ class RefineSettings(Section):
     enabled: bool = True
     rasterizer: Literal["own", "pytorch3d"] = "own"
     iterations: Annotated[int, Field(ge=0)] = 80
-    learning_rate: Annotated[float, Field(gt=0.0)] = 1e-3
-    camera_learning_rate: Annotated[float, Field(ge=0.0)] = 1e-3
+    learning_rate: Annotated[float, Field(gt=0.0)] = 3e-3
+    camera_learning_rate: Annotated[float, Field(ge=0.0)] = 1e-2
+    smoothing: Annotated[float, Field(ge=0.0)] = 10.0
     resolution_px: Annotated[int, Field(ge=16, le=512)] = 64
     faces_per_pixel: Count = 10
-    sigma: Annotated[float, Field(gt=0.0)] = 1e-4
+    sigma: Annotated[float, Field(gt=0.0)] = 3e-5
     max_faces: Count = 5_000
     batch_size: Count = 8
     weights: RefineWeights = RefineWeights()

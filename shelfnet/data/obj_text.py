@@ -35,11 +35,11 @@ def read_obj_text(obj_path: Path) -> ObjText:
     """
     path = file_inside(obj_path.parent, obj_path.name)
     if path is None:
-        raise ModelError(f"{obj_path}: expected a file inside its model's folder")
+        raise ModelError(f"{obj_path.name}: expected a file inside its model's folder")
     try:
         return detach(path.read_bytes())
     except OSError as error:
-        raise ModelError(f"{obj_path}: {error}") from error
+        raise ModelError(f"{obj_path.name}: {error}") from error
 
 
 def detach(content: bytes) -> ObjText:

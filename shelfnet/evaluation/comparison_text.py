@@ -36,8 +36,9 @@ _SCORES = (
 _NOTES = """\
 `chamfer` is half the sum of both mean unsquared distances, with the true object's longest side = 1, after one rotation
 about +Y per trained model that was fitted on the validation split. Brackets are 95 % bootstrap intervals over objects
-and seeds; differences are paired by object. Azimuth errors are medians over views, other metrics means. Empty
-predictions count with the worst value of each metric. Bold marks the best value of a column.
+and seeds; differences are paired by object. With one seed they hold nothing of what another training run would change.
+Azimuth errors are medians over views, other metrics means. Empty predictions count with the worst value of each metric.
+Bold marks the best value of a column.
 
 `published_chamfer` is for figures from the literature. Their metric is undefined (points, scale and alignment are not
 stated), so they cannot be compared with the other columns."""

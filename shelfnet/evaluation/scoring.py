@@ -1,6 +1,7 @@
 """From a predicted mesh, or another object's surface, to one complete score."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -97,8 +98,7 @@ def has_surface(mesh: Mesh) -> bool:
     """Whether there is anything to sample: faces with a finite area above zero."""
     if mesh.is_empty:
         return False
-    area = float(mesh.face_areas().sum())
-    return bool(np.isfinite(area)) and area > 0.0
+    return 0.0 < float(mesh.face_areas().sum()) < math.inf
 
 
 def _measure(predicted: SampledSurface, true: SampledSurface, settings: EvaluateSettings) -> SurfaceMetrics:

@@ -4,8 +4,6 @@ Object frame: right-handed, +Y up, +Z front. Azimuth turns about +Y, from +Z tow
 horizon. Camera frame: x right, y down, z forward. Angles are radians; pixel centres lie at +0.5.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

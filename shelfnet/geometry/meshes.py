@@ -1,7 +1,5 @@
 """Triangle meshes as two arrays, and what is done to them everywhere: normalise and sample."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -25,7 +25,7 @@ def r1_penalty(real: Float[Tensor, "b heads"], pictures: Float[Tensor, "b c h w"
     return 0.5 * gradient.square().sum(dim=(1, 2, 3)).mean()
 
 
-def discriminator_accuracy(real: Float[Tensor, "b heads"], fake: Float[Tensor, "b heads"]) -> Float[Tensor, ""]:
+def discriminator_accuracy(real: Float[Tensor, "r heads"], fake: Float[Tensor, "f heads"]) -> Float[Tensor, ""]:
     """Share of real pictures and of renders that D's mean logit gets right; 1/2 is a draw."""
     right = torch.cat([real.mean(dim=1) > 0, fake.mean(dim=1) <= 0])
     return right.to(real.dtype).mean()

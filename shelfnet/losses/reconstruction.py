@@ -1,5 +1,6 @@
 """How far a render is from the picture it should show: Eq. 4 and 5, and the latent's prior."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -10,14 +11,17 @@ def rgb_loss(rendered: Float[Tensor, "b 3 h w"], image: Float[Tensor, "b 3 h w"]
 
 
 def mask_loss(rendered: Float[Tensor, "b h w"], mask: Float[Tensor, "b h w"]) -> Float[Tensor, "b"]:
-    """L_mask (Eq. 5): 1 - soft intersection over union; 0 on equal binary masks, also on two empty ones."""
+    """L_mask (Eq. 5): 1 - soft intersection over union; 0 on equal masks, soft edges and two empty ones included."""
     return 1.0 - soft_iou(rendered, mask)
 
 
 def soft_iou(first: Float[Tensor, "b h w"], second: Float[Tensor, "b h w"]) -> Float[Tensor, "b"]:
-    """Sum of products over sum of the probabilistic union; 1 where both are empty."""
-    intersection = (first * second).sum(dim=(1, 2))
-    union = (first + second - first * second).sum(dim=(1, 2))
+    """Sum of minima over sum of maxima: a partly covered pixel that both cover equally counts as agreement.
+
+    (Products, in the place of minima, would give a mask with soft edges a loss against itself.)
+    """
+    intersection = torch.minimum(first, second).sum(dim=(1, 2))
+    union = torch.maximum(first, second).sum(dim=(1, 2))
     epsilon = 1e-6
     return (intersection + epsilon) / (union + epsilon)
 

@@ -8,15 +8,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from shelfnet.config.schema import DecoderSettings
-from shelfnet.networks.modulated import MappingNetwork, StyleBlock, activate, upsample
+from shelfnet.networks.modulated import INITIAL_OCCUPANCY_LOGIT, MappingNetwork, StyleBlock, activate, upsample
 from shelfnet.representations.field import Field
 from shelfnet.representations.triplane import TriplaneField, mirror_average_planes
 from shelfnet.representations.voxels import VoxelField, mirror_average
 
 CONSTANT_RESOLUTION = 4
-INITIAL_OCCUPANCY_LOGIT = -2.0
-"""An untrained object is a faint cloud: every ray through it still carries a gradient."""
-
 
 class VoxelBackbone(nn.Module):
     """Learned constant at 4^3, doubled and modulated up to the feature volume, then on to occupancy logits.

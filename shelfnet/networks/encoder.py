@@ -44,7 +44,10 @@ class Encoding:
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions around a shortcut, normalised over groups of channels."""
+    """Two 3 x 3 convolutions around a shortcut, normalised over groups of channels.
+
+    (Batch statistics would differ between pictures and renders, which pass through in batches of their own.)
+    """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()

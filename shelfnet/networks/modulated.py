@@ -11,6 +11,9 @@ LEAK = 0.2
 GAIN = math.sqrt(2.0 / (1.0 + LEAK**2))
 """Keeps the variance of a leaky ReLU's output at that of its input."""
 
+INITIAL_OCCUPANCY_LOGIT = -2.0
+"""Bias of every decoder's last layer: an untrained object is a faint cloud, so every ray carries a gradient."""
+
 _CONVOLVE = {2: functional.conv2d, 3: functional.conv3d}
 _UPSAMPLE_MODE = {2: "bilinear", 3: "trilinear"}
 
@@ -55,8 +58,9 @@ class ModulatedConv(nn.Module):
         self.dimensions = dimensions
         self.demodulate = demodulate
         self.padding = kernel_size // 2
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, *([kernel_size] * dimensions)))
-        self.weight_scale = 1.0 / math.sqrt(in_channels * kernel_size**dimensions)
+        fan_in = in_channels * kernel_size**dimensions
+        weight = torch.randn(out_channels, in_channels, *([kernel_size] * dimensions)) / math.sqrt(fan_in)
+        self.weight = nn.Parameter(weight)
         self.to_scale = nn.Linear(latent_dim, in_channels)
         nn.init.normal_(self.to_scale.weight, std=1.0 / math.sqrt(latent_dim))
         nn.init.ones_(self.to_scale.bias)
@@ -64,11 +68,10 @@ class ModulatedConv(nn.Module):
     def forward(self, x: Float[Tensor, "b c *spatial"], style: Float[Tensor, "b d"]) -> Float[Tensor, "b o *spatial"]:
         """Convolve ``x`` under ``style``."""
         scale = self.to_scale(style)
-        weight = self.weight * self.weight_scale
-        out = _CONVOLVE[self.dimensions](x * _spread(scale, self.dimensions), weight, padding=self.padding)
+        out = _CONVOLVE[self.dimensions](x * _spread(scale, self.dimensions), self.weight, padding=self.padding)
         if not self.demodulate:
             return out
-        energy = weight.square().flatten(2).sum(dim=2)
+        energy = self.weight.square().flatten(2).sum(dim=2)
         return out * _spread(torch.rsqrt(scale.square() @ energy.T + 1e-8), self.dimensions)
 
 
@@ -90,7 +93,7 @@ class StyleBlock(nn.Module):
 
 
 class MappingNetwork(nn.Module):
-    """Latent to style: two fully connected layers on the normalised latent."""
+    """Latent to style: two fully connected layers."""
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
@@ -98,10 +101,9 @@ class MappingNetwork(nn.Module):
 
     def forward(self, latent: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
         """Style vectors."""
-        style = latent * torch.rsqrt(latent.square().mean(dim=1, keepdim=True) + 1e-8)
         for layer in self.layers:
-            style = activate(layer(style))
-        return style
+            latent = activate(layer(latent))
+        return latent
 
 
 def _spread(values: Float[Tensor, "b c"], dimensions: int) -> Tensor:

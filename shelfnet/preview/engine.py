@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -23,7 +22,7 @@ class PyrenderEngine:
     def __init__(self, resolution_px: int, fov: float) -> None:
         self._previewer = Previewer(resolution_px, fov)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "PyrenderEngine":
         self._previewer.__enter__()
         return self
 

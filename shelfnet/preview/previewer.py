@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -22,25 +22,33 @@ NEAR, FAR = 0.05, 100.0
 class Previewer:
     """An OpenGL context without a display, and the studio in it.
 
+    Only one can be open at a time: closing one would end the display connection that all of a process share.
+
     Args:
         resolution_px: side of the square pictures.
         fov: field of view in radians.
     """
 
+    _any_open: ClassVar[bool] = False
+
     def __init__(self, resolution_px: int, fov: float) -> None:
         self.resolution_px = resolution_px
         self.fov = fov
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Previewer":
+        if Previewer._any_open:
+            raise RuntimeError("expected no open Previewer, since a process can have only one; close the other first")
         side = self.resolution_px * SUPERSAMPLING
         with known_deprecations():
             self._renderer = pyrender.OffscreenRenderer(side, side)
+        Previewer._any_open = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._renderer.delete()
+        Previewer._any_open = False
 
     def render(self, mesh: trimesh.Trimesh, cam2world: Float[np.ndarray, "4 4"]) -> UInt8[np.ndarray, "h w 4"]:
         """A predicted mesh from a camera (OpenCV axes, object frame), sRGB with straight alpha.

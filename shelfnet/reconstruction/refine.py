@@ -34,9 +34,6 @@ RASTERIZERS: dict[str, Callable[..., Fragments]] = {"own": rasterize, "pytorch3d
 _GAMMA = 1e-4
 """Sharpness of the depth softmax of the soft RGB blend; PyTorch3D's default."""
 
-_SMOOTHING = 10.0
-"""Vertices move together over about the square root of this in edges."""
-
 
 @dataclass(frozen=True)
 class Refined:
@@ -217,7 +214,7 @@ def _descend(problem: _Problem, state: _State) -> _Best:
     for parameter in (state.offsets, *angles):
         parameter.requires_grad_(True)
     cameras = torch.optim.Adam(angles, lr=settings.camera_learning_rate)
-    surface = SmoothDescent(problem.start, problem.connectivity, _SMOOTHING, settings.learning_rate)
+    surface = SmoothDescent(problem.start, problem.connectivity, settings.smoothing, settings.learning_rate)
     now = problem.evaluate(state)
     alive = now.energy.isfinite()
     best = _Best(_detached(state), now.energy.detach(), now.mask_iou, now.mask_iou)

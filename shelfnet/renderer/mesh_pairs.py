@@ -120,8 +120,8 @@ def _candidate_chunks(
 def _visible(corners: Float[Tensor, "3 3 f"]) -> Bool[Tensor, "f"]:
     x, y, depth = corners
     doubled_area = (x[1] - x[0]) * (y[2] - y[0]) - (y[1] - y[0]) * (x[2] - x[0])
-    finite = corners.isfinite().flatten(0, 1).all(0)
-    return finite & (depth.amin(0) > NEAR_DEPTH) & (doubled_area.abs() > _EPSILON)
+    # Neither comparison holds for a corner that is not a number.
+    return (depth.amin(0) > NEAR_DEPTH) & (doubled_area.abs() > _EPSILON)
 
 
 def _pixel_boxes(

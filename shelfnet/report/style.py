@@ -67,6 +67,9 @@ def save(drawn: Figure, path: Path) -> None:
         path: of the PNG.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    # The layout is what takes time: once for both files.
+    drawn.draw_without_rendering()
+    drawn.set_layout_engine("none")
     for target in (path.with_suffix(".pdf"), path):
         temporary = target.with_name(f".{target.name}")
         # No time stamps: the same data gives the same file.

@@ -1,11 +1,12 @@
 """What a renderer, an extractor and a texture baker may ask of a reconstructed object."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
 
 
+@runtime_checkable
 class Field(Protocol):
     """Occupancy and features over the object frame, batched over objects.
 

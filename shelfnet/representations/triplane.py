@@ -1,7 +1,7 @@
 """A field stored on three planes (section 2.3): memory grows as N^2."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -12,6 +12,7 @@ PLANE_AXES = ((0, 1), (0, 2), (1, 2))
 """Object axes of the planes XY, XZ and YZ: the first runs along a plane's width, the second along its height."""
 
 
+@runtime_checkable
 class Head(Protocol):
     """Decodes the aggregated plane feature of a point."""
 

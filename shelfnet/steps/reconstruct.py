@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from shelfnet.config.schema import ReconstructSettings, RenderSettings
-from shelfnet.geometry.meshes import Mesh
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.reconstruction.export import ColouredMesh, save_glb
 from shelfnet.reconstruction.extract import extract_mesh
 from shelfnet.reconstruction.predictions import Prediction, mesh_name, write_predictions
 from shelfnet.reconstruction.silhouettes import silhouette_iou
-from shelfnet.representations.field import Field
 from shelfnet.steps.folders import complete_folder
 from shelfnet.steps.input_views import InputView, load_input_views
 from shelfnet.tracking.journal import Journal
@@ -80,7 +79,7 @@ def _reconstruct_view(
     image, mask = composite(view.picture[None].to(next(model.parameters()).device))
     encoding = model.encode(image)
     azimuth, elevation = float(encoding.azimuth), float(encoding.elevation)
-    predicted = _extract(model, model.decode(encoding.latent), settings)
+    predicted = _extract(model, encoding.latent, settings)
     name = None
     if not predicted.mesh.is_empty:
         name = mesh_name(view.model_id, view.view)
@@ -104,18 +103,16 @@ def _reconstruct_view(
     )
 
 
-def _extract(model: ShelfNet, field: Field, settings: ReconstructSettings) -> ColouredMesh:
-    device = next(model.parameters()).device
+def _extract(model: ShelfNet, latent: Float[Tensor, "1 d"], settings: ReconstructSettings) -> ColouredMesh:
+    field = model.decode(latent)
 
-    def tensor(points: Float[np.ndarray, "n 3"]) -> torch.Tensor:
-        return torch.from_numpy(points).float().to(device)[None]
+    def tensor(points: Float[np.ndarray, "n 3"]) -> Tensor:
+        return torch.from_numpy(points).to(latent)[None]
 
     def occupancy(points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
         return field.occupancy(tensor(points))[0].cpu().numpy()
 
-    mesh: Mesh = extract_mesh(
-        occupancy, settings.resolution, settings.level, settings.largest_component, settings.max_faces
-    )
+    mesh = extract_mesh(occupancy, settings.resolution, settings.level, settings.largest_component, settings.max_faces)
     # Surfaces at the border of the unit cube lie half a sample outside it at most, where features have no meaning.
     colours = model.colour(field.features(tensor(np.clip(mesh.vertices, -0.5, 0.5))))[0]
     return ColouredMesh(mesh, colours.cpu().double().numpy())
@@ -125,8 +122,8 @@ def _write_journal(events: Journal, predictions: Sequence[Prediction], output: P
     events.metrics(
         0,
         {
-            "reconstruct/views": len(predictions),
-            "reconstruct/empty": sum(prediction.status == "empty" for prediction in predictions),
+            "reconstruct/views": float(len(predictions)),
+            "reconstruct/empty": float(sum(prediction.status == "empty" for prediction in predictions)),
             "reconstruct/mask_iou": float(np.mean([prediction.mask_iou for prediction in predictions] or [0.0])),
             "reconstruct/seconds": sum(prediction.seconds for prediction in predictions),
         },

@@ -178,7 +178,7 @@ def _write_journal(events: Journal, refined: Sequence[Prediction], output: Path)
         0,
         {
             "refine/mask_iou": float(np.mean([prediction.mask_iou for prediction in refined] or [0.0])),
-            "refine/seconds": sum(prediction.seconds for prediction in refined),
+            "refine/seconds": float(sum(prediction.seconds for prediction in refined)),
         },
     )
     events.artifact(output, "meshes/refined")

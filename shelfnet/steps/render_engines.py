@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -13,6 +13,7 @@ from jaxtyping import Float, UInt8
 from shelfnet.config.schema import RenderSettings
 
 
+@runtime_checkable
 class RenderEngine(Protocol):
     """Takes pictures of one model after the other."""
 

@@ -170,7 +170,7 @@ def _row(
 def _record(journal: Path, settings: RenderSettings, shard: int, progress: Progress, quarantine: Path) -> None:
     events = Journal(journal, run="data")
     events.params({"render": settings.model_dump(mode="json")})
-    rendered = progress.done - len(progress.refused)
-    counts = {"models_rendered": rendered, "models_refused": len(progress.refused), "views_per_s": progress.views_per_s}
-    events.metrics(shard, counts)
+    refused = len(progress.refused)
+    counts = {"models_rendered": float(progress.done - refused), "models_refused": float(refused)}
+    events.metrics(shard, {**counts, "views_per_s": progress.views_per_s})
     events.artifact(quarantine, "renders")

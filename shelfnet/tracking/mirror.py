@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 LOCK_FILE = "mirrored.lock"
 ORIGIN_TAG = "shelfnet.journals"
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+"""Without it the pages of MLflow open in their language-model dress, with runs and charts out of sight."""
 METRICS_PER_BATCH, PARAMS_PER_BATCH = 1000, 100
 MAX_KEY_LENGTH, MAX_PARAM_LENGTH, MAX_TAG_LENGTH = 250, 6000, 8000
 
@@ -262,7 +264,8 @@ def _connect(settings: TrackingSettings, results: Path, origin: str, alarm: _Ala
         return _Mirror(client, experiment.experiment_id, origin, alarm)
     remote = settings.uri.startswith(("http://", "https://", "databricks"))
     location = None if remote else (results / "mlartifacts").resolve().as_uri()
-    return _Mirror(client, client.create_experiment(settings.experiment, location), origin, alarm)
+    experiment_id = client.create_experiment(settings.experiment, location, tags=EXPERIMENT_TAGS)
+    return _Mirror(client, experiment_id, origin, alarm)
 
 
 def _told(state: RunState, plan: RunPlan, events: list[Event]) -> RunState:

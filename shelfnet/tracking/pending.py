@@ -118,17 +118,12 @@ def load_states(journals: Path, target: str) -> dict[str, RunState]:
     """
     try:
         stored = json.loads((journals / STATE_FILE).read_text())
+        return _run_states(stored["runs"]) if stored["target"] == target else {}
     except FileNotFoundError:
         return {}
-    except ValueError as error:
-        log.warning("%s is damaged (%s): mirroring everything anew", journals / STATE_FILE, error)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        log.warning("%s is damaged (%r): mirroring everything anew", journals / STATE_FILE, error)
         return {}
-    if stored["target"] != target:
-        return {}
-    return {
-        run: RunState(**{**fields, "marks": {name: Mark(**mark) for name, mark in fields["marks"].items()}})
-        for run, fields in stored["runs"].items()
-    }
 
 
 def save_states(journals: Path, target: str, states: dict[str, RunState]) -> None:
@@ -139,14 +134,24 @@ def save_states(journals: Path, target: str, states: dict[str, RunState]) -> Non
     publish(temporary, journals / STATE_FILE)
 
 
+def _run_states(stored: dict[str, dict[str, Any]]) -> dict[str, RunState]:
+    return {
+        run: RunState(**{**fields, "marks": {name: Mark(**mark) for name, mark in fields["marks"].items()}})
+        for run, fields in stored.items()
+    }
+
+
 def _lines_by_run(path: Path) -> dict[str, list[str]]:
     """Complete, readable lines of a journal; the last one may still be being written."""
     grouped: dict[str, list[str]] = defaultdict(list)
     text = path.read_text()
     for number, line in enumerate(text[: text.rfind("\n") + 1].splitlines(), start=1):
         try:
-            grouped[json.loads(line)["run"]].append(line)
-        except (ValueError, KeyError, TypeError):
+            event = json.loads(line)
+            if not {"run", "event", "time"} <= event.keys():
+                raise ValueError("not an event")
+            grouped[event["run"]].append(line)
+        except (ValueError, AttributeError):
             log.warning("%s, line %d: expected an event of a run, skipped", path, number)
     return grouped
 

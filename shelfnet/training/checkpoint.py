@@ -29,10 +29,11 @@ def save_model(folder: Path, model: ShelfNet, description: dict[str, Any]) -> No
     """
     folder.mkdir(parents=True, exist_ok=True)
     weights, text = folder / "model.safetensors", folder / "model.json"
-    save_file(_contiguous(model.state_dict()), weights.with_suffix(".tmp"))
-    text.with_suffix(".tmp").write_text(json.dumps(description, indent=2, sort_keys=True))
-    publish(weights.with_suffix(".tmp"), weights)
-    publish(text.with_suffix(".tmp"), text)
+    new_weights, new_text = folder / "model.safetensors.tmp", folder / "model.json.tmp"
+    save_file(_contiguous(model.state_dict()), new_weights)
+    new_text.write_text(json.dumps(description, indent=2, sort_keys=True))
+    publish(new_weights, weights)
+    publish(new_text, text)
 
 
 def load_model(folder: Path, device: torch.device | str = "cpu") -> ShelfNet:

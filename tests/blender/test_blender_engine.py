@@ -76,4 +76,4 @@ def test_denoising_smooths_a_flat_face(tmp_path, denoise):
     with CyclesEngine(quality, FOV) as cycles:
         picture = cycles.render(write_obj(tmp_path, SINGLE), cameras((0, 0)))[0]
     noise = picture[12:20, 12:20, :3].astype(float).std()
-    assert (noise < 2.0) is denoise
+    assert bool(noise < 2.0) is denoise

@@ -43,7 +43,7 @@ def test_nothing_of_a_broken_model_stays_behind(scene, tmp_path):
     assert {kind: len(getattr(bpy.data, kind)) for kind in MODEL_DATA} == count
 
 
-def test_texture_coordinates_that_are_no_numbers_are_repaired(scene, tmp_path):
+def test_texture_coordinates_that_are_no_numbers_do_not_reach_the_renderer(scene, tmp_path):
     path = write_textured(tmp_path)
     path.write_text(path.read_text().replace("vt 0.000000 0.000000", "vt nan inf"))
     with imported_model(scene, path) as model:

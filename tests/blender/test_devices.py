@@ -5,6 +5,7 @@ import pytest
 
 from shelfnet.blender import devices
 from shelfnet.blender.devices import DeviceError, use_device
+from shelfnet.blender.studio import CyclesQuality, build_studio
 
 
 class FakePreferences:
@@ -44,10 +45,13 @@ def machine(monkeypatch):
 
 @pytest.fixture
 def scene():
-    return SimpleNamespace(cycles=SimpleNamespace(device=None))
+    scene = build_studio(CyclesQuality(16, samples=1, denoise=False), fov=0.6, threads=1)
+    scene.cycles.device = "CPU"
+    return scene
 
 
 def test_cpu_needs_no_probe(scene):
+    scene.cycles.device = "GPU"
     use_device(scene, "cpu")
     assert scene.cycles.device == "CPU"
 
@@ -65,7 +69,7 @@ def test_an_absent_gpu_is_an_error_that_says_what_was_found(machine, scene):
     machine(("Card A", "CUDA"))
     with pytest.raises(DeviceError, match=r"expected a GPU for optix, found only Some CPU \(CPU\); Card A"):
         use_device(scene, "optix")
-    assert scene.cycles.device is None
+    assert scene.cycles.device == "CPU"
 
 
 def test_a_kind_that_the_build_lacks_is_an_error(machine, scene):

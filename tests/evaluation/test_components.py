@@ -6,7 +6,7 @@ from shelfnet.geometry.meshes import Mesh
 
 
 def test_two_spheres_share_the_area_by_their_radii(make_sphere, join):
-    found = structure(join(make_sphere(0.1, (0.4, 0.0, 0.0)), make_sphere(0.3)))
+    found = structure(join(make_sphere(0.1, (-0.45, 0.0, 0.0)), make_sphere(0.3)))
     assert found.components == 2
     assert found.floater_fraction == pytest.approx(0.1**2 / (0.1**2 + 0.3**2))
 
@@ -29,7 +29,7 @@ def test_seams_do_not_separate(make_sphere):
 
 def test_vertices_without_faces_are_no_parts(make_sphere):
     sphere = make_sphere(0.3, subdivisions=1)
-    stray = Mesh(np.concatenate([np.full((3, 3), 0.7), sphere.vertices]), sphere.faces + 3)
+    stray = Mesh(np.concatenate([np.full((3, 3), -0.7), sphere.vertices]), sphere.faces + 3)
     assert structure(stray).components == 1
 
 

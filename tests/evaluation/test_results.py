@@ -32,6 +32,11 @@ def test_what_is_written_is_read(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["chamfer.csv"]
 
 
+def test_names_that_look_like_numbers_stay_names(tmp_path):
+    write_results(table(ablation="01"), tmp_path / "chamfer.csv")
+    assert read_results(tmp_path / "chamfer.csv", ablation="01")["ablation"][0] == "01"
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

@@ -60,6 +60,14 @@ def test_pairing_removes_what_objects_have_in_common():
     assert found.high - found.low < 0.002
 
 
+@pytest.mark.parametrize("exchange", [False, True])
+def test_runs_of_either_side_widen_the_difference(exchange):
+    objects = np.random.default_rng(3).normal(0.1, 0.05, (50, 1))
+    sides = [named(objects + np.array([[0.0, 0.05, 0.1]])), named(objects)]
+    found = bootstrap_difference(*(sides[::-1] if exchange else sides), 2_000, rng())
+    assert found.high - found.low > 0.06
+
+
 def test_only_common_objects_are_compared():
     ours = Scores(("a", "b"), np.array([[1.0], [2.0]]))
     theirs = Scores(("b", "c"), np.array([[5.0], [100.0]]))

@@ -1,3 +1,4 @@
+import copy
 import itertools
 import math
 
@@ -213,8 +214,7 @@ class TestConvolution:
         x = torch.randn(1, IRREPS.dim, 4, 4, 4)
         assert equivariance_error(lambda x: functional.conv3d(x, weight, padding=1), IRREPS, IRREPS, x) > 0.5
 
-    @pytest.mark.parametrize("upsampling", [1, 2])
-    def test_it_equals_a_loop_over_samples_with_their_own_kernels(self, upsampling):
+    def test_it_equals_a_loop_over_samples_with_their_own_kernels(self):
         conv = randomise(EquivariantConv(IRREPS, "2x0e + 2x1o", 3, LATENT_DIM))
         x, style = torch.randn(3, IRREPS.dim, 4, 4, 4), torch.randn(3, LATENT_DIM)
         torch.testing.assert_close(
@@ -225,8 +225,8 @@ class TestConvolution:
     def one_sample(conv, x, style):
         kernel = conv.kernel()[:, 0].clone()
         scales = conv.affine(style[None])[0]
-        for channel, copy in enumerate([0, 1, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5, 5]):
-            kernel[:, channel] *= scales[copy]
+        for channel, number in enumerate([0, 1, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5, 5]):
+            kernel[:, channel] *= scales[number]
         for channels in ([0], [1], [2, 3, 4], [5, 6, 7]):
             kernel[channels] /= kernel[channels].square().sum().div(len(channels)).sqrt()
         y = functional.conv3d(x[None], kernel, padding=1)
@@ -268,6 +268,15 @@ class TestConvolution:
             torch.testing.assert_close(variance, torch.ones_like(variance), atol=0.2, rtol=0)
             assert variance.mean().item() == pytest.approx(1.0, abs=0.05)
 
+    def test_an_untrained_layer_without_demodulation_amplifies_nothing(self):
+        conv = EquivariantConv("32x0e + 16x1o", "32x0e + 16x1o", 3, LATENT_DIM, demodulate=False)
+        nn.init.zeros_(conv.affine.weight)
+        style = torch.zeros(1, LATENT_DIM)
+        white = conv(torch.randn(1, 80, 10, 10, 10), style)[..., 1:-1, 1:-1, 1:-1]
+        constant = conv(torch.randn(1, 80, 1, 1, 1).expand(1, 80, 3, 3, 3), style)[..., 1, 1, 1]
+        assert 0.4 < white.var() < 1.2
+        assert 0.2 < constant.var() < 1.5
+
     def test_only_scalars_have_a_bias(self):
         conv = EquivariantConv("1x0e", "2x0e + 1x1o + 1x2e + 1x0e", 3, LATENT_DIM)
         nn.init.ones_(conv.bias.offsets)
@@ -300,14 +309,12 @@ class TestGate:
         x = torch.randn(2, gate.irreps_in.dim, 3, 3, 3)
         assert equivariance_error(gate, gate.irreps_in, gate.irreps_out, x, range(48)) < EXACT
 
-    def test_a_vector_is_multiplied_by_the_sigmoid_of_its_own_gate(self):
-        gate = GatedNonlinearity("1x0e + 2x1o")
-        x = torch.randn(1, 9, 1, 1, 1)
-        y = gate(x).flatten()
-        gates, scalar, vectors = x.flatten().split([2, 1, 6])
-        assert y[0].item() == pytest.approx((SILU_GAIN * functional.silu(scalar)).item())
-        expected = torch.sigmoid(gates)[:, None] * vectors.reshape(2, 3) * SIGMOID_GAIN
-        torch.testing.assert_close(y[1:], expected.flatten())
+    def test_every_copy_is_multiplied_by_the_sigmoid_of_its_own_gate(self):
+        gate = GatedNonlinearity("1x0e + 2x1o + 1x2e")
+        x = torch.randn(1, 15, 1, 1, 1)
+        gates, scalar, fields = x.flatten().split([3, 1, 11])
+        expected = fields * SIGMOID_GAIN * torch.sigmoid(gates)[[0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2]]
+        torch.testing.assert_close(gate(x).flatten(), torch.cat([SILU_GAIN * functional.silu(scalar), expected]))
 
     def test_gains_keep_the_second_moment_of_normal_input(self):
         nodes, weights = np.polynomial.hermite_e.hermegauss(80)
@@ -419,6 +426,11 @@ class TestDecoder:
         with pytest.raises(ValueError, match=r"occupancy_resolution must be at least feature_resolution \(8\), got 4"):
             EquivariantDecoder(settings, LATENT_DIM)
 
+    def test_it_survives_a_copy_as_an_average_of_generators_needs(self):
+        decoder = EquivariantDecoder(SETTINGS, LATENT_DIM)
+        latent = torch.randn(1, LATENT_DIM)
+        torch.testing.assert_close(copy.deepcopy(decoder)(latent), decoder(latent))
+
     def test_latents_differ_in_their_objects_and_samples_do_not_mix(self):
         decoder = EquivariantDecoder(SETTINGS, LATENT_DIM)
         latents = torch.randn(3, LATENT_DIM)
@@ -439,6 +451,7 @@ class TestDecoder:
     def test_an_untrained_object_is_a_faint_cloud_with_features_of_order_one(self):
         features, logits = EquivariantDecoder(SETTINGS, LATENT_DIM)(torch.randn(8, LATENT_DIM))
         assert 0.2 < features.std() < 3.0
+        assert 0.05 < logits.std() < 1.0
         assert 0.02 < torch.sigmoid(logits).mean() < 0.3
 
     def test_multiplicities_halve_down_to_a_floor(self):

@@ -52,14 +52,14 @@ def test_the_edge_has_the_colour_of_the_object_not_of_the_background(previewer):
     assert picture[edge][:, :3].min() > 120
 
 
-def test_inside_out_meshes_are_drawn(previewer):
-    box = trimesh.creation.box((0.6, 0.6, 0.6))
-    box.invert()
-    assert previewer.render(box, cameras((0, 0))[0])[32, 32, 3] == 255
+@pytest.mark.parametrize("faces", [[[0, 1, 2], [0, 2, 3]], [[2, 1, 0], [3, 2, 0]]])
+def test_sheets_are_drawn_from_both_sides(previewer, faces):
+    sheet = trimesh.Trimesh([[-0.3, -0.3, 0], [0.3, -0.3, 0], [0.3, 0.3, 0], [-0.3, 0.3, 0]], faces)
+    assert previewer.render(sheet, cameras((0, 0))[0])[32, 32, 3] == 255
 
 
-def test_two_previewers_can_be_open_at_once(previewer):
+def test_a_second_previewer_is_refused_and_harms_nothing(previewer):
     sphere, camera = trimesh.creation.icosphere(2, 0.4), cameras((0, 0))[0]
-    with Previewer(32, FOV) as other:
-        assert other.render(sphere, camera).shape == (32, 32, 4)
+    with pytest.raises(RuntimeError, match="only one"), Previewer(32, FOV):
+        pass
     assert previewer.render(sphere, camera).any()

@@ -21,6 +21,7 @@ from shelfnet.renderer.rasterizer import (
 
 FOV = math.radians(35.0)
 DISTANCE = 2.6
+TOWARDS_CAMERA = np.array([0.0, 0.0, 0.1])
 
 
 def front_camera(batch: int = 1, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -98,14 +99,12 @@ def segment_distance2(point, start, end):
 
 @pytest.mark.parametrize("blur_radius", [0.0, 0.02])
 def test_fragments_equal_a_naive_loop(blur_radius):
-    meshes = batch_of(triangle_soup(9, 0), triangle_soup(6, 1))
+    meshes = batch_of(triangle_soup(14, 0, 0.7), triangle_soup(8, 1, 0.7))
     cameras = look_at_origin(torch.tensor([0.3, -2.0]).double(), torch.tensor([0.2, 0.5]).double(), DISTANCE)
     resolution, k = 11, 4
     fragments = rasterize(meshes, cameras, FOV, resolution, k, blur_radius)
     screen = to_ndc(meshes, cameras, FOV).numpy()
-    expected = naive_rasterize(
-        screen, meshes.faces.numpy(), meshes.face_mesh.numpy(), 2, resolution, k, blur_radius
-    )
+    expected = naive_rasterize(screen, meshes.faces.numpy(), meshes.face_mesh.numpy(), 2, resolution, k, blur_radius)
     for b, row, column in np.ndindex(2, resolution, resolution):
         pixel = expected[b][row][column]
         got = fragments.pix_to_face[b, row, column]
@@ -147,10 +146,8 @@ def test_screen_coordinates_follow_the_camera_convention():
 
 def test_nearer_of_two_overlapping_triangles_comes_first():
     corners = np.array([[-0.4, -0.4, 0.0], [0.4, -0.4, 0.0], [0.0, 0.5, 0.0]])
-    vertices = np.vstack([corners - [0, 0, 0.3], corners + [0, 0, 0.3]])
-    fragments = rasterize(
-        batch_of(Mesh(vertices, np.array([[0, 1, 2], [3, 4, 5]]))), front_camera(), FOV, 16, 2, 0.0
-    )
+    vertices = np.vstack([corners - 3 * TOWARDS_CAMERA, corners + 3 * TOWARDS_CAMERA])
+    fragments = rasterize(batch_of(Mesh(vertices, np.array([[0, 1, 2], [3, 4, 5]]))), front_camera(), FOV, 16, 2, 0.0)
     assert fragments.pix_to_face[0, 8, 8].tolist() == [1, 0]
     torch.testing.assert_close(fragments.zbuf[0, 8, 8], torch.tensor([2.3, 2.9]).double())
 
@@ -175,7 +172,7 @@ def test_soft_silhouette_sharpens_to_the_covered_pixels():
 def hand_made_fragments() -> Fragments:
     faces = torch.tensor([[0, 1, -1]]).reshape(1, 1, 1, 3)
     zbuf = torch.tensor([2.0, 2.5, -1.0]).double().reshape(1, 1, 1, 3)
-    dists = torch.tensor([2e-4, -1e-4, -1.0]).double().reshape(1, 1, 1, 3)
+    dists = torch.tensor([2e-4, -1e-4, -1.0], dtype=torch.float64).reshape(1, 1, 1, 3)
     weights = torch.tensor([[0.5, 0.5, 0.0], [0.2, 0.3, 0.5], [-1.0, -1.0, -1.0]]).double().reshape(1, 1, 1, 3, 3)
     return Fragments(faces, zbuf, weights, dists)
 
@@ -196,9 +193,7 @@ def test_soft_rgb_weighs_by_coverage_and_depth():
     blended = soft_rgb(hand_made_fragments(), colours, 1e-4, gamma, (0.0, 0.0, 1.0), znear, zfar)
     first, second = sigmoid(-2.0), sigmoid(1.0) * math.exp(-(0.5 / 10.0) / gamma)
     total = first + second + 1e-10
-    torch.testing.assert_close(
-        blended.flatten(), torch.tensor([first / total, second / total, 1e-10 / total]).double()
-    )
+    torch.testing.assert_close(blended.flatten(), torch.tensor([first / total, second / total, 1e-10 / total]).double())
 
 
 def test_soft_rgb_shows_the_background_where_nothing_is():
@@ -252,7 +247,7 @@ def test_silhouette_gradient_pulls_the_outline_outwards():
 
 def test_faces_behind_the_camera_or_not_finite_are_culled_without_spoiling_gradients():
     visible = np.array([[-0.4, -0.4, 0.0], [0.4, -0.4, 0.0], [0.0, 0.5, 0.0]])
-    vertices = np.vstack([visible, visible + [0, 0, 4.0], [[0.1, 0.1, DISTANCE]], [[np.nan, 0.0, 0.0]]])
+    vertices = np.vstack([visible, visible + 40 * TOWARDS_CAMERA, [[0.1, 0.1, DISTANCE]], [[np.nan, 0.0, 0.0]]])
     faces = np.array([[0, 1, 2], [3, 4, 5], [0, 1, 6], [0, 1, 7]])
     meshes = batch_of(Mesh(vertices, faces))
     moving = meshes.vertices.clone().requires_grad_()
@@ -310,7 +305,7 @@ def test_pytorch3d_that_is_not_installed_is_named_with_a_remedy():
     if _has_pytorch3d():
         pytest.skip("PyTorch3D is installed")
     meshes = pack_meshes([sphere(0.2, 6)])
-    with pytest.raises(RasterizerUnavailableError, match="refine.rasterizer: own"):
+    with pytest.raises(RasterizerUnavailableError, match=r"refine\.rasterizer: own"):
         rasterize_pytorch3d(meshes, front_camera(dtype=torch.float32), FOV, 8, 1, 0.0)
 
 

@@ -30,7 +30,8 @@ def test_a_figure_is_published_twice_and_leaves_nothing_beside(tmp_path):
         drawn.subplots().plot([0, 1])
         save(drawn, tmp_path / "figures" / "line.png")
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["line.pdf", "line.png"]
-    assert Image.open(tmp_path / "figures" / "line.png").size == (300, 150)
+    with Image.open(tmp_path / "figures" / "line.png") as picture:
+        assert picture.size == (300, 150)
 
 
 def test_the_validation_curve_is_the_mean_over_seeds_with_a_band():

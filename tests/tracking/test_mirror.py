@@ -66,6 +66,12 @@ def test_values_arrive_within_mlflows_limits(results, mirrored):
     ]
 
 
+def test_the_experiment_opens_as_model_training(results, mirrored):
+    assert rows(results, "select key, value from experiment_tags") == [
+        ("mlflow.experimentKind", "custom_model_development")
+    ]
+
+
 def test_artifacts_lie_below_results(results, mirrored):
     copies = list((results / "mlartifacts").glob("*/artifacts/pictures/samples.png"))
     assert len(copies) == 2
@@ -96,7 +102,7 @@ def test_a_server_that_is_away_costs_a_warning_and_the_next_call_catches_up(
     began = time.monotonic()
     with caplog.at_level(logging.WARNING):
         report = mirror(tmp_path / "journal", away, tmp_path)
-    assert time.monotonic() - began < 20.0
+    assert time.monotonic() - began < 60.0
     assert report.pending == 1
     assert len(caplog.records) == 1
     assert "1 events stay in the journal" in caplog.text
@@ -110,7 +116,7 @@ def test_a_server_that_never_answers_is_given_up_in_time(tmp_path):
         uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
         began = time.monotonic()
         report = mirror(tmp_path, TrackingSettings(uri=uri, timeout_s=0.9), tmp_path)
-    assert time.monotonic() - began < 15.0
+    assert time.monotonic() - began < 60.0
     assert report.pending == 1
     assert report.problem == "no progress within 0.9 s"
 

@@ -95,12 +95,12 @@ def test_a_half_told_run_is_replaced(journal):
 
 def test_a_line_still_being_written_waits_and_a_broken_one_is_skipped_by_name(journal, caplog):
     with journal.path.open("a") as stream:
-        stream.write('{"run": "base/se\n{"run": "base/seed0", "event": "metr')
+        stream.write('{"run": "base/se\n[1]\n{"run": "base/seed0"}\n{"run": "base/seed0", "event": "metr')
     with caplog.at_level(logging.WARNING):
         (plan,) = plan_runs(journal.path.parent, {})
     assert len(plan.events) == 2
-    assert "train-base-0.jsonl, line 3" in caplog.text
-    assert "line 4" not in caplog.text
+    assert [f"line {number}:" in caplog.text for number in (2, 3, 4, 5, 6)] == [False, True, True, True, False]
+    assert "train-base-0.jsonl" in caplog.text
 
 
 def test_states_survive_the_file(tmp_path):
@@ -110,7 +110,8 @@ def test_states_survive_the_file(tmp_path):
     assert load_states(tmp_path, "another target") == {}
 
 
-def test_a_damaged_state_file_means_nothing_is_known(tmp_path, caplog):
-    (tmp_path / STATE_FILE).write_text("{")
+@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"target": "target", "runs": {"base": {}}}'])
+def test_a_damaged_state_file_means_nothing_is_known(tmp_path, caplog, text):
+    (tmp_path / STATE_FILE).write_text(text)
     assert load_states(tmp_path, "target") == {}
     assert "is damaged" in caplog.text

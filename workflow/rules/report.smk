@@ -5,7 +5,7 @@ rule compare:
     input:
         manifest=rules.stage_dataset.output.manifest,
         tables=TABLES,
-        baselines=rules.evaluate_baselines.output,
+        baselines=rules.evaluate_baselines.output[0],
     output:
         csv="results/comparison.csv",
         md="results/comparison.md",
@@ -54,7 +54,7 @@ rule draw_figures:
     input:
         comparison=rules.compare.output.csv,
         tables=TABLES,
-        memory=rules.measure_memory.output,
+        memory=rules.measure_memory.output[0],
     output:
         **FIGURES,
     log:

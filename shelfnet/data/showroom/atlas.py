@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import UInt8
 
+from shelfnet.data.showroom.assembly import REGIONS
 from shelfnet.data.showroom.finishes import Finishes
-from shelfnet.data.showroom.model import REGIONS
 from shelfnet.data.showroom.parts import Surface
 from shelfnet.data.showroom.themes import themed
 

@@ -16,7 +16,7 @@ def straight(start: Coordinates, end: Coordinates, stations: int = 2) -> Float[n
     return np.linspace(np.asarray(start, float), np.asarray(end, float), stations)
 
 
-def smooth(points: Coordinates, stations: int) -> Float[np.ndarray, "n 3"]:
+def smooth(points: Coordinates, stations: int) -> Float[np.ndarray, "n d"]:
     """A cubic spline through points, by chord length."""
     knots = np.asarray(points, float)
     lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(knots, axis=0), axis=1))])

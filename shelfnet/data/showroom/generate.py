@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from shelfnet.data.showroom.assembly import Model, assemble
 from shelfnet.data.showroom.atlas import draw_atlas
 from shelfnet.data.showroom.finishes import choose_finishes
-from shelfnet.data.showroom.model import Model, assemble
 from shelfnet.data.showroom.tags import Tags, brief_for, sample_tags
 from shelfnet.data.showroom.thumbnail import draw_thumbnail
 from shelfnet.data.showroom.vocabulary import super_category

@@ -14,6 +14,8 @@ from shelfnet.data.showroom.curves import Coordinates, chamfered_rectangle, circ
 from shelfnet.data.showroom.meshing import MAX_CHART_M, charts_along, triangulated, uniform_part
 from shelfnet.data.showroom.parts import Part, Surface
 
+GROOVE_DEPTH = 0.3
+"""Share of a cushion's half thickness that a groove between channels takes."""
 MAX_GIRTH_M = 0.32
 """The same around a sweep, where the atlas has less room."""
 
@@ -108,6 +110,7 @@ def cushion(
     divisions: int = 8,
     axis: int = 1,
     surface: Surface = Surface.BODY,
+    channels: int = 0,
 ) -> Part:
     """A superellipsoid of size (x, y, z) about the origin.
 
@@ -118,13 +121,18 @@ def cushion(
         divisions: cells along an edge of the cube that is inflated.
         axis: the thin direction.
         surface: what it is made of.
+        channels: padded flutes side by side in x, with grooves between them; ``divisions`` should be twice as many.
     """
     lattice, faces = _cube_lattice(divisions)
     unit = np.sin(0.5 * np.pi * lattice)
     flat = np.delete(np.abs(unit), axis, axis=1)
     plan = (flat**plan_exponent).sum(axis=1) ** (profile_exponent / plan_exponent)
     gauge = (plan + np.abs(unit[:, axis]) ** profile_exponent) ** (1.0 / profile_exponent)
-    return box_mapped(unit / gauge[:, None] * (0.5 * np.asarray(size_m, float)), faces, surface)
+    points = unit / gauge[:, None] * (0.5 * np.asarray(size_m, float))
+    if channels:
+        groove = np.cos(0.5 * np.pi * channels * (lattice[:, 0] + 1.0)) ** 2 * (np.abs(lattice[:, 0]) < 1.0)
+        points[:, axis] *= 1.0 - GROOVE_DEPTH * groove
+    return box_mapped(points, faces, surface)
 
 
 def box_mapped(vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"], surface: Surface) -> Part:

@@ -18,8 +18,8 @@ Picture = Float[np.ndarray, "h w 3"]
 
 
 def tinted(colour: Rgb, shade: Float[np.ndarray, "h w"]) -> Picture:
-    """A colour made lighter (shade > 0) or darker by a fraction, pixel by pixel."""
-    lighter = np.clip(shade, 0.0, None)[..., None]
+    """A colour made lighter (shade > 0, less so where it is dark) or darker by a fraction, pixel by pixel."""
+    lighter = np.clip(shade, 0.0, None)[..., None] * (0.3 + 0.7 * colour.mean())
     return np.clip(colour * (1.0 + np.minimum(shade, 0.0)[..., None]) + (1.0 - colour) * lighter, 0.0, 1.0)
 
 
@@ -99,7 +99,7 @@ def brushed_metal(rng: np.random.Generator, shape: Shape, px_per_m: float, colou
     scratches = smooth_noise(rng, shape, (1.0, max(0.12 * px_per_m, 24.0)))
     sheen = np.sin(2.0 * np.pi * pixel_grid(shape)[0] / max(0.05 * px_per_m, 10.0) + rng.uniform(0.0, 6.3))
     patina = fractal_noise(rng, shape, (0.1 * px_per_m, 0.2 * px_per_m))
-    return tinted(colour, 0.05 * scratches + 0.13 * sheen + 0.035 * patina)
+    return tinted(colour, 0.04 * scratches + 0.13 * sheen + 0.035 * patina)
 
 
 def cloth(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Picture:
@@ -118,7 +118,7 @@ def suede(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) 
     """Short nap brushed this way and that: cloudy patches, no thread."""
     brushed = fractal_noise(rng, shape, (0.09 * px_per_m, 0.14 * px_per_m), 3)
     nap = gaussian_filter(rng.standard_normal(shape), (0.5, 1.2))
-    return tinted(colour, 0.055 * brushed + 0.045 * nap)
+    return tinted(colour, 0.04 * brushed + 0.04 * nap)
 
 
 def leather(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Picture:

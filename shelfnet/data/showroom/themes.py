@@ -25,7 +25,7 @@ def themed(theme: str | None, rng: np.random.Generator, picture: Picture, px_per
     return np.clip(THEME_PATTERNS[theme](rng, picture, px_per_m, accent), 0.0, 1.0)
 
 
-def _blend(picture: Picture, colour: Rgb, coverage: Float[np.ndarray, "h w"]) -> Picture:
+def _blend(picture: Picture, colour: Rgb | Picture, coverage: Float[np.ndarray, "h w"]) -> Picture:
     share = np.clip(coverage, 0.0, 1.0)[..., None]
     return picture * (1.0 - share) + colour * share
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
-from shelfnet.data.showroom.model import Model
+from shelfnet.data.showroom.assembly import Model
 
 AZIMUTH_DEG, ELEVATION_DEG, DISTANCE = 35.0, 18.0, 5.5
 FILLED_SHARE = 0.9

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
-from shelfnet.data.showroom.model import Model
+from shelfnet.data.showroom.assembly import Model
 from shelfnet.provenance import publish
 
 FOLDER = "3D-FUTURE-model"

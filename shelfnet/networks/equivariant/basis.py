@@ -92,9 +92,8 @@ def _kernel(
 ) -> Float[Tensor, "o i k k k"]:
     offsets = lattice_offsets(kernel_size)
     distance = offsets.norm(dim=-1)
+    # The centre has no direction: there, harmonics of a degree above 0 are zero.
     harmonics = o3.spherical_harmonics(degree, offsets, normalize=True, normalization="component")
-    if degree > 0:
-        harmonics = harmonics * (distance > 0)[..., None]  # the centre has no direction
     coupling = o3.wigner_3j(ir_in.l, degree, ir_out.l, dtype=torch.float64)
     kernel = torch.einsum("imo,zyxm,zyx->oizyx", coupling, harmonics, radial_profile(distance, radius))
     gain_white, gain_constant = kernel.square().sum(), kernel.sum(dim=(2, 3, 4)).square().sum()

@@ -12,11 +12,10 @@ from shelfnet.config.schema import DecoderSettings
 from shelfnet.networks.equivariant.convolution import EquivariantConv
 from shelfnet.networks.equivariant.gate import GatedNonlinearity
 from shelfnet.networks.equivariant.irreps import as_irreps, natural_irreps
+from shelfnet.networks.modulated import INITIAL_OCCUPANCY_LOGIT
 
 CONSTANT_RESOLUTION = 4
 KERNEL_SIZE = 3
-INITIAL_OCCUPANCY_LOGIT = -2.0
-"""An untrained object is a faint cloud, as with the other decoders: every ray through it still carries a gradient."""
 FEATURE_GAIN = 0.3
 """Brings the features to a standard deviation of about one: smooth fields leave demodulation larger than white ones."""
 OCCUPANCY_GAIN = 0.1

@@ -33,7 +33,7 @@ def horseshoe(brief: Brief) -> list[Part]:
     parts = _base(brief, half, half_z, seat_y, radius)
     parts.append(tube(hoop, radius * np.interp(np.abs(angle), [0.0, 0.85 * edge, edge], [1.1, 0.9, 1.25]), 12))
     back = BackSurface(
-        half, half, seat_y, -half_z + 0.01, rise, np.degrees(np.arctan2(0.06 + 0.12 * half_z, rise)), 0, 0.01
+        half, half, seat_y, -half_z + 0.01, rise, np.degrees(np.arctan2(0.06 + 0.12 * half_z, rise)), 0.0, 0.01
     )
     parts.append(_splat(brief, back))
     for share, foot in (

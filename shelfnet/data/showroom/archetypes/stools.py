@@ -71,7 +71,7 @@ def bar_stool(brief: Brief) -> list[Part]:
         )
     else:
         parts += stretchers(brief, "box", inner + 0.7 * spread, inner + spread, height, 0.6 * radius)
-    return parts + (_low_back(brief, half, top_y) if brief.chance(0.55) else [])
+    return parts + (_low_back(brief, half, top_y) if brief.wrought or brief.chance(0.55) else [])
 
 
 def pedestal_bar_stool(brief: Brief) -> list[Part]:
@@ -135,7 +135,7 @@ def _low_back(brief: Brief, half: float, top_y: float) -> list[Part]:
         brief.within((0.35, 0.6)),
         [kind for kind in brief.traits.backs if kind not in {"pad", "rail", "panel"}],
     )
-    if brief.soft or not kinds:
+    if brief.soft or not (kinds or brief.wrought):
         fill = filling(brief, "pad" if brief.soft else "panel", back, low, 1.05)
     else:
         kind = "scrolls" if brief.wrought else brief.pick(kinds)

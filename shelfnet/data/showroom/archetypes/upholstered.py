@@ -1,9 +1,8 @@
 """Pieces that are upholstery all over: club armchair, wing chair, tub chair, vanity chair."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
 from shelfnet.data.showroom.archetypes.brief import Brief
 from shelfnet.data.showroom.archetypes.legs import four_legs
@@ -12,6 +11,45 @@ from shelfnet.data.showroom.curves import smooth
 from shelfnet.data.showroom.parts import Part, Surface
 from shelfnet.data.showroom.primitives import cushion, lathe, sweep, tube
 from shelfnet.data.showroom.sheets import sheet
+
+FLUTE_DEPTH = 0.025
+"""How far flutes of an upholstered wall stand out, as a share of its radius."""
+
+
+@dataclass(frozen=True)
+class Wall:
+    """An upholstered wall around a seat, highest in the middle of the back, sinking to the arms; lengths in metres.
+
+    Attributes:
+        half_x, half_z: radii.
+        opening_deg: half the angle that stays open in front.
+        bottom_y, arm_y, back_y: heights.
+        thickness_m: of the padding.
+        flare_m: how far the top leans outward.
+        fluted: whether it is quilted in upright channels.
+    """
+
+    half_x: float
+    half_z: float
+    opening_deg: float
+    bottom_y: float
+    arm_y: float
+    back_y: float
+    thickness_m: float
+    flare_m: float
+    fluted: bool
+
+    def build(self) -> Part:
+        """The wall as one sheet."""
+        edge = np.radians(180.0 - self.opening_deg)
+        angle, t = np.meshgrid(np.linspace(-edge, edge, 25), np.linspace(0.0, 1.0, 7), indexing="ij")
+        rise = np.clip(np.cos(0.5 * np.pi * angle / edge), 0.0, 1.0) ** 1.3
+        height = self.arm_y + (self.back_y - self.arm_y) * rise - self.bottom_y
+        outward = 1.0 + self.flare_m / self.half_x * t * (0.4 + 0.6 * rise)
+        if self.fluted:
+            outward *= 1.0 + FLUTE_DEPTH * (-1.0) ** np.arange(len(angle))[:, None]
+        x, z = self.half_x * np.sin(angle) * outward, -self.half_z * np.cos(angle) * outward
+        return sheet(np.stack([x, self.bottom_y + height * t, z], axis=-1), self.thickness_m)
 
 
 def club_armchair(brief: Brief) -> list[Part]:
@@ -46,10 +84,9 @@ def tub_chair(brief: Brief) -> list[Part]:
     legs_y, seat_y = brief.within((0.1, 0.2)), brief.within((0.4, 0.45))
     arm_y, back_y = seat_y + brief.within((0.14, 0.22)), seat_y + brief.within((0.32, 0.45))
     opening = brief.within((35.0, 55.0))
-    wall = _curved_wall(
-        half, depth, opening, legs_y, arm_y, back_y, brief.within((0.06, 0.1)), brief.within((0.02, 0.1))
-    )
-    parts = [wall.bent(_channels(brief)) if brief.quilted else wall]
+    thickness, flare = brief.within((0.06, 0.1)), brief.within((0.02, 0.1))
+    wall = Wall(half, depth, opening, legs_y, arm_y, back_y, thickness, flare, brief.quilted)
+    parts = [wall.build()]
     base = cushion((1.9 * half, seat_y - legs_y - 0.08, 1.9 * depth), 2.6, 9.0, 7)
     seat = pad(brief, (1.85 * half, 0.13, 1.9 * depth), 1, 2.6, 2.8)
     parts += [base.moved(y=0.5 * (seat_y + legs_y - 0.08)), seat.moved(y=seat_y - 0.06, z=0.02)]
@@ -67,9 +104,10 @@ def vanity_chair(brief: Brief) -> list[Part]:
     exponent = brief.within((2.0, 2.6))
     seat = pad(brief, (2.0 * radius, plump, 2.0 * radius), 1, exponent, 2.6).moved(y=seat_y - 0.5 * plump)
     low = seat_y + brief.within((-0.04, 0.06))
-    wall = _curved_wall(radius + 0.02, radius + 0.02, opening, low, seat_y + 0.55 * rise, seat_y + rise, 0.035, 0.03)
+    outer = radius + 0.02
+    wall = Wall(outer, outer, opening, low, seat_y + 0.55 * rise, seat_y + rise, 0.035, 0.03, brief.quilted)
     base = seat_board(brief, 0.9 * radius, 0.9 * radius, 1.8 * radius, 0.025, Surface.FRAME)
-    parts = [seat, wall.bent(_channels(brief)) if brief.quilted else wall, base.moved(y=seat_y - plump - 0.01)]
+    parts = [seat, wall.build(), base.moved(y=seat_y - plump - 0.01)]
     if low > seat_y - 0.02:
         parts += [_prop(radius, angle, seat_y - plump, low + 0.05) for angle in (-35.0, 0.0, 35.0)]
     kind = "tube" if brief.metal_frame else brief.pick([kind for kind in brief.traits.legs if kind != "block"])
@@ -91,7 +129,8 @@ def _club(brief: Brief, half: float, places: int) -> list[Part]:
     width = 2.0 * half / places
     for k in range(places):
         x = width * (k + 0.5) - half
-        seat = cushion((0.995 * width, 0.16, depth), 7.0, 3.6, 6)
+        size = (0.995 * width, 0.16, depth)
+        seat = pad(brief, size, 1, 7.0, 3.6) if places == 1 else cushion(size, 7.0, 3.6, 6)
         back = pad(brief, (0.96 * width, back_y - seat_y + 0.04, 0.18), 2, 5.0, 2.8)
         parts += [seat.moved(x=x, y=seat_y - 0.06, z=0.06)]
         parts.append(back.turned(x_deg=-10.0).moved(x=x, y=0.5 * (back_y + seat_y) + 0.05, z=rear_z + 0.13))
@@ -127,38 +166,6 @@ def _rolled_arm(brief: Brief, half: float, depth: float, seat_y: float) -> Part:
     scales = np.array([[1.0, 1.0], [1.0, 1.0], [1.0, 1.0], [0.94, 0.8]])
     arm = sweep(path, outline, scales, (0.0, 1.0, 0.0), Surface.BODY)
     return arm.moved(x=half + 0.5 * thickness, y=0.5 * (seat_y + rise + bottom))
-
-
-def _curved_wall(
-    half_x: float,
-    half_z: float,
-    opening_deg: float,
-    bottom_y: float,
-    arm_y: float,
-    back_y: float,
-    thickness_m: float,
-    flare_m: float,
-) -> Part:
-    """An upholstered wall around a seat, open in front by twice ``opening_deg``, highest in the middle of the back."""
-    edge = np.radians(180.0 - opening_deg)
-    angle, t = np.meshgrid(np.linspace(-edge, edge, 25), np.linspace(0.0, 1.0, 7), indexing="ij")
-    rise = np.clip(np.cos(0.5 * np.pi * angle / edge), 0.0, 1.0) ** 1.3
-    top = arm_y + (back_y - arm_y) * rise
-    outward = 1.0 + flare_m / half_x * t * (0.4 + 0.6 * rise)
-    x, z = half_x * np.sin(angle) * outward, -half_z * np.cos(angle) * outward
-    return sheet(np.stack([x, bottom_y + (top - bottom_y) * t, z], axis=-1), thickness_m)
-
-
-def _channels(brief: Brief) -> Callable[[np.ndarray], np.ndarray]:
-    """Vertical flutes around an upholstered wall: radial ripples by angle."""
-    ripples = int(brief.rng.integers(9, 13))
-
-    def ripple(vertices: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v 3"]:
-        angle = np.arctan2(vertices[:, 0], -vertices[:, 2])
-        factor = 1.0 + 0.025 * np.cos(2.0 * ripples * angle)
-        return vertices * np.stack([factor, np.ones_like(factor), factor], axis=1)
-
-    return ripple
 
 
 def _prop(radius: float, angle_deg: float, low_y: float, high_y: float) -> Part:

@@ -25,9 +25,9 @@ def pad(
         plan_exponent: roundness of the outline.
         profile_exponent: plumpness; small is pillowy.
     """
-    divisions = 2 * CHANNELS if brief.quilted else 6
-    part = cushion(size_m, plan_exponent, profile_exponent, divisions, axis)
-    return part.bent(lambda vertices: _channelled(vertices, size_m, axis)) if brief.quilted else part
+    if brief.quilted:
+        return cushion(size_m, plan_exponent, profile_exponent, 2 * CHANNELS, axis, channels=CHANNELS)
+    return cushion(size_m, plan_exponent, profile_exponent, 6, axis)
 
 
 def seat_pad(brief: Brief, front_half: float, back_half: float, depth_m: float, thickness_m: float) -> Part:
@@ -57,16 +57,6 @@ def wrapped(vertices: Float[np.ndarray, "v 3"], half_width_m: float, depth_m: fl
     """A back bent around the sitter: its sides come forward by ``depth_m``."""
     forward = depth_m * (vertices[:, 0] / half_width_m) ** 2
     return vertices + forward[:, None] * np.array([0.0, 0.0, 1.0])
-
-
-def _channelled(vertices: Float[np.ndarray, "v 3"], size_m: Sequence[float], axis: int) -> Float[np.ndarray, "v 3"]:
-    """Grooves at every second row of a cushion's lattice, on both broad faces."""
-    across = np.arcsin(np.clip(2.0 * vertices[:, 0] / size_m[0], -1.0, 1.0)) / np.pi + 0.5
-    swell = 1.0 - 0.3 * np.cos(np.pi * CHANNELS * across) ** 2
-    swell = np.where(np.abs(across - 0.5) > 0.47, 1.0, swell)
-    moved = vertices.copy()
-    moved[:, axis] *= swell
-    return moved
 
 
 def _narrowed(vertices: Float[np.ndarray, "v 3"], ratio: float, depth_m: float) -> Float[np.ndarray, "v 3"]:

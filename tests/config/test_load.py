@@ -1,0 +1,141 @@
+"""Overlays, ablations and errors that name the key."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shelfnet.config.load import ConfigError, for_ablation, load_config, merge, settings_json, validate
+from shelfnet.config.schema import Config, RenderSettings, TrainSettings
+
+LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=3), st.lists(st.integers(), max_size=3))
+TREES = st.recursive(
+    st.dictionaries(st.sampled_from("abcd"), LEAVES, max_size=3),
+    lambda inner: st.dictionaries(st.sampled_from("abcd"), st.one_of(LEAVES, inner), max_size=3),
+    max_leaves=8,
+)
+
+
+def leaves(tree: dict[str, Any], path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    found: dict[tuple[str, ...], Any] = {}
+    for key, value in tree.items():
+        found |= leaves(value, (*path, key)) if isinstance(value, dict) else {(*path, key): value}
+    return found
+
+
+@given(TREES)
+def test_merging_with_nothing_or_itself_changes_nothing(tree: dict[str, Any]):
+    assert merge(tree, {}) == merge({}, tree) == merge(tree, tree) == tree
+
+
+@given(TREES, TREES)
+def test_every_override_wins(tree: dict[str, Any], overrides: dict[str, Any]):
+    merged = leaves(merge(tree, overrides))
+    assert leaves(overrides).items() <= merged.items()
+
+
+@given(TREES, TREES)
+def test_what_is_not_overridden_stays(tree: dict[str, Any], overrides: dict[str, Any]):
+    merged = merge(tree, overrides)
+    assert {key: merged[key] for key in tree.keys() - overrides.keys()} == {
+        key: tree[key] for key in tree.keys() - overrides.keys()
+    }
+
+
+def test_lists_replace():
+    config = validate(merge({"seeds": [0, 1, 2]}, {"seeds": [5]}))
+    assert config.seeds == (5,)
+
+
+@pytest.mark.parametrize(
+    ("tree", "key"),
+    [
+        ({"trian": {}}, "trian"),
+        ({"train": {"iteratons": 3}}, "train.iteratons"),
+        ({"train": {"iterations": "many"}}, "train.iterations"),
+        ({"train": {"iterations": -1}}, "train.iterations"),
+        ({"render": {"prior": {"elevation_min_deg": -95}}}, "render.prior.elevation_min_deg"),
+        ({"model": {"decoder": {"feature_resolution": 17}}}, "model.decoder.feature_resolution"),
+        ({"seeds": []}, "seeds"),
+        ({"dataset": {"kind": "shapenet"}}, "dataset.kind"),
+        ({"train": 3}, "train"),
+        ({"ablations": {"mine": {"losses": {"klip": 1}}}}, "ablations.mine.losses.klip"),
+        ({"ablations": {"mine": {"render": {"seed": 1}}}}, "ablations.mine.render"),
+    ],
+)
+def test_faults_are_named_by_their_key(tree: dict[str, Any], key: str):
+    with pytest.raises(ConfigError, match=rf"{key}: ".replace(".", r"\.")):
+        validate(tree)
+
+
+def test_all_faults_are_told_at_once():
+    with pytest.raises(ConfigError) as caught:
+        validate({"trian": {}, "train": {"iterations": "many"}})
+    assert "trian: no such setting" in str(caught.value)
+    assert "train.iterations" in str(caught.value)
+
+
+def test_an_ablation_is_its_overrides_and_nothing_else():
+    config = validate({"ablations": {"base": {}, "deep": {"model": {"encoder": {"latent_dim": 7}}}}})
+    deep = for_ablation(config, "deep")
+    assert deep.model.encoder.latent_dim == 7
+    assert deep.model_dump(exclude={"model"}) == config.model_dump(exclude={"model"})
+    assert for_ablation(config, "base") == config
+
+
+def test_untrained_is_base_with_no_iteration():
+    config = validate({"ablations": {"other": {}, "base": {"losses": {"rgb": 3.0}}}})
+    untrained = for_ablation(config, "untrained")
+    assert untrained.train.iterations == 0
+    assert untrained.losses.rgb == 3.0
+
+
+def test_untrained_is_the_first_ablation_where_there_is_no_base():
+    config = validate({"ablations": {"first": {"losses": {"rgb": 4.0}}, "second": {}}})
+    assert for_ablation(config, "untrained").losses.rgb == 4.0
+
+
+def test_an_unknown_ablation_is_named_with_the_known_ones():
+    config = validate({"ablations": {"base": {}, "clip": {}}})
+    with pytest.raises(ConfigError, match="'nope'; known are base, clip"):
+        for_ablation(config, "nope")
+
+
+def test_files_overlay_in_their_order(tmp_path: Path):
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    first.write_text("train: {iterations: 3, batch_size: 4}")
+    second.write_text("train: {iterations: 5}")
+    config = load_config(first, second)
+    assert (config.train.iterations, config.train.batch_size) == (5, 4)
+
+
+@pytest.mark.parametrize("text", ["{", "[1, 2]", "", "just words"])
+def test_a_file_that_is_no_mapping_is_named(tmp_path: Path, text: str):
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"broken\.yaml"):
+        load_config(path)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"absent\.yaml"):
+        load_config(tmp_path / "absent.yaml")
+
+
+def test_settings_come_back_from_json():
+    render, train = RenderSettings(fov_deg=20.0), TrainSettings(iterations=7)
+    trees = json.loads(settings_json(render, train))
+    assert (RenderSettings.model_validate(trees[0]), TrainSettings.model_validate(trees[1])) == (render, train)
+
+
+def test_settings_json_is_canonical():
+    assert settings_json(RenderSettings(seed=1, fov_deg=20.0)) == settings_json(RenderSettings(fov_deg=20.0, seed=1))
+    assert settings_json(RenderSettings(seed=1)) != settings_json(RenderSettings(seed=2))
+
+
+def test_the_tree_is_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        Config().seeds = (1,)

@@ -1,0 +1,124 @@
+"""Losses (4) to (8) and (11) on cases computed by hand."""
+
+import math
+
+import pytest
+import torch
+
+from shelfnet.config.schema import PerceptualSettings
+from shelfnet.losses.adversarial import discriminator_accuracy, discriminator_loss, generator_loss, r1_penalty
+from shelfnet.losses.backgrounds import PAINTERS, over_backgrounds
+from shelfnet.losses.clip import cosine_loss
+from shelfnet.losses.content import content_terms, pose_prior_loss, view_error
+from shelfnet.losses.perceptual import PerceptualLoss
+from shelfnet.losses.reconstruction import kl_loss, mask_loss, rgb_loss
+from shelfnet.networks.encoder import Encoding
+
+
+def test_rgb_is_the_mean_absolute_difference():
+    first = torch.zeros(2, 3, 4, 4)
+    second = first.clone()
+    second[1, 0] = 0.6
+    assert rgb_loss(first, second).tolist() == pytest.approx([0.0, 0.2])
+
+
+def test_mask_loss_is_zero_on_equal_masks_soft_ones_too():
+    mask = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert mask_loss(mask, mask).abs().max() < 1e-6
+    assert mask_loss(torch.zeros(1, 4, 4), torch.zeros(1, 4, 4)).item() == pytest.approx(0.0)
+
+
+def test_mask_loss_of_half_overlapping_squares_is_two_thirds():
+    first, second = torch.zeros(1, 4, 4), torch.zeros(1, 4, 4)
+    first[0, :, :2], second[0, :, 1:3] = 1, 1
+    assert mask_loss(first, second).item() == pytest.approx(2 / 3, abs=1e-4)
+
+
+def test_kl_of_a_unit_variance_posterior():
+    assert kl_loss(torch.tensor([[3.0, 4.0], [0.0, 0.0]])).tolist() == pytest.approx([6.25, 0.0])
+
+
+def test_adversarial_losses_at_a_draw_and_at_certainty():
+    draw, sure = torch.zeros(4, 2), torch.full((4, 2), 30.0)
+    assert discriminator_loss(draw, draw, draw).item() == pytest.approx(2 * math.log(2), rel=1e-5)
+    assert discriminator_loss(sure, -sure, -sure).item() == pytest.approx(0.0, abs=1e-6)
+    assert generator_loss(-sure, sure).item() == pytest.approx(15.0, rel=1e-5)
+    assert discriminator_accuracy(sure, sure).item() == pytest.approx(0.5)
+    assert discriminator_accuracy(sure, -sure).item() == pytest.approx(1.0)
+
+
+def test_r1_of_a_linear_critic_is_half_its_squared_weight():
+    pictures = torch.randn(3, 1, 2, 2, requires_grad=True)
+    weight = torch.tensor([1.0, 2.0, 0.0, 2.0])
+    logits = (pictures.flatten(1) @ weight)[:, None]
+    assert r1_penalty(logits, pictures).item() == pytest.approx(4.5)
+
+
+def encoding(azimuths, elevations, logits=None, latent=None) -> Encoding:
+    azimuths = torch.tensor(azimuths)
+    return Encoding(
+        torch.zeros(len(azimuths), 2) if latent is None else latent,
+        azimuths,
+        torch.tensor(elevations),
+        torch.zeros_like(azimuths) if logits is None else torch.tensor(logits),
+    )
+
+
+def test_content_is_zero_at_consistency_but_for_the_choice():
+    seen = encoding([[0.3, 2.0]], [[0.1, 0.0]], logits=[[50.0, 0.0]])
+    terms = content_terms(seen, torch.tensor([0.3]), torch.tensor([0.1]), torch.zeros(1, 2))
+    assert (terms.view.item(), terms.latent.item(), terms.choice.item()) == pytest.approx((0.0, 0.0, 0.0), abs=1e-6)
+
+
+def test_content_compares_the_nearest_hypothesis_and_wants_it_named():
+    seen = encoding([[0.0, math.pi]], [[0.0, 0.0]])
+    terms = content_terms(seen, torch.tensor([math.pi - 0.1]), torch.tensor([0.2]), torch.ones(1, 2))
+    assert terms.view.item() == pytest.approx(2 - 2 * math.cos(0.1) + 0.04, abs=1e-5)
+    assert terms.choice.item() == pytest.approx(math.log(2), rel=1e-5)
+    assert terms.latent.item() == pytest.approx(1.0)
+
+
+def test_azimuth_error_is_continuous_across_the_back():
+    zero = torch.zeros(1, 1)
+    near = view_error(torch.tensor([[math.pi - 0.01]]), zero, torch.tensor([[-math.pi + 0.01]]), zero)
+    assert near.item() == pytest.approx(2 - 2 * math.cos(0.02), abs=1e-6)
+
+
+def test_pose_prior_sees_a_collapse_and_not_a_uniform_batch():
+    assert pose_prior_loss(torch.full((16,), 0.7)).item() == pytest.approx(2.0, rel=1e-5)
+    uniform = torch.arange(16) * (2 * math.pi / 16)
+    assert pose_prior_loss(uniform).item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_clip_loss_is_one_minus_cosine():
+    first = torch.tensor([[1.0, 0.0], [1.0, 0.0], [2.0, 0.0]])
+    second = torch.tensor([[5.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    assert cosine_loss(first, second).tolist() == pytest.approx([0.0, 1.0, 2.0])
+
+
+def test_perceptual_loss_is_zero_on_equal_pictures_grows_with_difference_and_reaches_the_render():
+    loss = PerceptualLoss(PerceptualSettings(weights="untrained"))
+    image = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert loss(image, image).abs().max() == 0.0
+    slight, strong = loss(image + 0.02, image).mean(), loss(1.0 - image, image).mean()
+    assert 0 < slight < strong
+    render = image.clone().requires_grad_(True)
+    loss(render, 1.0 - image).sum().backward()
+    assert render.grad is not None and render.grad.abs().sum() > 0
+    assert not any(parameter.requires_grad for parameter in loss.parameters())
+
+
+def test_missing_imagenet_weights_are_an_error_with_a_remedy(tmp_path):
+    with pytest.raises(FileNotFoundError, match="perceptual.path"):
+        PerceptualLoss(PerceptualSettings(weights="file", path=str(tmp_path / "none.pth")))
+
+
+@pytest.mark.parametrize("kind", sorted(PAINTERS))
+def test_backgrounds_stand_behind_the_object_alone(kind):
+    images, masks = torch.ones(3, 3, 16, 16), torch.zeros(3, 16, 16)
+    images[:, :, 4:12, 4:12], masks[:, 4:12, 4:12] = 0.25, 1.0
+    seen = over_backgrounds(images, masks, (kind, kind), torch.Generator().manual_seed(0))
+    assert torch.equal(seen[:, :, 4:12, 4:12], images[:, :, 4:12, 4:12])
+    assert ((seen >= 0) & (seen <= 1)).all()
+    changed = (seen[:, :, :4] != 1.0).any()
+    assert changed == (kind != "white")

@@ -1,0 +1,97 @@
+"""Shards of pictures of painted ellipsoids, and a stand-in for a trained network, for the tests of the mesh steps."""
+
+import io
+import math
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from shelfnet.config.schema import RenderSettings
+from shelfnet.data.shards import write_shard
+from shelfnet.networks.shelfnet import ShelfNet
+
+RENDER = RenderSettings(resolution_px=32)
+SPLITS = {"v0": "validation", "t0": "test", "t1": "test", "a0": "train"}
+VIEWS = 3
+AZIMUTH, ELEVATION = 0.5, 0.1
+RADIUS = 0.3
+
+
+def disc_png(radius_px: float, colour=(200, 40, 40)) -> bytes:
+    """A disc in the middle of an otherwise transparent picture."""
+    size = RENDER.resolution_px
+    picture = Image.new("RGBA", (size, size), (0, 0, 0, 0))
+    for row in range(size):
+        for column in range(size):
+            if math.hypot(row + 0.5 - size / 2, column + 0.5 - size / 2) < radius_px:
+                picture.putpixel((column, row), (*colour, 255))
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def write_views(path, radius_px=6.0, azimuth_deg=12.0):
+    """Pictures of every model in :data:`SPLITS`."""
+    png = disc_png(radius_px)
+    tags = {"category": None, "super_category": None, "style": None, "theme": None, "material": None}
+    rows = [
+        {
+            "model_id": model_id,
+            "split": split,
+            "view": view,
+            "image": {"bytes": png, "path": None},
+            "caption": "a ball",
+            **tags,
+            "azimuth_deg": azimuth_deg,
+            "elevation_deg": 1.0,
+            "cam2world": [0.0] * 16,
+            "fov_deg": 35.0,
+            "engine": "none",
+            "seed": 0,
+        }
+        for model_id, split in SPLITS.items()
+        for view in range(VIEWS)
+    ]
+    write_shard(path, rows)
+    return path
+
+
+@dataclass(frozen=True)
+class BallEncoding:
+    latent: Tensor
+    azimuth: Tensor
+    elevation: Tensor
+
+
+@dataclass(frozen=True)
+class BallField:
+    radius: Tensor
+
+    def occupancy(self, points: Tensor) -> Tensor:
+        return torch.sigmoid(60.0 * (self.radius - points.norm(dim=-1)))
+
+    def features(self, points: Tensor) -> Tensor:
+        return points
+
+
+class BallNet(ShelfNet):
+    """Sees a ball in every picture, whose radius is its only parameter, always from the same side."""
+
+    def __init__(self, radius: float = RADIUS) -> None:
+        nn.Module.__init__(self)
+        self.radius = nn.Parameter(torch.tensor(radius))
+
+    def encode(self, images: Tensor) -> BallEncoding:
+        batch = len(images)
+        assert images.shape[1:] == (3, RENDER.resolution_px, RENDER.resolution_px)
+        assert float(images[:, :, 0, 0].min()) == 1.0
+        angles = torch.full((batch,), AZIMUTH), torch.full((batch,), ELEVATION)
+        return BallEncoding(torch.zeros(batch, 2), *angles)
+
+    def decode(self, latent: Tensor) -> BallField:
+        return BallField(self.radius)
+
+    def colour(self, features: Tensor) -> Tensor:
+        return 0.5 + features

@@ -1,0 +1,178 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+
+from shelfnet.config.schema import RefineSettings, RefineWeights
+from shelfnet.geometry.cameras import look_at_origin
+from shelfnet.geometry.meshes import Mesh
+from shelfnet.reconstruction import refine as refine_module
+from shelfnet.reconstruction.energies import normal_energy, topology
+from shelfnet.reconstruction.extract import empty_mesh
+from shelfnet.reconstruction.refine import Refined, refine_meshes
+from shelfnet.renderer.mesh_batch import pack_meshes
+from shelfnet.renderer.rasterizer import blur_radius_of, interpolate, rasterize, soft_rgb, soft_silhouette
+
+FOV, DISTANCE = math.radians(35.0), 2.6
+PIXELS = 32
+SETTINGS = RefineSettings(
+    iterations=40, learning_rate=4e-3, camera_learning_rate=0.0, resolution_px=PIXELS, sigma=1e-4, faces_per_pixel=12
+)
+
+
+def ellipsoid(x: float, y: float, z: float) -> Mesh:
+    surface = trimesh.creation.icosphere(2, 1.0)
+    return Mesh(surface.vertices * np.array([x, y, z]), surface.faces.astype(np.int64))
+
+
+def grey(mesh: Mesh) -> np.ndarray:
+    return np.full((len(mesh.vertices), 3), 0.5)
+
+
+def photograph(mesh: Mesh, azimuth: float, elevation: float, colours: np.ndarray | None = None):
+    batch = pack_meshes([mesh])
+    camera = look_at_origin(torch.tensor([azimuth]), torch.tensor([elevation]), DISTANCE)
+    fragments = rasterize(batch, camera, FOV, PIXELS, 20, blur_radius_of(1e-5))
+    paint = torch.as_tensor(grey(mesh) if colours is None else colours).float()
+    image = soft_rgb(fragments, interpolate(fragments, batch.faces, paint), 1e-5, 1e-4)
+    return image, soft_silhouette(fragments, 1e-5)
+
+
+def refine_one(start: Mesh, target: Mesh, settings: RefineSettings, azimuth: float = 0.0) -> Refined:
+    image, mask = photograph(target, 0.0, 0.1)
+    angles = torch.tensor([azimuth]), torch.tensor([0.1])
+    (result,) = refine_meshes([start], [grey(start)], image, mask, *angles, settings, FOV, DISTANCE)
+    return result
+
+
+def roughness(mesh: Mesh) -> float:
+    batch = pack_meshes([mesh])
+    return normal_energy(batch, topology(batch)).item()
+
+
+def test_a_silhouette_is_met_without_shattering_the_mesh():
+    start = ellipsoid(0.28, 0.28, 0.28)
+    settings = SETTINGS.model_copy(
+        update={"iterations": 60, "learning_rate": 8e-3, "weights": RefineWeights(offset=100)}
+    )
+    result = refine_one(start, ellipsoid(0.2, 0.4, 0.3), settings)
+    assert result.mask_iou_before < 0.7
+    assert 1.0 - result.mask_iou_after < 0.5 * (1.0 - result.mask_iou_before)
+    assert roughness(result.mesh) < 1.5 * roughness(start)
+    np.testing.assert_array_equal(result.mesh.faces, start.faces)
+
+
+def test_the_camera_turns_towards_the_picture():
+    shape = ellipsoid(0.15, 0.3, 0.45)
+    settings = SETTINGS.model_copy(update={"learning_rate": 1e-9, "camera_learning_rate": 2e-2})
+    result = refine_one(shape, shape, settings, azimuth=0.35)
+    assert abs(result.azimuth) < 0.15
+    assert result.mask_iou_after > result.mask_iou_before
+
+
+def test_a_perfect_start_is_not_made_worse():
+    shape = ellipsoid(0.3, 0.4, 0.2)
+    result = refine_one(shape, shape, SETTINGS.model_copy(update={"iterations": 8}))
+    assert result.mask_iou_before > 0.95
+    assert result.mask_iou_after >= result.mask_iou_before
+
+
+def test_an_energy_that_ruins_the_silhouette_is_not_followed():
+    weights = RefineWeights(mask=0.0, rgb=0.0, laplacian=0.0, edge=1e4, normal=0.0, offset=0.0)
+    shape = ellipsoid(0.4, 0.4, 0.4)
+    result = refine_one(shape, shape, SETTINGS.model_copy(update={"weights": weights, "iterations": 15}))
+    assert result.mask_iou_after >= result.mask_iou_before
+
+
+def test_colours_tell_the_camera_what_the_silhouette_cannot():
+    shape = ellipsoid(0.35, 0.35, 0.35)
+    painted = 0.5 + shape.vertices
+    image, mask = photograph(shape, 0.0, 0.1, painted)
+    angles = torch.tensor([0.2]), torch.tensor([0.1])
+    weights = RefineWeights(mask=1.0, rgb=50.0, offset=1e6)
+    settings = SETTINGS.model_copy(update={"weights": weights, "camera_learning_rate": 1e-2})
+    (result,) = refine_meshes([shape], [painted], image, mask, *angles, settings, FOV, DISTANCE)
+    assert abs(result.azimuth) < 0.08
+
+
+def test_objects_of_a_batch_do_not_see_one_another():
+    starts = [ellipsoid(0.3, 0.3, 0.3), empty_mesh(), ellipsoid(0.2, 0.4, 0.2)]
+    image, mask = photograph(ellipsoid(0.25, 0.38, 0.3), 0.0, 0.1)
+    settings = SETTINGS.model_copy(update={"iterations": 5, "camera_learning_rate": 1e-2})
+
+    def together(meshes):
+        count = len(meshes)
+        return refine_meshes(
+            meshes,
+            [grey(mesh) for mesh in meshes],
+            image.repeat(count, 1, 1, 1),
+            mask.repeat(count, 1, 1),
+            torch.full((count,), 0.1),
+            torch.full((count,), 0.1),
+            settings,
+            FOV,
+            DISTANCE,
+        )
+
+    batch, (alone,) = together(starts), together([starts[2]])
+    np.testing.assert_allclose(batch[2].mesh.vertices, alone.mesh.vertices, atol=1e-5)
+    assert batch[2].azimuth == pytest.approx(alone.azimuth, abs=1e-5)
+    assert not np.allclose(batch[0].mesh.vertices, starts[0].vertices, atol=1e-4)
+    assert batch[1].mesh.is_empty
+    assert (batch[1].mask_iou_before, batch[1].mask_iou_after) == (0.0, 0.0)
+
+
+def test_a_broken_object_stops_and_the_others_go_on(caplog):
+    good, image_and_mask = ellipsoid(0.3, 0.3, 0.3), photograph(ellipsoid(0.2, 0.4, 0.3), 0.0, 0.1)
+    image, mask = (value.repeat(2, *[1] * (value.ndim - 1)) for value in image_and_mask)
+    image[0, :, 16, 16] = math.nan
+    settings = SETTINGS.model_copy(update={"iterations": 25})
+    angles = torch.zeros(2), torch.full((2,), 0.1)
+    broken, fine = refine_meshes([good, good], [grey(good)] * 2, image, mask, *angles, settings, FOV, DISTANCE)
+    np.testing.assert_allclose(broken.mesh.vertices, good.vertices, atol=1e-6)
+    assert fine.mask_iou_after > fine.mask_iou_before + 0.05
+    assert "1 of 2 objects stopped" in caplog.text
+
+
+def test_no_iterations_return_the_start():
+    shape = ellipsoid(0.3, 0.3, 0.3)
+    result = refine_one(shape, ellipsoid(0.2, 0.4, 0.2), SETTINGS.model_copy(update={"iterations": 0}), azimuth=4.0)
+    np.testing.assert_allclose(result.mesh.vertices, shape.vertices, atol=1e-7)
+    assert result.azimuth == pytest.approx(4.0 - 2 * math.pi, abs=1e-5)
+
+
+def test_the_configured_rasterizer_is_used(monkeypatch):
+    used = []
+
+    def spy(*arguments):
+        used.append(arguments)
+        return rasterize(*arguments)
+
+    monkeypatch.setitem(refine_module.RASTERIZERS, "pytorch3d", spy)
+    shape = ellipsoid(0.3, 0.3, 0.3)
+    refine_one(shape, shape, SETTINGS.model_copy(update={"iterations": 1, "rasterizer": "pytorch3d"}))
+    assert len(used) == 2
+
+
+def test_pictures_of_another_size_are_refused():
+    shape = ellipsoid(0.3, 0.3, 0.3)
+    with pytest.raises(ValueError, match=r"expected pictures and masks of 16 x 16 pixels, got \(1, 3, 32, 32\)"):
+        refine_one(shape, shape, SETTINGS.model_copy(update={"resolution_px": 16}))
+
+
+def test_unequal_numbers_are_refused():
+    shape = ellipsoid(0.3, 0.3, 0.3)
+    image, mask = photograph(shape, 0.0, 0.1)
+    with pytest.raises(ValueError, match=r"equal numbers .* got \[2, 2, 1, 1, 1, 1\]"):
+        refine_meshes(
+            [shape] * 2, [grey(shape)] * 2, image, mask, torch.zeros(1), torch.zeros(1), SETTINGS, FOV, DISTANCE
+        )
+
+
+def test_a_colour_for_every_vertex_is_asked_for():
+    shape = ellipsoid(0.3, 0.3, 0.3)
+    image, mask = photograph(shape, 0.0, 0.1)
+    with pytest.raises(ValueError, match="mesh 0: expected 162 vertex colours, got 161"):
+        refine_meshes([shape], [grey(shape)[1:]], image, mask, torch.zeros(1), torch.zeros(1), SETTINGS, FOV, DISTANCE)

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+import torch
+import trimesh
+
+from shelfnet.geometry.meshes import Mesh
+from shelfnet.reconstruction.energies import topology
+from shelfnet.reconstruction.smooth_descent import SmoothDescent
+from shelfnet.renderer.mesh_batch import pack_meshes
+
+
+def balls(*sizes: float):
+    surface = trimesh.creation.icosphere(2, 1.0)
+    return pack_meshes([Mesh(surface.vertices * size, surface.faces.astype(np.int64)) for size in sizes])
+
+
+def spike(meshes) -> torch.Tensor:
+    gradient = torch.zeros_like(meshes.vertices)
+    gradient[0, 0] = 1.0
+    return gradient
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 1.0, 10.0])
+def test_the_fastest_vertex_moves_by_the_learning_rate(smoothing):
+    meshes = balls(0.3)
+    offsets = torch.zeros_like(meshes.vertices)
+    SmoothDescent(meshes, topology(meshes), smoothing, 0.01).step(offsets, spike(meshes))
+    assert offsets[0, 0].item() == pytest.approx(-0.01, rel=1e-4)
+    assert offsets.abs().max().item() == pytest.approx(0.01, rel=1e-4)
+
+
+def test_smoothing_takes_the_neighbourhood_along():
+    meshes = balls(0.3)
+    connectivity = topology(meshes)
+    neighbour = connectivity.edges[connectivity.edges[:, 0] == 0][0, 1]
+    shares = []
+    for smoothing in (0.0, 1.0, 10.0):
+        offsets = torch.zeros_like(meshes.vertices)
+        SmoothDescent(meshes, connectivity, smoothing, 0.01).step(offsets, spike(meshes))
+        shares.append((offsets[neighbour, 0] / offsets[0, 0]).item())
+    assert shares[0] == 0.0
+    assert 0.1 < shares[1] < shares[2] < 1.0
+
+
+def test_a_translation_is_not_damped():
+    meshes = balls(0.3)
+    offsets = torch.zeros_like(meshes.vertices)
+    SmoothDescent(meshes, topology(meshes), 10.0, 0.01).step(offsets, torch.ones_like(offsets))
+    torch.testing.assert_close(offsets, torch.full_like(offsets, -0.01), rtol=1e-4, atol=0.0)
+
+
+def test_the_scale_of_one_mesh_does_not_slow_another():
+    meshes = balls(0.3, 0.3)
+    gradient = torch.ones_like(meshes.vertices)
+    gradient[meshes.vertex_mesh == 0] *= 1e4
+    offsets = torch.zeros_like(meshes.vertices)
+    SmoothDescent(meshes, topology(meshes), 5.0, 0.01).step(offsets, gradient)
+    torch.testing.assert_close(offsets, torch.full_like(offsets, -0.01), rtol=1e-4, atol=0.0)
+
+
+def test_no_gradient_does_not_move():
+    meshes = balls(0.3)
+    offsets = torch.zeros_like(meshes.vertices)
+    SmoothDescent(meshes, topology(meshes), 5.0, 0.01).step(offsets, torch.zeros_like(offsets))
+    assert (offsets == 0).all()

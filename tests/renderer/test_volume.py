@@ -1,0 +1,125 @@
+"""The neural renderer against silhouettes that are known, colours that are known, and finite differences."""
+
+import math
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from shelfnet.geometry.cameras import camera_rays, look_at_origin, project
+from shelfnet.renderer.volume import cube_chord, render_features, visibility_weights
+from shelfnet.representations.voxels import VoxelField
+
+FOV, DISTANCE = math.radians(35.0), 2.6
+
+
+@dataclass(frozen=True)
+class Solid:
+    """An analytic solid whose features are the point's coordinates."""
+
+    inside: object
+    batch: int
+    voxel_size: float = 1 / 32
+
+    def occupancy(self, points):
+        return self.inside(points).to(points.dtype)
+
+    def features(self, points):
+        return points
+
+    def sample(self, points):
+        return self.occupancy(points), points
+
+    def repeat(self, times):
+        return self
+
+
+def cameras(n: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    azimuth = (torch.rand(n, generator=generator) * 2 - 1) * math.pi
+    elevation = torch.rand(n, generator=generator) * 1.0 - 0.3
+    return look_at_origin(azimuth.double(), elevation.double(), DISTANCE)
+
+
+def soft_iou(first, second):
+    return torch.minimum(first, second).sum((1, 2)) / torch.maximum(first, second).sum((1, 2))
+
+
+def test_a_sphere_has_its_analytic_silhouette_from_every_side():
+    radius, cams = 0.4, cameras(20)
+    rendered = render_features(Solid(lambda p: p.norm(dim=-1) < radius, 20), cams, FOV, 64, 64).mask
+    _, directions = camera_rays(cams, FOV, 64)
+    along = (directions * -cams[:, None, None, :3, 3]).sum(-1)
+    exact = (DISTANCE**2 - along**2 < radius**2).double()
+    assert soft_iou(rendered, exact).min() >= 0.97
+
+
+def test_a_box_has_its_projected_silhouette_from_every_side():
+    half, cams = torch.tensor([0.2, 0.45, 0.3]).double(), cameras(20)
+    rendered = render_features(Solid(lambda p: (p.abs() < half).all(-1), 20), cams, FOV, 64, 64).mask
+    origins, directions = camera_rays(cams, FOV, 64)
+    first = (-half - origins[:, None, None]) / directions
+    second = (half - origins[:, None, None]) / directions
+    near, far = torch.minimum(first, second).amax(-1), torch.maximum(first, second).amin(-1)
+    assert soft_iou(rendered, (far > near).double()).min() >= 0.97
+
+
+def test_the_front_surface_is_what_a_ray_shows():
+    half = torch.tensor([0.3, 0.3, 0.3]).double()
+    cams = look_at_origin(torch.zeros(1).double(), torch.zeros(1).double(), DISTANCE)
+    shown = render_features(Solid(lambda p: (p.abs() < half).all(-1), 1), cams, FOV, 33, 256)
+    assert shown.mask[0, 16, 16] == pytest.approx(1.0, abs=1e-3)
+    assert shown.features[0, 16, 16, 2].item() == pytest.approx(0.3, abs=0.03)
+    right = shown.features[0, 16, 18]
+    pixel, _ = project(right.reshape(1, 1, 3), cams, FOV, 33)
+    assert pixel[0, 0].tolist() == pytest.approx([18.5, 16.5], abs=0.1)
+
+
+def test_opacity_does_not_depend_on_the_number_of_samples():
+    faint = VoxelField(torch.full((1, 1, 16, 16, 16), 0.1).double(), torch.zeros(1, 1, 2, 2, 2).double())
+    cams = look_at_origin(torch.zeros(1).double(), torch.zeros(1).double(), DISTANCE)
+    few, many = (render_features(faint, cams, FOV, 9, samples).mask[0, 4, 4].item() for samples in (32, 512))
+    assert few == pytest.approx(many, rel=0.02)
+    assert many == pytest.approx(1 - 0.9**16, rel=0.05)
+
+
+def test_weights_are_those_of_a_loop():
+    occupancy = torch.rand(2, 3, 7, generator=torch.Generator().manual_seed(0)).double() * 0.9
+    weights = visibility_weights(occupancy, torch.ones(2, 3, 1).double())
+    clear = torch.ones(2, 3).double()
+    for sample in range(7):
+        assert torch.allclose(weights[..., sample], clear * occupancy[..., sample])
+        clear = clear * (1 - occupancy[..., sample])
+
+
+def test_a_chord_is_the_side_of_the_cube_head_on_and_nothing_beside_it():
+    origins = torch.tensor([[0.0, 0.0, 3.0]])
+    near, chord = cube_chord(origins, torch.tensor([[[0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]]))
+    assert near[0, 0].item() == pytest.approx(2.5)
+    assert chord[0].tolist() == pytest.approx([1.0, 0.0])
+
+
+def test_features_at_the_samples_that_matter_are_nearly_all_features():
+    generator = torch.Generator().manual_seed(3)
+    occupancy = torch.sigmoid(4 * torch.randn(1, 1, 8, 8, 8, generator=generator))
+    field = VoxelField(occupancy, torch.randn(1, 3, 4, 4, 4, generator=generator))
+    full = render_features(field, cameras(1).float(), FOV, 16, 32)
+    part = render_features(field, cameras(1).float(), FOV, 16, 32, feature_samples_per_ray=16)
+    assert torch.equal(full.mask, part.mask)
+    solid = full.mask > 0.5
+    assert (full.features - part.features)[solid].abs().mean() < 0.15 * full.features[solid].abs().mean()
+
+
+def test_gradients_of_mask_and_features_match_finite_differences():
+    generator = torch.Generator().manual_seed(4)
+    logits = torch.randn(1, 1, 5, 5, 5, generator=generator).double().requires_grad_(True)
+    features = torch.randn(1, 2, 4, 4, 4, generator=generator).double().requires_grad_(True)
+    azimuth = torch.tensor([0.4]).double().requires_grad_(True)
+    elevation = torch.tensor([0.2]).double().requires_grad_(True)
+
+    def picture(logits, features, azimuth, elevation):
+        field = VoxelField(torch.sigmoid(logits), features)
+        shown = render_features(field, look_at_origin(azimuth, elevation, DISTANCE), FOV, 4, 6)
+        return shown.mask, shown.features
+
+    assert torch.autograd.gradcheck(picture, (logits, features, azimuth, elevation), atol=1e-6, eps=1e-7)

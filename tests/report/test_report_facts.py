@@ -1,0 +1,110 @@
+import math
+
+import pandas as pd
+import pytest
+from report_tree import write_report_tree
+
+from shelfnet.config.schema import Config
+from shelfnet.report.facts import (
+    MAX_TAG_VALUES,
+    count_values,
+    dataset_facts,
+    notices,
+    provenance_facts,
+    stage_times,
+    training_runs,
+)
+from shelfnet.report.health import examine
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tree") / "results"
+    write_report_tree(folder, ("base",), seeds=(0,))
+    return folder
+
+
+def test_models_refusals_and_bytes_are_counted(results):
+    facts = dataset_facts(results)
+    by_title = {counts.title: counts for counts in facts.counts}
+    assert dict(by_title["split"].rows) == {"train": 6, "validation": 3, "test": 3}
+    assert dict(by_title["theme"].rows) == {"none": 12}
+    assert facts.quarantine.rows == (("catalogue: raw_model.obj: line 3: <b>no number</b>", 1),)
+    assert dict(facts.storage)["base"] > 0.01
+
+
+def test_a_refusal_while_rendering_counts_too(results):
+    (results / "renders" / "quarantine-0000.csv").write_text("model_id,stage,reason,path\nm,render,black,m.obj\n")
+    assert dataset_facts(results).quarantine.total == 2
+
+
+def test_rare_values_are_summed_up():
+    counts = count_values("category", [str(n) for n in range(MAX_TAG_VALUES + 5)] + ["0"])
+    assert counts.rows[0] == ("0", 2)
+    assert counts.rows[-1] == ("5 others", 5)
+    assert counts.total == MAX_TAG_VALUES + 6
+
+
+def test_times_are_summed_by_stage(results):
+    (results / "benchmarks" / "compare.tsv").write_text("s\th:m:s\tmax_rss\n36.0\t0:00:36\t-\n")
+    (compare, train) = stage_times(results)
+    assert compare[:3] == ("compare", 1, pytest.approx(0.01))
+    assert math.isnan(compare[3])
+    assert train == ("train", 1, pytest.approx(75 / 3600), 812.5)
+
+
+def test_runs_say_where_they_were_trained(results):
+    (run,) = training_runs(results, ["base", "not_run"])
+    assert (run.ablation, run.seed, run.device, run.seconds, run.perceptual_features) == (
+        "base",
+        0,
+        "cpu",
+        75.0,
+        "untrained",
+    )
+
+
+def test_stand_ins_are_announced():
+    real = Config.model_validate({"dataset": {"kind": "3d_future"}})
+    assert notices(real) == []
+    stand_in = {"perceptual": {"weights": "untrained"}, "clip": {"source": "trained"}}
+    assert len(notices(Config.model_validate(stand_in))) == 3
+    assert "untrained" in notices(Config.model_validate(stand_in))[0]
+    assert dict(provenance_facts(real))["seeds"] == "0"
+
+
+def rows(**changes):
+    table = {"stage": "refined", "status": "ok", "azimuth_error_deg": 10.0, "floater_fraction": 0.0, "mask_iou": 0.8}
+    return pd.DataFrame([table | changes] * 4)
+
+
+def curves(values, name="validation/chamfer"):
+    return pd.DataFrame({"ablation": "base", "seed": 0, "iteration": range(len(values)), "name": name, "value": values})
+
+
+def test_a_healthy_ablation_has_no_warning():
+    (health,) = examine({"base": rows()}, curves([0.2, 0.1]))
+    assert health.warnings == ()
+    assert health.validation == "0.2000 → 0.1000"
+    assert health.training == (None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("table", "curve", "warning"),
+    [
+        (rows(status="empty"), curves([0.2, 0.1]), "4 predictions have no surface"),
+        (rows(), curves([0.1, 0.1]), "validation did not improve"),
+        (rows(azimuth_error_deg=88.0), curves([0.2, 0.1]), "close to a guess"),
+        (rows(floater_fraction=0.4), curves([0.2, 0.1]), "much of the surface floats"),
+        (rows(), curves([1.0, float("nan")], "loss/rgb"), "not finite"),
+        (rows(), curves([0.7, 0.999], "health/discriminator_accuracy"), "tells every render"),
+        (rows(), curves([0.2, 0.001], "health/mask_coverage"), "nearly empty"),
+        (rows(), curves([0.2, 0.95], "health/mask_coverage"), "fill the whole picture"),
+        (rows(), curves([0.8, 0.01], "health/azimuth_spread"), "nearly the same"),
+        (rows(), curves([0.8, 0.0001], "health/latent_deviation"), "hardly differ"),
+    ],
+)
+def test_what_is_wrong_is_said(table, curve, warning):
+    (health,) = examine({"base": table}, curve)
+    assert len(health.warnings) == 1
+    assert warning in health.warnings[0]

@@ -1,0 +1,86 @@
+"""Voxel grids and tri-planes say what they were told, where they were told it."""
+
+import pytest
+import torch
+from torch import nn
+
+from shelfnet.representations.triplane import PLANE_AXES, TriplaneField, aggregate_projections, mirror_average_planes
+from shelfnet.representations.voxels import VoxelField, mirror_average
+
+
+def centres(resolution: int) -> torch.Tensor:
+    return (torch.arange(resolution).double() + 0.5) / resolution - 0.5
+
+
+def coordinate_grid(resolution: int, axis: int) -> torch.Tensor:
+    z, y, x = torch.meshgrid(*[centres(resolution)] * 3, indexing="ij")
+    return (x, y, z)[axis][None, None]
+
+
+def inner_points(n: int = 64) -> torch.Tensor:
+    return (torch.rand(1, n, 3, generator=torch.Generator().manual_seed(0)).double() - 0.5) * 0.8
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_voxel_grid_holding_a_coordinate_gives_that_coordinate(axis):
+    grid = coordinate_grid(16, axis)
+    field = VoxelField(grid, grid)
+    points = inner_points()
+    assert torch.allclose(field.features(points)[..., 0], points[..., axis], atol=1e-12)
+    assert torch.allclose(field.occupancy(points), points[..., axis], atol=1e-12)
+
+
+def test_outside_the_cube_is_empty():
+    field = VoxelField(torch.ones(1, 1, 8, 8, 8), torch.ones(1, 2, 4, 4, 4))
+    points = torch.tensor([[[0.0, 0.0, 0.0], [0.7, 0.0, 0.0], [0.0, -0.7, 0.0]]])
+    assert field.occupancy(points).tolist() == [[1.0, 0.0, 0.0]]
+
+
+@pytest.mark.parametrize("plane", [0, 1, 2])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_each_plane_sees_its_own_pair_of_axes(plane, axis):
+    """A plane that holds the coordinate of its width (or height) gives that coordinate, and never another."""
+    width, height = PLANE_AXES[plane]
+    values = centres(16)
+    along = values[None, :].expand(16, 16) if axis == width else values[:, None].expand(16, 16)
+    planes = torch.zeros(1, 3, 1, 16, 16).double()
+    planes[0, plane, 0] = along
+    points = inner_points()
+    found = aggregate_projections(planes, points)[..., 0]
+    if axis in (width, height):
+        assert torch.allclose(found, points[..., axis], atol=1e-12)
+    else:
+        assert not torch.allclose(found, points[..., axis], atol=1e-2)
+
+
+def test_the_three_planes_are_three_different_planes():
+    assert sorted(sorted(axes) for axes in PLANE_AXES) == [[0, 1], [0, 2], [1, 2]]
+
+
+class FirstTwo(nn.Module):
+    """The aggregated feature's first channel as logit, all of them as features."""
+
+    def occupancy_logits(self, aggregated):
+        return aggregated[..., 0]
+
+    def features(self, aggregated):
+        return aggregated
+
+
+def test_a_mirrored_triplane_field_is_even_in_x():
+    planes = torch.randn(2, 3, 4, 8, 8, generator=torch.Generator().manual_seed(1)).double()
+    field = TriplaneField(mirror_average_planes(planes), FirstTwo(), 1 / 32)
+    points = inner_points().expand(2, -1, -1)
+    mirrored = points * torch.tensor([-1.0, 1.0, 1.0]).double()
+    assert torch.allclose(field.occupancy(points), field.occupancy(mirrored), atol=1e-12)
+    assert not torch.allclose(field.occupancy(points), field.occupancy(points[..., [0, 2, 1]]), atol=1e-3)
+
+
+def test_a_mirrored_grid_is_even_in_x():
+    grid = mirror_average(torch.randn(1, 2, 4, 4, 4, generator=torch.Generator().manual_seed(2)))
+    assert torch.equal(grid, grid.flip(-1))
+
+
+def test_repeat_keeps_objects_adjacent():
+    field = VoxelField(torch.arange(2.0).reshape(2, 1, 1, 1, 1), torch.zeros(2, 1, 1, 1, 1))
+    assert field.repeat(3).occupancy_grid.flatten().tolist() == [0, 0, 0, 1, 1, 1]

@@ -1,0 +1,46 @@
+import json
+
+import pytest
+from PIL import Image
+from report_tree import write_report_tree
+
+from shelfnet.config.load import validate
+from shelfnet.report.captions import FIGURE_CAPTIONS
+from shelfnet.steps import draw_figures as step
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    results = tmp_path_factory.mktemp("tree") / "results"
+    tables = write_report_tree(results, ("base", "untrained"), seeds=(0,))
+    (results / "untrained" / "seed0" / "metrics.parquet").unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(step, "SHOWN_VIEWS", 1)
+        step.draw_figures(
+            config=validate({"reconstruct": {"views_per_model": 2}}),
+            results=results,
+            comparison=results / "comparison.csv",
+            tables=tables,
+            output=results / "figures",
+            journal=results / "journal" / "draw_figures.jsonl",
+        )
+    return results
+
+
+def test_every_figure_with_a_caption_is_drawn_as_png_and_pdf(drawn):
+    names = {path.name for path in (drawn / "figures").iterdir()} - {"memory_scaling.csv"}
+    assert names == {f"{name}.{ending}" for name in FIGURE_CAPTIONS for ending in ("png", "pdf")}
+
+
+def test_the_reconstructions_show_something_in_every_column(drawn):
+    with Image.open(drawn / "figures" / "reconstructions.png") as picture:
+        grey = picture.convert("L")
+    top_row = grey.crop((int(0.55 * 150), int(0.3 * 150), grey.width, int((0.3 + 0.85) * 150)))
+    cells = [top_row.crop((x * top_row.width // 4, 5, (x + 1) * top_row.width // 4, top_row.height)) for x in range(4)]
+    assert all(cell.getextrema()[0] < 200 for cell in cells)
+
+
+def test_the_journal_lists_the_figures(drawn):
+    events = [json.loads(line) for line in (drawn / "journal" / "draw_figures.jsonl").read_text().splitlines()]
+    assert {event["run"] for event in events} == {"comparison"}
+    assert len(events) == len(FIGURE_CAPTIONS)

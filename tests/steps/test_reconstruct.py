@@ -1,0 +1,128 @@
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from photographed import AZIMUTH, ELEVATION, RADIUS, RENDER, BallNet, write_views
+
+from shelfnet.config.schema import ReconstructSettings
+from shelfnet.reconstruction.export import load_glb
+from shelfnet.reconstruction.predictions import read_predictions
+from shelfnet.steps import reconstruct as step
+from shelfnet.steps.folders import complete_folder
+
+SETTINGS = ReconstructSettings(resolution=16, max_faces=600, views_per_model=2)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    def reconstruct(part=0, shard=None, model=None, name="out", **changes):
+        monkeypatch.setattr(step, "load_model", lambda folder, device: model or BallNet())
+        output = tmp_path / name
+        step.reconstruct(
+            settings=SETTINGS.model_copy(update=changes),
+            render=RENDER,
+            checkpoint=tmp_path / "base" / "seed3",
+            shards=[shard or write_views(tmp_path / "shard.parquet")],
+            part=part,
+            device="cpu",
+            output=output,
+            journal=tmp_path / "journal.jsonl",
+        )
+        return output, read_predictions(output)
+
+    return reconstruct
+
+
+def test_every_view_of_both_splits_becomes_a_mesh(run):
+    output, rows = run()
+    assert [(row.model_id, row.split, row.view) for row in rows] == [
+        ("v0", "validation", 0),
+        ("v0", "validation", 1),
+        ("t0", "test", 0),
+        ("t0", "test", 1),
+        ("t1", "test", 0),
+        ("t1", "test", 1),
+    ]
+    assert {path.name for path in output.glob("*.glb")} == {f"{row.model_id}_{row.view:03d}.glb" for row in rows}
+    for row in rows:
+        assert (row.stage, row.status) == ("coarse", "ok")
+        assert row.azimuth_deg == pytest.approx(math.degrees(AZIMUTH), abs=1e-4)
+        assert row.elevation_deg == pytest.approx(math.degrees(ELEVATION), abs=1e-4)
+        assert row.seconds > 0
+
+
+def test_the_mesh_is_the_fields_surface_with_its_colours(run):
+    output, rows = run()
+    loaded = load_glb(output / rows[0].mesh)
+    assert (len(loaded.mesh.vertices), len(loaded.mesh.faces)) == (rows[0].n_vertices, rows[0].n_faces)
+    assert rows[0].n_faces <= SETTINGS.max_faces
+    np.testing.assert_allclose(np.linalg.norm(loaded.mesh.vertices, axis=1), RADIUS, atol=0.01)
+    np.testing.assert_allclose(loaded.colours, 0.5 + loaded.mesh.vertices, atol=0.01)
+
+
+def test_mask_iou_compares_the_silhouette_with_the_picture(run, tmp_path):
+    disc_px = 0.5 * RENDER.resolution_px * math.tan(math.asin(RADIUS / RENDER.camera_distance))
+    fitting = write_views(tmp_path / "fitting.parquet", disc_px / math.tan(math.radians(RENDER.fov_deg / 2)))
+    assert run(shard=fitting)[1][0].mask_iou > 0.95
+    assert run(shard=write_views(tmp_path / "small.parquet", 3.0))[1][0].mask_iou < 0.3
+
+
+def test_true_poses_change_nothing(run, tmp_path):
+    one = run(shard=write_views(tmp_path / "one.parquet", azimuth_deg=10.0), name="one")
+    other = run(shard=write_views(tmp_path / "other.parquet", azimuth_deg=-99.0), name="other")
+    assert [replace(row, seconds=0.0) for row in one[1]] == [replace(row, seconds=0.0) for row in other[1]]
+    assert all((one[0] / row.mesh).read_bytes() == (other[0] / row.mesh).read_bytes() for row in one[1])
+
+
+def test_parts_share_the_views(run):
+    first, second = (run(part=part, parts=2, name=f"part-{part}")[1] for part in (0, 1))
+    whole = run()[1]
+
+    def names(rows):
+        return [(row.model_id, row.view) for row in rows]
+
+    assert names(first) == names(whole)[0::2]
+    assert names(second) == names(whole)[1::2]
+
+
+def test_nothing_above_the_level_is_a_row_without_a_mesh(run):
+    output, rows = run(model=BallNet(radius=-1.0))
+    assert {row.status for row in rows} == {"empty"}
+    assert {(row.mesh, row.n_faces, row.mask_iou) for row in rows} == {(None, 0, 0.0)}
+    assert not list(output.glob("*.glb"))
+
+
+def test_a_former_result_is_replaced_whole(run):
+    output, _ = run()
+    (output / "stale_000.glb").write_bytes(b"old")
+    run()
+    assert not (output / "stale_000.glb").exists()
+    assert not output.with_name("out.tmp").exists()
+
+
+def test_the_journal_names_the_run(run, tmp_path):
+    output, rows = run()
+    events = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text().splitlines()]
+    assert {event["run"] for event in events} == {"base/seed3"}
+    metrics = next(event["values"] for event in events if event["event"] == "metrics")
+    assert metrics["reconstruct/views"] == len(rows)
+    assert metrics["reconstruct/mask_iou"] == pytest.approx(np.mean([row.mask_iou for row in rows]))
+    assert any(event["event"] == "artifact" and event["path"] == str(output) for event in events)
+
+
+def test_a_part_that_is_not_there_is_refused(run):
+    with pytest.raises(ValueError, match=r"a part in \[0, 1\], got 2"):
+        run(part=2, parts=2)
+
+
+def test_a_folder_is_not_published_when_its_making_fails(tmp_path):
+    def interrupted():
+        with complete_folder(tmp_path / "out") as folder:
+            (folder / "half").write_text("")
+            raise RuntimeError("interrupted")
+
+    with pytest.raises(RuntimeError, match="interrupted"):
+        interrupted()
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,159 @@
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import trimesh
+from photographed import AZIMUTH, ELEVATION, RENDER, SPLITS, write_views
+
+from shelfnet.config.schema import ReconstructSettings, RefineSettings
+from shelfnet.geometry.meshes import Mesh
+from shelfnet.reconstruction import refine as refine_module
+from shelfnet.reconstruction.export import MeshFileError, load_glb, save_glb
+from shelfnet.reconstruction.predictions import (
+    Prediction,
+    PredictionsError,
+    mesh_name,
+    read_predictions,
+    write_predictions,
+)
+from shelfnet.steps import refine as step
+
+SETTINGS = RefineSettings(
+    iterations=12, learning_rate=6e-3, resolution_px=24, sigma=1e-4, max_faces=200, batch_size=2, faces_per_pixel=12
+)
+EMPTY_VIEW = ("t1", 0)
+
+
+def coarse_row(folder, model_id, view):
+    """A ball of radius 0.3 with colours that tell positions; one view predicts nothing."""
+    row = Prediction(
+        model_id, SPLITS[model_id], view, "coarse", "empty", None, math.degrees(AZIMUTH), math.degrees(ELEVATION),
+        0, 0, 0.0, 1.5,
+    )  # fmt: skip
+    if (model_id, view) == EMPTY_VIEW:
+        return row
+    ball = trimesh.creation.icosphere(2, 0.3)
+    mesh = Mesh(ball.vertices.copy(), ball.faces.astype(np.int64))
+    name = mesh_name(model_id, view)
+    save_glb(folder / name, mesh, 0.5 + mesh.vertices)
+    return replace(row, status="ok", mesh=name, n_vertices=len(mesh.vertices), n_faces=len(mesh.faces), mask_iou=0.05)
+
+
+@pytest.fixture
+def coarse(tmp_path):
+    folder = tmp_path / "base" / "seed3" / "coarse" / "part-0"
+    folder.mkdir(parents=True)
+    keys = [("v0", 0), ("v0", 1), ("t0", 0), EMPTY_VIEW, ("t1", 1)]
+    write_predictions(folder, [coarse_row(folder, *key) for key in keys])
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path, coarse):
+    def refine(radius_px=5.0, **changes):
+        output = tmp_path / "refined"
+        step.refine(
+            settings=SETTINGS.model_copy(update=changes),
+            reconstruct=ReconstructSettings(views_per_model=2),
+            render=RENDER,
+            coarse=coarse,
+            shards=[write_views(tmp_path / "shard.parquet", radius_px)],
+            device="cpu",
+            output=output,
+            journal=tmp_path / "journal.jsonl",
+        )
+        return output, read_predictions(output)
+
+    return refine
+
+
+def identity(rows):
+    return [(row.model_id, row.split, row.view, row.status, row.mesh) for row in rows]
+
+
+def test_meshes_come_closer_to_their_masks(run, coarse):
+    output, rows = run()
+    before = read_predictions(coarse)
+    assert identity(rows) == identity(before)
+    assert {row.stage for row in rows} == {"refined"}
+    for row in rows:
+        if row.mesh is not None:
+            loaded = load_glb(output / row.mesh)
+            assert len(loaded.mesh.faces) == row.n_faces <= SETTINGS.max_faces
+            # Before, the ball covers (5.9 px / 5 px)^2 of the picture's disc.
+            assert row.mask_iou > 0.8
+            assert row.seconds > 0
+
+
+def test_mask_iou_is_measured_anew(run):
+    rows = [row for row in run(radius_px=7.0)[1] if row.mesh is not None]
+    assert all(0.3 < row.mask_iou < 1.0 for row in rows)
+
+
+def test_colours_stay_with_the_surface_through_simplification(run):
+    output, rows = run(iterations=1)
+    loaded = load_glb(output / rows[0].mesh)
+    np.testing.assert_allclose(loaded.colours, 0.5 + loaded.mesh.vertices, atol=0.06)
+
+
+def test_an_empty_prediction_stays_empty(run):
+    output, rows = run()
+    (empty,) = [row for row in rows if (row.model_id, row.view) == EMPTY_VIEW]
+    assert (empty.status, empty.mesh, empty.stage, empty.mask_iou) == ("empty", None, "refined", 0.0)
+    assert len(list(output.glob("*.glb"))) == len(rows) - 1
+
+
+@pytest.mark.parametrize("change", [{"enabled": False}, {"iterations": 0}])
+def test_without_optimisation_meshes_are_copied(run, coarse, change):
+    output, rows = run(**change)
+    for row, before in zip(rows, read_predictions(coarse), strict=True):
+        assert row == replace(before, stage="refined", seconds=0.0)
+        if row.mesh is not None:
+            assert (output / row.mesh).read_bytes() == (coarse / row.mesh).read_bytes()
+
+
+def test_a_mesh_that_would_cover_its_mask_less_stays_as_it_was(run, coarse):
+    perfect = [replace(row, mask_iou=1.0) for row in read_predictions(coarse)]
+    write_predictions(coarse, perfect)
+    output, rows = run()
+    for row, before in zip(rows, perfect, strict=True):
+        assert replace(row, seconds=0.0) == replace(before, stage="refined", seconds=0.0)
+        if row.mesh is not None:
+            assert (output / row.mesh).read_bytes() == (coarse / row.mesh).read_bytes()
+
+
+def test_batches_are_of_the_configured_size(run, monkeypatch):
+    sizes = []
+    genuine = refine_module.refine_meshes
+
+    def spy(meshes, *arguments):
+        sizes.append(len(meshes))
+        return genuine(meshes, *arguments)
+
+    monkeypatch.setattr(step, "refine_meshes", spy)
+    run(batch_size=3, iterations=1)
+    assert sizes == [3, 1]
+
+
+def test_a_view_that_no_shard_holds_is_named(run, coarse):
+    rows = read_predictions(coarse)
+    write_predictions(coarse, [*rows, replace(rows[0], model_id="stranger")])
+    with pytest.raises(PredictionsError, match="view 0 of model 'stranger' is in none of the shards"):
+        run()
+
+
+def test_a_missing_mesh_is_named(run, coarse):
+    (coarse / "v0_001.glb").unlink()
+    with pytest.raises(MeshFileError, match=r"v0_001\.glb"):
+        run()
+
+
+def test_the_journal_names_the_run(run, tmp_path):
+    output, rows = run(iterations=1)
+    events = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text().splitlines()]
+    assert {event["run"] for event in events} == {"base/seed3"}
+    metrics = next(event["values"] for event in events if event["event"] == "metrics")
+    assert metrics["refine/mask_iou"] == pytest.approx(np.mean([row.mask_iou for row in rows]))
+    assert any(event["event"] == "artifact" and event["path"] == str(output) for event in events)

@@ -1,0 +1,155 @@
+import csv
+import io
+import json
+import logging
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from box_models import ASYMMETRIC, cameras, write_obj, write_textured
+from PIL import Image
+
+from shelfnet.config.schema import RenderSettings, ViewPrior
+from shelfnet.data.catalogue import CatalogueModel, write_models
+from shelfnet.data.manifest import Manifest, write_manifest
+from shelfnet.data.objects import ModelError
+from shelfnet.data.shards import SCHEMA
+from shelfnet.steps import render_engines
+from shelfnet.steps.render_views import RenderError, render_views
+
+SETTINGS = RenderSettings(engine="pyrender", resolution_px=32, views_per_model=3, seed=5)
+ENTRY = CatalogueModel(
+    model_id="", split="train", shard=0, super_category="Chair", category="armchair", style="modern", theme=None,
+    material="wood", caption="A modern armchair made out of wood", obj_path="", n_vertices=16, n_faces=24,
+    longest_side_m=1.0, textured=True,
+)  # fmt: skip
+
+
+class FakeEngine:
+    """Gives the same picture from everywhere, blank for a model called blank, and none for one called broken."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def render(self, obj_path, cam2world):
+        if obj_path.parent.name == "broken":
+            raise ModelError(f"{obj_path.name}: no faces")
+        pictures = np.zeros((len(cam2world), 32, 32, 4), dtype=np.uint8)
+        if obj_path.parent.name != "blank":
+            pictures[:, 8:24, 8:24] = (90, 120, 60, 255)
+        return pictures
+
+
+@pytest.fixture
+def workplace(tmp_path):
+    def run(ids, *, settings=SETTINGS, shard=0, out="out"):
+        root = tmp_path / "data"
+        root.mkdir(exist_ok=True)
+        write_manifest(tmp_path / "manifest.json", Manifest("showroom", root, "d1g35t", len(ids)))
+        entries = [replace(ENTRY, model_id=name, obj_path=f"{name}/raw_model.obj", shard=rank % 2)
+                   for rank, name in enumerate(ids)]  # fmt: skip
+        write_models(tmp_path / "models.parquet", entries)
+        render_views(
+            settings=settings,
+            manifest=tmp_path / "manifest.json",
+            models=tmp_path / "models.parquet",
+            shard=shard,
+            threads=1,
+            output=tmp_path / out / "shard.parquet",
+            quarantine=tmp_path / out / "quarantine.csv",
+            journal=tmp_path / out / "journal.jsonl",
+        )
+        return pq.read_table(tmp_path / out / "shard.parquet")
+
+    return run
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    monkeypatch.setattr(render_engines, "ENGINES", {"pyrender": lambda settings, threads: FakeEngine()})
+
+
+def refused(tmp_path):
+    with (tmp_path / "out" / "quarantine.csv").open() as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.mark.parametrize("engine", ["pyrender", "cycles"])
+def test_rows_hold_what_was_rendered(workplace, tmp_path, engine):
+    write_textured(tmp_path / "data" / "chair", ASYMMETRIC)
+    settings = SETTINGS.model_copy(update={"engine": engine, "samples": 2})
+    table = workplace(["chair"], settings=settings)
+    assert table.schema.names == SCHEMA.names
+    rows = table.to_pylist()
+    assert [(row["model_id"], row["view"], row["engine"], row["seed"]) for row in rows] == [
+        ("chair", view, engine, 5) for view in range(3)
+    ]
+    for row in rows:
+        expected = cameras((row["azimuth_deg"], row["elevation_deg"]), distance=settings.camera_distance)[0]
+        np.testing.assert_allclose(np.array(row["cam2world"]).reshape(4, 4), expected, atol=1e-6)
+        assert settings.prior.elevation_min_deg <= row["elevation_deg"] <= settings.prior.elevation_max_deg
+        picture = np.asarray(Image.open(io.BytesIO(row["image"]["bytes"])))
+        assert picture.shape == (32, 32, 4) and picture[16, 16, 3] == 255 and picture[0, 0, 3] == 0
+
+
+def test_the_same_seed_gives_the_same_file_content(workplace, tmp_path):
+    write_obj(tmp_path / "data" / "chair")
+    settings = SETTINGS.model_copy(update={"engine": "cycles", "samples": 2})
+    first, second = workplace(["chair"], settings=settings), workplace(["chair"], settings=settings, out="again")
+    other = workplace(["chair"], settings=settings.model_copy(update={"seed": 6}), out="other")
+    assert first.equals(second)
+    assert first["azimuth_deg"] != other["azimuth_deg"]
+
+
+def test_views_of_a_model_do_not_depend_on_its_shard_mates(workplace, fake):
+    alone, together = workplace(["chair"]), workplace(["aaa", "bbb", "chair"], out="again")
+    mates = [row for row in together.to_pylist() if row["model_id"] == "chair"]
+    assert alone.to_pylist() == mates
+
+
+def test_only_the_models_of_the_shard_are_rendered(workplace, fake):
+    assert Counter(workplace(["a", "b", "c"], shard=1)["model_id"].to_pylist()) == {"b": 3}
+
+
+def test_unusable_models_are_quarantined_and_the_others_rendered(workplace, fake, tmp_path, caplog):
+    table = workplace(["blank", "x", "broken", "x", "chair", "x"])
+    assert set(table["model_id"].to_pylist()) == {"chair"}
+    assert [(row["model_id"], row["stage"], row["path"]) for row in refused(tmp_path)] == [
+        ("blank", "render_views", "blank/raw_model.obj"),
+        ("broken", "render_views", "broken/raw_model.obj"),
+    ]
+    assert "blank picture" in refused(tmp_path)[0]["reason"] and "no faces" in refused(tmp_path)[1]["reason"]
+    assert "model broken is refused" in caplog.text
+
+
+def test_a_shard_without_any_usable_model_raises_and_publishes_no_pictures(workplace, fake, tmp_path):
+    with pytest.raises(RenderError, match=r"all 2 models .* blank: .*broken: "):
+        workplace(["blank", "x", "broken"])
+    assert not (tmp_path / "out" / "shard.parquet").exists()
+    assert len(refused(tmp_path)) == 2
+
+
+def test_an_empty_shard_is_an_empty_file(workplace, fake, tmp_path):
+    assert workplace(["a"], shard=1).num_rows == 0
+    assert refused(tmp_path) == []
+
+
+def test_the_journal_and_the_log_tell_how_far_it_got(workplace, fake, tmp_path, caplog):
+    with caplog.at_level(logging.INFO):
+        workplace(["blank", "x", "chair"])
+    assert "2 of 2 models, 1 refused" in caplog.text
+    events = [json.loads(line) for line in (tmp_path / "out" / "journal.jsonl").read_text().splitlines()]
+    metrics = next(event["values"] for event in events if event["event"] == "metrics")
+    assert (metrics["models_rendered"], metrics["models_refused"]) == (1, 1)
+
+
+def test_the_prior_is_respected(workplace, fake):
+    prior = ViewPrior(azimuth_min_deg=10, azimuth_max_deg=20, elevation_min_deg=5, elevation_max_deg=5)
+    table = workplace(["chair"], settings=SETTINGS.model_copy(update={"prior": prior}))
+    azimuth, elevation = np.array(table["azimuth_deg"]), np.array(table["elevation_deg"])
+    assert ((azimuth >= 10) & (azimuth <= 20)).all() and np.allclose(elevation, 5)

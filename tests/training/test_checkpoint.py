@@ -1,0 +1,69 @@
+"""Checkpoints come back exactly, and bad ones say so."""
+
+import pytest
+import torch
+
+from shelfnet.training.checkpoint import CheckpointError, load_model, load_progress, save_model, save_progress
+from shelfnet.training.learner import build_learner
+from shelfnet.training.loop import Hooks, run
+
+
+def hooks(save=lambda learner: None):
+    return Hooks(validate=lambda model, iteration: {"chamfer": 0.1}, record=lambda *_: None, save=save)
+
+
+def description(config):
+    return {"model": config.model.model_dump(mode="json"), "render": config.render.model_dump(mode="json")}
+
+
+@pytest.mark.parametrize("interrupted_at", [1, 2, 3])
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_a_resumed_run_is_bitwise_the_uninterrupted_one(tiny, store, tmp_path, interrupted_at, ema_decay):
+    config = tiny({"train": {"ema_decay": ema_decay, "checkpoint_every": interrupted_at}})
+    whole = build_learner(config, 0, torch.device("cpu"))
+    run(whole, store, hooks(), "whole")
+
+    class Interruption(Exception):
+        pass
+
+    def save_and_stop(learner):
+        save_progress(tmp_path / "resume", learner, "same")
+        raise Interruption
+
+    first = build_learner(config, 0, torch.device("cpu"))
+    with pytest.raises(Interruption):
+        run(first, store, hooks(save_and_stop), "first")
+    second = build_learner(config, 0, torch.device("cpu"))
+    assert load_progress(tmp_path / "resume", second, "same") and second.iteration == interrupted_at
+    run(second, store, hooks(), "second")
+    for name, value in whole.result.state_dict().items():
+        assert torch.equal(value, second.result.state_dict()[name]), name
+    timeless = [row for row in whole.history if "speed" not in row[1]]
+    assert timeless == [row for row in second.history if "speed" not in row[1]]
+
+
+def test_progress_of_other_settings_is_not_continued(learner, tmp_path):
+    save_progress(tmp_path / "resume", learner, "one")
+    assert not load_progress(tmp_path / "resume", learner, "another")
+    assert not load_progress(tmp_path / "nothing", learner, "one")
+
+
+@pytest.mark.parametrize("representation", ["voxel", "triplane", "se3"])
+def test_a_model_comes_back_as_it_was(tiny, tmp_path, representation):
+    config = tiny({"model": {"decoder": {"representation": representation}}})
+    model = build_learner(config, 3, torch.device("cpu")).model.eval()
+    save_model(tmp_path, model, description(config))
+    loaded = load_model(tmp_path)
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(model.encode(images).latent, loaded.encode(images).latent)
+
+
+def test_what_is_no_checkpoint_names_its_folder(tiny, tmp_path):
+    with pytest.raises(CheckpointError, match=str(tmp_path)):
+        load_model(tmp_path)
+    config = tiny()
+    save_model(tmp_path, build_learner(config, 0, torch.device("cpu")).model, description(config))
+    (tmp_path / "model.safetensors").write_bytes(b"not tensors")
+    with pytest.raises(CheckpointError, match="not a usable checkpoint"):
+        load_model(tmp_path)

@@ -1,0 +1,65 @@
+"""The small CLIP: distinct captions in a batch, a contrastive loss by hand, and learning that shows."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from shelfnet.config.schema import ClipTraining
+from shelfnet.data.views import TrainingViews
+from shelfnet.training.clip import contrastive_loss, distinct_caption_rows, retrieval_accuracy, train_small_clip
+
+SMALL = ClipTraining(iterations=40, batch_size=4, learning_rate=2e-3, image_px=32, width=32, layers=1, embed_dim=16)
+
+
+def test_rows_of_a_batch_have_different_captions():
+    caption_of = torch.tensor([0, 0, 0, 1, 2, 2, 3])
+    seen = set()
+    for seed in range(30):
+        rows = distinct_caption_rows(caption_of, 4, 3, torch.Generator().manual_seed(seed))
+        assert len(rows) == 3 and len(set(caption_of[rows].tolist())) == 3
+        seen |= set(rows.tolist())
+    assert seen == set(range(7))
+
+
+def test_contrastive_loss_of_a_draw_and_of_a_match():
+    equal = torch.ones(4, 1)
+    assert contrastive_loss(equal, equal, torch.tensor(3.0)).item() == pytest.approx(math.log(4))
+    apart = torch.eye(4)
+    assert contrastive_loss(apart, apart, torch.tensor(50.0)).item() == pytest.approx(0.0, abs=1e-5)
+
+
+def coloured(seed: int) -> TrainingViews:
+    colours = {"A red chair": (220, 30, 30), "A green chair": (30, 200, 30), "A blue chair": (30, 30, 220)}
+    colours["A black chair"] = (10, 10, 10)
+    generator = np.random.default_rng(seed)
+    captions = tuple(colours) * 6
+    images = np.zeros((len(captions), 32, 32, 4), dtype=np.uint8)
+    for image, caption in zip(images, captions, strict=True):
+        image[6:26, 6:26] = [*np.clip(colours[caption] + generator.integers(-10, 10, 3), 0, 255), 255]
+    return TrainingViews(images=images, captions=captions)
+
+
+def test_it_learns_to_find_the_caption_of_a_new_picture_on_any_background():
+    model = train_small_clip(coloured(0), SMALL, torch.device("cpu"))
+    found = retrieval_accuracy(model, coloured(1), 4, torch.Generator().manual_seed(0))
+    assert found > 0.7
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    text = model.embed_text(["A red chair", "A blue chair"])
+    assert torch.allclose(text.norm(dim=1), torch.ones(2), atol=1e-5)
+
+
+def test_clip_loss_reaches_the_picture(tiny, store):
+    from shelfnet.losses.clip import ClipLoss
+    from shelfnet.networks.clip import small_clip
+    from shelfnet.networks.shelfnet import Rendering
+
+    torch.manual_seed(0)
+    clip = small_clip(SMALL).eval().requires_grad_(False)
+    loss = ClipLoss(clip, store.captions, ("noise", "checker"))
+    image = torch.rand(2, 3, 16, 16, requires_grad=True)
+    value = loss(Rendering(image, torch.ones(2, 16, 16)), torch.tensor([0, 3]), torch.Generator().manual_seed(0))
+    assert value.shape == (2,) and (value >= 0).all() and (value <= 2).all()
+    value.sum().backward()
+    assert image.grad is not None and image.grad.abs().sum() > 0

@@ -1,0 +1,118 @@
+"""One iteration: which gradients reach what, and what stops it."""
+
+import pytest
+import torch
+
+from shelfnet.networks.shelfnet import Rendering
+from shelfnet.training.learner import build_learner
+from shelfnet.training.phases import (
+    NonFiniteLossError,
+    check_finite,
+    discriminator_phase,
+    discriminator_phases,
+    generator_phase,
+    r1_phase,
+)
+
+ONLY = dict.fromkeys(
+    ("mask", "rgb", "perceptual", "content", "hypothesis", "kl", "adversarial", "clip", "r1_gamma", "pose_prior"), 0.0
+)
+CPU = torch.device("cpu")
+
+
+def learner_with(tiny, **losses):
+    return build_learner(tiny({"losses": ONLY | losses}), 0, CPU)
+
+
+def trained(before, module):
+    return {name for name, value in module.state_dict().items() if not torch.equal(value, before[name])}
+
+
+def step(learner, store):
+    before = {name: value.clone() for name, value in learner.model.state_dict().items()}
+    judge = {name: value.clone() for name, value in learner.discriminator.state_dict().items()}
+    generator_phase(learner, store.draw(2, learner.randomness))
+    moved = trained(before, learner.model)
+    critic = {name for name in trained(judge, learner.discriminator) if "_u" not in name and "_v" not in name}
+    return moved, critic
+
+
+def parts(names):
+    return {name.split(".")[0] for name in names}
+
+
+def test_content_reaches_the_encoder_alone(tiny, store):
+    moved, critic = step(learner_with(tiny, content=1.0), store)
+    assert parts(moved) == {"encoder"} and not critic
+
+
+def test_adversarial_reaches_decoder_and_colour_and_never_encoder_or_critic(tiny, store):
+    moved, critic = step(learner_with(tiny, adversarial=1.0), store)
+    assert parts(moved) == {"decoder", "colour"} and not critic
+
+
+def test_mask_reaches_encoder_and_decoder_but_no_colour(tiny, store):
+    moved, _ = step(learner_with(tiny, mask=1.0), store)
+    assert parts(moved) == {"encoder", "decoder"}
+    assert any("to_view" in name for name in moved) and any("to_latent" in name for name in moved)
+
+
+@pytest.mark.parametrize("term", ["rgb", "perceptual"])
+def test_appearance_reaches_all_three(tiny, store, term):
+    moved, _ = step(learner_with(tiny, **{term: 1.0}), store)
+    assert parts(moved) == {"encoder", "decoder", "colour"}
+
+
+def test_kl_reaches_the_latent_and_not_the_view(tiny, store):
+    moved, _ = step(learner_with(tiny, kl=1.0), store)
+    assert parts(moved) == {"encoder"} and not any("to_view" in name for name in moved)
+
+
+def test_the_choice_of_a_hypothesis_reaches_the_view_and_not_the_latent(tiny, store):
+    moved, _ = step(learner_with(tiny, hypothesis=1.0), store)
+    assert parts(moved) == {"encoder"} and not any("to_latent" in name for name in moved)
+
+
+@pytest.mark.parametrize("representation", ["voxel", "triplane", "se3"])
+@pytest.mark.parametrize("hypotheses", [1, 3])
+def test_every_parameter_learns_from_the_whole_sum(tiny, store, representation, hypotheses):
+    overrides = {"decoder": {"representation": representation}, "encoder": {"camera_hypotheses": hypotheses}}
+    learner = build_learner(tiny({"model": overrides}), 0, CPU)
+    generator_phase(learner, store.draw(2, learner.randomness))
+    without = [name for name, value in learner.model.named_parameters() if value.grad is None]
+    assert without == []
+
+
+def test_the_discriminator_phase_moves_the_discriminator_alone(learner, store):
+    forward, _ = generator_phase(learner, store.draw(2, learner.randomness))
+    before = {name: value.clone() for name, value in learner.model.state_dict().items()}
+    judge = {name: value.clone() for name, value in learner.discriminator.state_dict().items()}
+    terms = discriminator_phase(learner, forward)
+    assert not trained(before, learner.model) and trained(judge, learner.discriminator)
+    assert 0.0 <= terms["health/discriminator_accuracy"] <= 1.0
+
+
+def test_r1_runs_only_where_it_is_asked_for(tiny, store):
+    plain, penalised = build_learner(tiny(), 0, CPU), build_learner(tiny({"losses": {"r1_gamma": 1.0}}), 0, CPU)
+    assert [phase.name for phase in discriminator_phases(plain)] == ["discriminator"]
+    assert [phase.name for phase in discriminator_phases(penalised)] == ["discriminator", "r1"]
+    forward, _ = generator_phase(penalised, store.draw(2, penalised.randomness))
+    assert r1_phase(penalised, forward)["r1"] >= 0
+
+
+def test_augmentation_treats_real_pictures_and_renders_alike_and_keeps_white_white():
+    from shelfnet.training.augment import augment
+
+    white = Rendering(torch.ones(4, 3, 16, 16), torch.zeros(4, 16, 16))
+    images, masks = augment(white.image, white.mask, torch.Generator().manual_seed(0))
+    assert torch.allclose(images, white.image) and torch.equal(masks, white.mask)
+    render = torch.rand(4, 3, 16, 16, requires_grad=True)
+    moved, _ = augment(render, torch.ones(4, 16, 16), torch.Generator().manual_seed(0))
+    moved.sum().backward()
+    assert render.grad is not None and render.grad.abs().sum() > 0
+    assert not torch.allclose(moved, render)
+
+
+def test_a_loss_that_is_no_number_names_iteration_and_term():
+    with pytest.raises(NonFiniteLossError, match="iteration 7: rgb is nan"):
+        check_finite({"mask": torch.tensor(1.0), "rgb": torch.tensor(float("nan"))}, 7)

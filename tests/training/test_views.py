@@ -1,0 +1,42 @@
+"""Views: the prior's range, and hypotheses weighed by what they explain."""
+
+import math
+
+import pytest
+import torch
+
+from shelfnet.config.schema import ViewPrior
+from shelfnet.networks.encoder import Encoding
+from shelfnet.training.views import choose_view, prior_views
+
+
+def test_prior_views_fill_their_range():
+    azimuth, elevation = prior_views(ViewPrior(), 4000, torch.Generator().manual_seed(0))
+    assert azimuth.min() < -3.1 and azimuth.max() > 3.1 and azimuth.abs().max() <= math.pi + 1e-5
+    assert math.radians(-5) <= elevation.min() and elevation.max() <= math.radians(30)
+    assert azimuth.mean().abs() < 0.1 and elevation.mean().item() == pytest.approx(math.radians(12.5), abs=0.02)
+
+
+def test_the_hypothesis_that_explains_the_picture_is_credible(learner, store):
+    """The picture is replaced by a render of one hypothesis: that hypothesis must win."""
+    batch = store.draw(2, learner.randomness)
+    encoding = learner.model.encode(batch.images)
+    logits = torch.zeros(2, 1, 8, 8, 8)
+    logits[..., 2:6, 1:7, 5:] = 1.0
+    from shelfnet.representations.voxels import VoxelField
+
+    field = VoxelField(logits, torch.randn(2, 4, 4, 4, 4, generator=torch.Generator().manual_seed(0)))
+    with torch.no_grad():
+        shown = learner.model.render(field, encoding.view_azimuths[:, 2], encoding.view_elevations[:, 2])
+    posed = type(batch)(batch.images, shown.image, shown.mask, batch.captions)
+    chosen = choose_view(learner.model, field, encoding, posed, learner.config, learner.randomness)
+    assert chosen.credibility.argmax(dim=1).tolist() == [2, 2]
+    assert torch.allclose(chosen.credibility.sum(dim=1), torch.ones(2))
+    assert not chosen.credibility.requires_grad
+
+
+def test_the_most_probable_hypothesis_is_the_prediction():
+    angles = torch.tensor([[0.1, 0.2], [0.3, 0.4]])
+    encoding = Encoding(torch.zeros(2, 3), angles, -angles, torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
+    assert encoding.azimuth.tolist() == pytest.approx([0.2, 0.3])
+    assert encoding.elevation.tolist() == pytest.approx([-0.2, -0.3])

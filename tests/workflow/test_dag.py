@@ -1,0 +1,63 @@
+"""Which jobs a target needs, without running any."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import Snakemake
+
+ABLATIONS = 6
+
+
+def jobs(run: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    """Jobs by rule, from the first table of a dry run."""
+    assert run.returncode == 0, run.stdout
+    rows = re.findall(r"^(\w+) +(\d+)$", run.stdout.split("Job stats:")[1], re.MULTILINE)
+    return {rule: int(count) for rule, count in rows}
+
+
+def test_default_builds_every_ablation_and_untrained(snakemake: Snakemake):
+    counts = jobs(snakemake("--dry-run", "--cores", "8", "all"))
+    for rule in ("train", "reconstruct", "refine", "evaluate", "collect_rows"):
+        assert counts[rule] == ABLATIONS + 1
+    for rule in ("stage_dataset", "build_catalogue", "train_clip", "evaluate_baselines", "compare", "write_report"):
+        assert counts[rule] == 1
+    assert counts["render_views"] == counts["sample_surfaces"] == 4
+
+
+def test_a_bare_target_builds_only_what_it_needs(snakemake: Snakemake):
+    run = snakemake("--dry-run", "results/triplane_clip/chamfer.csv")
+    counts = jobs(run)
+    assert counts["train"] == counts["refine"] == counts["train_clip"] == 1
+    assert not {"evaluate_baselines", "compare", "draw_figures", "write_report", "measure_memory"} & counts.keys()
+    assert "Training triplane_clip, seed 0" in run.stdout
+
+
+def test_an_ablation_without_clip_does_not_train_one(snakemake: Snakemake):
+    assert "train_clip" not in jobs(snakemake("--dry-run", "results/base/chamfer.csv"))
+
+
+def test_every_seed_is_trained_but_untrained_once(snakemake: Snakemake):
+    targets = ("results/base/chamfer.csv", "results/untrained/chamfer.csv")
+    run = snakemake("--dry-run", *targets, "--config", "seeds=[3, 7]")
+    assert jobs(run)["train"] == 3
+    for trained in ("base, seed 3", "base, seed 7", "untrained, seed 3"):
+        assert f"Training {trained}" in run.stdout
+
+
+def test_parts_and_shards_follow_the_settings(snakemake: Snakemake):
+    overlay = ("--config", 'reconstruct={"parts": 3}', 'render={"shards": 2}')
+    counts = jobs(snakemake("--dry-run", "results/base/chamfer.csv", *overlay))
+    assert (counts["render_views"], counts["reconstruct"], counts["refine"]) == (2, 3, 3)
+
+
+def test_a_new_ablation_needs_config_alone(snakemake: Snakemake):
+    overlay = ("--config", 'ablations={"mine": {"losses": {"rgb": 1.0}}}')
+    assert jobs(snakemake("--dry-run", "results/comparison.csv", *overlay))["train"] == ABLATIONS + 2
+
+
+@pytest.mark.parametrize("preset", ["paper", "3d_future", "real_sample", "tiny"])
+def test_presets_lie_over_the_default(project: Path, snakemake: Snakemake, preset: str):
+    assert jobs(snakemake("--dry-run", "all", "--configfile", f"workflow/presets/{preset}.yaml"))["compare"] == 1

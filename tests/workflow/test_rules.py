@@ -1,0 +1,52 @@
+"""Rules, scripts and steps share their names; rules are contracts."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+RULES = {
+    name: body
+    for path in sorted((ROOT / "workflow" / "rules").glob("*.smk"))
+    for name, body in re.findall(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", path.read_text(), re.MULTILINE | re.DOTALL)
+}
+
+
+def test_rules_are_found():
+    assert {"render_views", "train", "reconstruct", "refine", "evaluate", "compare"} <= RULES.keys()
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_has_a_script_and_a_step_of_its_name(rule: str):
+    script = (ROOT / "workflow" / "scripts" / f"{rule}.py").read_text()
+    assert f'"../scripts/{rule}.py"' in RULES[rule]
+    assert re.search(rf"from shelfnet\.steps\.\w+ import .*\b{rule}\b", script)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("directive", ["output", "params", "log", "benchmark", "message", "conda", "script"])
+def test_a_rule_is_a_whole_contract(rule: str, directive: str):
+    assert re.search(rf"^    {directive}:", RULES[rule], re.MULTILINE)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_reruns_when_its_own_step_changes(rule: str):
+    imported = re.search(
+        rf"from shelfnet\.(steps\.\w+) import .*\b{rule}\b",
+        (ROOT / "workflow" / "scripts" / f"{rule}.py").read_text(),
+    )
+    assert imported
+    assert f'code=code_digest("{imported[1]}")' in RULES[rule]
+
+
+def test_profiles_name_rules_that_exist():
+    slurm = yaml.safe_load((ROOT / "workflow" / "profiles" / "slurm" / "config.yaml").read_text())
+    named = {re.split("[:=]", entry)[0] for entry in [*slurm["set-threads"], *slurm["set-resources"]]}
+    assert named <= RULES.keys()
+
+
+def test_the_default_profile_is_where_snakemake_looks():
+    assert (ROOT / "profiles").resolve() == ROOT / "workflow" / "profiles"
+    assert yaml.safe_load((ROOT / "profiles" / "default" / "config.yaml").read_text())["cores"] == "all"

@@ -1,0 +1,70 @@
+"""What the scripts share: words go to the log, progress and one line of an error to the terminal."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+SCRIPT = """
+import logging, os, sys, types
+sys.path.insert(0, {scripts!r})
+from stage import journal, run, sections, tables
+
+def main(job):
+    {body}
+
+run(main, types.SimpleNamespace(rule="train", wildcards=["base", "3"], log=["logs/train.log"], params={params}))
+"""
+
+
+def run_script(folder: Path, body: str, params: str = "None") -> subprocess.CompletedProcess[str]:
+    text = SCRIPT.format(scripts=str(SCRIPTS), body=body, params=params)
+    return subprocess.run([sys.executable, "-c", text], cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "words", ['os.write(1, b"from below\\n")', 'print("from below")', 'os.system("echo from below")']
+)
+def test_all_output_goes_to_the_log_alone(tmp_path: Path, words: str):
+    done = run_script(tmp_path, words)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert "from below" in (tmp_path / "logs/train.log").read_text()
+
+
+def test_progress_is_in_both_places(tmp_path: Path):
+    done = run_script(tmp_path, 'logging.getLogger("shelfnet.training").info("3 of 4")')
+    assert done.stderr == "[train/base/3] 3 of 4\n"
+    assert "shelfnet.training: 3 of 4" in (tmp_path / "logs/train.log").read_text()
+
+
+def test_what_other_packages_say_stays_in_the_log(tmp_path: Path):
+    done = run_script(tmp_path, 'logging.getLogger("trimesh").warning("odd")')
+    assert done.stderr == ""
+    assert "trimesh: odd" in (tmp_path / "logs/train.log").read_text()
+
+
+def test_an_error_is_one_line_and_its_traceback_is_in_the_log(tmp_path: Path):
+    done = run_script(tmp_path, 'raise ValueError("chairs/7: no faces")')
+    assert done.returncode == 1
+    assert done.stderr == "[train/base/3] ValueError: chairs/7: no faces\n"
+    assert "Traceback" in (tmp_path / "logs/train.log").read_text()
+
+
+def test_settings_come_back_in_their_order(tmp_path: Path):
+    body = (
+        "from shelfnet.config.schema import RenderSettings, TrainSettings; "
+        "render, train = sections(job, RenderSettings, TrainSettings); "
+        "print(render.fov_deg, train.iterations)"
+    )
+    params = """types.SimpleNamespace(settings='[{"fov_deg": 20.0}, {"iterations": 7}]')"""
+    done = run_script(tmp_path, body, params)
+    assert done.returncode == 0, done.stderr
+    assert "20.0 7" in (tmp_path / "logs/train.log").read_text()
+
+
+def test_parallel_jobs_have_journals_of_their_own(tmp_path: Path):
+    done = run_script(tmp_path, "print(journal(job).as_posix())")
+    assert done.returncode == 0
+    assert "results/journal/train-base-3.jsonl" in (tmp_path / "logs/train.log").read_text()
