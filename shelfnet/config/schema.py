@@ -186,6 +186,7 @@ class LossSettings(Section):
     """Weights of Eq. 9; zero switches a term off and saves its work."""
 
     mask: Weight = 50.0
+    mask_scales: Annotated[int, Field(ge=1, le=5)] = 1
     rgb: Weight = 10.0
     perceptual: Weight = 1.0
     content: Weight = 100.0

@@ -1,12 +1,14 @@
 import numpy as np
+import pytest
 from box_models import ASYMMETRIC, cameras, iou, write_textured
 
 from shelfnet.config.schema import RenderSettings
 from shelfnet.steps.render_engines import ENGINES, open_engine
 
 
-def test_engines_agree_on_a_model(tmp_path):
-    path = write_textured(tmp_path, ASYMMETRIC)
+@pytest.mark.parametrize("mtl", ["map_Kd texture.png", "Kd 1 0 0", "Kd 1 1 1"])
+def test_engines_agree_on_a_model(tmp_path, mtl):
+    path = write_textured(tmp_path, ASYMMETRIC, mtl=mtl)
     views = cameras((20, 10), (150, 25))
     pictures = []
     for name in sorted(ENGINES):
