@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 from collections.abc import Iterable
 from functools import cache
@@ -64,4 +63,4 @@ def files_digest(paths: Iterable[Path]) -> str:
 
 def publish(temporary: Path, final: Path) -> None:
     """Rename a completely written file or folder to its final name, replacing a file that is there."""
-    os.replace(temporary, final)
+    temporary.replace(final)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,22 @@ from shelfnet.config.schema import Config
 
 UNTRAINED = "untrained"
 """A trivial row: the networks of ``base`` as they are before the first step."""
+
+RESULT_FOLDERS = frozenset(
+    (
+        "baselines",
+        "benchmarks",
+        "catalogue",
+        "clip_model",
+        "dataset",
+        "figures",
+        "journal",
+        "logs",
+        "mlartifacts",
+        "renders",
+    )
+) | {"surfaces", "tracking"}
+"""Names in ``results`` that an ablation's folder would collide with."""
 
 
 class ConfigError(ValueError):
@@ -37,6 +54,7 @@ def validate(tree: Mapping[str, Any]) -> Config:
     """
     config = _parse(Config, tree, "")
     for name in config.ablations:
+        _check_name(name)
         for_ablation(config, name)
     return config
 
@@ -73,6 +91,8 @@ def for_ablation(config: Config, name: str) -> Config:
     if name not in config.ablations:
         raise ConfigError(f"ablations: no ablation is named {name!r}; known are {', '.join(sorted(config.ablations))}")
     forbidden = {"dataset", "render", "seeds", "ablations", "tracking"} & set(config.ablations[name])
+    if "training" in config.ablations[name].get("clip", {}):
+        raise ConfigError(f"ablations.{name}.clip.training: an ablation cannot change what all share")
     if forbidden:
         raise ConfigError(f"ablations.{name}.{sorted(forbidden)[0]}: an ablation cannot change what all share")
     tree = merge(config.model_dump(mode="json"), config.ablations[name])
@@ -82,6 +102,13 @@ def for_ablation(config: Config, name: str) -> Config:
 def settings_json(*sections: BaseModel) -> str:
     """Sections as one canonical JSON string: a rule's params, so that only what a rule reads reruns it."""
     return json.dumps([section.model_dump(mode="json") for section in sections], sort_keys=True)
+
+
+def _check_name(name: str) -> None:
+    if name in RESULT_FOLDERS or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise ConfigError(
+            f"ablations.{name}: a name is of letters, digits, _ and -, and none of the folders of results"
+        )
 
 
 def _parse(model: type[Config], tree: Mapping[str, Any], prefix: str) -> Config:

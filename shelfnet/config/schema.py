@@ -186,7 +186,6 @@ class LossSettings(Section):
     """Weights of Eq. 9; zero switches a term off and saves its work."""
 
     mask: Weight = 50.0
-    mask_scales: Annotated[int, Field(ge=1, le=5)] = 1
     rgb: Weight = 10.0
     perceptual: Weight = 1.0
     content: Weight = 100.0
@@ -283,22 +282,21 @@ class StageResources(Section):
     """What one job of a stage asks the scheduler for."""
 
     threads: Count = 1
-    mem_mb: Count = 2_000
-    runtime_min: Count = 60
-    gpu: Annotated[int, Field(ge=0)] = 0
+    mem_mb: Count = 1_500
+    runtime_min: Count = 480
 
 
 class ResourceSettings(Section):
-    """Resources by stage."""
+    """Resources by stage; profiles may override them. GPUs follow from ``render.device`` and ``train.device``."""
 
     catalogue: StageResources = StageResources()
-    render: StageResources = StageResources()
-    train_clip: StageResources = StageResources()
-    train: StageResources = StageResources()
+    render: StageResources = StageResources(runtime_min=720)
+    train_clip: StageResources = StageResources(threads=2)
+    train: StageResources = StageResources(runtime_min=2_880)
     reconstruct: StageResources = StageResources()
-    refine: StageResources = StageResources()
+    refine: StageResources = StageResources(runtime_min=1_440)
     evaluate: StageResources = StageResources()
-    report: StageResources = StageResources()
+    report: StageResources = StageResources(mem_mb=3_000)
 
 
 class Config(Section):

@@ -3,7 +3,6 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
 
 def rgb_loss(rendered: Float[Tensor, "b 3 h w"], image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b"]:
@@ -11,20 +10,9 @@ def rgb_loss(rendered: Float[Tensor, "b 3 h w"], image: Float[Tensor, "b 3 h w"]
     return (rendered - image).abs().mean(dim=(1, 2, 3))
 
 
-def mask_loss(rendered: Float[Tensor, "b h w"], mask: Float[Tensor, "b h w"], scales: int = 1) -> Float[Tensor, "b"]:
-    """L_mask (Eq. 5): 1 - soft intersection over union; 0 on equal masks, soft edges and two empty ones included.
-
-    Args:
-        rendered: in [0, 1].
-        mask: in [0, 1].
-        scales: the mean over so many sizes, each half the one before: thin parts that miss each other at full size
-            still meet at a coarse one. The paper has one.
-    """
-    losses = [1.0 - soft_iou(rendered, mask)]
-    for _ in range(scales - 1):
-        rendered, mask = functional.avg_pool2d(rendered, 2), functional.avg_pool2d(mask, 2)
-        losses.append(1.0 - soft_iou(rendered, mask))
-    return torch.stack(losses).mean(dim=0)
+def mask_loss(rendered: Float[Tensor, "b h w"], mask: Float[Tensor, "b h w"]) -> Float[Tensor, "b"]:
+    """L_mask (Eq. 5): 1 - soft intersection over union; 0 on equal masks, soft edges and two empty ones included."""
+    return 1.0 - soft_iou(rendered, mask)
 
 
 def soft_iou(first: Float[Tensor, "b h w"], second: Float[Tensor, "b h w"]) -> Float[Tensor, "b"]:

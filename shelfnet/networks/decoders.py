@@ -15,6 +15,7 @@ from shelfnet.representations.voxels import VoxelField, mirror_average
 
 CONSTANT_RESOLUTION = 4
 
+
 class VoxelBackbone(nn.Module):
     """Learned constant at 4^3, doubled and modulated up to the feature volume, then on to occupancy logits.
 

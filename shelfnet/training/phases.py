@@ -72,7 +72,7 @@ def generator_phase(learner: Learner, batch: Batch) -> tuple[Forward, Scalars]:
     forward = Forward(batch, _every_second(both, 0), _every_second(both, 1))
 
     terms: Scalars = {
-        "mask": mask_loss(forward.at_view.mask, batch.masks, weights.mask_scales).mean(),
+        "mask": mask_loss(forward.at_view.mask, batch.masks).mean(),
         "rgb": rgb_loss(forward.at_view.image, batch.targets).mean(),
         "kl": kl_loss(encoding.latent).mean(),
     }

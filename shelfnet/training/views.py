@@ -71,6 +71,6 @@ def _hypothesis_losses(
     masks = resize(batch.masks[:, None], size).squeeze(1).repeat_interleave(hypotheses, dim=0)
     targets = resize(batch.targets, size).repeat_interleave(hypotheses, dim=0)
     weights = config.losses
-    losses = weights.mask * mask_loss(rendering.mask, masks, weights.mask_scales)
+    losses = weights.mask * mask_loss(rendering.mask, masks)
     losses += weights.rgb * rgb_loss(rendering.image, targets)
     return (losses / max(weights.mask + weights.rgb, 1e-12)).unflatten(0, (-1, hypotheses))

@@ -16,7 +16,8 @@ elevations = st.floats(-1.4, 1.4)
 
 
 def camera(azimuth: float, elevation: float) -> torch.Tensor:
-    return look_at_origin(torch.tensor([azimuth], dtype=torch.float64), torch.tensor([elevation], dtype=torch.float64), 2.6)
+    angles = torch.tensor([[azimuth], [elevation]], dtype=torch.float64)
+    return look_at_origin(*angles, 2.6)
 
 
 @given(angles, elevations)

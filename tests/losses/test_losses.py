@@ -109,7 +109,7 @@ def test_perceptual_loss_is_zero_on_equal_pictures_grows_with_difference_and_rea
 
 
 def test_missing_imagenet_weights_are_an_error_with_a_remedy(tmp_path):
-    with pytest.raises(FileNotFoundError, match="perceptual.path"):
+    with pytest.raises(FileNotFoundError, match=r"perceptual\.path"):
         PerceptualLoss(PerceptualSettings(weights="file", path=str(tmp_path / "none.pth")))
 
 

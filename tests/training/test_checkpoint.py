@@ -23,15 +23,15 @@ def test_a_resumed_run_is_bitwise_the_uninterrupted_one(tiny, store, tmp_path, i
     whole = build_learner(config, 0, torch.device("cpu"))
     run(whole, store, hooks(), "whole")
 
-    class Interruption(Exception):
+    class InterruptionError(Exception):
         pass
 
     def save_and_stop(learner):
         save_progress(tmp_path / "resume", learner, "same")
-        raise Interruption
+        raise InterruptionError
 
     first = build_learner(config, 0, torch.device("cpu"))
-    with pytest.raises(Interruption):
+    with pytest.raises(InterruptionError):
         run(first, store, hooks(save_and_stop), "first")
     second = build_learner(config, 0, torch.device("cpu"))
     assert load_progress(tmp_path / "resume", second, "same") and second.iteration == interrupted_at

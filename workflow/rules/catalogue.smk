@@ -10,10 +10,10 @@ rule stage_dataset:
         "results/benchmarks/stage_dataset.tsv"
     conda:
         "../../envs/render.yaml"
-    threads: 1
+    threads: CONFIG.resources.catalogue.threads
     resources:
-        mem_mb=1500,
-        runtime=240,
+        mem_mb=CONFIG.resources.catalogue.mem_mb,
+        runtime=CONFIG.resources.catalogue.runtime_min,
     params:
         settings=settings_json(located(CONFIG.dataset)),
         code=code_digest("steps.stage_dataset"),
@@ -35,10 +35,10 @@ rule build_catalogue:
         "results/benchmarks/build_catalogue.tsv"
     conda:
         "../../envs/render.yaml"
-    threads: 1
+    threads: CONFIG.resources.catalogue.threads
     resources:
-        mem_mb=1500,
-        runtime=240,
+        mem_mb=CONFIG.resources.catalogue.mem_mb,
+        runtime=CONFIG.resources.catalogue.runtime_min,
     params:
         settings=settings_json(CONFIG.dataset),
         n_shards=CONFIG.render.shards,
@@ -61,10 +61,10 @@ rule sample_surfaces:
         "results/benchmarks/sample_surfaces/shard-{shard}.tsv"
     conda:
         "../../envs/render.yaml"
-    threads: 1
+    threads: CONFIG.resources.catalogue.threads
     resources:
-        mem_mb=1500,
-        runtime=120,
+        mem_mb=CONFIG.resources.catalogue.mem_mb,
+        runtime=CONFIG.resources.catalogue.runtime_min,
     params:
         settings=settings_json(CONFIG.dataset),
         code=code_digest("steps.sample_surfaces"),

@@ -74,7 +74,7 @@ def ablation_gpus(wildcards):
 def clip_weights(wildcards):
     """The CLIP model that the rule train_clip makes, for ablations that use it."""
     tree = ablation_config(wildcards)
-    return ["results/clip/model.safetensors"] if tree.losses.clip > 0 and tree.clip.source == "trained" else []
+    return ["results/clip_model/model.safetensors"] if tree.losses.clip > 0 and tree.clip.source == "trained" else []
 
 
 def parts(stage):

@@ -19,10 +19,10 @@ rule evaluate:
         "results/benchmarks/evaluate/{ablation}-seed{seed}.tsv"
     conda:
         "../../envs/train.yaml"
-    threads: 1
+    threads: CONFIG.resources.evaluate.threads
     resources:
-        mem_mb=1500,
-        runtime=480,
+        mem_mb=CONFIG.resources.evaluate.mem_mb,
+        runtime=CONFIG.resources.evaluate.runtime_min,
     params:
         settings=ablation_settings("evaluate"),
         code=code_digest("steps.evaluate"),
@@ -63,10 +63,10 @@ rule evaluate_baselines:
         "results/benchmarks/evaluate_baselines.tsv"
     conda:
         "../../envs/train.yaml"
-    threads: 1
+    threads: CONFIG.resources.evaluate.threads
     resources:
-        mem_mb=1500,
-        runtime=480,
+        mem_mb=CONFIG.resources.evaluate.mem_mb,
+        runtime=CONFIG.resources.evaluate.runtime_min,
     params:
         settings=settings_json(CONFIG.evaluate),
         views_per_model=CONFIG.reconstruct.views_per_model,

@@ -13,10 +13,10 @@ rule reconstruct:
         "results/benchmarks/reconstruct/{ablation}-seed{seed}-part{part}.tsv"
     conda:
         "../../envs/train.yaml"
-    threads: 1
+    threads: CONFIG.resources.reconstruct.threads
     resources:
-        mem_mb=1500,
-        runtime=480,
+        mem_mb=CONFIG.resources.reconstruct.mem_mb,
+        runtime=CONFIG.resources.reconstruct.runtime_min,
         gpu=ablation_gpus,
     params:
         settings=ablation_settings("reconstruct", "render"),
@@ -40,10 +40,10 @@ rule refine:
         "results/benchmarks/refine/{ablation}-seed{seed}-part{part}.tsv"
     conda:
         "../../envs/train.yaml"
-    threads: 1
+    threads: CONFIG.resources.refine.threads
     resources:
-        mem_mb=1500,
-        runtime=1440,
+        mem_mb=CONFIG.resources.refine.mem_mb,
+        runtime=CONFIG.resources.refine.runtime_min,
         gpu=ablation_gpus,
     params:
         settings=ablation_settings("refine", "reconstruct", "render"),

@@ -14,10 +14,10 @@ rule render_views:
         "results/benchmarks/render_views/shard-{shard}.tsv"
     conda:
         "../../envs/render.yaml"
-    threads: 2
+    threads: CONFIG.resources.render.threads
     resources:
-        mem_mb=1500,
-        runtime=720,
+        mem_mb=CONFIG.resources.render.mem_mb,
+        runtime=CONFIG.resources.render.runtime_min,
         gpu=int(CONFIG.render.engine == "cycles" and CONFIG.render.device != "cpu"),
     params:
         settings=settings_json(CONFIG.render),

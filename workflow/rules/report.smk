@@ -15,10 +15,10 @@ rule compare:
         "results/benchmarks/compare.tsv"
     conda:
         "../../envs/report.yaml"
-    threads: 1
+    threads: CONFIG.resources.report.threads
     resources:
-        mem_mb=1500,
-        runtime=60,
+        mem_mb=CONFIG.resources.report.mem_mb,
+        runtime=CONFIG.resources.report.runtime_min,
     params:
         settings=settings_json(CONFIG.evaluate, CONFIG.perceptual),
         code=code_digest("steps.compare"),
@@ -37,10 +37,10 @@ rule measure_memory:
         "results/benchmarks/measure_memory.tsv"
     conda:
         "../../envs/train.yaml"
-    threads: 1
+    threads: CONFIG.resources.report.threads
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=CONFIG.resources.report.mem_mb,
+        runtime=CONFIG.resources.report.runtime_min,
     params:
         settings=settings_json(CONFIG.model),
         code=code_digest("steps.measure_memory"),
@@ -63,10 +63,10 @@ rule draw_figures:
         "results/benchmarks/draw_figures.tsv"
     conda:
         "../../envs/report.yaml"
-    threads: 1
+    threads: CONFIG.resources.report.threads
     resources:
-        mem_mb=1500,
-        runtime=60,
+        mem_mb=CONFIG.resources.report.mem_mb,
+        runtime=CONFIG.resources.report.runtime_min,
     params:
         settings=settings_json(CONFIG),
         code=code_digest("steps.draw_figures"),
@@ -89,10 +89,10 @@ rule write_report:
         "results/benchmarks/write_report.tsv"
     conda:
         "../../envs/report.yaml"
-    threads: 1
+    threads: CONFIG.resources.report.threads
     resources:
-        mem_mb=1500,
-        runtime=60,
+        mem_mb=CONFIG.resources.report.mem_mb,
+        runtime=CONFIG.resources.report.runtime_min,
     params:
         settings=settings_json(CONFIG),
         code=code_digest("steps.write_report"),

@@ -5,18 +5,18 @@ rule train_clip:
     input:
         shards=RENDERS,
     output:
-        weights="results/clip/model.safetensors",
-        description="results/clip/model.json",
+        weights="results/clip_model/model.safetensors",
+        description="results/clip_model/model.json",
     log:
         "results/logs/train_clip.log",
     benchmark:
         "results/benchmarks/train_clip.tsv"
     conda:
         "../../envs/train.yaml"
-    threads: 2
+    threads: CONFIG.resources.train_clip.threads
     resources:
-        mem_mb=1500,
-        runtime=240,
+        mem_mb=CONFIG.resources.train_clip.mem_mb,
+        runtime=CONFIG.resources.train_clip.runtime_min,
     params:
         settings=settings_json(CONFIG.clip),
         code=code_digest("steps.train_clip"),
@@ -42,10 +42,10 @@ rule train:
         "results/benchmarks/train/{ablation}-seed{seed}.tsv"
     conda:
         "../../envs/train.yaml"
-    threads: 1
+    threads: CONFIG.resources.train.threads
     resources:
-        mem_mb=1500,
-        runtime=2880,
+        mem_mb=CONFIG.resources.train.mem_mb,
+        runtime=CONFIG.resources.train.runtime_min,
         gpu=ablation_gpus,
     params:
         settings=train_settings,
