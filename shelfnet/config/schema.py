@@ -129,7 +129,7 @@ class EncoderSettings(Section):
     widths: tuple[Count, ...] = (64, 128, 256, 512)
     latent_dim: Count = 128
     camera_hypotheses: Count = 1
-    hypothesis_temperature: Annotated[float, Field(gt=0.0)] = 0.02
+    hypothesis_temperature: Annotated[float, Field(gt=0.0)] = 0.01
     hypothesis_px: Annotated[int, Field(ge=8, le=128)] = 16
 
     @model_validator(mode="after")
