@@ -14,7 +14,7 @@ from torch.nn import functional
 from shelfnet.config.schema import ClipSettings, ClipTraining
 from shelfnet.networks.encoder import resize
 
-TEXT_CONTEXT = 32
+TEXT_CONTEXT = 24
 VISION_PATCH_PX = 8
 
 

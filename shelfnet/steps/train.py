@@ -24,7 +24,7 @@ from shelfnet.training.batches import PictureStore
 from shelfnet.training.checkpoint import load_progress, save_model, save_progress
 from shelfnet.training.device import device_name, pick_device
 from shelfnet.training.learner import Learner, build_learner
-from shelfnet.training.loop import Hooks, run
+from shelfnet.training.loop import Hooks, run, validate
 from shelfnet.training.pictures import save_sample_grid
 
 log = logging.getLogger(__name__)
@@ -78,10 +78,8 @@ def train(
     name = f"{ablation}/seed{seed}"
     log.info("%s: %d pictures, %s, from iteration %d", name, len(store), device_name(device), learner.iteration)
     started = time.perf_counter()
-    if learner.iteration == config.train.iterations == 0:
-        events.metrics(
-            0, {f"validation/{key}": value for key, value in hooks.validate(learner.result.eval(), 0).items()}
-        )
+    if config.train.iterations == 0:
+        validate(learner, hooks, name)
     run(learner, store, hooks, name)
     _publish(learner, ablation, seed, digest, time.perf_counter() - started, output)
     shutil.rmtree(output / "resume", ignore_errors=True)
@@ -104,7 +102,7 @@ def _hooks(
     measure = Validator(config, shards, surfaces, seed)
     shown = store.take(torch.linspace(0, len(store) - 1, SHOWN_PICTURES).long())
 
-    def validate(model: ShelfNet, iteration: int) -> dict[str, float]:
+    def measure_and_show(model: ShelfNet, iteration: int) -> dict[str, float]:
         picture = output / "samples" / f"{iteration:07d}.png"
         save_sample_grid(model, shown, picture)
         shutil.copyfile(picture, output / "samples.png")
@@ -115,7 +113,7 @@ def _hooks(
     def save(present: Learner) -> None:
         save_progress(output / "resume", present, signature)
 
-    return Hooks(validate=validate, record=events.metrics, save=save)
+    return Hooks(validate=measure_and_show, record=events.metrics, save=save)
 
 
 def _describe(events: Journal, config: Config, ablation: str, seed: int, digest: str, device: torch.device) -> None:

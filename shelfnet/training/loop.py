@@ -58,7 +58,7 @@ def run(learner: Learner, store: PictureStore, hooks: Hooks, name: str) -> None:
         if logs:
             _log(learner, terms, hooks, clock, name)
         if _is_due(learner.iteration, settings.validate_every, settings.iterations):
-            _validate(learner, hooks, name)
+            validate(learner, hooks, name)
         if learner.iteration % settings.checkpoint_every == 0:
             hooks.save(learner)
 
@@ -97,7 +97,8 @@ def _log(learner: Learner, terms: Scalars, hooks: Hooks, clock: ProgressClock, n
     )
 
 
-def _validate(learner: Learner, hooks: Hooks, name: str) -> None:
+def validate(learner: Learner, hooks: Hooks, name: str) -> None:
+    """Measure the present result and remember the numbers."""
     learner.model.eval()
     with torch.no_grad():
         values = hooks.validate(learner.result, learner.iteration)

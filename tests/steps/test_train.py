@@ -1,0 +1,147 @@
+"""The training steps: honest, resumable, and complete in what they publish."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from photographed import RENDER, disc_png
+from safetensors.numpy import load_file
+
+from shelfnet.config.load import for_ablation, validate
+from shelfnet.config.schema import ClipSettings, ClipTraining
+from shelfnet.data.shards import write_shard
+from shelfnet.data.surfaces import measure_surface, write_surfaces
+from shelfnet.geometry.meshes import Mesh
+from shelfnet.steps.train import train
+from shelfnet.steps.train_clip import train_clip
+
+CLIP = {"iterations": 2, "batch_size": 2, "image_px": 32, "width": 32, "layers": 1, "embed_dim": 16}
+CONFIG = validate(
+    {
+        "render": RENDER.model_dump(mode="json"),
+        "clip": {"source": "trained", "training": CLIP},
+        "perceptual": {"weights": "untrained"},
+        "model": {
+            "encoder": {"input_px": 32, "blocks": [1], "widths": [8], "latent_dim": 8, "camera_hypotheses": 2},
+            "decoder": {
+                "base_channels": 8,
+                "feature_channels": 4,
+                "feature_resolution": 8,
+                "occupancy_resolution": 16,
+                "symmetry": "field",
+            },
+            "renderer": {"resolution_px": 16, "samples_per_ray": 8, "colour_hidden": 8},
+            "discriminator": {"base_channels": 8, "max_channels": 16},
+        },
+        "train": {
+            "iterations": 3,
+            "batch_size": 2,
+            "device": "cpu",
+            "log_every": 1,
+            "validate_every": 3,
+            "checkpoint_every": 1,
+            "ema_decay": 0.5,
+        },
+        "ablations": {"base": {}, "clip_bg": {"losses": {"clip": 1.0}, "clip": {"backgrounds": ["noise", "checker"]}}},
+    }
+)
+SPLITS = {"a0": "train", "a1": "train", "v0": "validation", "v1": "validation"}
+BOX = Mesh(
+    np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]), np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+)
+
+
+def write_pictures(path, training_azimuth_deg):
+    rows = []
+    for number, (model_id, split) in enumerate(SPLITS.items()):
+        for view in range(3):
+            azimuth = training_azimuth_deg if split == "train" else 20.0 * view
+            rows.append(
+                {
+                    "model_id": model_id,
+                    "split": split,
+                    "view": view,
+                    "image": {"bytes": disc_png(5.0 + number + view), "path": None},
+                    "caption": f"A Chair {number}",
+                    **dict.fromkeys(("category", "super_category", "style", "theme", "material")),
+                    "azimuth_deg": azimuth,
+                    "elevation_deg": azimuth / 10,
+                    "cam2world": [azimuth] * 16,
+                    "fov_deg": 35.0,
+                    "engine": "none",
+                    "seed": 0,
+                }
+            )
+    write_shard(path, rows)
+    return path
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    """Pictures and surfaces of two training and two validation models."""
+    surfaces = tmp_path / "surfaces.parquet"
+    write_surfaces(surfaces, [(name, measure_surface(BOX, name, split, 256, 0)) for name, split in SPLITS.items()])
+    return {"shards": [write_pictures(tmp_path / "shard.parquet", 10.0)], "surfaces": [surfaces]}
+
+
+def run(folder, inputs, config=CONFIG, clip=None, ablation="base"):
+    train(
+        config=config,
+        ablation=ablation,
+        seed=1,
+        **inputs,
+        clip=clip,
+        output=folder,
+        threads=1,
+        journal=folder / "journal.jsonl",
+    )
+    return load_file(folder / "model.safetensors")
+
+
+def test_a_run_publishes_all_that_it_promises(tmp_path, inputs):
+    run(tmp_path / "run", inputs)
+    description = json.loads((tmp_path / "run/model.json").read_text())
+    assert description["iterations"] == 3 and description["perceptual_features"] == "untrained"
+    assert description["code_version"] and len(description["dataset_digest"]) == 64
+    metrics = pd.read_parquet(tmp_path / "run/metrics.parquet")
+    assert set(metrics[metrics.name == "validation/chamfer"].iteration) == {3}
+    assert np.isfinite(metrics.value).all() and {"loss/mask", "speed/iterations_per_s"} <= set(metrics.name)
+    assert (tmp_path / "run/samples.png").stat().st_size > 0
+    assert not (tmp_path / "run/resume").exists()
+    events = [json.loads(line) for line in (tmp_path / "run/journal.jsonl").read_text().splitlines()]
+    assert {event["run"] for event in events} == {"base/seed1"}
+    assert {event["event"] for event in events} == {"params", "tags", "metrics", "artifact"}
+
+
+def test_training_cannot_see_poses(tmp_path, inputs):
+    """The honesty rule: with every pose of the training split changed, the weights are the same to the bit."""
+    honest = run(tmp_path / "one", inputs)
+    inputs["shards"] = [write_pictures(tmp_path / "turned.parquet", -130.0)]
+    turned = run(tmp_path / "two", inputs)
+    assert all(np.array_equal(value, turned[name]) for name, value in honest.items())
+
+
+def test_training_with_clip_learns_from_the_caption(tmp_path, inputs):
+    settings = ClipSettings(source="trained", training=ClipTraining(**CLIP))
+    folder = tmp_path / "clip"
+    train_clip(settings=settings, shards=inputs["shards"], output=folder, threads=1, journal=tmp_path / "clip.jsonl")
+    description = json.loads((folder / "model.json").read_text())
+    assert 0.0 <= description["retrieval_top1"] <= 1.0 and description["retrieval_choices"] == 2
+    config = for_ablation(CONFIG, "clip_bg")
+    with_clip = run(tmp_path / "with", inputs, config, folder, "clip_bg")
+    metrics = pd.read_parquet(tmp_path / "with/metrics.parquet")
+    assert (metrics[metrics.name == "loss/clip"].value.between(0, 2)).all()
+    without = run(tmp_path / "without", inputs)
+    assert any(not np.array_equal(value, with_clip[name]) for name, value in without.items())
+
+
+def test_an_ablation_with_clip_and_no_clip_says_what_is_missing(tmp_path, inputs):
+    with pytest.raises(FileNotFoundError, match="train_clip"):
+        run(tmp_path / "run", inputs, for_ablation(CONFIG, "clip_bg"), None)
+
+
+def test_untrained_is_measured_and_published_too(tmp_path, inputs):
+    run(tmp_path / "run", inputs, for_ablation(CONFIG, "untrained"), ablation="untrained")
+    assert json.loads((tmp_path / "run/model.json").read_text())["iterations"] == 0
+    assert (tmp_path / "run/samples.png").exists() and (tmp_path / "run/metrics.parquet").exists()
