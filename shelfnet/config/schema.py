@@ -291,7 +291,7 @@ class ResourceSettings(Section):
 
     catalogue: StageResources = StageResources()
     render: StageResources = StageResources(runtime_min=720)
-    train_clip: StageResources = StageResources(threads=2)
+    train_clip: StageResources = StageResources()
     train: StageResources = StageResources(runtime_min=2_880)
     reconstruct: StageResources = StageResources()
     refine: StageResources = StageResources(runtime_min=1_440)

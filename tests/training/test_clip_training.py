@@ -10,7 +10,7 @@ from shelfnet.config.schema import ClipTraining
 from shelfnet.data.views import TrainingViews
 from shelfnet.training.clip import contrastive_loss, distinct_caption_rows, retrieval_accuracy, train_small_clip
 
-SMALL = ClipTraining(iterations=40, batch_size=4, learning_rate=2e-3, image_px=32, width=32, layers=1, embed_dim=16)
+SMALL = ClipTraining(iterations=80, batch_size=4, learning_rate=2e-3, image_px=32, width=32, layers=1, embed_dim=16)
 
 
 def test_rows_of_a_batch_have_different_captions():

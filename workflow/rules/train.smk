@@ -13,6 +13,7 @@ rule train_clip:
         "results/benchmarks/train_clip.tsv"
     conda:
         "../../envs/train.yaml"
+    priority: 1  # ablations wait for it
     threads: CONFIG.resources.train_clip.threads
     resources:
         mem_mb=CONFIG.resources.train_clip.mem_mb,
