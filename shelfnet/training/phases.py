@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from shelfnet.losses.adversarial import discriminator_accuracy, discriminator_loss, generator_loss, r1_penalty
@@ -14,7 +15,7 @@ from shelfnet.networks.shelfnet import Rendering
 from shelfnet.training.augment import augment
 from shelfnet.training.batches import Batch
 from shelfnet.training.learner import Learner
-from shelfnet.training.views import choose_view, prior_views
+from shelfnet.training.views import ChosenView, choose_view, prior_views
 
 Scalars = dict[str, Tensor]
 
@@ -30,6 +31,25 @@ class Forward:
     batch: Batch
     at_view: Rendering
     at_novel_view: Rendering
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A batch encoded, decoded and rendered.
+
+    Attributes:
+        encoding: of the pictures.
+        chosen: the hypothesis of the view that was rendered.
+        azimuth: radians; at the even places the predicted views, at the odd ones views from the prior.
+        elevation: likewise.
+        both: renders at these views.
+    """
+
+    encoding: Encoding
+    chosen: ChosenView
+    azimuth: Float[Tensor, "v"]
+    elevation: Float[Tensor, "v"]
+    both: Rendering
 
 
 @dataclass(frozen=True)
@@ -56,48 +76,61 @@ def generator_phase(learner: Learner, batch: Batch) -> tuple[Forward, Scalars]:
     Adversarial gradients reach the decoder alone; content gradients the encoder alone, since the renders that are
     encoded again are cut from the decoder.
     """
-    model, weights, generator = learner.model, learner.config.losses, learner.randomness
-    encoding = model.encode(batch.images)
-    field = model.decode(encoding.latent)
-    chosen = choose_view(model, field, encoding, batch, learner.config, generator)
-    azimuth = Encoding.at(encoding.view_azimuths, chosen.index)
-    elevation = Encoding.at(encoding.view_elevations, chosen.index)
-    novel_azimuth, novel_elevation = prior_views(learner.config.render.prior, len(azimuth), generator)
-    both = model.render(
-        field.repeat(2),
-        _interleave(azimuth, novel_azimuth),
-        _interleave(elevation, novel_elevation),
-        generator=generator,
-    )
-    forward = Forward(batch, _every_second(both, 0), _every_second(both, 1))
-
-    terms: Scalars = {
-        "mask": mask_loss(forward.at_view.mask, batch.masks).mean(),
-        "rgb": rgb_loss(forward.at_view.image, batch.targets).mean(),
-        "kl": kl_loss(encoding.latent).mean(),
-    }
-    if learner.perceptual is not None:
-        terms["perceptual"] = learner.perceptual(forward.at_view.image, batch.targets).mean()
-    if encoding.view_logits.shape[1] > 1:
-        log_choice = torch.log_softmax(encoding.view_logits, dim=1)
-        terms["hypothesis"] = -(chosen.credibility * log_choice).sum(dim=1).mean()
-    if weights.content > 0:
-        azimuths = _interleave(azimuth, novel_azimuth).detach()
-        elevations = _interleave(elevation, novel_elevation).detach()
-        again = model.encode(both.image.detach())
-        content = content_terms(again, azimuths, elevations, encoding.latent.detach().repeat_interleave(2, dim=0))
-        terms["content"] = _content_sum(content, weights.content_latent, weights.content_choice)
-        terms["content_view"] = content.view.mean().detach()
+    seen = _look(learner, batch)
+    forward = Forward(batch, _every_second(seen.both, 0), _every_second(seen.both, 1))
+    terms = _reconstruction_terms(learner, seen, forward) | _view_terms(learner, seen)
     if learner.clip is not None:
         captions = batch.captions.repeat_interleave(2, dim=0)
-        terms["clip"] = learner.clip(both, captions, generator).mean()
-    if weights.pose_prior > 0:
-        terms["pose_prior"] = pose_prior_loss(azimuth)
-    adversarial = _adversarial_term(learner, forward) if weights.adversarial > 0 else None
+        terms["clip"] = learner.clip(seen.both, captions, learner.randomness).mean()
+    adversarial = _adversarial_term(learner, forward) if learner.config.losses.adversarial > 0 else None
     _step_generator(learner, terms, adversarial)
     if adversarial is not None:
         terms["adversarial"] = adversarial.detach()
-    return forward, terms | _health(encoding, azimuth, forward)
+    return forward, terms | _health(seen)
+
+
+def _look(learner: Learner, batch: Batch) -> Sight:
+    """Encode, decode, and render at the predicted view and at one from the prior (Eq. 1 to 3)."""
+    model, generator = learner.model, learner.randomness
+    encoding = model.encode(batch.images)
+    field = model.decode(encoding.latent)
+    chosen = choose_view(model, field, encoding, batch, learner.config, generator)
+    novel_azimuth, novel_elevation = prior_views(learner.config.render.prior, len(batch.images), generator)
+    azimuth = _interleave(Encoding.at(encoding.view_azimuths, chosen.index), novel_azimuth)
+    elevation = _interleave(Encoding.at(encoding.view_elevations, chosen.index), novel_elevation)
+    both = model.render(field.repeat(2), azimuth, elevation, generator=generator)
+    return Sight(encoding, chosen, azimuth, elevation, both)
+
+
+def _reconstruction_terms(learner: Learner, seen: Sight, forward: Forward) -> Scalars:
+    """How the render at the predicted view differs from the picture (Eq. 4 to 6), and the latent's prior."""
+    batch = forward.batch
+    terms = {
+        "mask": mask_loss(forward.at_view.mask, batch.masks).mean(),
+        "rgb": rgb_loss(forward.at_view.image, batch.targets).mean(),
+        "kl": kl_loss(seen.encoding.latent).mean(),
+    }
+    if learner.perceptual is not None:
+        terms["perceptual"] = learner.perceptual(forward.at_view.image, batch.targets).mean()
+    return terms
+
+
+def _view_terms(learner: Learner, seen: Sight) -> Scalars:
+    """What ties the view: content (Eq. 8), the choice of a hypothesis, and the prior where it is asked for."""
+    weights, encoding = learner.config.losses, seen.encoding
+    terms: Scalars = {}
+    if encoding.view_logits.shape[1] > 1:
+        log_choice = torch.log_softmax(encoding.view_logits, dim=1)
+        terms["hypothesis"] = -(seen.chosen.credibility * log_choice).sum(dim=1).mean()
+    if weights.content > 0:
+        again = learner.model.encode(seen.both.image.detach())
+        latent = encoding.latent.detach().repeat_interleave(2, dim=0)
+        content = content_terms(again, seen.azimuth.detach(), seen.elevation.detach(), latent)
+        terms["content"] = _content_sum(content, weights.content_latent, weights.content_choice)
+        terms["content_view"] = content.view.mean().detach()
+    if weights.pose_prior > 0:
+        terms["pose_prior"] = pose_prior_loss(seen.azimuth[::2])
+    return terms
 
 
 def discriminator_phase(learner: Learner, forward: Forward) -> Scalars:
@@ -176,12 +209,13 @@ def _content_sum(content: ContentTerms, latent_weight: float, choice_weight: flo
     return (content.view + latent_weight * content.latent + choice_weight * content.choice).mean()
 
 
-def _health(encoding: Encoding, azimuth: Tensor, forward: Forward) -> Scalars:
+def _health(seen: Sight) -> Scalars:
+    azimuth = seen.azimuth[::2].detach()
     spread = 1.0 - torch.hypot(torch.cos(azimuth).mean(), torch.sin(azimuth).mean())
     return {
-        "health/mask_coverage": forward.at_novel_view.mask.mean().detach(),
-        "health/azimuth_spread": spread.detach(),
-        "health/latent_deviation": encoding.latent.detach().std(dim=0).mean(),
+        "health/mask_coverage": seen.both.mask[1::2].mean().detach(),
+        "health/azimuth_spread": spread,
+        "health/latent_deviation": seen.encoding.latent.detach().std(dim=0).mean(),
     }
 
 
