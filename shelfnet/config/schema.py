@@ -220,7 +220,7 @@ class ReconstructSettings(Section):
     """Occupancy to mesh."""
 
     resolution: Annotated[int, Field(ge=8, le=256)] = 64
-    level: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
+    level: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.05
     largest_component: bool = False
     max_faces: Count = 20_000
     views_per_model: Count = 2
