@@ -11,9 +11,9 @@ rule train_clip:
         "results/logs/train_clip.log",
     benchmark:
         "results/benchmarks/train_clip.tsv"
+    priority: 1  # ablations wait for it
     conda:
         "../../envs/train.yaml"
-    priority: 1  # ablations wait for it
     threads: CONFIG.resources.train_clip.threads
     resources:
         mem_mb=CONFIG.resources.train_clip.mem_mb,
