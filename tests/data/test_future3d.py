@@ -25,12 +25,13 @@ def zip_folder(path, folder, prefix="", only=lambda name: True):
     return path
 
 
-def test_the_setting_wins_over_the_environment(tmp_path, monkeypatch):
+def test_the_environment_wins_over_the_setting(tmp_path, monkeypatch):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     monkeypatch.setenv("SOME_DATASET", str(tmp_path / "b"))
+    assert dataset_path(str(tmp_path / "a"), "SOME_DATASET") == (tmp_path / "b").resolve()
+    monkeypatch.delenv("SOME_DATASET")
     assert dataset_path(str(tmp_path / "a"), "SOME_DATASET") == (tmp_path / "a").resolve()
-    assert dataset_path(None, "SOME_DATASET") == (tmp_path / "b").resolve()
 
 
 def test_a_data_set_that_is_not_there_is_one_clear_line(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from shelfnet.reconstruction.predictions import read_predictions
 from shelfnet.steps import reconstruct as step
 from shelfnet.steps.folders import complete_folder
 
-SETTINGS = ReconstructSettings(resolution=16, max_faces=600, views_per_model=2)
+SETTINGS = ReconstructSettings(resolution=16, level=0.5, max_faces=600, views_per_model=2)
 
 
 @pytest.fixture
