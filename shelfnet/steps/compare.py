@@ -42,7 +42,7 @@ def compare(
     _write_text(comparison_markdown(table, provenance), output_md)
     run = Journal(journal, run="comparison")
     run.tags(provenance)
-    run.metrics(0, {f"chamfer/{row.ablation}/{row.stage}": row.mean for row in table.itertuples()})
+    run.metrics(0, {f"comparison/chamfer_{row.stage}/{row.ablation}": row.mean for row in table.itertuples()})
     run.artifact(output_csv)
     run.artifact(output_md)
 

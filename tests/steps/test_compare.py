@@ -59,7 +59,7 @@ def test_both_files_and_the_journal_tell_the_same(arguments):
     events = [json.loads(line) for line in arguments["journal"].read_text().splitlines()]
     metrics = next(event for event in events if event["event"] == "metrics")
     assert metrics["run"] == "comparison"
-    assert metrics["values"]["chamfer/base/coarse"] == pytest.approx(0.0535)
+    assert metrics["values"]["comparison/chamfer_coarse/base"] == pytest.approx(0.0535)
     artifacts = [event["path"] for event in events if event["event"] == "artifact"]
     assert artifacts == [str(arguments["output_csv"]), str(arguments["output_md"])]
     assert sorted(file.name for file in arguments["output_csv"].parent.iterdir()) == ["comparison.csv", "comparison.md"]
