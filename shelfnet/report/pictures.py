@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from shelfnet.geometry.cameras import look_at_origin
+from shelfnet.report.shown_views import PredictedMesh, ShownView
 from shelfnet.report.sources import STAGES, load_mesh
 from shelfnet.report.style import note, panels
-from shelfnet.report.test_views import PredictedMesh, ShownView
 
 TURN_DEG = 100.0
 """The novel view is the same camera, this much further around the object."""

@@ -9,8 +9,8 @@ import trimesh
 from jaxtyping import Float, Int, UInt8
 from scipy.spatial import cKDTree
 
+from shelfnet.report.shown_views import ShownView
 from shelfnet.report.sources import load_mesh, turned
-from shelfnet.report.test_views import ShownView
 
 MAX_FACES = 2500
 TRUTH = "truth"

@@ -18,9 +18,9 @@ from shelfnet.report.memory import draw_memory_scaling
 from shelfnet.report.pictures import draw_contact_sheet, draw_reconstructions, reconstructions_size_in
 from shelfnet.report.poses import draw_azimuth_confusion, draw_view_prior
 from shelfnet.report.scores import MAX_CATEGORIES, draw_chamfer_by_category, draw_floaters
+from shelfnet.report.shown_views import collect_poses, collect_shown_views
 from shelfnet.report.sources import TrueMeshes, read_curves
 from shelfnet.report.style import Look, figure, looks, save
-from shelfnet.report.test_views import collect_poses, collect_shown_views
 from shelfnet.tracking.journal import Journal
 
 SHOWN_VIEWS = 4

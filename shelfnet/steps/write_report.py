@@ -16,8 +16,8 @@ from shelfnet.report.facts import dataset_facts, notices, provenance_facts, stag
 from shelfnet.report.headline import headline
 from shelfnet.report.health import examine
 from shelfnet.report.html import MeshRow, Page, Picture, picture_uri, png_uri, render_page, write_page
+from shelfnet.report.shown_views import ShownView, collect_shown_views
 from shelfnet.report.sources import STAGES, TrueMeshes, read_curves
-from shelfnet.report.test_views import ShownView, collect_shown_views
 from shelfnet.report.viewer_meshes import TRUTH, viewer_row
 from shelfnet.tracking.journal import Journal
 

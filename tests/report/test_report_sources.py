@@ -6,6 +6,7 @@ from report_tree import write_report_tree
 
 from shelfnet.data.views import load_evaluation_views
 from shelfnet.geometry.cameras import rotation_about_y
+from shelfnet.report.shown_views import collect_poses, collect_shown_views
 from shelfnet.report.sources import (
     SourceError,
     TrueMeshes,
@@ -17,7 +18,6 @@ from shelfnet.report.sources import (
     spread_views,
     turned,
 )
-from shelfnet.report.test_views import collect_poses, collect_shown_views
 
 
 @pytest.fixture(scope="module")
