@@ -1,17 +1,16 @@
 """Train the small CLIP of the embedded default on the renders and their captions."""
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
 from shelfnet.config.schema import ClipSettings
 from shelfnet.data.views import load_training_views
-from shelfnet.provenance import code_version, files_digest, publish
+from shelfnet.provenance import code_version, files_digest
 from shelfnet.tracking.journal import Journal
+from shelfnet.training.checkpoint import save_model
 from shelfnet.training.clip import retrieval_accuracy, train_small_clip
 from shelfnet.training.device import device_name, pick_device
 
@@ -46,20 +45,10 @@ def train_clip(*, settings: ClipSettings, shards: Sequence[Path], output: Path, 
         "code_version": code_version(),
         "device": device_name(device),
     }
-    _publish(model.clip, description, output)
+    save_model(output, model.clip, description)
     events = Journal(journal, "clip")
     events.params(settings.training.model_dump(mode="json"))
     events.tags({"code_version": code_version(), "dataset_digest": description["dataset_digest"]})
     events.metrics(0, {"retrieval_top1": accuracy, "retrieval_choices": choices})
     for file in ("model.safetensors", "model.json"):
         events.artifact(output / file, "checkpoint")
-
-
-def _publish(clip: torch.nn.Module, description: dict, output: Path) -> None:
-    output.mkdir(parents=True, exist_ok=True)
-    weights, text = output / "model.safetensors", output / "model.json"
-    tensors = {name: value.detach().cpu().contiguous() for name, value in clip.state_dict().items()}
-    save_file(tensors, output / "weights.tmp")
-    (output / "text.tmp").write_text(json.dumps(description, indent=2, sort_keys=True))
-    publish(output / "weights.tmp", weights)
-    publish(output / "text.tmp", text)

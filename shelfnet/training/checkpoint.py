@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from shelfnet.config.schema import ModelSettings, RenderSettings
 from shelfnet.networks.shelfnet import ShelfNet
@@ -19,13 +19,13 @@ class CheckpointError(ValueError):
     """A checkpoint cannot be used; the message names the file."""
 
 
-def save_model(folder: Path, model: ShelfNet, description: dict[str, Any]) -> None:
+def save_model(folder: Path, model: nn.Module, description: dict[str, Any]) -> None:
     """Publish ``model.safetensors`` and ``model.json`` in ``folder``.
 
     Args:
         folder: of the run; made if needed.
         model: the result.
-        description: JSON that says what it is; must hold ``model`` and ``render`` settings.
+        description: JSON that says what it is; :func:`load_model` needs its ``model`` and ``render`` settings.
     """
     folder.mkdir(parents=True, exist_ok=True)
     weights, text = folder / "model.safetensors", folder / "model.json"

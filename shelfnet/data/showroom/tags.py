@@ -16,7 +16,6 @@ LEATHERS = ("Leather", "Smooth Leather")
 SOFT = CLOTHS + LEATHERS
 WOODS = ("Solid Wood", "Wood")
 BOARDS = ("Plywood", "Composite Board")
-MOULDED = ("Composition", "Others")
 MINERALS = ("Marble", "Stone")
 
 CHINESE_STYLES = ("Ming Qing", "New Chinese", "Chinoiserie")
