@@ -7,14 +7,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-TABLE = "predictions.parquet"
+from shelfnet.data.predictions import PREDICTIONS, PredictionsError
+
 COLUMNS = ("model_id", "split", "view", "stage", "status", "mesh", "azimuth_deg", "elevation_deg", "mask_iou")
 """Columns that the evaluation reads."""
 STATUSES = ("ok", "empty")
-
-
-class PredictionsError(ValueError):
-    """Predictions cannot be used; the message names the folder."""
 
 
 def read_predictions(folders: Sequence[Path], stage: str) -> pd.DataFrame:
@@ -41,12 +38,14 @@ def read_predictions(folders: Sequence[Path], stage: str) -> pd.DataFrame:
 
 def _read_folder(folder: Path, stage: str) -> pd.DataFrame:
     try:
-        rows = pq.read_table(folder / TABLE, columns=list(COLUMNS)).to_pandas()
+        rows = pq.read_table(folder / PREDICTIONS, columns=list(COLUMNS)).to_pandas()
     except (OSError, pa.ArrowException) as error:
-        raise PredictionsError(f"{folder / TABLE}: {error}") from error
+        raise PredictionsError(f"{folder / PREDICTIONS}: {error}") from error
     missing = [column for column in COLUMNS if column not in rows]
     if missing:
-        raise PredictionsError(f"{folder / TABLE}: expected the columns {', '.join(missing)}, which are not there")
+        raise PredictionsError(
+            f"{folder / PREDICTIONS}: expected the columns {', '.join(missing)}, which are not there"
+        )
     for row in rows.itertuples():
         _check_row(row, folder, stage)
     rows["mesh"] = [folder / str(name) for name in rows["mesh"]]
@@ -54,7 +53,7 @@ def _read_folder(folder: Path, stage: str) -> pd.DataFrame:
 
 
 def _check_row(row: tuple, folder: Path, stage: str) -> None:
-    who = f"{folder / TABLE}: model {row.model_id} view {row.view}"
+    who = f"{folder / PREDICTIONS}: model {row.model_id} view {row.view}"
     if row.stage != stage:
         raise PredictionsError(f"{who}: expected stage {stage}, got {row.stage!r}")
     if row.status not in STATUSES:

@@ -12,10 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from shelfnet.config.schema import ReconstructSettings, RenderSettings
+from shelfnet.data.predictions import Prediction, mesh_name, write_predictions
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.reconstruction.export import ColouredMesh, save_glb
 from shelfnet.reconstruction.extract import extract_mesh
-from shelfnet.reconstruction.predictions import Prediction, mesh_name, write_predictions
 from shelfnet.reconstruction.silhouettes import silhouette_iou
 from shelfnet.steps.folders import complete_folder
 from shelfnet.steps.input_views import InputView, load_input_views

@@ -15,10 +15,10 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from shelfnet.config.schema import ReconstructSettings, RefineSettings, RenderSettings
+from shelfnet.data.predictions import Prediction, PredictionsError, read_predictions, write_predictions
 from shelfnet.networks.encoder import resize
 from shelfnet.reconstruction.export import ColouredMesh, load_glb, save_glb
 from shelfnet.reconstruction.extract import simplify
-from shelfnet.reconstruction.predictions import Prediction, PredictionsError, read_predictions, write_predictions
 from shelfnet.reconstruction.refine import Refined, refine_meshes
 from shelfnet.reconstruction.silhouettes import silhouette_iou
 from shelfnet.steps.folders import complete_folder

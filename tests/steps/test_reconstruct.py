@@ -7,8 +7,8 @@ import pytest
 from photographed import AZIMUTH, ELEVATION, RADIUS, RENDER, BallNet, write_views
 
 from shelfnet.config.schema import ReconstructSettings
+from shelfnet.data.predictions import read_predictions
 from shelfnet.reconstruction.export import load_glb
-from shelfnet.reconstruction.predictions import read_predictions
 from shelfnet.steps import reconstruct as step
 from shelfnet.steps.folders import complete_folder
 

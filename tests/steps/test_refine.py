@@ -8,16 +8,16 @@ import trimesh
 from photographed import AZIMUTH, ELEVATION, RENDER, SPLITS, write_views
 
 from shelfnet.config.schema import ReconstructSettings, RefineSettings
-from shelfnet.geometry.meshes import Mesh
-from shelfnet.reconstruction import refine as refine_module
-from shelfnet.reconstruction.export import MeshFileError, load_glb, save_glb
-from shelfnet.reconstruction.predictions import (
+from shelfnet.data.predictions import (
     Prediction,
     PredictionsError,
     mesh_name,
     read_predictions,
     write_predictions,
 )
+from shelfnet.geometry.meshes import Mesh
+from shelfnet.reconstruction import refine as refine_module
+from shelfnet.reconstruction.export import MeshFileError, load_glb, save_glb
 from shelfnet.steps import refine as step
 
 SETTINGS = RefineSettings(

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from shelfnet.reconstruction.predictions import (
+from shelfnet.data.predictions import (
     PREDICTIONS,
     Prediction,
     PredictionsError,
