@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from shelfnet.config.schema import RenderSettings
+from shelfnet.config.render import RenderSettings
 from shelfnet.data.shards import write_shard
 from shelfnet.networks.shelfnet import ShelfNet
 

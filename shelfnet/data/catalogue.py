@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shelfnet.config.schema import DatasetSettings
+from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.captions import make_caption
 from shelfnet.data.future3d import OBJ_NAME, folder_of, model_folders
 from shelfnet.data.materials import read_surfaces

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from shelfnet.config.schema import ViewPrior
+from shelfnet.config.render import ViewPrior
 from shelfnet.geometry.cameras import look_at_origin
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from shelfnet.config.schema import EvaluateSettings
+from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.data.surfaces import Surface
 from shelfnet.evaluation.alignment import YRotation
 from shelfnet.evaluation.components import structure

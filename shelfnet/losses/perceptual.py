@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torchvision.models import AlexNet_Weights, alexnet
 
-from shelfnet.config.schema import PerceptualSettings
+from shelfnet.config.supervision import PerceptualSettings
 from shelfnet.networks.encoder import resize
 
 FEATURE_LAYERS = (1, 4, 7, 9, 11)

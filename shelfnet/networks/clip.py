@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from shelfnet.config.schema import ClipSettings, ClipTraining
+from shelfnet.config.supervision import ClipSettings, ClipTraining
 from shelfnet.networks.encoder import resize
 
 TEXT_CONTEXT = 24

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from shelfnet.config.schema import DecoderSettings
+from shelfnet.config.networks import DecoderSettings
 from shelfnet.networks.modulated import INITIAL_OCCUPANCY_LOGIT, MappingNetwork, StyleBlock, activate, upsample
 from shelfnet.representations.field import Field
 from shelfnet.representations.triplane import TriplaneField, mirror_average_planes

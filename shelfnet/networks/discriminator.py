@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-from shelfnet.config.schema import DiscriminatorSettings
+from shelfnet.config.networks import DiscriminatorSettings
 
 
 class Discriminator(nn.Module):

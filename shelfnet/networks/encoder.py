@@ -8,7 +8,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from shelfnet.config.schema import EncoderSettings, ViewPrior
+from shelfnet.config.networks import EncoderSettings
+from shelfnet.config.render import ViewPrior
 
 
 @dataclass(frozen=True)

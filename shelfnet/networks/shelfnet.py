@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from shelfnet.config.schema import ModelSettings, RenderSettings
+from shelfnet.config.networks import ModelSettings
+from shelfnet.config.render import RenderSettings
 from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.networks.decoders import build_decoder
 from shelfnet.networks.encoder import Encoder, Encoding

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from shelfnet.config.schema import RefineSettings, RefineWeights
+from shelfnet.config.meshes import RefineSettings, RefineWeights
 from shelfnet.geometry.cameras import look_at_origin, wrap_angle
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.losses.reconstruction import mask_loss, rgb_loss

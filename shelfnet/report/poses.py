@@ -8,7 +8,7 @@ import pandas as pd
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from shelfnet.config.schema import ViewPrior
+from shelfnet.config.render import ViewPrior
 from shelfnet.report.style import BASELINE_GREY, Look, note, panels
 
 AZIMUTH_BINS_DEG = np.arange(-180.0, 181.0, 15.0)

@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from pathlib import Path
 
-from shelfnet.config.schema import DatasetSettings
+from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue import make_catalogue, write_models
 from shelfnet.data.manifest import read_manifest
 from shelfnet.data.quarantine import write_quarantine

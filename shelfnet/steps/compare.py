@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from shelfnet.config.schema import EvaluateSettings
+from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.evaluation.comparison import comparison_table
 from shelfnet.evaluation.comparison_text import comparison_markdown
 from shelfnet.evaluation.results import read_results, write_table

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from shelfnet.config.schema import EvaluateSettings
+from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.data.surfaces import Surfaces, load_surfaces
 from shelfnet.data.view_sampling import model_generator
 from shelfnet.data.views import load_evaluation_views

@@ -10,7 +10,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from shelfnet.config.schema import DecoderSettings, ModelSettings, RenderSettings
+from shelfnet.config.networks import DecoderSettings, ModelSettings
+from shelfnet.config.render import RenderSettings
 from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.networks.decoders import build_decoder
 from shelfnet.provenance import publish

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shelfnet.config.load import load_config
-from shelfnet.config.schema import TrackingSettings
+from shelfnet.config.workflow import TrackingSettings
 from shelfnet.tracking.mirror import MirrorReport, mirror
 
 log = logging.getLogger(__name__)

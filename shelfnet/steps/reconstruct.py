@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from shelfnet.config.schema import ReconstructSettings, RenderSettings
+from shelfnet.config.meshes import ReconstructSettings
+from shelfnet.config.render import RenderSettings
 from shelfnet.data.predictions import Prediction, mesh_name, write_predictions
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.reconstruction.export import ColouredMesh, save_glb

@@ -14,7 +14,8 @@ from jaxtyping import Float
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from shelfnet.config.schema import ReconstructSettings, RefineSettings, RenderSettings
+from shelfnet.config.meshes import ReconstructSettings, RefineSettings
+from shelfnet.config.render import RenderSettings
 from shelfnet.data.predictions import Prediction, PredictionsError, read_predictions, write_predictions
 from shelfnet.networks.encoder import resize
 from shelfnet.reconstruction.export import ColouredMesh, load_glb, save_glb

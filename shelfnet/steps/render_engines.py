@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from shelfnet.config.schema import RenderSettings
+from shelfnet.config.render import RenderSettings
 
 
 @runtime_checkable

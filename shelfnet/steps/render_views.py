@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from shelfnet.config.load import settings_json
-from shelfnet.config.schema import RenderSettings
+from shelfnet.config.render import RenderSettings
 from shelfnet.data.catalogue import CatalogueModel, read_models
 from shelfnet.data.manifest import read_manifest
 from shelfnet.data.objects import ModelError

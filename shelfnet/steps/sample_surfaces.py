@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from shelfnet.config.schema import DatasetSettings
+from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue import CatalogueModel, read_models
 from shelfnet.data.manifest import read_manifest
 from shelfnet.data.objects import ModelError, load_obj

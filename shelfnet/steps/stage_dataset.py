@@ -4,7 +4,7 @@ import logging
 import shutil
 from pathlib import Path
 
-from shelfnet.config.schema import DatasetSettings, ShowroomSettings
+from shelfnet.config.dataset import DatasetSettings, ShowroomSettings
 from shelfnet.data.future3d import archives_at, content_digest, dataset_path, extract, find_root
 from shelfnet.data.manifest import Manifest, write_manifest
 from shelfnet.data.model_info import FILE_NAME, read_model_info

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from shelfnet.config.schema import ClipSettings
+from shelfnet.config.supervision import ClipSettings
 from shelfnet.data.views import load_training_views
 from shelfnet.provenance import code_version, files_digest
 from shelfnet.tracking.journal import Journal

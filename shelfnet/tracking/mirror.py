@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shelfnet.config.schema import TrackingSettings
+from shelfnet.config.workflow import TrackingSettings
 from shelfnet.tracking.pending import (
     Event,
     RunPlan,

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from shelfnet.config.schema import ModelSettings, RenderSettings
+from shelfnet.config.networks import ModelSettings
+from shelfnet.config.render import RenderSettings
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.provenance import publish
 from shelfnet.training.learner import Learner

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from shelfnet.config.schema import ClipTraining
+from shelfnet.config.supervision import ClipTraining
 from shelfnet.data.views import TrainingViews
 from shelfnet.losses.backgrounds import PAINTERS, over_backgrounds
 from shelfnet.networks.clip import ClipModel, small_clip

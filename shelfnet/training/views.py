@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from shelfnet.config.schema import Config, ViewPrior
+from shelfnet.config.render import ViewPrior
+from shelfnet.config.schema import Config
 from shelfnet.losses.reconstruction import mask_loss, rgb_loss
 from shelfnet.networks.encoder import Encoding, resize
 from shelfnet.networks.shelfnet import ShelfNet

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shelfnet.config.load import ConfigError, for_ablation, load_config, merge, settings_json, validate
-from shelfnet.config.schema import Config, RenderSettings, TrainSettings
+from shelfnet.config.render import RenderSettings
+from shelfnet.config.schema import Config
+from shelfnet.config.train import TrainSettings
 
 LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=3), st.lists(st.integers(), max_size=3))
 TREES = st.recursive(

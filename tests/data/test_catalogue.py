@@ -3,7 +3,7 @@ import logging
 import pyarrow.parquet as pq
 import pytest
 
-from shelfnet.config.schema import DatasetSettings
+from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data import catalogue
 from shelfnet.data.catalogue import SCHEMA, make_catalogue, read_models, write_models
 from shelfnet.data.model_info import DatasetError

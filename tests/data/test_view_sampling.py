@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from shelfnet.config.schema import ViewPrior
+from shelfnet.config.render import ViewPrior
 from shelfnet.data.view_sampling import model_generator, sample_views
 
 PRIOR = ViewPrior(azimuth_min_deg=-180, azimuth_max_deg=180, elevation_min_deg=-5, elevation_max_deg=30)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from shelfnet.config.schema import EvaluateSettings
+from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.geometry.meshes import Mesh
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from shelfnet.config.schema import PerceptualSettings
+from shelfnet.config.supervision import PerceptualSettings
 from shelfnet.losses.adversarial import discriminator_accuracy, discriminator_loss, generator_loss, r1_penalty
 from shelfnet.losses.backgrounds import PAINTERS, over_backgrounds
 from shelfnet.losses.clip import cosine_loss

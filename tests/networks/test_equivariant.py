@@ -9,7 +9,7 @@ from e3nn import o3
 from torch import nn
 from torch.nn import functional
 
-from shelfnet.config.schema import DecoderSettings
+from shelfnet.config.networks import DecoderSettings
 from shelfnet.networks.equivariant import (
     EquivariantBlock,
     EquivariantConv,

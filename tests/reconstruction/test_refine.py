@@ -5,7 +5,7 @@ import pytest
 import torch
 import trimesh
 
-from shelfnet.config.schema import RefineSettings, RefineWeights
+from shelfnet.config.meshes import RefineSettings, RefineWeights
 from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.reconstruction import refine as refine_module

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from shelfnet.config.schema import ViewPrior
+from shelfnet.config.render import ViewPrior
 from shelfnet.report.curves import draw_chamfer_curves, draw_loss_curves
 from shelfnet.report.memory import draw_memory_scaling, fitted_exponent
 from shelfnet.report.pictures import draw_contact_sheet, draw_reconstructions

@@ -3,7 +3,7 @@ import logging
 
 import pytest
 
-from shelfnet.config.schema import DatasetSettings
+from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue import read_models
 from shelfnet.data.manifest import Manifest, write_manifest
 from shelfnet.data.model_info import DatasetError

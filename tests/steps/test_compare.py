@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shelfnet.config.schema import EvaluateSettings
+from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.evaluation.results import COLUMNS, ResultsError
 from shelfnet.steps.compare import compare
 

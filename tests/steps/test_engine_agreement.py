@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from box_models import ASYMMETRIC, cameras, iou, write_textured
 
-from shelfnet.config.schema import RenderSettings
+from shelfnet.config.render import RenderSettings
 from shelfnet.steps.render_engines import ENGINES, open_engine
 
 

@@ -7,7 +7,7 @@ import pytest
 import trimesh
 from PIL import Image
 
-from shelfnet.config.schema import EvaluateSettings
+from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.data.shards import write_shard
 from shelfnet.data.surfaces import measure_surface, write_surfaces
 from shelfnet.evaluation.results import COLUMNS, read_results

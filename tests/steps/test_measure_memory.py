@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 import torch
 
-from shelfnet.config.schema import DecoderSettings, EncoderSettings, ModelSettings
+from shelfnet.config.networks import DecoderSettings, EncoderSettings, ModelSettings
 from shelfnet.steps.measure_memory import SavedBytes, measure_memory
 
 NARROW = ModelSettings(

@@ -1,6 +1,6 @@
 import pytest
 
-from shelfnet.config.schema import TrackingSettings
+from shelfnet.config.workflow import TrackingSettings
 from shelfnet.steps import mirror_tracking as step
 from shelfnet.tracking.journal import Journal
 from shelfnet.tracking.mirror import MirrorReport

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from photographed import AZIMUTH, ELEVATION, RADIUS, RENDER, BallNet, write_views
 
-from shelfnet.config.schema import ReconstructSettings
+from shelfnet.config.meshes import ReconstructSettings
 from shelfnet.data.predictions import read_predictions
 from shelfnet.reconstruction.export import load_glb
 from shelfnet.steps import reconstruct as step

@@ -7,7 +7,7 @@ import pytest
 import trimesh
 from photographed import AZIMUTH, ELEVATION, RENDER, SPLITS, write_views
 
-from shelfnet.config.schema import ReconstructSettings, RefineSettings
+from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.data.predictions import (
     Prediction,
     PredictionsError,

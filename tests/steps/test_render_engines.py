@@ -19,7 +19,7 @@ from box_models import (
 )
 from PIL import Image
 
-from shelfnet.config.schema import RenderSettings
+from shelfnet.config.render import RenderSettings
 from shelfnet.data.objects import ModelError
 from shelfnet.steps.render_engines import ENGINES, open_engine
 

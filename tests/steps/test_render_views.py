@@ -11,7 +11,7 @@ import pytest
 from box_models import ASYMMETRIC, cameras, write_obj, write_textured
 from PIL import Image
 
-from shelfnet.config.schema import RenderSettings, ViewPrior
+from shelfnet.config.render import RenderSettings, ViewPrior
 from shelfnet.data.catalogue import CatalogueModel, write_models
 from shelfnet.data.manifest import Manifest, write_manifest
 from shelfnet.data.objects import ModelError

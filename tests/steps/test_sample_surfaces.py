@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from shelfnet.config.schema import DatasetSettings
+from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue import make_catalogue, write_models
 from shelfnet.data.manifest import Manifest, write_manifest
 from shelfnet.data.objects import ModelError

@@ -3,7 +3,7 @@ import zipfile
 
 import pytest
 
-from shelfnet.config.schema import DatasetSettings
+from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.manifest import read_manifest
 from shelfnet.data.model_info import DatasetError
 from shelfnet.steps.stage_dataset import stage_dataset

@@ -9,7 +9,7 @@ from photographed import RENDER, disc_png
 from safetensors.numpy import load_file
 
 from shelfnet.config.load import for_ablation, validate
-from shelfnet.config.schema import ClipSettings, ClipTraining
+from shelfnet.config.supervision import ClipSettings, ClipTraining
 from shelfnet.data.shards import write_shard
 from shelfnet.data.surfaces import measure_surface, write_surfaces
 from shelfnet.geometry.meshes import Mesh

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shelfnet.config.schema import TrackingSettings
+from shelfnet.config.workflow import TrackingSettings
 from shelfnet.tracking.journal import Journal
 from shelfnet.tracking.mirror import _key, mirror
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from shelfnet.config.schema import ClipTraining
+from shelfnet.config.supervision import ClipTraining
 from shelfnet.data.views import TrainingViews
 from shelfnet.training.clip import contrastive_loss, distinct_caption_rows, retrieval_accuracy, train_small_clip
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from shelfnet.config.schema import ViewPrior
+from shelfnet.config.render import ViewPrior
 from shelfnet.networks.encoder import Encoding
 from shelfnet.training.views import choose_view, prior_views
 

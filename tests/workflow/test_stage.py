@@ -54,7 +54,8 @@ def test_an_error_is_one_line_and_its_traceback_is_in_the_log(tmp_path: Path):
 
 def test_settings_come_back_in_their_order(tmp_path: Path):
     body = (
-        "from shelfnet.config.schema import RenderSettings, TrainSettings; "
+        "from shelfnet.config.render import RenderSettings; "
+        "from shelfnet.config.train import TrainSettings; "
         "render, train = sections(job, RenderSettings, TrainSettings); "
         "print(render.fov_deg, train.iterations)"
     )

@@ -7,7 +7,7 @@ from stage import journal, run, sections
 
 def main(job) -> None:
     """Call the step."""
-    from shelfnet.config.schema import DatasetSettings
+    from shelfnet.config.dataset import DatasetSettings
     from shelfnet.steps.build_catalogue import build_catalogue
 
     (settings,) = sections(job, DatasetSettings)

@@ -8,7 +8,8 @@ from stage import journal, run, sections, tables
 
 def main(job) -> None:
     """Call the step."""
-    from shelfnet.config.schema import EvaluateSettings, PerceptualSettings
+    from shelfnet.config.evaluate import EvaluateSettings
+    from shelfnet.config.supervision import PerceptualSettings
     from shelfnet.provenance import code_version
     from shelfnet.steps.compare import compare
 

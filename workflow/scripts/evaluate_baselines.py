@@ -7,7 +7,7 @@ from stage import journal, paths, run, sections
 
 def main(job) -> None:
     """Call the step."""
-    from shelfnet.config.schema import EvaluateSettings
+    from shelfnet.config.evaluate import EvaluateSettings
     from shelfnet.steps.evaluate_baselines import evaluate_baselines
 
     (settings,) = sections(job, EvaluateSettings)

@@ -5,7 +5,7 @@ import logging
 import sys
 from pathlib import Path
 
-from shelfnet.config.schema import TrackingSettings
+from shelfnet.config.workflow import TrackingSettings
 from shelfnet.steps.mirror_tracking import mirror_tracking
 
 

@@ -7,7 +7,8 @@ from stage import journal, paths, run, sections
 
 def main(job) -> None:
     """Call the step."""
-    from shelfnet.config.schema import ReconstructSettings, RenderSettings
+    from shelfnet.config.meshes import ReconstructSettings
+    from shelfnet.config.render import RenderSettings
     from shelfnet.steps.reconstruct import reconstruct
 
     settings, render = sections(job, ReconstructSettings, RenderSettings)

@@ -7,7 +7,8 @@ from stage import journal, paths, run, sections
 
 def main(job) -> None:
     """Call the step."""
-    from shelfnet.config.schema import ReconstructSettings, RefineSettings, RenderSettings
+    from shelfnet.config.meshes import ReconstructSettings, RefineSettings
+    from shelfnet.config.render import RenderSettings
     from shelfnet.steps.refine import refine
 
     settings, reconstruct, render = sections(job, RefineSettings, ReconstructSettings, RenderSettings)

@@ -7,7 +7,7 @@ from stage import journal, run, sections
 
 def main(job) -> None:
     """Call the step."""
-    from shelfnet.config.schema import RenderSettings
+    from shelfnet.config.render import RenderSettings
     from shelfnet.steps.render_views import render_views
 
     (settings,) = sections(job, RenderSettings)

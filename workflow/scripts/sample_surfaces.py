@@ -7,7 +7,7 @@ from stage import run, sections
 
 def main(job) -> None:
     """Call the step."""
-    from shelfnet.config.schema import DatasetSettings
+    from shelfnet.config.dataset import DatasetSettings
     from shelfnet.steps.sample_surfaces import sample_surfaces
 
     (settings,) = sections(job, DatasetSettings)

@@ -7,7 +7,7 @@ from stage import journal, run, sections
 
 def main(job) -> None:
     """Call the step."""
-    from shelfnet.config.schema import DatasetSettings
+    from shelfnet.config.dataset import DatasetSettings
     from shelfnet.steps.stage_dataset import stage_dataset
 
     (settings,) = sections(job, DatasetSettings)

@@ -7,7 +7,7 @@ from stage import journal, paths, run, sections
 
 def main(job) -> None:
     """Call the step."""
-    from shelfnet.config.schema import ClipSettings
+    from shelfnet.config.supervision import ClipSettings
     from shelfnet.steps.train_clip import train_clip
 
     (settings,) = sections(job, ClipSettings)

@@ -8,7 +8,7 @@ from e3nn import o3
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from shelfnet.config.schema import DecoderSettings
+from shelfnet.config.networks import DecoderSettings
 from shelfnet.networks.equivariant.convolution import EquivariantConv
 from shelfnet.networks.equivariant.gate import GatedNonlinearity
 from shelfnet.networks.equivariant.irreps import as_irreps, natural_irreps

@@ -1,0 +1,24 @@
+"""Optimisation."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shelfnet.config.section import Count, Section
+
+
+class TrainSettings(Section):
+    """Optimisation."""
+
+    iterations: Annotated[int, Field(ge=0)] = 100_000
+    constant_iterations: Annotated[int, Field(ge=0)] = 10_000
+    batch_size: Annotated[int, Field(ge=2)] = 32
+    learning_rate: Annotated[float, Field(gt=0.0)] = 1e-4
+    discriminator_every: Count = 2
+    r1_every: Count = 16
+    ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    log_every: Count = 100
+    validate_every: Count = 5_000
+    validation_views: Count = 64
+    checkpoint_every: Count = 5_000
