@@ -14,9 +14,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCKED = ("train", "render", "report", "tracking", "workflow", "test")
+LOCKED = ("train", "sources", "render", "report", "tracking", "workflow", "test")
 ENVIRONMENTS = {
-    "render": ("render",),
+    "render": ("render", "sources"),
     "train": ("train",),
     "report": ("train", "render", "report", "tracking"),
 }
