@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import open_clip
 import torch
@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from shelfnet.config.supervision import ClipSettings, ClipTraining
-from shelfnet.networks.encoder import resize
+from shelfnet.provenance import files_digest
+
+Interpolation = Literal["bilinear", "bicubic"]
 
 TEXT_CONTEXT = 24
 VISION_PATCH_PX = 8
@@ -27,20 +29,44 @@ class ClipModel(nn.Module):
         image_px: side of the pictures it was trained on.
         mean: of its normalisation, a number a channel.
         std: likewise.
+        interpolation: with which it was trained to bring pictures to that side.
+        weights: what its weights are, for the record: a tag, or a file's name and digest.
     """
 
-    def __init__(self, clip: nn.Module, tokenize: Any, image_px: int, mean: tuple, std: tuple) -> None:
+    def __init__(
+        self,
+        clip: nn.Module,
+        tokenize: Any,
+        image_px: int,
+        mean: tuple,
+        std: tuple,
+        interpolation: Interpolation = "bilinear",
+        weights: str = "untrained",
+    ) -> None:
         super().__init__()
         self.clip = clip
         self.tokenize = tokenize
         self.image_px = image_px
+        self.interpolation = interpolation
+        self.weights = weights
         self.register_buffer("mean", torch.tensor(mean)[:, None, None])
         self.register_buffer("std", torch.tensor(std)[:, None, None])
 
+    def preprocess(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 p p"]:
+        """What open_clip's own transform does to square pictures, differentiably and where they are.
+
+        Like Pillow's, an enlargement goes along rows, then columns, and is cut to [0, 1] after each.
+        """
+        pixels = images
+        for size in ((images.shape[-2], self.image_px), (self.image_px, self.image_px)):
+            if pixels.shape[-2:] != size:
+                pixels = functional.interpolate(pixels, size, mode=self.interpolation, antialias=True)
+                pixels = pixels.clamp(0.0, 1.0)
+        return (pixels - self.mean) / self.std
+
     def embed_images(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
         """Unit image embeddings, differentiable in the pictures."""
-        pixels = (resize(images, self.image_px) - self.mean) / self.std
-        return functional.normalize(self.clip.encode_image(pixels), dim=1)
+        return functional.normalize(self.clip.encode_image(self.preprocess(images)), dim=1)
 
     def tokens(self, texts: list[str]) -> Tensor:
         """Token ids ``n context`` of texts."""
@@ -94,6 +120,7 @@ def _load_small(folder: Path | None) -> ClipModel:
     description = json.loads((folder / "model.json").read_text())
     model = small_clip(ClipTraining.model_validate(description["settings"]["training"]))
     model.clip.load_state_dict(load_file(folder / "model.safetensors"))
+    model.weights = _file_record(folder / "model.safetensors")
     return model
 
 
@@ -105,8 +132,32 @@ def _load_released(settings: ClipSettings) -> ClipModel:
             f"clip: cannot load {settings.model!r} with pretrained {settings.pretrained!r} ({error}); set "
             "clip.pretrained to a local weights file or a tag that is cached, or clip.source: trained"
         ) from error
-    preprocessing = open_clip.get_model_preprocess_cfg(clip)
-    size = preprocessing["size"]
-    image_px = size if isinstance(size, int) else size[0]
-    tokenizer = open_clip.get_tokenizer(settings.model)
-    return ClipModel(clip, tokenizer, image_px, tuple(preprocessing["mean"]), tuple(preprocessing["std"]))
+    local = Path(settings.pretrained)
+    weights = _file_record(local) if local.is_file() else f"{settings.model}/{settings.pretrained}"
+    return with_own_preprocessing(clip, settings.model, weights)
+
+
+def with_own_preprocessing(clip: nn.Module, name: str, weights: str) -> ClipModel:
+    """A model of open_clip with the size, normalisation and interpolation that open_clip gives it.
+
+    Raises:
+        ValueError: it wants its pictures resized in a way that is not known here.
+    """
+    wanted = open_clip.get_model_preprocess_cfg(clip)
+    interpolation = wanted["interpolation"]
+    if interpolation not in ("bilinear", "bicubic"):
+        raise ValueError(f"clip: {name} resizes pictures by {interpolation!r}; expected bilinear or bicubic")
+    size = wanted["size"]
+    return ClipModel(
+        clip,
+        open_clip.get_tokenizer(name),
+        size if isinstance(size, int) else size[0],
+        tuple(wanted["mean"]),
+        tuple(wanted["std"]),
+        interpolation,
+        weights,
+    )
+
+
+def _file_record(path: Path) -> str:
+    return f"{path.name} sha256:{files_digest([path])}"
