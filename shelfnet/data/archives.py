@@ -2,6 +2,7 @@
 
 import shutil
 import stat
+import unicodedata
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ class Limits:
 
     Attributes:
         total_bytes: sum of the extracted sizes.
-        ratio: extracted over compressed size of an entry; entries up to ``ratio_free_bytes`` are free of it.
+        ratio: extracted over compressed size of an entry, and of all entries over the archive, whose entries may lie
+            over one another; up to ``ratio_free_bytes`` are free of it.
         entries: number of files and folders.
         empty_files: number of files without content, which cost a file system more than they cost the archive.
     """
@@ -49,6 +51,7 @@ def extract_zip(archive: Path, target: Path, limits: Limits = DEFAULT_LIMITS) ->
         with zipfile.ZipFile(archive) as opened:
             entries = [entry for entry in opened.infolist() if not DEBRIS & set(PurePosixPath(entry.filename).parts)]
             _check(entries, limits)
+            _check_sum(entries, archive.stat().st_size, limits)
             _check_room(entries, target)
             for entry in entries:
                 _extract(opened, entry, target)
@@ -67,15 +70,31 @@ def _check(entries: list[zipfile.ZipInfo], limits: Limits) -> None:
     empty = sum(entry.file_size == 0 and not entry.is_dir() for entry in entries)
     if empty > limits.empty_files:
         raise ArchiveError(f"expected at most {limits.empty_files} empty files, got {empty}")
+    files = {_meeting_name(entry.filename) for entry in entries if not entry.is_dir()}
     seen: set[str] = set()
     for entry in entries:
-        fault = _entry_fault(entry, limits)
-        name = entry.filename.rstrip("/").casefold()
-        if fault is None and name in seen:
-            fault = "occurs twice"
+        name = _meeting_name(entry.filename)
+        fault = _entry_fault(entry, limits) or _name_fault(name, seen, files)
         if fault is not None:
             raise ArchiveError(f"entry {entry.filename[:200]!r} {fault}")
         seen.add(name)
+
+
+def _check_sum(entries: list[zipfile.ZipInfo], archive_bytes: int, limits: Limits) -> None:
+    total = sum(entry.file_size for entry in entries)
+    if total > max(limits.ratio_free_bytes, limits.ratio * archive_bytes):
+        raise ArchiveError(f"grows from {archive_bytes} to {total} bytes")
+
+
+def _meeting_name(name: str) -> str:
+    """What names have in common that are one and the same on some file system: letter case and composed accents."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.rstrip("/")).casefold())
+
+
+def _name_fault(name: str, seen: set[str], files: set[str]) -> str | None:
+    if name in seen:
+        return "occurs twice"
+    return "lies in a file" if any(str(folder) in files for folder in PurePosixPath(name).parents) else None
 
 
 def _entry_fault(entry: zipfile.ZipInfo, limits: Limits) -> str | None:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from shelfnet.data.archives import DEFAULT_LIMITS, Limits, extract_zip
@@ -13,13 +13,18 @@ from shelfnet.provenance import file_digest, publish
 
 MODEL_FOLDER = "3D-FUTURE-model"
 OBJ_NAME = "raw_model.obj"
-DIGESTED_NAMES = (OBJ_NAME, "model.mtl", "texture.png")
+MTL_NAME = "model.mtl"
+TEXTURE_NAME = "texture.png"
+READ_SUFFIXES = frozenset((".obj", ".mtl", ".png", ".jpg", ".jpeg", ".bmp", ".tga", ".tif", ".tiff", ".webp"))
+UNREAD_NAMES = frozenset(("image.jpg", "normalized_model.obj"))
+"""Files of the release that no stage reads."""
 MAX_DEPTH = 3
 
 HOW_TO_GET = (
-    "3D-FUTURE is given out by Alibaba on request: ask for '3D-FUTURE' at tianchi.aliyun.com, download the model "
-    f"archives, and point dataset.path (or the environment variable) at the folder with {FILE_NAME}, at the folder "
-    "with the zip files, or at one zip file"
+    "3D-FUTURE is given out by Alibaba on request: (1) ask for '3D-FUTURE' at tianchi.aliyun.com, accept its licence; "
+    f"(2) download the model archives and {FILE_NAME}; (3) point dataset.path (or the environment variable) at the "
+    f"folder with {FILE_NAME}, at the folder with the zip files, or at one zip file, or name the files' addresses with "
+    "their SHA-256 in dataset.urls and set dataset.accept_licence"
 )
 
 
@@ -41,13 +46,19 @@ def dataset_path(path: str | None, path_env: str | None) -> Path:
     return source.resolve()
 
 
-def archives_at(source: Path) -> tuple[Path, ...]:
-    """The zip files to extract: ``source`` itself or those in it; none where ``source`` holds an extracted data set."""
+def released_files(source: Path) -> tuple[Path, ...]:
+    """The zip files to extract, and the list beside them where it is not in one of them.
+
+    ``source`` is one zip file, or a folder with zip files in it or in its folders. Nothing is to be extracted where it
+    holds a list and models already.
+    """
     if source.is_file():
         return (source,)
-    if _lists(source):
+    lists = _lists(source)
+    if any(_holds_a_model(path.parent) for path in lists):
         return ()
-    return tuple(sorted(path for path in source.iterdir() if path.suffix.lower() == ".zip" and path.is_file()))
+    archives = [path for folder in (source, *sorted(_folders(source).values())) for path in _zip_files(folder)]
+    return (*archives, *lists) if archives else ()
 
 
 def find_root(source: Path) -> Path:
@@ -66,10 +77,11 @@ def find_root(source: Path) -> Path:
     return lists[0].parent
 
 
-def extract(archives: Iterable[Path], target: Path, limits: Limits = DEFAULT_LIMITS) -> Path:
+def extract(files: Iterable[Path], target: Path, limits: Limits = DEFAULT_LIMITS) -> Path:
     """Extract archives into one data set and publish it as ``target``, replacing an earlier one.
 
-    The parts of the release bring their models in folders of their own; they end up side by side in ``target``.
+    The parts of the release bring their models in folders of their own; they end up side by side in ``target``, beside
+    the list, which is in one of the archives or a file (``.json``) of its own.
 
     Returns:
         The folder that holds ``model_info.json``.
@@ -81,10 +93,15 @@ def extract(archives: Iterable[Path], target: Path, limits: Limits = DEFAULT_LIM
     temporary = target.with_name(target.name + ".partial")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        for index, archive in enumerate(archives):
+        root = temporary / MODEL_FOLDER
+        root.mkdir(parents=True)
+        for index, file in enumerate(files):
+            if file.suffix.lower() == ".json":
+                _place_list(file, root, file, shutil.copyfile)
+                continue
             part = temporary / f"part-{index}"
-            extract_zip(archive, part, limits)
-            _move_models(part, temporary / MODEL_FOLDER, archive)
+            extract_zip(file, part, limits)
+            _move_models(part, root, file)
             shutil.rmtree(part)
         find_root(temporary)
         shutil.rmtree(target, ignore_errors=True)
@@ -95,9 +112,17 @@ def extract(archives: Iterable[Path], target: Path, limits: Limits = DEFAULT_LIM
 
 
 def model_folders(root: Path) -> dict[str, Path]:
-    """Folders of models by name, right below the root; links are left out."""
-    with os.scandir(root) as entries:
-        return {entry.name: Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)}
+    """Folders of models by name: right below the root or, as the release's parts bring them, one folder deeper.
+
+    Links are left out. A folder right below the root counts before one of the same name that is deeper.
+    """
+    direct = _folders(root)
+    deeper: dict[str, Path] = {}
+    for _, part in sorted(direct.items()):
+        if not (part / OBJ_NAME).is_file():
+            inner = {name: path for name, path in _folders(part).items() if (path / OBJ_NAME).is_file()}
+            deeper = inner | deeper
+    return deeper | direct
 
 
 def folder_of(model_id: str, folders: dict[str, Path]) -> Path | None:
@@ -115,12 +140,36 @@ def content_digest(root: Path) -> str:
     """
     digest = hashlib.sha256(file_digest(root / FILE_NAME).encode())
     for name, folder in sorted(model_folders(root).items()):
-        for path in (folder / file_name for file_name in DIGESTED_NAMES):
-            if path.is_file() and not path.is_symlink():
-                size = path.stat().st_size
-                content = file_digest(path) if size <= MAX_OBJ_BYTES else str(size)
-                digest.update(os.fsencode(f"{name}/{path.name}") + f":{content}\n".encode())
+        for path in _read_files(folder):
+            size = path.stat().st_size
+            content = file_digest(path) if size <= MAX_OBJ_BYTES else str(size)
+            digest.update(os.fsencode(f"{name}/{path.name}") + f":{content}\n".encode())
     return digest.hexdigest()
+
+
+def _read_files(folder: Path) -> list[Path]:
+    """Files of a model that a stage may read: its OBJ, material libraries and pictures, sorted by name."""
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+    return [folder / name for name in sorted(names) if _is_read(name)]
+
+
+def _is_read(name: str) -> bool:
+    return Path(name).suffix.lower() in READ_SUFFIXES and name not in UNREAD_NAMES
+
+
+def _folders(folder: Path) -> dict[str, Path]:
+    """Folders right below a folder by name; links are left out."""
+    with os.scandir(folder) as entries:
+        return {entry.name: Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)}
+
+
+def _zip_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() == ".zip" and path.is_file())
+
+
+def _holds_a_model(root: Path) -> bool:
+    return any((folder / OBJ_NAME).is_file() for folder in model_folders(root).values())
 
 
 def _lists(source: Path) -> list[Path]:
@@ -130,7 +179,7 @@ def _lists(source: Path) -> list[Path]:
         found = [folder / FILE_NAME for folder in level if (folder / FILE_NAME).is_file()]
         if found:
             return found
-        level = [inner for folder in level for _, inner in sorted(model_folders(folder).items())]
+        level = [inner for folder in level for _, inner in sorted(_folders(folder).items())]
     return []
 
 
@@ -139,10 +188,25 @@ def _move_models(part: Path, target: Path, archive: Path) -> None:
     obj_files = sorted(part.glob(f"**/{OBJ_NAME}"), key=lambda path: (len(path.parts), path))
     lists = sorted(part.glob(f"**/{FILE_NAME}"), key=lambda path: (len(path.parts), path))
     if not obj_files and not lists:
-        raise DatasetError(f"{archive}: expected {FILE_NAME} or models with {OBJ_NAME} in it, found neither")
-    target.mkdir(parents=True, exist_ok=True)
-    models = list(obj_files[0].parent.parent.iterdir()) if obj_files else []
-    for path in dict.fromkeys([*models, *lists[:1]]):
+        raise DatasetError(f"{archive}: expected {FILE_NAME} or models with {OBJ_NAME} in it, found {_found(part)}")
+    for path in lists[:1]:
+        _place_list(path, target, archive, shutil.move)
+    for path in obj_files[0].parent.parent.iterdir() if obj_files else ():
         if (target / path.name).exists():
             raise DatasetError(f"{archive}: {path.name} is also in another archive")
         path.rename(target / path.name)
+
+
+def _place_list(path: Path, target: Path, origin: Path, place: Callable[[Path, Path], object]) -> None:
+    """Bring a list to ``target``; one that is there already has to be the same."""
+    present = target / FILE_NAME
+    if present.exists() and file_digest(present) != file_digest(path):
+        raise DatasetError(f"{origin}: its {FILE_NAME} differs from that of another archive")
+    place(path, present)
+
+
+def _found(part: Path) -> str:
+    archives = sorted(path.name for path in part.glob("**/*") if path.suffix.lower() == ".zip")
+    if not archives:
+        return "neither"
+    return f"archives in the archive ({', '.join(archives[:3])}): extract it, and name the folder with these"

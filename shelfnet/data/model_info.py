@@ -77,9 +77,18 @@ def is_safe_id(model_id: str) -> bool:
     return allowed and not device and model_id[0] not in " .-" and model_id[-1] not in " ."
 
 
-def _is_plain(character: str) -> bool:
-    category = unicodedata.category(character)
-    return category[0] in "LMN" or category == "So"
+def clean_tag(model_id: str, key: str, value: Any) -> str | None:
+    """A tag as printable text on one line, or ``None`` where it is absent or cannot be one, which the log tells."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        logger.warning("model %s: %s is a %s, not a text; taken as absent", model_id, key, type(value).__name__)
+        return None
+    if len(value) > MAX_TAG_CHARACTERS:
+        logger.warning("model %s: %s has %d characters; taken as absent", model_id, key, len(value))
+        return None
+    printable = "".join(" " if c.isspace() else c for c in value if c.isspace() or unicodedata.category(c)[0] != "C")
+    return " ".join(printable.split()) or None
 
 
 def _load_list(path: Path) -> list[Any]:
@@ -115,18 +124,4 @@ def _entry_fault(entry: Any) -> str | None:
 
 def _model_info(entry: dict[str, Any]) -> ModelInfo:
     keys = ("super-category", "category", "style", "theme", "material")
-    return ModelInfo(entry["model_id"], *(_tag(entry["model_id"], key, entry.get(key)) for key in keys))
-
-
-def _tag(model_id: str, key: str, value: Any) -> str | None:
-    """A tag as printable text on one line, or ``None``."""
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        logger.warning("model %s: %s is a %s, not a text; taken as absent", model_id, key, type(value).__name__)
-        return None
-    if len(value) > MAX_TAG_CHARACTERS:
-        logger.warning("model %s: %s has %d characters; taken as absent", model_id, key, len(value))
-        return None
-    printable = "".join(" " if c.isspace() else c for c in value if c.isspace() or unicodedata.category(c)[0] != "C")
-    return " ".join(printable.split()) or None
+    return ModelInfo(entry["model_id"], *(clean_tag(entry["model_id"], key, entry.get(key)) for key in keys))

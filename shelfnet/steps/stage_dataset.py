@@ -2,12 +2,18 @@
 
 import logging
 import shutil
+from functools import partial
 from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings, ShowroomSettings
-from shelfnet.data.future3d import archives_at, content_digest, dataset_path, extract, find_root
+from shelfnet.data.downloads import RemoteFile, fetch
+from shelfnet.data.folder_source import find_models, models_of
+from shelfnet.data.foreign.staging import stage_models
+from shelfnet.data.future3d import content_digest, dataset_path, extract, find_root, released_files
 from shelfnet.data.manifest import Manifest, write_manifest
 from shelfnet.data.model_info import FILE_NAME, read_model_info
+from shelfnet.data.objaverse_source import fetch_objects, find_objects
+from shelfnet.data.quarantine import Quarantined, write_quarantine
 from shelfnet.data.showroom.generate import generate_showroom
 from shelfnet.provenance import code_version, publish
 from shelfnet.tracking.journal import Journal
@@ -15,37 +21,65 @@ from shelfnet.tracking.journal import Journal
 logger = logging.getLogger(__name__)
 
 
-def stage_dataset(*, settings: DatasetSettings, output_dir: Path, manifest: Path, journal: Path) -> None:
-    """Generate, extract or find the data set and publish its manifest.
+def stage_dataset(
+    *, settings: DatasetSettings, output_dir: Path, manifest: Path, quarantine: Path, journal: Path
+) -> None:
+    """Generate, fetch, extract, convert or find the data set and publish its manifest.
 
     Args:
         settings: kind and place of the data set.
-        output_dir: where a data set is generated or extracted, replacing an earlier one; not touched where the data
-            set is a folder that exists.
+        output_dir: where a data set is generated, extracted or converted, replacing an earlier one; not touched where
+            the data set is a folder that exists.
         manifest: published last, with the root, the digest and the number of listed models.
+        quarantine: models that cannot be brought into the layout, to publish as CSV.
         journal: events for the tracking server.
 
     Raises:
-        DatasetError: the data set is not there or has no readable list of models.
+        DatasetError: the data set is not there, has no readable list of models, or too few of them.
+        DownloadError: a file cannot be had or is not what was meant.
         ArchiveError: an archive is damaged or tries to harm.
     """
-    root = _stage(settings, output_dir)
+    root, left_out = _stage(settings, output_dir)
     infos, refused = read_model_info(root / FILE_NAME)
     staged = Manifest(kind=settings.kind, root=root, digest=content_digest(root), models=len(infos))
+    write_quarantine(quarantine, left_out)
     write_manifest(manifest, staged)
-    logger.info("%s: %d models listed, %d entries refused", root, len(infos), len(refused))
+    logger.info("%s: %d models listed, %d entries refused", root, len(infos), len(refused) + len(left_out))
     events = Journal(journal, run="data")
-    events.params({"dataset": settings.model_dump(mode="json")})
     events.tags({"dataset_digest": staged.digest, "code_version": code_version()})
     events.metrics(0, {"models_listed": float(staged.models)})
 
 
-def _stage(settings: DatasetSettings, output_dir: Path) -> Path:
+def _stage(settings: DatasetSettings, output_dir: Path) -> tuple[Path, list[Quarantined]]:
     if settings.kind == "showroom":
-        return _generate(settings.showroom, output_dir)
+        return _generate(settings.showroom, output_dir), []
+    if settings.kind == "3d_future":
+        files, source = _released(settings)
+        return extract(files, output_dir) if files else find_root(source), []
+    if settings.kind == "folder":
+        return _convert_folder(settings, output_dir)
+    infos = find_objects(settings.objaverse)
+    fetch_some = partial(fetch_objects, settings=settings.objaverse)
+    left_out = stage_models(list(infos.values()), fetch_some, output_dir, settings)
+    return find_root(output_dir), left_out
+
+
+def _released(settings: DatasetSettings) -> tuple[tuple[Path, ...], Path]:
+    """Files to extract, fetched where the settings give addresses, and where a data set without such files is."""
+    if settings.urls:
+        folder = Path(settings.downloads).expanduser()
+        remotes = [RemoteFile(item.url, item.sha256, item.size_bytes) for item in settings.urls]
+        return tuple(fetch(remote, folder) for remote in remotes), folder
     source = dataset_path(settings.path, settings.path_env)
-    archives = archives_at(source)
-    return extract(archives, output_dir) if archives else find_root(source)
+    return released_files(source), source
+
+
+def _convert_folder(settings: DatasetSettings, output_dir: Path) -> tuple[Path, list[Quarantined]]:
+    source = dataset_path(settings.path, settings.path_env)
+    tags = Path(settings.folder.tags).expanduser() if settings.folder.tags else None
+    models, unreadable = find_models(source, tags)
+    left_out = stage_models([model.info for model in models], models_of(models), output_dir, settings)
+    return find_root(output_dir), unreadable + left_out
 
 
 def _generate(settings: ShowroomSettings, output_dir: Path) -> Path:

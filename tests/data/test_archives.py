@@ -47,12 +47,13 @@ def test_links_are_refused_before_anything_is_written(tmp_path):
     assert not (tmp_path / "target").exists()
 
 
-@pytest.mark.parametrize("twin", ["a/x.obj", "A/X.OBJ", "a/x.obj/"])
+@pytest.mark.parametrize("twin", ["a/é.obj", "A/É.OBJ", "a/é.obj/", "a/e\u0301.obj"])
 def test_names_that_meet_on_some_file_system_are_refused(tmp_path, twin):
-    with pytest.warns(UserWarning) if twin == "a/x.obj" else nullcontext():
-        archive = make_zip(tmp_path / "x.zip", [("a/x.obj", b"1"), (twin, b"")])
+    with pytest.warns(UserWarning) if twin == "a/é.obj" else nullcontext():
+        archive = make_zip(tmp_path / "x.zip", [("a/é.obj", b"1"), (twin, b"")])
     with pytest.raises(ArchiveError, match="occurs twice"):
         extract_zip(archive, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,16 @@ def test_encrypted_entries_are_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_file_that_is_also_a_folder_is_refused(tmp_path):
-    archive = make_zip(tmp_path / "x.zip", [("a", b"1"), ("a/b", b"2")])
-    with pytest.raises(ArchiveError, match=r"x\.zip"):
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_file_that_is_also_a_folder_is_refused(tmp_path, order):
+    archive = make_zip(tmp_path / "x.zip", [("a", b"1"), ("A/b", b"2")][::order])
+    with pytest.raises(ArchiveError, match=r"x\.zip: entry 'A/b' lies in a file"):
         extract_zip(archive, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_entries_that_share_their_bytes_are_refused_by_their_sum(tmp_path):
+    archive = make_zip(tmp_path / "x.zip", [("a", bytes(30_000)), ("b", bytes(30_000))])
+    with pytest.raises(ArchiveError, match=r"x\.zip: grows from \d+ to 60000 bytes"):
+        extract_zip(archive, tmp_path / "out", Limits(ratio=50.0, ratio_free_bytes=40_000))
+    assert not (tmp_path / "out").exists()

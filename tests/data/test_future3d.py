@@ -5,13 +5,13 @@ import pytest
 
 from shelfnet.data.archives import ArchiveError
 from shelfnet.data.future3d import (
-    archives_at,
     content_digest,
     dataset_path,
     extract,
     find_root,
     folder_of,
     model_folders,
+    released_files,
 )
 from shelfnet.data.model_info import DatasetError
 
@@ -50,7 +50,7 @@ def test_a_data_set_that_is_not_there_is_one_clear_line(tmp_path, monkeypatch):
 def test_the_root_is_found_flat_and_nested(tmp_path, write_dataset, inner):
     root = write_dataset(tmp_path / "data" / inner, "a", "b")
     assert find_root(tmp_path / "data") == root
-    assert archives_at(tmp_path / "data") == ()
+    assert released_files(tmp_path / "data") == ()
 
 
 def test_no_list_and_two_lists_are_named(tmp_path, write_list):
@@ -74,7 +74,7 @@ def test_links_to_folders_are_not_followed(tmp_path, write_list):
 @pytest.mark.parametrize("prefix", ["", "3D-FUTURE-model/", "download (1)/3D-FUTURE-model/"])
 def test_one_archive_however_it_is_wrapped(tmp_path, write_dataset, prefix):
     archive = zip_folder(tmp_path / "x.zip", write_dataset(tmp_path / "src", "a", "b"), prefix)
-    assert archives_at(archive) == (archive,)
+    assert released_files(archive) == (archive,)
     root = extract([archive], tmp_path / "out")
     assert sorted(model_folders(root)) == ["a", "b"]
     assert json.loads((root / "model_info.json").read_text())[0]["model_id"] == "a"
@@ -87,9 +87,55 @@ def test_the_parts_of_the_release_come_together(tmp_path, write_dataset):
     zip_folder(tmp_path / "zips" / "part1.zip", source, "3D-FUTURE-model-part1/", lambda name: name.startswith("a/"))
     zip_folder(tmp_path / "zips" / "part2.ZIP", source, "part2/models/", lambda name: name[0] in "bc")
     zip_folder(tmp_path / "zips" / "tags.zip", source, "", lambda name: name == "model_info.json")
-    archives = archives_at(tmp_path / "zips")
+    archives = released_files(tmp_path / "zips")
     assert len(archives) == 3
     assert sorted(model_folders(extract(archives, tmp_path / "out"))) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("folder", ["", "parts"])
+def test_the_list_may_lie_beside_the_archives(tmp_path, write_dataset, folder):
+    source = write_dataset(tmp_path / "src", "a", "b")
+    (tmp_path / "zips" / folder).mkdir(parents=True)
+    for name in "ab":
+        zip_folder(
+            tmp_path / "zips" / folder / f"{name}.zip", source, f"part-{name}/", lambda file, n=name: file[0] == n
+        )
+    (source / "model_info.json").rename(tmp_path / "zips" / "model_info.json")
+    files = released_files(tmp_path / "zips")
+    assert [path.name for path in files] == ["a.zip", "b.zip", "model_info.json"]
+    root = extract(files, tmp_path / "out")
+    assert sorted(model_folders(root)) == ["a", "b"]
+    assert (root / "model_info.json").read_bytes() == (tmp_path / "zips" / "model_info.json").read_bytes()
+    assert (tmp_path / "zips" / "model_info.json").exists()
+
+
+def test_archives_that_were_kept_beside_their_models_are_passed_by(tmp_path, write_dataset):
+    source = write_dataset(tmp_path / "src", "a")
+    zip_folder(source / "kept.zip", source, only=lambda name: name.startswith("a/"))
+    assert released_files(source) == ()
+
+
+def test_every_archive_may_bring_the_same_list_but_no_other(tmp_path, write_dataset, write_list):
+    source = write_dataset(tmp_path / "src", "a", "b")
+    parts = [
+        zip_folder(tmp_path / f"{name}.zip", source, only=lambda file, n=name: file[0] in (n, "m")) for name in "ab"
+    ]
+    assert sorted(model_folders(extract(parts, tmp_path / "out"))) == ["a", "b"]
+    write_list(source, [{"model_id": "other"}])
+    zip_folder(tmp_path / "b.zip", source, only=lambda file: file[0] in "bm")
+    with pytest.raises(DatasetError, match=r"b\.zip: its model_info\.json differs"):
+        extract(parts, tmp_path / "out")
+
+
+def test_models_are_found_in_the_folders_of_the_parts(tmp_path, write_dataset, write_model):
+    root = write_dataset(tmp_path / "data", "a")
+    write_model(root / "part1", "b")
+    write_model(root / "part2", "b")
+    write_model(root / "part2", "a")
+    (root / "part3" / "no model").mkdir(parents=True)
+    folders = model_folders(root)
+    assert (folders["a"], folders["b"]) == (root / "a", root / "part1" / "b")
+    assert "no model" not in folders
 
 
 def test_extraction_replaces_an_earlier_one_and_never_leaves_half(tmp_path, write_dataset):
@@ -110,7 +156,7 @@ def test_archives_without_a_data_set_and_with_models_twice(tmp_path, write_datas
     source = write_dataset(tmp_path / "src", "a")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "inner.zip").write_bytes(b"x")
-    with pytest.raises(DatasetError, match=r"nested\.zip: expected model_info\.json or models"):
+    with pytest.raises(DatasetError, match=r"nested\.zip: .* found archives in the archive \(inner\.zip\): extract it"):
         extract([zip_folder(tmp_path / "nested.zip", tmp_path / "other")], tmp_path / "out")
     with pytest.raises(DatasetError, match="found none"):
         models = zip_folder(tmp_path / "models.zip", source, only=lambda name: name.startswith("a/"))
@@ -139,8 +185,9 @@ def test_the_digest_follows_the_content(tmp_path, write_dataset):
     (root / "c" / "raw_model.obj").symlink_to(root / "a" / "raw_model.obj")
     assert content_digest(root) == first
     changed = []
-    for name in ("a/raw_model.obj", "b/texture.png", "b/model.mtl", "model_info.json"):
+    (root / "a" / "wood.jpg").write_bytes(b"")
+    for name in ("a/raw_model.obj", "b/texture.png", "b/model.mtl", "a/wood.jpg", "model_info.json"):
         with (root / name).open("ab") as stream:
             stream.write(b" ")
         changed.append(content_digest(root))
-    assert len({first, *changed}) == 5
+    assert len({first, *changed}) == 6

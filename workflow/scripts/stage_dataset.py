@@ -12,7 +12,13 @@ def main(job) -> None:
 
     (settings,) = sections(job, DatasetSettings)
     manifest = Path(job.output.manifest)
-    stage_dataset(settings=settings, output_dir=manifest.parent, manifest=manifest, journal=journal(job))
+    stage_dataset(
+        settings=settings,
+        output_dir=manifest.parent,
+        manifest=manifest,
+        quarantine=Path(job.output.quarantine),
+        journal=journal(job),
+    )
 
 
 if __name__ == "__main__":

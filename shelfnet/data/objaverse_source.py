@@ -1,0 +1,200 @@
+"""Categories of Objaverse, as LVIS annotates them, through the ``objaverse`` package or from a local mirror.
+
+The package keeps everything in one folder, ``hf-objaverse-v1`` below ``~/.objaverse``; a mirror is a copy of it:
+``lvis-annotations.json.gz`` and ``glbs/<part>/<uid>.glb``. Nothing but GLB files by these names is used.
+"""
+
+import contextlib
+import difflib
+import logging
+import os
+import re
+import socket
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+from shelfnet.config.dataset import ObjaverseSettings
+from shelfnet.data.foreign.models import STAGE, ForeignModel
+from shelfnet.data.lvis import category_tag
+from shelfnet.data.model_info import DatasetError, ModelInfo
+from shelfnet.data.quarantine import Quarantined
+
+VERSION_FOLDER = "hf-objaverse-v1"
+ANNOTATIONS_NAME = "lvis-annotations.json.gz"
+OBJECTS_FOLDER = "glbs"
+MAX_ANNOTATIONS_BYTES = 256 * 1024**2
+BATCH = 32
+"""Objects fetched in one call: the package reads its list of all objects in each of them."""
+TIMEOUT_S = 120.0
+UID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+
+logger = logging.getLogger(__name__)
+
+
+def find_objects(settings: ObjaverseSettings) -> dict[str, ModelInfo]:
+    """Annotated objects of the wanted categories, by uid; of a mirror, those whose file it has.
+
+    An object that is in several of them belongs to the first.
+
+    Raises:
+        DatasetError: no annotations, an unknown category, or fewer objects in one than the settings want.
+    """
+    with _package(settings) as (package, folder):
+        annotations = _annotations(package, folder, settings.mirror is not None)
+    present = set(_files(folder)) if settings.mirror is not None else None
+    found: dict[str, ModelInfo] = {}
+    for category in _matching(annotations, settings.categories):
+        uids = [uid for uid in annotations[category] if present is None or uid in present]
+        n_annotated = len(annotations[category])
+        logger.info("Objaverse has %d instances of %s, %d of them can be had", n_annotated, category, len(uids))
+        if len(uids) < settings.minimum_models:
+            raise DatasetError(_too_few(category, len(uids), n_annotated, settings))
+        for uid in sorted(uids):
+            found.setdefault(uid, ModelInfo(uid, None, category_tag(category), None, None, None))
+    return found
+
+
+def fetch_objects(
+    infos: Sequence[ModelInfo], settings: ObjaverseSettings
+) -> tuple[list[ForeignModel], list[Quarantined]]:
+    """The files of objects, fetched where they are not here yet, and the objects that cannot be had."""
+    with _package(settings) as (package, folder):
+        files = _files(folder)
+        missing = [info.model_id for info in infos if info.model_id not in files]
+        faults = {} if settings.mirror is not None else _download(package, missing, settings.download_threads)
+        files = _files(folder) if missing else files
+    models = [
+        ForeignModel(info, files[info.model_id], files[info.model_id].relative_to(folder).as_posix())
+        for info in infos
+        if info.model_id in files
+    ]
+    refused = [
+        Quarantined(uid, STAGE, f"cannot be had: {faults.get(uid, 'no such file')}", f"{OBJECTS_FOLDER}/*/{uid}.glb")
+        for uid in missing
+        if uid not in files
+    ]
+    return models, refused
+
+
+@contextlib.contextmanager
+def _package(settings: ObjaverseSettings) -> Iterator[tuple[ModuleType, Path]]:
+    """The package, told to use the mirror or the cache, and that folder.
+
+    It knows one folder, a variable of its module, and no time limit; both are put back.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import objaverse
+    before, timeout = objaverse._VERSIONED_PATH, socket.getdefaulttimeout()
+    folder = _folder(settings, Path(before))
+    objaverse._VERSIONED_PATH = str(folder)
+    socket.setdefaulttimeout(TIMEOUT_S)
+    try:
+        yield objaverse, folder
+    finally:
+        objaverse._VERSIONED_PATH = before
+        socket.setdefaulttimeout(timeout)
+
+
+def _folder(settings: ObjaverseSettings, default: Path) -> Path:
+    """The folder with the annotations: the one that the settings name, or the version's folder in it."""
+    if settings.mirror is None:
+        return Path(settings.cache).expanduser().resolve() / VERSION_FOLDER if settings.cache else default
+    mirror = Path(settings.mirror).expanduser().resolve()
+    places = (mirror, mirror / VERSION_FOLDER)
+    for place in places:
+        if (place / ANNOTATIONS_NAME).is_file():
+            return place
+    raise DatasetError(f"dataset.objaverse.mirror: expected {ANNOTATIONS_NAME} in {' or '.join(map(str, places))}")
+
+
+def _annotations(package: ModuleType, folder: Path, is_mirror: bool) -> dict[str, list[str]]:
+    path = folder / ANNOTATIONS_NAME
+    try:
+        if is_mirror or path.exists():
+            _check_size(path)
+        loaded = package.load_lvis_annotations()
+    except (OSError, EOFError, ValueError, RecursionError) as error:
+        advice = "correct the mirror" if is_mirror else "remove the file if it is there, or name a mirror"
+        raise DatasetError(f"{path}: expected Objaverse's LVIS annotations: {error}; {advice}") from error
+    if not isinstance(loaded, dict) or not all(isinstance(uids, list) for uids in loaded.values()):
+        raise DatasetError(f"{path}: expected lists of uids by category")
+    return {
+        str(category): [uid for uid in uids if isinstance(uid, str) and UID.fullmatch(uid)]
+        for category, uids in loaded.items()
+    }
+
+
+def _check_size(path: Path) -> None:
+    if path.stat().st_size > MAX_ANNOTATIONS_BYTES:
+        raise ValueError(f"at most {MAX_ANNOTATIONS_BYTES} bytes, got {path.stat().st_size}")
+
+
+def _matching(annotations: dict[str, list[str]], wanted: Sequence[str]) -> list[str]:
+    """Categories as the annotations spell them."""
+    spelt = {_folded(category): category for category in annotations}
+    for name in wanted:
+        if _folded(name) not in spelt:
+            close = difflib.get_close_matches(_folded(name), spelt, n=5, cutoff=0.5)
+            hint = f"; close to it: {', '.join(spelt[folded] for folded in close)}" if close else ""
+            raise DatasetError(f"dataset.objaverse.categories: LVIS has no category {name!r}{hint}")
+    return list(dict.fromkeys(spelt[_folded(name)] for name in wanted))
+
+
+def _folded(category: str) -> str:
+    return category.strip().casefold().replace(" ", "_").replace("-", "_")
+
+
+def _too_few(category: str, n_here: int, n_annotated: int, settings: ObjaverseSettings) -> str:
+    where = f" in the mirror (Objaverse has {n_annotated})" if settings.mirror is not None else " in Objaverse"
+    return (
+        f"category {category!r} has {n_here} instances{where}, fewer than dataset.objaverse.minimum_models "
+        f"{settings.minimum_models}: a network learns no shape from so few; name other categories or lower the minimum"
+    )
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """GLB files of objects that are here, by uid; links are left out."""
+    objects = folder / OBJECTS_FOLDER
+    if not objects.is_dir():
+        return {}
+    with os.scandir(objects) as parts:
+        folders = sorted(entry.path for entry in parts if entry.is_dir(follow_symlinks=False))
+    files: dict[str, Path] = {}
+    for path in folders:
+        with os.scandir(path) as entries:
+            names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+        files |= {name[:-4]: Path(path, name) for name in names if name.endswith(".glb")}
+    return files
+
+
+def _download(package: ModuleType, uids: Sequence[str], n_threads: int) -> dict[str, str]:
+    """Fetch objects into the package's folder; what is wrong with those that do not come, by uid."""
+    if not uids:
+        return {}
+    logger.info("fetching %d objects of Objaverse", len(uids))
+    batches = [uids[start : start + BATCH] for start in range(0, len(uids), BATCH)]
+    faults: dict[str, str] = {}
+    with ThreadPoolExecutor(n_threads) as pool:
+        for number, found in enumerate(pool.map(partial(_fetch_batch, package.load_objects), batches), 1):
+            faults |= found
+            logger.info("%d of %d batches of objects done, %d objects missing", number, len(batches), len(faults))
+    return faults
+
+
+def _fetch_batch(load_objects: Callable[[list[str]], dict[str, str]], uids: Sequence[str]) -> dict[str, str]:
+    """Fetch a batch in one call or, where one object fails it, object by object."""
+    with contextlib.suppress(OSError, ValueError, EOFError):
+        load_objects(list(uids))
+        return {}
+    faults: dict[str, str] = {}
+    for uid in uids:
+        try:
+            load_objects([uid])
+        except (OSError, ValueError, EOFError) as error:
+            faults[uid] = str(error)
+    return faults

@@ -1,0 +1,49 @@
+from pathlib import PurePosixPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shelfnet.data.folder_source import find_models, model_id_of
+from shelfnet.data.model_info import DatasetError, is_safe_id
+
+
+def touch(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"")
+    return root
+
+
+def test_models_are_found_however_deep_and_others_told_or_passed_by(tmp_path):
+    root = touch(tmp_path / "in", "a.GLB", "x/y/b.obj", "x/c.fbx", "x/wood.png", ".hidden/d.stl", "x/.e.ply", "x/f.ply")
+    (root / "link.glb").symlink_to(root / "a.GLB")
+    (root / "loop").symlink_to(root)
+    models, refused = find_models(root, None)
+    assert [model.shown for model in models] == ["a.GLB", "x/f.ply", "x/y/b.obj"]
+    assert models[2].path == root / "x/y/b.obj"
+    assert [(row.path, row.reason) for row in refused] == [
+        ("x/c.fbx", ".fbx cannot be read, only .glb, .obj, .ply, .stl")
+    ]
+
+
+def test_a_folder_without_models_and_no_folder_are_named(tmp_path):
+    touch(tmp_path / "in", "x.png")
+    with pytest.raises(DatasetError, match=r"in: expected \.glb, .* files in it or below, found 1 others"):
+        find_models(tmp_path / "in", None)
+    with pytest.raises(DatasetError, match="expected a folder"):
+        find_models(tmp_path / "in" / "x.png", None)
+
+
+def test_ids_are_readable_and_depend_on_the_path_alone():
+    chair = model_id_of(PurePosixPath("Chairs/Ärm chair (1).glb"))
+    assert chair.startswith("chairs-rm-chair-1-")
+    assert chair == model_id_of(PurePosixPath("Chairs/Ärm chair (1).glb"))
+    names = ("a/b.glb", "a-b.glb", "a/b.obj", "A/b.glb", "a/B.glb", "a\udcff.glb", "a.glb", "...glb", "con.glb")
+    ids = {model_id_of(PurePosixPath(name)) for name in names}
+    assert len(ids) == len(names)
+
+
+@given(st.text(min_size=1, max_size=300))
+def test_every_name_has_an_id_that_can_name_a_folder(name):
+    assert is_safe_id(model_id_of(PurePosixPath(name.replace("\0", "_") + ".glb")))

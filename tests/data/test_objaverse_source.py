@@ -1,0 +1,132 @@
+import gzip
+import json
+import urllib.request
+
+import objaverse
+import pytest
+import trimesh
+
+from shelfnet.config.dataset import DatasetSettings, ObjaverseSettings
+from shelfnet.data.lvis import category_tag
+from shelfnet.data.model_info import DatasetError
+from shelfnet.data.objaverse_source import fetch_objects, find_objects
+
+ANNOTATIONS = {"chair": ["c1", "c2", "c3"], "folding_chair": ["c3", "f1"], "sofa": ["s1"]}
+
+
+def write_gzip(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with gzip.open(path, "wt") as stream:
+        json.dump(content, stream)
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    """The package's folder, with files of some of the annotated objects."""
+    root = tmp_path / "objaverse"
+    version = root / "hf-objaverse-v1"
+    write_gzip(version / "lvis-annotations.json.gz", ANNOTATIONS)
+    paths = {uid: f"glbs/000-00{n}/{uid}.glb" for n, uid in enumerate(("c1", "c2", "c3", "f1", "s1"))}
+    write_gzip(version / "object-paths.json.gz", paths)
+    for uid in ("c1", "c3", "f1"):
+        (version / paths[uid]).parent.mkdir(parents=True, exist_ok=True)
+        trimesh.creation.box((1, 1, 1)).export(version / paths[uid])
+    return root
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    def refuse(url, *arguments):
+        raise urllib.request.URLError(f"no network for {url}")
+
+    monkeypatch.setattr("urllib.request.urlretrieve", refuse)
+
+
+def settings(**fields):
+    return ObjaverseSettings(**{"categories": ("chair",), "minimum_models": 1, **fields})
+
+
+def test_a_mirror_gives_what_it_has(mirror):
+    before = objaverse._VERSIONED_PATH
+    wanted = settings(mirror=str(mirror), categories=("chair", "Folding Chair"))
+    infos = find_objects(wanted)
+    assert {uid: info.category for uid, info in infos.items()} == {
+        "c1": "Chair",
+        "c3": "Chair",
+        "f1": "Folding Chair",
+    }
+    models, refused = fetch_objects(list(infos.values()), wanted)
+    assert [model.shown for model in models] == ["glbs/000-000/c1.glb", "glbs/000-002/c3.glb", "glbs/000-003/f1.glb"]
+    assert all(model.path.is_file() for model in models)
+    assert refused == []
+    assert before == objaverse._VERSIONED_PATH
+
+
+def test_the_versions_folder_itself_is_a_mirror_too(mirror):
+    assert len(find_objects(settings(mirror=str(mirror / "hf-objaverse-v1")))) == 2
+
+
+def test_too_few_instances_are_an_error_with_the_count(mirror):
+    with pytest.raises(DatasetError, match=r"'chair' has 2 instances in the mirror \(Objaverse has 3\), fewer than"):
+        find_objects(settings(mirror=str(mirror), minimum_models=3))
+    with pytest.raises(DatasetError, match="'sofa' has 0 instances in the mirror"):
+        find_objects(settings(mirror=str(mirror), categories=("sofa",)))
+
+
+def test_an_unknown_category_is_told_what_is_close(mirror):
+    with pytest.raises(DatasetError, match=r"LVIS has no category 'chairs'; close to it: chair"):
+        find_objects(settings(mirror=str(mirror), categories=("chairs",)))
+
+
+def test_the_packages_cache_is_used_and_what_is_missing_is_told(mirror):
+    wanted = settings(cache=str(mirror))
+    infos = find_objects(wanted)
+    assert len(infos) == 3
+    models, refused = fetch_objects(list(infos.values()), wanted)
+    assert [model.info.model_id for model in models] == ["c1", "c3"]
+    assert [(row.model_id, row.stage) for row in refused] == [("c2", "stage_dataset")]
+    assert "no network for https://" in refused[0].reason
+
+
+def test_what_is_missing_is_fetched_through_the_package(mirror, monkeypatch):
+    def fetch(url, path):
+        assert url.endswith("/glbs/000-001/c2.glb")
+        trimesh.creation.box((1, 1, 1)).export(path, file_type="glb")
+
+    monkeypatch.setattr("urllib.request.urlretrieve", fetch)
+    wanted = settings(cache=str(mirror))
+    models, refused = fetch_objects(list(find_objects(wanted).values()), wanted)
+    assert len(models) == 3
+    assert refused == []
+
+
+def test_no_mirror_no_network_and_broken_annotations_are_named(tmp_path, mirror):
+    with pytest.raises(DatasetError, match=r"mirror: expected lvis-annotations\.json\.gz in .*nowhere"):
+        find_objects(settings(mirror=str(tmp_path / "nowhere")))
+    with pytest.raises(DatasetError, match=r"no network for .* or name a mirror"):
+        find_objects(settings(cache=str(tmp_path / "empty")))
+    path = mirror / "hf-objaverse-v1" / "lvis-annotations.json.gz"
+    content = path.read_bytes()
+    for damaged in (content[:-8], b"plain", gzip.compress(b"[1]"), gzip.compress(b'{"chair": 3}')):
+        path.write_bytes(damaged)
+        with pytest.raises(DatasetError, match=r"lvis-annotations\.json\.gz: expected"):
+            find_objects(settings(mirror=str(mirror)))
+
+
+def test_hostile_uids_and_links_are_passed_by(mirror):
+    version = mirror / "hf-objaverse-v1"
+    write_gzip(version / "lvis-annotations.json.gz", {"chair": ["../../x", 7, "c1", "link"]})
+    (version / "glbs" / "000-000" / "link.glb").symlink_to(version / "glbs" / "000-000" / "c1.glb")
+    assert list(find_objects(settings(mirror=str(mirror)))) == ["c1"]
+    assert list(find_objects(settings(cache=str(mirror)))) == ["c1", "link"]
+
+
+def test_no_category_is_refused_before_anything_runs():
+    with pytest.raises(ValueError, match="name at least one LVIS category"):
+        DatasetSettings(kind="objaverse")
+
+
+def test_names_as_tags():
+    assert category_tag("folding_chair") == "Folding Chair"
+    assert category_tag("pot_(cookware)") == "Pot"
+    assert category_tag("Folding Chair") == "Folding Chair"
