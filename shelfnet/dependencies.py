@@ -1,6 +1,7 @@
 """Which modules a module imports, directly or not, read from the source and without importing anything."""
 
 import ast
+from collections.abc import Iterator
 from functools import cache
 
 from shelfnet.provenance import PACKAGE, modules_digest
@@ -41,8 +42,16 @@ def _imported_modules(module: str) -> frozenset[str]:
     path = PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
     if not path.is_file():
         raise ValueError(f"no module shelfnet.{module}")
-    names = [name for node in ast.walk(ast.parse(path.read_bytes())) for name in _imported_names(node)]
+    names = [name for node in _statements(ast.parse(path.read_bytes())) for name in _imported_names(node)]
     return frozenset(found for name in names for found in _modules_behind(name))
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements below a node; expressions, most of a syntax tree, are not entered, for nothing imports there."""
+    for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for statement in getattr(node, block, ()):
+            yield statement
+            yield from _statements(statement)
 
 
 def _imported_names(node: ast.AST) -> list[str]:

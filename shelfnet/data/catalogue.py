@@ -1,8 +1,10 @@
 """The catalogue: which models are in, with their split, shard, caption and measures, and which are refused and why."""
 
 import logging
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +14,15 @@ import pyarrow.parquet as pq
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.captions import make_caption
 from shelfnet.data.future3d import OBJ_NAME, folder_of, model_folders
+from shelfnet.data.lvis import category_tag
 from shelfnet.data.materials import read_surfaces
 from shelfnet.data.model_info import FILE_NAME, STAGE, DatasetError, ModelInfo, read_model_info
-from shelfnet.data.obj_text import read_obj_text
-from shelfnet.data.objects import ModelError, load_obj
-from shelfnet.data.quarantine import Quarantined
+from shelfnet.data.objects import ModelError, load_obj_model
+from shelfnet.data.quarantine import Quarantined, refused
+from shelfnet.data.selection import select_models
 from shelfnet.data.splits import sampling_order, shard_of, split_of
+from shelfnet.data.tables import typed
+from shelfnet.isolation import IsolatedWorker
 from shelfnet.provenance import code_version, publish
 
 SCHEMA = pa.schema(
@@ -39,6 +44,9 @@ SCHEMA = pa.schema(
     ]
 )
 """Columns of ``models.parquet``."""
+
+NULLABLE = frozenset({"super_category", "category", "style", "theme", "material"})
+"""Tags that a data set may leave open."""
 
 PLAUSIBLE_SIDE_M = (0.05, 20.0)
 """Longest sides of furniture in metres; beyond them the unit is probably another one, which normalising forgives."""
@@ -97,18 +105,18 @@ def make_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -> Cata
         DatasetError: the list cannot be read, the filters leave nothing, or every model is refused.
     """
     infos, quarantined = read_model_info(root / FILE_NAME)
-    chosen = {info.model_id: info for info in _filtered(infos, settings)}
-    if not chosen and infos:
-        raise DatasetError(_nothing_left(root, infos, settings))
+    chosen = {info.model_id: info for info in select_models(infos, settings)}
     folders = model_folders(root)
     usable: dict[str, _Measures] = {}
-    for model_id in sampling_order(chosen, settings.split_seed):
-        if len(usable) == settings.max_models:
-            break
-        try:
-            usable[model_id] = _measure(root, folder_of(model_id, folders), settings.max_faces)
-        except Exception as error:  # whatever is wrong with one model must not stop the others
-            quarantined.append(_refused(model_id, error))
+    make = partial(_make_measure, root, settings.max_faces)
+    with IsolatedWorker(make, timeout_s=settings.model_timeout_s, memory_mb=settings.model_memory_mb) as worker:
+        for model_id in sampling_order(chosen, settings.split_seed):
+            if len(usable) == settings.max_models:
+                break
+            try:
+                usable[model_id] = worker.run(folder_of(model_id, folders))
+            except Exception as error:  # whatever is wrong with one model must not stop the others
+                quarantined.append(refused(model_id, STAGE, error, f"{model_id}/{OBJ_NAME}"))
     if not usable:
         raise DatasetError(_all_refused(root, quarantined))
     models = (
@@ -116,6 +124,28 @@ def make_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -> Cata
         for rank, model_id in enumerate(sorted(usable))
     )
     return Catalogue(tuple(models), tuple(sorted(quarantined, key=lambda row: (row.model_id, row.reason))))
+
+
+def require_instances(
+    models: Sequence[CatalogueModel], quarantined: Sequence[Quarantined], settings: DatasetSettings
+) -> None:
+    """Refuse a catalogue in which a wanted category of Objaverse has too few usable models.
+
+    Where ``max_models`` has been reached, nothing more was looked at and nothing can be said.
+
+    Raises:
+        DatasetError: with the numbers of all categories, and why the first refused models are not in.
+    """
+    if settings.kind != "objaverse" or len(models) == settings.max_models:
+        return
+    counts = Counter(model.category for model in models)
+    wanted = [category_tag(name) for name in settings.objaverse.categories]
+    if any(counts[category] < settings.objaverse.minimum_models for category in wanted):
+        found = ", ".join(f"{counts[category]} of {category}" for category in wanted)
+        raise DatasetError(
+            f"expected at least {settings.objaverse.minimum_models} usable models of each category "
+            f"(dataset.objaverse.minimum_models), got {found}; refused are {len(quarantined)}{_reasons(quarantined)}"
+        )
 
 
 def write_models(path: Path, models: Iterable[CatalogueModel]) -> None:
@@ -134,55 +164,35 @@ def read_models(path: Path, shard: int | None = None) -> tuple[CatalogueModel, .
         ValueError: the file cannot be read or lacks a column.
     """
     try:
-        rows = pq.read_table(path, columns=SCHEMA.names).to_pylist()
+        rows = typed(pq.read_table(path), SCHEMA, SCHEMA.names, NULLABLE).to_pylist()
         models = [CatalogueModel(**row) for row in rows]
-    except (OSError, pa.ArrowException, TypeError) as error:
+    except (OSError, pa.ArrowException, ValueError) as error:
         raise ValueError(f"{path}: expected a catalogue with the columns {', '.join(SCHEMA.names)}: {error}") from error
     return tuple(model for model in models if shard is None or model.shard == shard)
 
 
-def _filtered(infos: Iterable[ModelInfo], settings: DatasetSettings) -> list[ModelInfo]:
-    supers = {_folded(name) for name in settings.super_categories}
-    categories = {_folded(name) for name in settings.categories}
-    return [
-        info
-        for info in infos
-        if (not supers or _folded(info.super_category) in supers)
-        and (not categories or _folded(info.category) in categories)
-    ]
-
-
-def _folded(tag: str | None) -> str:
-    """A tag without the spelling differences that the published list has: letter case and blanks around slashes."""
-    return "/".join(part.strip() for part in (tag or "").casefold().split("/"))
+def _make_measure(root: Path, max_faces: int) -> Callable[[Path | None], _Measures]:
+    """What runs in a process of its own, model after model."""
+    return lambda folder: _measure(root, folder, max_faces)
 
 
 def _measure(root: Path, folder: Path | None, max_faces: int) -> _Measures:
     if folder is None:
         raise ModelError("no folder of this name")
     obj_path = folder / OBJ_NAME
-    mesh = load_obj(obj_path, max_faces)
-    used = mesh.vertices[np.unique(mesh.faces)]
-    surfaces = read_surfaces(folder, read_obj_text(obj_path))
+    model = load_obj_model(obj_path, max_faces)
+    used = model.vertices[np.unique(model.faces)]
+    surfaces = read_surfaces(folder, model)
     longest_side_m = float((used.max(axis=0) - used.min(axis=0)).max())
     if not PLAUSIBLE_SIDE_M[0] <= longest_side_m <= PLAUSIBLE_SIDE_M[1]:
         logger.warning("%s: a longest side of %g is not plausible in metres", folder.name, longest_side_m)
     return _Measures(
         obj_path=obj_path.relative_to(root).as_posix(),
-        n_vertices=len(mesh.vertices),
-        n_faces=len(mesh.faces),
+        n_vertices=len(model.vertices),
+        n_faces=len(model.faces),
         longest_side_m=longest_side_m,
         textured=any(surface.texture is not None for surface in (*surfaces.numbered, surfaces.unnamed)),
     )
-
-
-def _refused(model_id: str, error: Exception) -> Quarantined:
-    if isinstance(error, ModelError):
-        reason = str(error)
-    else:
-        logger.warning("model %s cannot be examined", model_id, exc_info=error)
-        reason = f"{type(error).__name__}: {error}"
-    return Quarantined(model_id, STAGE, reason, f"{model_id}/{OBJ_NAME}")
 
 
 def _catalogue_model(info: ModelInfo, measures: _Measures, shard: int, settings: DatasetSettings) -> CatalogueModel:
@@ -196,14 +206,10 @@ def _catalogue_model(info: ModelInfo, measures: _Measures, shard: int, settings:
     )
 
 
-def _nothing_left(root: Path, infos: list[ModelInfo], settings: DatasetSettings) -> str:
-    supers = ", ".join(sorted({info.super_category or "(none)" for info in infos})[:20])
-    return (
-        f"{root}: no model is left of {len(infos)} with dataset.super_categories {list(settings.super_categories)} and "
-        f"dataset.categories {list(settings.categories)}; super-categories there are: {supers}"
-    )
-
-
 def _all_refused(root: Path, quarantined: list[Quarantined]) -> str:
+    return f"{root}: all {len(quarantined)} models are quarantined{_reasons(quarantined)}"
+
+
+def _reasons(quarantined: Sequence[Quarantined]) -> str:
     reasons = "; ".join(f"{row.model_id[:80]!r}: {row.reason[:200]}" for row in quarantined[:3])
-    return f"{root}: all {len(quarantined)} models are quarantined, the first ones because of {reasons}"
+    return f", the first ones because of {reasons}" if reasons else ""

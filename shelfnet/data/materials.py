@@ -16,7 +16,8 @@ from PIL import Image
 
 from shelfnet.data.confinement import file_inside
 from shelfnet.data.images import MAX_PIXELS, TEXTURE_FORMATS, ImageError
-from shelfnet.data.obj_text import ObjText, decode
+from shelfnet.data.obj_model import ObjModel, decode
+from shelfnet.data.obj_text import ObjText
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class ModelSurfaces:
     unnamed: Surface = field(default_factory=Surface)
 
 
-def read_surfaces(folder: Path, obj: ObjText) -> ModelSurfaces:
+def read_surfaces(folder: Path, obj: ObjModel | ObjText) -> ModelSurfaces:
     """Surfaces for the materials of an OBJ; what cannot be used is logged and replaced, never followed.
 
     A material takes its ``map_Kd``, else its ``Kd``; one that its library lacks, or whose texture cannot be used,

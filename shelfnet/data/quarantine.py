@@ -1,13 +1,18 @@
 """Models that a stage refuses, with the reason, as a CSV file."""
 
 import csv
+import logging
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from shelfnet.data.objects import ModelError
+from shelfnet.isolation import WorkerFailedError
 from shelfnet.provenance import publish
 
 MAX_CHARACTERS = 300
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,14 @@ class Quarantined:
 
 
 COLUMNS = tuple(field.name for field in fields(Quarantined))
+
+
+def refused(model_id: str, stage: str, error: Exception, path: str) -> Quarantined:
+    """The row of a model that an error refuses, told to the log; errors that nobody foresaw with their traceback."""
+    foreseen = isinstance(error, ModelError | WorkerFailedError)
+    reason = str(error) if foreseen else f"{type(error).__name__}: {error}"
+    logger.warning("model %s is refused: %s", model_id, reason, exc_info=None if foreseen else error)
+    return Quarantined(model_id, stage, reason, path)
 
 
 def write_quarantine(path: Path, rows: Iterable[Quarantined]) -> None:

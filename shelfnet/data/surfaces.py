@@ -1,9 +1,11 @@
 """True surfaces for the evaluation: points, normals and occupancy of each model, in the object frame.
 
-One row group a model, so that a reader holds one model at a time, however large the data set is.
+One row group a model, so that a reader holds one model at a time, however large the data set is. The file also names
+the models of its shard that could not be measured, so that nobody takes them for lost.
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from jaxtyping import Bool, Float
 
 from shelfnet.data.occupancy import pack, solid_occupancy, unpack
 from shelfnet.data.shards import ShardError, open_shard
+from shelfnet.data.tables import typed
 from shelfnet.geometry.meshes import Mesh, normalise, sample_surface
 from shelfnet.provenance import code_version, publish
 
@@ -29,6 +32,9 @@ SCHEMA = pa.schema(
     ]
 )
 """Columns of a shard of surfaces."""
+
+REFUSED = "refused"
+"""Key of the file's metadata with the ids, as a JSON list, of models without a surface."""
 
 
 @dataclass(frozen=True)
@@ -57,32 +63,49 @@ def measure_surface(mesh: Mesh, model_id: str, split: str, n_points: int, seed: 
     return Surface(points.astype(np.float32), normals.astype(np.float32), solid_occupancy(normalised), split)
 
 
-def write_surfaces(path: Path, surfaces: Iterable[tuple[str, Surface]]) -> None:
-    """Stream surfaces into a shard and publish it."""
+def write_surfaces(path: Path, surfaces: Iterable[tuple[str, Surface | None]]) -> None:
+    """Stream surfaces into a shard and publish it.
+
+    Args:
+        path: the shard.
+        surfaces: ids of models with their surfaces, or with ``None`` where one could not be measured.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".partial")
     schema = SCHEMA.with_metadata({"code_version": code_version()})
     try:
         with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+            refused = []
             for model_id, surface in surfaces:
-                writer.write_batch(pa.RecordBatch.from_pylist([_row(model_id, surface)], schema=schema))
+                if surface is None:
+                    refused.append(model_id)
+                else:
+                    writer.write_batch(pa.RecordBatch.from_pylist([_row(model_id, surface)], schema=schema))
+            writer.add_key_value_metadata({REFUSED: json.dumps(refused)})
         publish(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 class Surfaces:
-    """Surfaces by model id, read from their shards one at a time when asked for; ids iterate in sorted order."""
+    """Surfaces by model id, read from their shards one at a time when asked for; ids iterate in sorted order.
 
-    def __init__(self, places: dict[str, tuple[Path, int]], splits: dict[str, str]) -> None:
+    Attributes:
+        refused: ids of models that have no surface because it could not be measured.
+    """
+
+    def __init__(
+        self, places: dict[str, tuple[Path, int]], splits: dict[str, str], refused: frozenset[str] = frozenset()
+    ) -> None:
         self._places = places
         self._splits = splits
+        self.refused = refused
 
     def __getitem__(self, model_id: str) -> Surface:
         path, row_group = self._places[model_id]
         with open_shard(path, SCHEMA.names) as shard:
             try:
-                return _surface(shard.read_row_group(row_group))
+                return _surface(typed(shard.read_row_group(row_group), SCHEMA, SCHEMA.names, ()))
             except (OSError, pa.ArrowException, ValueError) as error:
                 raise ShardError(f"{path}: model {model_id!r}: damaged: {error}") from error
 
@@ -108,21 +131,32 @@ def load_surfaces(paths: Sequence[Path]) -> Surfaces:
     """
     places: dict[str, tuple[Path, int]] = {}
     splits: dict[str, str] = {}
+    refused: set[str] = set()
     for path in paths:
         with open_shard(path, SCHEMA.names) as shard:
+            refused |= _refused(shard, path)
             for group in range(shard.num_row_groups):
                 row = _identity(shard, group, path)
                 if row["model_id"] in places:
                     raise ShardError(f"{path}: model {row['model_id']!r} is also in {places[row['model_id']][0]}")
                 places[row["model_id"]] = (path, group)
                 splits[row["model_id"]] = row["split"]
-    return Surfaces(places, splits)
+    return Surfaces(places, splits, frozenset(refused))
+
+
+def _refused(shard: pq.ParquetFile, path: Path) -> set[str]:
+    stored = (shard.metadata.metadata or {}).get(REFUSED.encode(), b"[]")
+    try:
+        return set(map(str, json.loads(stored)))
+    except (ValueError, TypeError) as error:
+        raise ShardError(f"{path}: expected a JSON list of refused models, got {stored[:80]!r}") from error
 
 
 def _identity(shard: pq.ParquetFile, group: int, path: Path) -> dict[str, Any]:
     try:
-        rows = shard.read_row_group(group, columns=["model_id", "split"]).to_pylist()
-    except (OSError, pa.ArrowException) as error:
+        columns = ["model_id", "split"]
+        rows = typed(shard.read_row_group(group, columns=columns), SCHEMA, columns, ()).to_pylist()
+    except (OSError, pa.ArrowException, ValueError) as error:
         raise ShardError(f"{path}: row group {group}: damaged: {error}") from error
     if len(rows) != 1:
         raise ShardError(f"{path}: row group {group}: expected one model, got {len(rows)}")

@@ -2,19 +2,29 @@
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings
-from shelfnet.data.catalogue import make_catalogue, write_models
+from shelfnet.data.catalogue import CatalogueModel, make_catalogue, require_instances, write_models
 from shelfnet.data.manifest import read_manifest
-from shelfnet.data.quarantine import write_quarantine
+from shelfnet.data.quarantine import read_quarantine, write_quarantine
 from shelfnet.tracking.journal import Journal
+
+REPORTED_CATEGORIES = 50
 
 logger = logging.getLogger(__name__)
 
 
 def build_catalogue(
-    *, settings: DatasetSettings, n_shards: int, manifest: Path, models: Path, quarantine: Path, journal: Path
+    *,
+    settings: DatasetSettings,
+    n_shards: int,
+    manifest: Path,
+    left_out: Path,
+    models: Path,
+    quarantine: Path,
+    journal: Path,
 ) -> None:
     """Examine every model of a staged data set; publish the usable and the refused ones.
 
@@ -22,23 +32,37 @@ def build_catalogue(
         settings: filters, limits and split fractions.
         n_shards: shards over which the models are dealt out.
         manifest: of the staged data set.
+        left_out: what staging refused, CSV; it ends in the quarantine too.
         models: the catalogue to publish, Parquet.
         quarantine: the refused models to publish, CSV.
         journal: events for the tracking server.
 
     Raises:
-        DatasetError: no model can be used.
+        DatasetError: no model can be used, or a category of Objaverse has fewer usable ones than the settings want.
     """
     catalogue = make_catalogue(read_manifest(manifest).root, settings, n_shards)
+    quarantined = [*read_quarantine(left_out), *catalogue.quarantined]
+    _report_categories(catalogue.models)
+    require_instances(catalogue.models, quarantined, settings)
     splits = Counter(model.split for model in catalogue.models)
     for split in ("train", "validation", "test"):
         if not splits[split]:
             logger.warning("no model falls into split %s; change dataset.split_seed or dataset.splits", split)
-    write_quarantine(quarantine, catalogue.quarantined)
+    write_quarantine(quarantine, quarantined)
     write_models(models, catalogue.models)
     events = Journal(journal, run="data")
-    counts = {"models": len(catalogue.models), "quarantined": len(catalogue.quarantined)}
+    events.params({"dataset": settings.model_dump(mode="json", exclude={"urls"})})  # addresses may hold access tokens
+    counts = {"models": len(catalogue.models), "quarantined": len(quarantined)}
     counts |= {f"models_{split}": count for split, count in splits.items()}
     events.metrics(0, {name: float(count) for name, count in counts.items()})
     events.artifact(models, "catalogue")
     events.artifact(quarantine, "catalogue")
+
+
+def _report_categories(models: Sequence[CatalogueModel]) -> None:
+    """Tell the log how many models each category has, the largest first."""
+    counts = Counter(model.category or "no category" for model in models)
+    for category, count in counts.most_common(REPORTED_CATEGORIES):
+        logger.info("%s: %d models", category, count)
+    if len(counts) > REPORTED_CATEGORIES:
+        logger.info("and %d more categories", len(counts) - REPORTED_CATEGORIES)

@@ -1,17 +1,28 @@
 """Sample the true surfaces that the evaluation compares against."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue import CatalogueModel, read_models
 from shelfnet.data.manifest import read_manifest
-from shelfnet.data.objects import ModelError, load_obj
+from shelfnet.data.objects import load_obj
+from shelfnet.data.quarantine import Quarantined, refused, write_quarantine
 from shelfnet.data.surfaces import Surface, measure_surface, write_surfaces
+from shelfnet.isolation import IsolatedWorker
+
+STAGE = "sample_surfaces"
 
 
-def sample_surfaces(*, settings: DatasetSettings, manifest: Path, models: Path, shard: int, output: Path) -> None:
-    """Publish points, normals and occupancy of the models of one shard.
+class SurfaceError(RuntimeError):
+    """A shard has models, and not one of them has a surface that can be measured."""
+
+
+def sample_surfaces(
+    *, settings: DatasetSettings, manifest: Path, models: Path, shard: int, output: Path, quarantine: Path
+) -> None:
+    """Publish points, normals and occupancy of the models of one shard, and which of them cannot be measured.
 
     Args:
         settings: number of points, limits and seed.
@@ -19,23 +30,41 @@ def sample_surfaces(*, settings: DatasetSettings, manifest: Path, models: Path, 
         models: the catalogue.
         shard: which models.
         output: the shard to publish, Parquet.
+        quarantine: models whose surface cannot be measured, to publish as CSV; the evaluation leaves them out.
 
     Raises:
-        ModelError: a model that the catalogue lists cannot be read any more.
+        SurfaceError: the shard has models, and all of them are refused.
     """
     root = read_manifest(manifest).root
-    write_surfaces(output, _measured(read_models(models, shard), root, settings))
+    quarantined: list[Quarantined] = []
+    try:
+        write_surfaces(output, _measured(read_models(models, shard), root, settings, quarantined))
+    finally:
+        write_quarantine(quarantine, quarantined)
 
 
 def _measured(
-    models: tuple[CatalogueModel, ...], root: Path, settings: DatasetSettings
-) -> Iterator[tuple[str, Surface]]:
-    for model in models:
-        try:
-            mesh = load_obj(root / model.obj_path, settings.max_faces)
-        except ModelError as error:
-            raise ModelError(f"model {model.model_id}, which the catalogue lists: {error}") from error
-        yield (
-            model.model_id,
-            measure_surface(mesh, model.model_id, model.split, settings.surface_points, settings.split_seed),
-        )
+    models: Sequence[CatalogueModel], root: Path, settings: DatasetSettings, quarantined: list[Quarantined]
+) -> Iterator[tuple[str, Surface | None]]:
+    make = partial(_make_measure, root, settings)
+    with IsolatedWorker(make, timeout_s=settings.model_timeout_s, memory_mb=settings.model_memory_mb) as worker:
+        for model in models:
+            surface = None
+            try:
+                surface = worker.run(model)
+            except Exception as error:  # whatever is wrong with one model must not stop the others
+                quarantined.append(refused(model.model_id, STAGE, error, model.obj_path))
+            yield model.model_id, surface
+    if models and len(quarantined) == len(models):
+        reasons = "; ".join(f"{row.model_id}: {row.reason}" for row in quarantined[:3])
+        raise SurfaceError(f"all {len(models)} models of the shard are refused, the first ones because of {reasons}")
+
+
+def _make_measure(root: Path, settings: DatasetSettings) -> Callable[[CatalogueModel], Surface]:
+    """What runs in a process of its own, model after model."""
+
+    def measure(model: CatalogueModel) -> Surface:
+        mesh = load_obj(root / model.obj_path, settings.max_faces)
+        return measure_surface(mesh, model.model_id, model.split, settings.surface_points, settings.split_seed)
+
+    return measure

@@ -1,3 +1,4 @@
+import ctypes
 import logging
 
 import pyarrow.parquet as pq
@@ -61,19 +62,33 @@ def test_unusable_models_are_quarantined_and_the_others_stay(tmp_path, write_dat
     assert (found.quarantined[0].stage, found.quarantined[0].path) == ("catalogue", "b/raw_model.obj")
 
 
+def make_failing(root, max_faces):
+    measure = make_measure(root, max_faces)
+
+    def failing(folder):
+        match folder.name:
+            case "b":
+                ctypes.string_at(0)
+            case "c":
+                raise KeyError("surprise")
+            case "d":
+                while True:
+                    pass
+        return measure(folder)
+
+    return failing
+
+
+make_measure = catalogue._make_measure
+
+
 def test_a_failure_of_any_kind_stops_one_model_only(tmp_path, write_dataset, monkeypatch):
-    root = write_dataset(tmp_path / "data", *"abc")
-    original = catalogue.load_obj
-
-    def failing(path, max_faces):
-        if path.parent.name == "b":
-            raise MemoryError("no room")
-        return original(path, max_faces)
-
-    monkeypatch.setattr(catalogue, "load_obj", failing)
-    found = make_catalogue(root, SETTINGS, 1)
-    assert [model.model_id for model in found.models] == ["a", "c"]
-    assert found.quarantined[0].reason == "MemoryError: no room"
+    root = write_dataset(tmp_path / "data", *"abcde")
+    monkeypatch.setattr(catalogue, "_make_measure", make_failing)
+    found = make_catalogue(root, SETTINGS.model_copy(update={"model_timeout_s": 1.0}), 1)
+    assert [model.model_id for model in found.models] == ["a", "e"]
+    reasons = [row.reason for row in found.quarantined]
+    assert reasons == ["crashed with SIGSEGV", "KeyError: 'surprise'", "ran past 1 s"]
 
 
 def test_texture_faults_leave_the_model_without_a_texture(tmp_path, write_dataset, png):

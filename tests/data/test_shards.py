@@ -1,3 +1,4 @@
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -32,6 +33,50 @@ def test_row_groups_stream_and_are_zstd(tmp_path, picture_row, monkeypatch):
     metadata = pq.read_metadata(tmp_path / "shard.parquet")
     assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [2, 2, 1]
     assert metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+def test_row_groups_are_bounded_in_bytes_too(tmp_path, picture_row, monkeypatch):
+    monkeypatch.setattr(shards, "ROW_GROUP_BYTES", 1000)
+    image = {"bytes": bytes(400), "path": "zeros.png"}
+    write_shard(tmp_path / "shard.parquet", (picture_row("a", view, image=image) for view in range(7)))
+    metadata = pq.read_metadata(tmp_path / "shard.parquet")
+    assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [3, 3, 1]
+
+
+def test_memory_of_writing_does_not_grow_with_the_shard(tmp_path, picture_row, monkeypatch):
+    """All of Arrow's memory, at its highest, against what ten times the rows would take."""
+    monkeypatch.setattr(shards, "ROW_GROUP_BYTES", 2**20)
+    noise = np.random.default_rng(0)
+    highest = []
+    for n_rows in (48, 240):
+        rows = (picture_row("a", view, image={"bytes": noise.bytes(2**16), "path": "a.png"}) for view in range(n_rows))
+        highest.append(_highest_arrow_bytes(rows, tmp_path / f"{n_rows}.parquet"))
+    assert highest[1] < 1.5 * highest[0] < 240 * 2**16
+
+
+def _highest_arrow_bytes(rows, path):
+    """Most bytes that Arrow holds while a shard is written, looked at before every row."""
+    highest = [0]
+
+    def watched():
+        for row in rows:
+            highest[0] = max(highest[0], pa.total_allocated_bytes())
+            yield row
+
+    start = pa.total_allocated_bytes()
+    write_shard(path, watched())
+    return highest[0] - start
+
+
+def test_a_shard_far_above_its_target_is_told_with_the_number_that_would_do(tmp_path, monkeypatch, caplog):
+    path = tmp_path / "shard.parquet"
+    path.write_bytes(bytes(1000))
+    monkeypatch.setattr(shards, "TARGET_BYTES", 700)
+    shards.warn_of_size(path, n_shards=4)
+    assert not caplog.records
+    monkeypatch.setattr(shards, "TARGET_BYTES", 400)
+    shards.warn_of_size(path, n_shards=4)
+    assert "render.shards would be 10 for that, and is 4" in caplog.text
 
 
 def test_a_failing_writer_publishes_nothing_and_leaves_nothing(tmp_path, picture_row):

@@ -41,9 +41,11 @@ def test_surfaces_survive_a_round_trip(tmp_path):
     paths = [tmp_path / "0.parquet", tmp_path / "folder" / "1.parquet", tmp_path / "2.parquet"]
     write_surfaces(paths[0], [("b", surface("test", 1.0)), ("a", surface("train", 2.0))])
     write_surfaces(paths[1], [("c", surface("train", 3.0))])
-    write_surfaces(paths[2], [])
+    write_surfaces(paths[2], [("d", None)])
     surfaces = load_surfaces(paths)
     assert len(surfaces) == 3
+    assert "d" not in surfaces
+    assert surfaces.refused == {"d"}
     assert list(surfaces) == ["a", "b", "c"]
     assert "a" in surfaces
     assert "z" not in surfaces
@@ -101,6 +103,9 @@ def test_damage_is_named(tmp_path):
     pq.write_table(short, tmp_path / "short.parquet")
     with pytest.raises(ShardError, match=r"short\.parquet: model 'a': damaged: expected 4096 bytes"):
         load_surfaces([tmp_path / "short.parquet"])["a"]
+    pq.write_table(table.replace_schema_metadata({"refused": "[1"}), tmp_path / "list.parquet")
+    with pytest.raises(ShardError, match=r"list\.parquet: expected a JSON list of refused models, got b'\[1'"):
+        load_surfaces([tmp_path / "list.parquet"])
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ShardError, match=r"0\.parquet: expected a Parquet shard"):
         load_surfaces([path])

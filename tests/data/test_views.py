@@ -1,3 +1,5 @@
+import errno
+import tempfile
 from dataclasses import fields
 
 import numpy as np
@@ -5,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shelfnet.data import views
+from shelfnet.data import picture_stack, views
 from shelfnet.data.shards import TRAINING_COLUMNS, ShardError, write_shard
-from shelfnet.data.views import TrainingViews, load_evaluation_views, load_training_views
+from shelfnet.data.views import TrainingViews, load_evaluation_views, load_training_views, load_view_labels
 
 HIDDEN = ("model_id", "azimuth_deg", "elevation_deg", "cam2world", "fov_deg", "view", "seed")
 
@@ -83,6 +85,63 @@ def test_evaluation_views_are_sorted_by_model_and_view(two_shards):
 def test_evaluation_takes_the_first_views_of_each_model(two_shards):
     loaded = load_evaluation_views(list(reversed(two_shards)), "train", 1)
     assert list(zip(loaded.model_ids, loaded.views.tolist(), strict=True)) == [("a", 0), ("b", 0)]
+
+
+def test_models_and_an_even_spread_can_be_asked_for(two_shards):
+    loaded = load_evaluation_views(two_shards, "train", None, among={"b", "c"})
+    assert loaded.model_ids == ("b", "b", "b")
+    spread = load_evaluation_views(two_shards, "train", None, at_most=3)
+    assert list(zip(spread.model_ids, spread.views.tolist(), strict=True)) == [("a", 0), ("b", 0), ("b", 2)]
+    assert spread.images[:, 0, 0, 0].tolist() == [0, 0, 2]
+    assert len(load_evaluation_views(two_shards, "train", None, at_most=9).model_ids) == 5
+    with pytest.raises(ShardError, match="no view of split 'train'"):
+        load_evaluation_views(two_shards, "train", None, among={"c"})
+
+
+def test_labels_are_those_of_the_views_and_need_no_picture(two_shards):
+    whole = load_evaluation_views(two_shards, "train", 2)
+    for path in two_shards:
+        pq.write_table(pq.read_table(path).drop_columns(["image", "caption"]), path)
+    labels = load_view_labels(two_shards, "train", 2)
+    for field in fields(labels):
+        np.testing.assert_array_equal(getattr(labels, field.name), getattr(whole, field.name))
+    assert load_view_labels(two_shards, "train", None, among={"a"}).model_ids == ("a", "a")
+
+
+def test_large_stacks_of_pictures_lie_in_a_file_that_has_no_name(two_shards, monkeypatch, tmp_path):
+    whole = load_training_views(two_shards).images
+    monkeypatch.setattr(picture_stack, "IN_MEMORY_BYTES", 100)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    mapped = load_training_views(two_shards).images
+    np.testing.assert_array_equal(mapped, whole)
+    assert isinstance(mapped.base, np.memmap)
+    assert mapped.flags.writeable
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_a_full_disk_is_told_in_advance(two_shards, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(picture_stack, "IN_MEMORY_BYTES", 100)
+    monkeypatch.setattr(picture_stack.os, "posix_fallocate", full)
+    with pytest.raises(ShardError, match=r"expected 0\.0 GB of temporary space \(TMPDIR\) for 5 pictures of 6 x 6"):
+        load_training_views(two_shards)
+
+
+@pytest.mark.parametrize("load", [load_training_views, lambda paths: load_evaluation_views(paths, "train", None)])
+def test_files_of_other_writers_are_read_and_open_values_named(two_shards, load):
+    table = pq.read_table(two_shards[1])
+    caption = table.schema.get_field_index("caption")
+    pq.write_table(table.set_column(caption, "caption", table["caption"].dictionary_encode()), two_shards[1])
+    assert "A a" in load(two_shards).captions
+    pq.write_table(table.set_column(caption, "caption", pa.array([None, "x"])), two_shards[1])
+    with pytest.raises(ShardError, match=r"shard-0001\.parquet: no value of caption near row 0"):
+        load(two_shards)
+    pq.write_table(table.set_column(caption, "caption", pa.array([[1], [2]])), two_shards[1])
+    with pytest.raises(ShardError, match=r"shard-0001\.parquet: damaged near row 0"):
+        load(two_shards)
 
 
 def test_batches_do_not_show(two_shards, monkeypatch):

@@ -1,3 +1,4 @@
+import ctypes
 import json
 
 import numpy as np
@@ -6,9 +7,10 @@ import pytest
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue import make_catalogue, write_models
 from shelfnet.data.manifest import Manifest, write_manifest
-from shelfnet.data.objects import ModelError
+from shelfnet.data.quarantine import read_quarantine
 from shelfnet.data.surfaces import load_surfaces
-from shelfnet.steps.sample_surfaces import sample_surfaces
+from shelfnet.steps import sample_surfaces as step
+from shelfnet.steps.sample_surfaces import SurfaceError, sample_surfaces
 
 PANEL = "v 0 0 0\nv 4 0 0\nv 4 2 0\nv 0 2 0\nf 1 2 3 4\n"
 SETTINGS = DatasetSettings(surface_points=300)
@@ -33,6 +35,7 @@ def sample(tmp_path):
             models=tmp_path / "models.parquet",
             shard=shard,
             output=output,
+            quarantine=output.with_name(f"quarantine-{shard:04d}.csv"),
         )
         return output
 
@@ -59,8 +62,39 @@ def test_a_shard_without_models_is_an_empty_file(sample):
     assert len(load_surfaces([sample(7)])) == 0
 
 
-def test_a_model_that_went_away_is_named(sample, tmp_path):
+def refusals(output):
+    rows = read_quarantine(output.parent / "quarantine-0000.csv")
+    return {row.model_id: (row.stage, row.reason, row.path) for row in rows}
+
+
+def test_a_model_that_went_away_is_refused_and_the_others_stay(sample, tmp_path):
+    assert refusals(sample(0)) == {}
+    (tmp_path / "data" / "a" / "raw_model.obj").unlink()
+    output = sample(0)
+    surfaces = load_surfaces([output])
+    assert list(surfaces) == ["c"]
+    assert surfaces.refused == {"a"}
+    assert refusals(output) == {"a": ("sample_surfaces", "raw_model.obj is not there", "a/raw_model.obj")}
+
+
+def test_a_shard_of_refused_models_alone_stops_and_tells_why(sample, tmp_path):
     (tmp_path / "data" / "b" / "raw_model.obj").unlink()
-    with pytest.raises(ModelError, match=r"model b, which the catalogue lists: raw_model\.obj is not there"):
+    with pytest.raises(SurfaceError, match=r"all 1 models of the shard are refused.*b: raw_model\.obj is not there"):
         sample(1)
     assert not (tmp_path / "surfaces" / "shard-0001.parquet").exists()
+    assert [row.model_id for row in read_quarantine(tmp_path / "surfaces" / "quarantine-0001.csv")] == ["b"]
+
+
+def crash_on_a(root, settings):
+    measure = make_measure(root, settings)
+    return lambda model: ctypes.string_at(0) if model.model_id == "a" else measure(model)
+
+
+make_measure = step._make_measure
+
+
+def test_a_model_that_crashes_takes_no_shard_with_it(sample, monkeypatch):
+    monkeypatch.setattr(step, "_make_measure", crash_on_a)
+    output = sample(0)
+    assert list(load_surfaces([output])) == ["c"]
+    assert refusals(output)["a"][1] == "crashed with SIGSEGV"

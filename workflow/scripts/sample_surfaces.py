@@ -16,7 +16,8 @@ def main(job) -> None:
         manifest=Path(job.input.manifest),
         models=Path(job.input.models),
         shard=int(job.wildcards.shard),
-        output=Path(job.output[0]),
+        output=Path(job.output.surfaces),
+        quarantine=Path(job.output.quarantine),
     )
 
 

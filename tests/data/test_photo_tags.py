@@ -1,0 +1,65 @@
+"""The table of tags beside photographs, as strangers write it."""
+
+import pandas as pd
+import pytest
+
+from shelfnet.data.model_info import DatasetError
+from shelfnet.data.photo_tags import PhotoTags, read_photo_tags
+
+ROWS = [
+    {"photo": "a.jpg", "object_id": "007", "category": "Stool", "style": "None", "price": "12"},
+    {"photo": "./b\\c.png", "object_id": None, "category": "Sofa", "style": None, "price": None},
+]
+
+
+@pytest.mark.parametrize("name", ["photographs.csv", "photographs.parquet"])
+def test_csv_and_parquet_say_the_same(tmp_path, name):
+    table = pd.DataFrame(ROWS)
+    if name.endswith("csv"):
+        table.to_csv(tmp_path / name, index=False)
+    else:
+        table.to_parquet(tmp_path / name)
+    read = read_photo_tags(tmp_path)
+    assert read.tags == {
+        "a.jpg": PhotoTags(object_id="007", category="Stool", style="None"),
+        "b/c.png": PhotoTags(category="Sofa"),
+    }
+    assert read.refused == ()
+
+
+def test_without_a_table_nothing_is_said(tmp_path):
+    read = read_photo_tags(tmp_path)
+    assert (dict(read.tags), read.refused) == ({}, ())
+
+
+def test_the_first_row_of_a_photograph_counts(tmp_path):
+    (tmp_path / "photographs.csv").write_text("photo,category\na.jpg,Stool\na.jpg,Sofa\n")
+    assert read_photo_tags(tmp_path).tags["a.jpg"].category == "Stool"
+
+
+def test_an_object_id_that_leaves_the_folder_disqualifies_its_photograph(tmp_path):
+    (tmp_path / "photographs.csv").write_text("photo,object_id\na.jpg,../../etc\nb.jpg,fine\n")
+    (refused,) = read_photo_tags(tmp_path).refused
+    assert (refused.path, "safely" in refused.reason) == ("a.jpg", True)
+
+
+def test_text_is_brought_to_one_printable_line_and_excess_is_dropped(tmp_path):
+    table = pd.DataFrame([{"photo": "a.jpg", "caption": "two\n lines\x07", "style": "x" * 500}])
+    table.to_parquet(tmp_path / "photographs.parquet")
+    assert read_photo_tags(tmp_path).tags["a.jpg"] == PhotoTags(caption="two lines")
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"photographs.csv": "photo\n", "photographs.parquet": "x"}, "found both"),
+        ({"photographs.csv": "file,category\na.jpg,Stool\n"}, "column 'photo'"),
+        ({"photographs.parquet": "no parquet"}, "table of photographs"),
+        ({"photographs.csv": 'photo,a\n"unclosed\n'}, "table of photographs"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_named(tmp_path, files, message):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(DatasetError, match=message):
+        read_photo_tags(tmp_path)

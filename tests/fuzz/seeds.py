@@ -1,0 +1,145 @@
+"""Sound files of every kind, small and with many features, that the damage begins with."""
+
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from shelfnet.data import catalogue, predictions, shards, surfaces
+from shelfnet.data.catalogue import CatalogueModel
+from shelfnet.data.predictions import Prediction
+from shelfnet.data.surfaces import Surface
+
+OBJ = b"""# a chair of a kind
+mtllib model.mtl
+o box
+v 0 0 0
+v 2.0 0 0
+v 2.0 1.5e0 0
+v 0 1.5 0
+v 0 0 1
+v 2 0 1
+v 2 1.5 1
+v 0 1.5 1
+vt 0 0
+vt 1 0
+vt 1 1
+vt 0 1
+vn 0 0 -1
+vn 0 0 1
+s off
+usemtl wood
+f 1/1/1 4/4/1 3/3/1 2/2/1
+f 5/1/2 6/2/2 7/3/2 8/4/2
+g side
+f 1 2 6 5
+usemtl tin
+f 3//1 4//1 8//1 7//1
+f 2/1 3/2 7/3 6/4
+s 1
+f -8 -5 -1
+f 4 1 \\
+ 5
+"""
+
+MTL = b"""newmtl wood
+Kd 0.5 0.25 1e-1
+Ks 0 0 0
+map_Kd -s 1 1 1 texture.png
+newmtl tin
+Kd 1 1 1
+map_Kd texture.png
+d 0.5
+"""
+
+_TAGS = {"super-category": "Chair", "category": "Dining Chair", "style": "Modern", "theme": None, "material": "Wood"}
+INFO = json.dumps([{"model_id": f"0a{n}-b", **_TAGS} for n in range(4)], indent=1).encode()
+
+
+def pictures() -> list[bytes]:
+    """PNGs of several modes."""
+    grid = np.arange(16 * 16, dtype=np.uint8).reshape(16, 16)
+    images = [
+        Image.fromarray(np.stack([grid] * 4, axis=-1)),
+        Image.fromarray(np.stack([grid, grid.T, grid], axis=-1)),
+        Image.fromarray(grid),
+        Image.fromarray(grid.astype(np.uint16) * 200),
+        Image.fromarray(grid).convert("P"),
+    ]
+    return [_png(image) for image in images]
+
+
+def shard() -> bytes:
+    """Pictures of three models in two splits."""
+    stream = io.BytesIO()
+    picture = pictures()[0]
+    rows = [_picture_row(model, split, view, picture) for model, split in _MODELS for view in range(3)]
+    pq.write_table(pa.Table.from_pylist(rows, schema=shards.SCHEMA), stream, compression="zstd")
+    return stream.getvalue()
+
+
+def surface_shard() -> bytes:
+    """Surfaces of three models, a row group each."""
+    stream = io.BytesIO()
+    grid = np.zeros((32, 32, 32), dtype=bool)
+    surface = Surface(np.zeros((8, 3), np.float32), np.ones((8, 3), np.float32), grid, "test")
+    rows = [surfaces._row(model, replace(surface, split=split)) for model, split in _MODELS]
+    schema = surfaces.SCHEMA.with_metadata({surfaces.REFUSED: '["d"]'})
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), stream, row_group_size=1)
+    return stream.getvalue()
+
+
+def models() -> bytes:
+    """A catalogue of three models."""
+    stream = io.BytesIO()
+    rows = [
+        CatalogueModel(
+            model, split, 0, "Chair", None, None, None, "Wood", "A chair", f"{model}/o.obj", 8, 12, 1.0, True
+        )
+        for model, split in _MODELS
+    ]
+    pq.write_table(pa.Table.from_pylist([vars(row) for row in rows], schema=catalogue.SCHEMA), stream)
+    return stream.getvalue()
+
+
+def predicted() -> bytes:
+    """Predictions of three views, one of them empty."""
+    stream = io.BytesIO()
+    whole = Prediction("a", "test", 0, "coarse", "ok", "a_000.glb", 10.0, 5.0, 8, 12, 0.5, 0.1)
+    rows = [whole, replace(whole, view=1, mesh="a_001.glb"), replace(whole, view=2, status="empty", mesh=None)]
+    pq.write_table(pa.Table.from_pylist([vars(row) for row in rows], schema=predictions.SCHEMA), stream)
+    return stream.getvalue()
+
+
+_MODELS = (("a", "train"), ("b", "test"), ("c", "test"))
+
+
+def _picture_row(model_id: str, split: str, view: int, picture: bytes) -> dict:
+    return {
+        "model_id": model_id,
+        "split": split,
+        "view": view,
+        "image": {"bytes": picture, "path": "x.png"},
+        "caption": "A chair",
+        "category": None,
+        "super_category": "Chair",
+        "style": "Modern",
+        "theme": None,
+        "material": "Wood",
+        "azimuth_deg": 10.0,
+        "elevation_deg": 5.0,
+        "cam2world": np.eye(4).ravel().tolist(),
+        "fov_deg": 35.0,
+        "engine": "pyrender",
+        "seed": 7,
+    }
+
+
+def _png(image: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()

@@ -1,0 +1,174 @@
+"""What reads each kind of file, and how each may refuse it: run in a process of its own, case after case."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from shelfnet.data import catalogue, surfaces, views
+from shelfnet.data.captions import make_caption
+from shelfnet.data.images import ImageError, decode_png
+from shelfnet.data.materials import load_texture, read_surfaces
+from shelfnet.data.model_info import DatasetError, read_model_info
+from shelfnet.data.obj_text import ObjText, read_obj_text
+from shelfnet.data.objects import ModelError, load_obj
+from shelfnet.data.predictions import PredictionsError, read_predictions
+from shelfnet.data.quarantine import read_quarantine, write_quarantine
+from shelfnet.data.shards import ShardError
+from shelfnet.evaluation import predictions as evaluated
+from shelfnet.geometry.meshes import normalise
+from shelfnet.preview.models import load_parts
+
+MAX_FACES = 5_000
+
+
+@dataclass(frozen=True)
+class Case:
+    """A damaged file in a folder of its own, and what to do with it."""
+
+    subject: str
+    path: Path
+
+
+def make_judge(root: Path) -> Callable[[Case], str]:
+    """Judges cases below ``root``: ``accepted``, ``refused``, or an error for what must not be."""
+    guard = _Guard(root)
+    sys.addaudithook(guard)
+
+    def judge(case: Case) -> str:
+        guard.seen.clear()
+        subject = SUBJECTS[case.subject]
+        try:
+            subject.read(case.path)
+            outcome = "accepted"
+        except subject.refusals as error:
+            outcome = "refused"
+            if not str(error).strip():
+                raise AssertionError("an empty reason") from error
+            if subject.names_file and case.path.name not in str(error) and str(case.path.parent) not in str(error):
+                raise AssertionError(f"the file is not named in {error}") from error
+        if guard.seen:
+            raise AssertionError(f"opened {guard.seen} outside {root}")
+        return outcome
+
+    return judge
+
+
+class _Guard:
+    """Notes every file outside a folder that Python code opens for writing, or that holds somebody's secrets."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = str(root)
+        self.seen: list[str] = []
+
+    def __call__(self, event: str, arguments: tuple) -> None:
+        if event != "open" or not isinstance(arguments[0], str | bytes):
+            return
+        path = arguments[0].decode("utf-8", "replace") if isinstance(arguments[0], bytes) else arguments[0]
+        writes = isinstance(arguments[1], str) and any(letter in arguments[1] for letter in "wax+")
+        if not path.startswith((self.root, "/dev/null")) and (writes or "passwd" in path or "secret" in path):
+            self.seen.append(path)
+
+
+def _read_obj(path: Path) -> None:
+    """What the catalogue accepts, the evaluation measures and the renderers show, and it is the same surface."""
+    mesh = load_obj(path, MAX_FACES)
+    measured = surfaces.measure_surface(mesh, "a", "test", 64, 0)
+    if not (np.abs(measured.points) <= 0.5 + 1e-6).all():
+        raise AssertionError("points outside the unit cube")
+    text = read_obj_text(path)
+    read_surfaces(path.parent, text)
+    shown = sum(float(part.mesh.area) for part in _parts(path))
+    true = float(normalise(mesh).face_areas().sum())
+    if not np.isclose(shown, true, rtol=1e-3):
+        raise AssertionError(f"renderers show an area of {shown}, the true one is {true}")
+
+
+def _parts(path: Path) -> list:
+    try:
+        return load_parts(path)
+    except ModelError as error:
+        raise AssertionError(f"accepted by the catalogue, but not by the renderers: {error}") from error
+
+
+def _read_mtl(path: Path) -> None:
+    found = read_surfaces(path.parent, ObjText(b"", ("wood", "tin", ""), (path.name,)))
+    for surface in (*found.numbered, found.unnamed):
+        if not all(0.0 <= channel <= 1.0 for channel in surface.colour):
+            raise AssertionError(f"a colour of {surface.colour}")
+
+
+def _read_info(path: Path) -> None:
+    infos, refused = read_model_info(path)
+    for info in infos:
+        json.dumps(make_caption(info.style, info.category, info.material)).encode()
+        if (path.parent / info.model_id).resolve().parent != path.parent.resolve():
+            raise AssertionError(f"the id {info.model_id!r} leads out of the folder")
+    write_quarantine(path.parent / "quarantine.csv", refused)
+    if len(read_quarantine(path.parent / "quarantine.csv")) != len(refused):
+        raise AssertionError("a refused entry breaks the quarantine")
+
+
+def _read_texture(path: Path) -> None:
+    pixels = load_texture(path)
+    if pixels.dtype != np.uint8 or max(pixels.shape) > 1024:
+        raise AssertionError(f"a texture of {pixels.shape} {pixels.dtype}")
+
+
+def _read_picture(path: Path) -> None:
+    decode_png(path.read_bytes(), max_pixels=1 << 20)
+
+
+def _read_shard(path: Path) -> None:
+    refused = []
+    for read in (
+        lambda: views.load_training_views([path]),
+        lambda: views.load_evaluation_views([path], "test", 2),
+        lambda: views.load_view_labels([path], "test", None),
+    ):
+        try:
+            read()
+        except ShardError as error:
+            refused.append(error)
+    if refused:
+        raise refused[0]
+
+
+def _read_surfaces(path: Path) -> None:
+    found = surfaces.load_surfaces([path])
+    for model_id in found:
+        surface = found[model_id]
+        if surface.occupancy.shape != (32, 32, 32):
+            raise AssertionError(f"an occupancy of {surface.occupancy.shape}")
+
+
+def _read_predictions(path: Path) -> None:
+    read_predictions(path.parent)
+    evaluated.read_predictions([path.parent], "coarse")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A kind of file: its name, who reads it, what may be raised, and whether the message must name the file."""
+
+    file_name: str
+    read: Callable[[Path], None]
+    refusals: tuple[type[Exception], ...]
+    names_file: bool = True
+
+
+SUBJECTS = {
+    "obj": Subject("raw_model.obj", _read_obj, (ModelError,)),
+    "mtl": Subject("model.mtl", _read_mtl, ()),
+    "model_info": Subject("model_info.json", _read_info, (DatasetError,)),
+    "texture": Subject("texture.png", _read_texture, (ImageError,)),
+    "picture": Subject("picture.png", _read_picture, (ImageError,), names_file=False),
+    "shard": Subject("shard-0000.parquet", _read_shard, (ShardError,)),
+    "surfaces": Subject("shard-0000.parquet", _read_surfaces, (ShardError,)),
+    "catalogue": Subject("models.parquet", lambda path: catalogue.read_models(path) and None, (ValueError,)),
+    "predictions": Subject("predictions.parquet", _read_predictions, (PredictionsError,)),
+}
+"""The project's own errors that may end the reading of each kind of file; a broken MTL never ends it."""

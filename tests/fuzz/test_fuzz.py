@@ -1,0 +1,98 @@
+"""Damaged files of every kind end as a refusal with a reason, or are read: nothing else, ever.
+
+A case is reproduced by its kind, number and seed, all of which a failure names beside the file that it keeps.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shelfnet.isolation import IsolatedWorker
+from tests.fuzz import seeds
+from tests.fuzz.mutations import BYTES, JSON, PNG, TEXT, mutate
+from tests.fuzz.subjects import SUBJECTS, Case, make_judge
+from tests.fuzz.tables import damage_table
+
+SEED = 20
+CASE_TIMEOUT_S = 20.0
+MEMORY_MB = 1500
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many files of a kind, out of which sound ones, damaged how."""
+
+    cases: int
+    sound: Callable[[], list[bytes]]
+    damage: Callable[[bytes, np.random.Generator], bytes]
+
+
+def _table_or_bytes(content: bytes, generator: np.random.Generator) -> bytes:
+    return damage_table(content, generator) if generator.random() < 0.6 else mutate(content, BYTES, generator)
+
+
+def _damage(mutations) -> Callable[[bytes, np.random.Generator], bytes]:
+    return lambda content, generator: mutate(content, mutations, generator)
+
+
+PLANS = {
+    "obj": Plan(700, lambda: [seeds.OBJ], _damage(TEXT)),
+    "mtl": Plan(300, lambda: [seeds.MTL], _damage(TEXT)),
+    "model_info": Plan(300, lambda: [seeds.INFO], _damage(JSON)),
+    "texture": Plan(250, seeds.pictures, _damage(PNG)),
+    "picture": Plan(250, seeds.pictures, _damage(PNG)),
+    "shard": Plan(200, lambda: [seeds.shard()], _table_or_bytes),
+    "surfaces": Plan(150, lambda: [seeds.surface_shard()], _table_or_bytes),
+    "catalogue": Plan(150, lambda: [seeds.models()], _table_or_bytes),
+    "predictions": Plan(150, lambda: [seeds.predicted()], _table_or_bytes),
+}
+
+
+def test_there_are_enough_cases_of_every_kind():
+    assert set(PLANS) == set(SUBJECTS)
+    assert sum(plan.cases for plan in PLANS.values()) >= 2_000
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("fuzz")
+
+
+@pytest.fixture(scope="module")
+def judge(folder):
+    with IsolatedWorker(partial(make_judge, folder), timeout_s=CASE_TIMEOUT_S, memory_mb=MEMORY_MB) as worker:
+        yield worker.run
+
+
+@pytest.mark.parametrize("kind", PLANS)
+def test_damage_is_refused_or_read(kind, judge, folder):
+    plan = PLANS[kind]
+    sound = plan.sound()
+    path = folder / kind / "model" / SUBJECTS[kind].file_name
+    path.parent.mkdir(parents=True)
+    path.with_name("texture.png").write_bytes(seeds.pictures()[0])
+    outcomes: Counter[str] = Counter()
+    for content in sound:
+        path.write_bytes(content)
+        assert judge(Case(kind, path)) == "accepted", "the sound file"
+    for case in range(plan.cases):
+        generator = np.random.default_rng([SEED, case])
+        path.write_bytes(plan.damage(sound[case % len(sound)], generator))
+        outcomes[_judged(judge, kind, path, case)] += 1
+    print(f"{kind}: {dict(outcomes)} of {plan.cases} cases, seed {SEED}")
+    assert set(outcomes) == ({"accepted"} if kind == "mtl" else {"accepted", "refused"})
+    assert {entry.name for entry in folder.iterdir()} <= set(PLANS)
+    assert [entry.name for entry in path.parents[1].iterdir()] == ["model"]
+
+
+def _judged(judge, kind: str, path: Path, case: int) -> str:
+    try:
+        return judge(Case(kind, path))
+    except Exception as error:
+        kept = path.rename(path.parents[2] / f"failing-{kind}-seed{SEED}-case{case}{path.suffix}")
+        pytest.fail(f"case {case} of {kind}, seed {SEED}, kept as {kept}: {type(error).__name__}: {error}")
