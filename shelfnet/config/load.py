@@ -90,7 +90,7 @@ def for_ablation(config: Config, name: str) -> Config:
         return reference.model_copy(update={"train": reference.train.model_copy(update={"iterations": 0})})
     if name not in config.ablations:
         raise ConfigError(f"ablations: no ablation is named {name!r}; known are {', '.join(sorted(config.ablations))}")
-    forbidden = {"dataset", "render", "seeds", "ablations", "tracking"} & set(config.ablations[name])
+    forbidden = {"dataset", "render", "ablations", "tracking"} & set(config.ablations[name])
     if "training" in config.ablations[name].get("clip", {}):
         raise ConfigError(f"ablations.{name}.clip.training: an ablation cannot change what all share")
     if forbidden:

@@ -6,6 +6,11 @@ from pydantic import Field
 
 from shelfnet.config.section import Count, Section, Weight
 
+Texture = Literal["vertex", "atlas"]
+"""Where a mesh keeps its colours: one a vertex, or a picture over a UV atlas."""
+
+TexturePx = Annotated[int, Field(ge=32, le=4096)]
+
 
 class ReconstructSettings(Section):
     """Occupancy to mesh."""
@@ -14,6 +19,8 @@ class ReconstructSettings(Section):
     level: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.05
     largest_component: bool = False
     max_faces: Count = 20_000
+    texture: Texture = "vertex"
+    texture_px: TexturePx = 512
     views_per_model: Count = 2
     parts: Count = 1
 
@@ -35,12 +42,15 @@ class RefineSettings(Section):
     enabled: bool = True
     rasterizer: Literal["own", "pytorch3d"] = "own"
     iterations: Annotated[int, Field(ge=0)] = 80
-    learning_rate: Annotated[float, Field(gt=0.0)] = 3e-3
+    learning_rate: Annotated[float, Field(gt=0.0)] = 2e-2
     camera_learning_rate: Annotated[float, Field(ge=0.0)] = 1e-2
-    smoothing: Annotated[float, Field(ge=0.0)] = 10.0
+    smoothing_length: Annotated[float, Field(ge=0.0, le=1.0)] = 0.12
+    max_offset: Annotated[float, Field(gt=0.0)] | None = 0.25
     resolution_px: Annotated[int, Field(ge=16, le=512)] = 64
     faces_per_pixel: Count = 10
     sigma: Annotated[float, Field(gt=0.0)] = 3e-5
     max_faces: Count = 5_000
     batch_size: Count = 8
+    texture: Texture = "atlas"
+    texture_px: TexturePx = 512
     weights: RefineWeights = RefineWeights()

@@ -33,8 +33,10 @@ class RenderSettings(Section):
     views_per_model: Count = 24
     shards: Count = 8
     seed: int = 0
-    samples: Count = 16
+    samples: Count = 41
     denoise: bool = False
     fov_deg: Annotated[float, Field(gt=1.0, lt=120.0)] = 35.0
     camera_distance: Annotated[float, Field(gt=0.9)] = 2.6
     prior: ViewPrior = ViewPrior()
+    model_timeout_s: Annotated[float, Field(gt=0.0)] = 600.0
+    model_memory_mb: Annotated[int, Field(ge=256)] = 8_000

@@ -53,3 +53,4 @@ class LossSettings(Section):
     clip: Weight = 0.0
     r1_gamma: Weight = 0.0
     pose_prior: Weight = 0.0
+    distortion: Weight = 0.0

@@ -46,7 +46,7 @@ def test_every_section_of_config_yaml_stands_under_a_comment():
 def test_default_is_the_embedded_one():
     config = load_config(DEFAULT)
     assert (config.dataset.kind, config.train.device, config.clip.source) == ("showroom", "cpu", "trained")
-    assert set(config.ablations) == {"base", "triplane", "clip", "triplane_clip", "se3", "clip_bg"}
+    assert set(config.ablations) == {"base", "triplane", "clip", "triplane_clip", "se3", "clip_bg", "best"}
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,7 @@ def test_default_is_the_embedded_one():
         ("triplane_clip", "triplane", True),
         ("se3", "se3", False),
         ("clip_bg", "voxel", True),
+        ("best", "voxel", False),
         ("untrained", "voxel", False),
     ],
 )

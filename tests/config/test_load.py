@@ -141,3 +141,9 @@ def test_settings_json_is_canonical():
 def test_the_tree_is_frozen():
     with pytest.raises(ValueError, match="frozen"):
         Config().seeds = (1,)
+
+
+def test_an_ablation_may_have_seeds_of_its_own():
+    config = validate({"seeds": [0], "ablations": {"base": {}, "often": {"seeds": [0, 1, 2]}}})
+    assert for_ablation(config, "often").seeds == (0, 1, 2)
+    assert for_ablation(config, "base").seeds == (0,)
