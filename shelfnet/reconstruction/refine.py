@@ -67,8 +67,9 @@ def refine_meshes(
 ) -> list[Refined]:
     """Move vertices and cameras so that renders agree with pictures, each object for itself.
 
-    Of all iterates whose silhouette covers the mask at least as well as the first, an object's is the one of least
-    energy. An object whose energy or gradient is not finite stops there and keeps the best it had. Empty meshes pass.
+    No vertex ends farther than ``settings.max_offset`` from where it began. Of all iterates whose silhouette covers the
+    mask at least as well as the first, an object's is the one of least energy. An object whose energy or gradient is
+    not finite stops there and keeps the best it had. Empty meshes pass.
 
     Args:
         meshes: in object units.
@@ -77,7 +78,7 @@ def refine_meshes(
         masks: in [0, 1], likewise.
         azimuth: predicted view of each picture, radians.
         elevation: likewise.
-        settings: iterations, rates, rasterizer and weights.
+        settings: iterations, rates, limits, rasterizer and weights.
         fov: field of view in radians.
         camera_distance: to the origin, in object units; it stays.
 
@@ -214,7 +215,7 @@ def _descend(problem: _Problem, state: _State) -> _Best:
     for parameter in (state.offsets, *angles):
         parameter.requires_grad_(True)
     cameras = torch.optim.Adam(angles, lr=settings.camera_learning_rate)
-    surface = SmoothDescent(problem.start, problem.connectivity, settings.smoothing, settings.learning_rate)
+    surface = SmoothDescent(problem.start, problem.connectivity, settings.smoothing_length, settings.learning_rate)
     now = problem.evaluate(state)
     alive = now.energy.isfinite()
     best = _Best(_detached(state), now.energy.detach(), now.mask_iou, now.mask_iou)
@@ -225,12 +226,21 @@ def _descend(problem: _Problem, state: _State) -> _Best:
         alive = _stop_where_not_finite(state, alive, problem.start.vertex_mesh)
         cameras.step()
         surface.step(state.offsets, _gradient(state.offsets))
+        _limit(state.offsets, settings.max_offset)
         now = problem.evaluate(state)
         alive = alive & now.energy.isfinite()
         best = best.improved(state, now, problem.start.vertex_mesh)
     if not alive.all():
         log.warning("refinement: %d of %d objects stopped at a non-finite energy", int((~alive).sum()), len(alive))
     return best
+
+
+@torch.no_grad()
+def _limit(offsets: Float[Tensor, "v 3"], max_offset: float | None) -> None:
+    """Bring displacements longer than ``max_offset``, in object units, back to that length."""
+    if max_offset is not None:
+        length = torch.linalg.vector_norm(offsets, dim=1, keepdim=True)
+        offsets.mul_(max_offset / length.clamp(min=max_offset))
 
 
 def _detached(state: _State) -> _State:

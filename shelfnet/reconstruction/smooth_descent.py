@@ -3,17 +3,18 @@
 A silhouette pulls only on the vertices along its outline, and plain Adam moves every coordinate alike however small its
 gradient: both crumple a mesh. Following Nicolet, Jacobson and Jakob, "Large Steps in Inverse Rendering of Geometry"
 (2021), gradients are smoothed by (I + lambda L)^-2, L being the combinatorial Laplacian, and scaled by one number an
-object instead of one a coordinate.
+object instead of one a coordinate. That smooths over about the square root of lambda in edges; given as a length in
+object units instead, it does not depend on how finely a mesh is cut into triangles.
 """
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.sparse import coo_array, eye_array
+from scipy.sparse import coo_array, csc_array, diags_array, eye_array
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
-from shelfnet.reconstruction.energies import Topology
+from shelfnet.reconstruction.energies import Topology, edge_energy
 from shelfnet.renderer.mesh_batch import MeshBatch
 
 _BETA_1, _BETA_2 = 0.9, 0.999
@@ -26,14 +27,16 @@ class SmoothDescent:
     Args:
         meshes: whose vertices move.
         connectivity: of the same meshes.
-        smoothing: lambda, at least 0; gradients are smoothed over about its square root in edges.
+        smoothing_length: object units over which vertices move together, at least 0.
         learning_rate: object units that the fastest vertex of a mesh moves in a step, about.
     """
 
-    def __init__(self, meshes: MeshBatch, connectivity: Topology, smoothing: float, learning_rate: float) -> None:
+    def __init__(
+        self, meshes: MeshBatch, connectivity: Topology, smoothing_length: float, learning_rate: float
+    ) -> None:
         self.vertex_mesh = meshes.vertex_mesh
         self.learning_rate = learning_rate
-        self.factor = splu(_metric(connectivity, smoothing)) if len(meshes.vertices) else None
+        self.factor = splu(_metric(meshes, connectivity, smoothing_length)) if len(meshes.vertices) else None
         self.mean = torch.zeros_like(meshes.vertices)
         self.largest_square = meshes.vertices.new_zeros(meshes.size)
         self.steps = 0
@@ -59,11 +62,13 @@ class SmoothDescent:
         return torch.from_numpy(smooth).to(gradient)
 
 
-def _metric(connectivity: Topology, smoothing: float):
-    """I + lambda L as a sparse matrix, block-diagonal over meshes."""
+def _metric(meshes: MeshBatch, connectivity: Topology, smoothing_length: float) -> csc_array:
+    """I + lambda L, block-diagonal over meshes, each with a lambda of its own."""
+    squared_edge = edge_energy(meshes, connectivity).double().cpu().numpy()
+    strength = np.divide(smoothing_length**2, squared_edge, out=np.zeros_like(squared_edge), where=squared_edge > 0.0)
+    weight = strength[connectivity.edge_mesh.cpu().numpy()]
     start, end = connectivity.edges.cpu().numpy().T
-    degree = connectivity.degree.cpu().numpy()
-    size = len(degree)
-    adjacency = coo_array((np.ones(len(start)), (start, end)), shape=(size, size))
-    laplacian = coo_array((degree, (np.arange(size), np.arange(size))), shape=(size, size)) - adjacency - adjacency.T
-    return (eye_array(size) + smoothing * laplacian).tocsc()
+    size = len(connectivity.degree)
+    adjacency = coo_array((weight, (start, end)), shape=(size, size))
+    adjacency = adjacency + adjacency.T
+    return (eye_array(size) + diags_array(adjacency.sum(axis=1)) - adjacency).tocsc()

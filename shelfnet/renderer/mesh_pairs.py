@@ -21,6 +21,9 @@ _EPSILON = 1e-8
 _PAIRS_AT_ONCE = 1 << 20
 """Bound on the candidate pairs in memory: a few large faces cover every pixel, and so may ten thousand."""
 
+_PAIRS_IN_CACHE = 1 << 15
+"""Candidates that a CPU looks at together: their intermediate results then stay in its cache."""
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -101,8 +104,8 @@ def nearest_pairs(
     empty = torch.zeros(0, dtype=torch.int64, device=corners.device)
     best = Pairs(empty, empty, corners.new_zeros(0))
     for candidates in _candidate_chunks(corners, face_mesh, resolution_px, blur_radius):
-        reached = _within_blur(corners, *candidates, resolution_px, blur_radius)
-        best = _keep_nearest(_concatenate(best, reached), faces_per_pixel)
+        reached = [_within_blur(corners, *part, resolution_px, blur_radius) for part in _parts(*candidates)]
+        best = _keep_nearest(_concatenate(best, *reached), faces_per_pixel)
     return best
 
 
@@ -173,9 +176,16 @@ def _within_blur(
     return Pairs(pixel[kept], face[kept], seen.depth[kept])
 
 
-def _concatenate(one: Pairs, other: Pairs) -> Pairs:
+def _parts(pixel: Int[Tensor, "p"], face: Int[Tensor, "p"]) -> Iterator[tuple[Tensor, Tensor]]:
+    at_once = _PAIRS_IN_CACHE if pixel.device.type == "cpu" else _PAIRS_AT_ONCE
+    return zip(pixel.split(at_once), face.split(at_once), strict=True)
+
+
+def _concatenate(*parts: Pairs) -> Pairs:
     return Pairs(
-        torch.cat([one.pixel, other.pixel]), torch.cat([one.face, other.face]), torch.cat([one.depth, other.depth])
+        torch.cat([part.pixel for part in parts]),
+        torch.cat([part.face for part in parts]),
+        torch.cat([part.depth for part in parts]),
     )
 
 

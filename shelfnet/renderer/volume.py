@@ -1,13 +1,30 @@
 """The neural renderer (Eq. 3): one ray a pixel, samples weighted by occupancy along it."""
 
+import math
 from dataclasses import dataclass
+from functools import cache
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from shelfnet.geometry.cameras import camera_rays
+from shelfnet.geometry.cameras import camera_rays, look_at_origin
 from shelfnet.representations.field import Field
+
+
+@dataclass(frozen=True)
+class RayWeights:
+    """Where along its rays a picture's opacity lies.
+
+    Attributes:
+        weights: share of each sample in what its ray shows.
+        chord: length of each ray inside the cube, object units; samples divide it into equal parts.
+        pixels: of a picture; rays that cannot hit the cube are left out.
+    """
+
+    weights: Float[Tensor, "b r s"]
+    chord: Float[Tensor, "b r"]
+    pixels: int
 
 
 @dataclass(frozen=True)
@@ -17,10 +34,12 @@ class RayFeatures:
     Attributes:
         features: mean of the features along a ray, weighted by visibility; any value where the mask is zero.
         mask: opacity of the whole ray, in [0, 1].
+        rays: where along the rays that opacity lies.
     """
 
     features: Float[Tensor, "b h w c"]
     mask: Float[Tensor, "b h w"]
+    rays: RayWeights
 
 
 def render_features(
@@ -30,7 +49,9 @@ def render_features(
     resolution_px: int,
     samples_per_ray: int,
     feature_samples_per_ray: int | None = None,
-    generator: torch.Generator | None = None,
+    jitter: Float[Tensor, "b p 1"] | None = None,
+    views_per_object: int = 1,
+    marched_rays: int | None = None,
 ) -> RayFeatures:
     """March along every ray through the unit cube and aggregate features by visibility.
 
@@ -38,36 +59,119 @@ def render_features(
     ray's chord through the cube changes what is seen.
 
     Args:
-        field: objects, one a camera.
-        cam2world: OpenCV cameras outside the cube.
+        field: objects.
+        cam2world: OpenCV cameras outside the cube; the cameras of an object are adjacent.
         fov: field of view in radians.
         resolution_px: height and width of the picture.
         samples_per_ray: samples between entering and leaving the cube.
         feature_samples_per_ray: features are gathered at this many samples alone, those that show most of the ray's
             colour; at all of them where ``None``.
-        generator: moves the samples at random within their steps; without one they sit in the middle.
+        jitter: place of a pixel's samples within their steps, in [0, 1); without it they sit in the middle.
+        views_per_object: cameras of each object.
+        marched_rays: how many rays of a picture can hit the cube (:func:`most_hits`); the others, which show nothing,
+            are left out. All are marched where ``None``.
     """
-    origins, directions = camera_rays(cam2world, fov, resolution_px)
-    flat = directions.flatten(1, 2)
-    near, chord = cube_chord(origins, flat)
-    offsets = _sample_offsets(near.shape, samples_per_ray, near, generator)
-    distances = near[..., None] + chord[..., None] * offsets
-    points = origins[:, None, None, :] + distances[..., None] * flat[..., None, :]
-    step_in_voxels = chord[..., None] / (samples_per_ray * field.voxel_size)
-    if feature_samples_per_ray is None or feature_samples_per_ray >= samples_per_ray:
-        occupancy, features = field.sample(points.flatten(1, 2))
-        weights = visibility_weights(occupancy.unflatten(1, (-1, samples_per_ray)), step_in_voxels)
+    rays = _hitting_rays(cam2world, fov, resolution_px, marched_rays)
+    offsets = _sample_offsets(rays, samples_per_ray, jitter)
+    distances = rays.near[..., None] + rays.chord[..., None] * offsets
+    points = rays.origins[:, None, None, :] + distances[..., None] * rays.directions[..., None, :]
+    step_in_voxels = rays.chord[..., None] / (samples_per_ray * field.voxel_size)
+    weights, mean = _mix(
+        field,
+        _by_object(points, views_per_object),
+        _by_object(step_in_voxels, views_per_object),
+        feature_samples_per_ray,
+    )
+    weights, mean = _by_view(weights, views_per_object), _by_view(mean, views_per_object)
+    shown = torch.cat([mean, weights.sum(dim=-1, keepdim=True)], dim=-1)
+    picture = rays.on_picture(shown).unflatten(1, (resolution_px, resolution_px))
+    return RayFeatures(
+        picture[..., :-1], picture[..., -1], RayWeights(weights.reshape(*rays.chord.shape, -1), rays.chord, rays.pixels)
+    )
+
+
+def _mix(
+    field: Field,
+    points: Float[Tensor, "b r s 3"],
+    step_in_voxels: Float[Tensor, "b r 1"],
+    feature_samples: int | None,
+) -> tuple[Float[Tensor, "b r s"], Float[Tensor, "b r c"]]:
+    """Weights of the samples of rays, and the mean of the features that the rays show."""
+    if feature_samples is None or feature_samples >= points.shape[2]:
+        weights, summed = field.march(points, lambda occupancy: visibility_weights(occupancy, step_in_voxels))
         shown = weights
     else:
-        occupancy = field.occupancy(points.flatten(1, 2))
-        weights = visibility_weights(occupancy.unflatten(1, (-1, samples_per_ray)), step_in_voxels)
-        shown, index = weights.topk(feature_samples_per_ray, dim=-1, sorted=False)
-        at = points.gather(2, index[..., None].expand(-1, -1, -1, 3))
-        features = field.features(at.flatten(1, 2))
-    summed = torch.einsum("brs,brsc->brc", shown, features.unflatten(1, (-1, shown.shape[-1])))
-    mean = summed / (shown.sum(dim=-1, keepdim=True) + 1e-4)
-    shape = (resolution_px, resolution_px)
-    return RayFeatures(mean.unflatten(1, shape), weights.sum(dim=-1).unflatten(1, shape))
+        occupancy = field.occupancy(points.flatten(1, 2)).unflatten(1, points.shape[1:3])
+        weights = visibility_weights(occupancy, step_in_voxels)
+        shown, index = weights.topk(feature_samples, dim=-1, sorted=False)
+        summed = field.mixed_features(points.gather(2, index[..., None].expand(-1, -1, -1, 3)), shown)
+    return weights, summed / (shown.sum(dim=-1, keepdim=True) + 1e-4)
+
+
+def _by_object(values: Float[Tensor, "v r *any"], views: int) -> Float[Tensor, "b n *any"]:
+    """Rays of all views of an object in one row: no object is copied for its views."""
+    return values.unflatten(0, (-1, views)).flatten(1, 2)
+
+
+def _by_view(values: Float[Tensor, "b n *any"], views: int) -> Float[Tensor, "v r *any"]:
+    return values.unflatten(1, (views, -1)).flatten(0, 1)
+
+
+@dataclass(frozen=True)
+class _Rays:
+    """Rays of every picture, with where they enter the cube and the length of their chord.
+
+    Attributes:
+        index: pixel of each ray, row by row; ``None`` where the rays are all pixels in order.
+        pixels: of a picture.
+    """
+
+    origins: Float[Tensor, "b 3"]
+    directions: Float[Tensor, "b r 3"]
+    near: Float[Tensor, "b r"]
+    chord: Float[Tensor, "b r"]
+    index: Int[Tensor, "b r"] | None
+    pixels: int
+
+    def on_picture(self, values: Float[Tensor, "b r c"]) -> Float[Tensor, "b p c"]:
+        """Values of the rays at their pixels, zero at the pixels without one."""
+        if self.index is None:
+            return values
+        blank = values.new_zeros(len(values), self.pixels, values.shape[-1])
+        return blank.scatter(1, self.index[..., None].expand_as(values), values)
+
+
+def _hitting_rays(cam2world: Float[Tensor, "b 4 4"], fov: float, resolution_px: int, wanted: int | None) -> _Rays:
+    with torch.autocast(cam2world.device.type, enabled=False):
+        origins, directions = camera_rays(cam2world, fov, resolution_px)
+    flat = directions.flatten(1, 2)
+    near, chord = cube_chord(origins, flat)
+    pixels = flat.shape[1]
+    if wanted is None or wanted >= pixels:
+        return _Rays(origins, flat, near, chord, None, pixels)
+    index = chord.detach().topk(wanted, dim=1, sorted=False).indices
+    directions_hit = flat.gather(1, index[..., None].expand(-1, -1, 3))
+    return _Rays(origins, directions_hit, near.gather(1, index), chord.gather(1, index), index, pixels)
+
+
+@cache
+def most_hits(fov: float, distance: float, resolution_px: int) -> int:
+    """The most rays of a picture that hit the cube, from any side of it, with a margin of a fiftieth.
+
+    Args:
+        fov: field of view in radians.
+        distance: of the camera from the origin, in object units.
+        resolution_px: height and width of the picture.
+    """
+    turns = torch.linspace(0.0, 0.25 * math.pi, 16)
+    rises = torch.linspace(0.0, 0.49 * math.pi, 24)
+    azimuth, elevation = (angles.flatten() for angles in torch.meshgrid(turns, rises, indexing="ij"))
+    hits = 0
+    for a, e in zip(azimuth.split(32), elevation.split(32), strict=True):
+        origins, directions = camera_rays(look_at_origin(a, e, distance), fov, resolution_px)
+        _, chord = cube_chord(origins, directions.flatten(1, 2))
+        hits = max(hits, int((chord > 0).sum(dim=1).max()))
+    return min(math.ceil(1.02 * hits), resolution_px**2)
 
 
 def cube_chord(
@@ -91,11 +195,10 @@ def visibility_weights(
     return clear_before - clear_after
 
 
-def _sample_offsets(
-    shape: torch.Size, samples: int, like: Tensor, generator: torch.Generator | None
-) -> Float[Tensor, "*b s"]:
+def _sample_offsets(rays: _Rays, samples: int, jitter: Float[Tensor, "b p 1"] | None) -> Float[Tensor, "b r s"]:
+    """Places of the samples between entering (0) and leaving (1) the cube."""
+    like = rays.chord
     starts = torch.arange(samples, device=like.device, dtype=like.dtype)
-    if generator is None:
-        return (starts + 0.5).expand(*shape, samples) / samples
-    jitter = torch.rand((*shape, 1), device=like.device, dtype=like.dtype, generator=generator)
-    return (starts + jitter) / samples
+    if jitter is None:
+        return (starts + 0.5).expand(*like.shape, samples) / samples
+    return (starts + (jitter if rays.index is None else jitter.gather(1, rays.index[..., None]))) / samples

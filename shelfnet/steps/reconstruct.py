@@ -7,17 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from shelfnet.config.meshes import ReconstructSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.predictions import Prediction, mesh_name, write_predictions
 from shelfnet.networks.shelfnet import ShelfNet
-from shelfnet.reconstruction.export import ColouredMesh, save_glb
-from shelfnet.reconstruction.extract import extract_mesh
-from shelfnet.reconstruction.silhouettes import silhouette_iou
+from shelfnet.reconstruction.export import save_surface
+from shelfnet.reconstruction.views import reconstruct_view
 from shelfnet.steps.folders import complete_folder
 from shelfnet.steps.input_views import InputView, load_input_views
 from shelfnet.tracking.journal import Journal
@@ -72,22 +68,16 @@ def reconstruct(
     _write_journal(Journal(journal, f"{checkpoint.parent.name}/{checkpoint.name}"), predictions, output)
 
 
-@torch.inference_mode()
 def _reconstruct_view(
     model: ShelfNet, view: InputView, settings: ReconstructSettings, render: RenderSettings, folder: Path
 ) -> Prediction:
     started = time.perf_counter()
     image, mask = composite(view.picture[None].to(next(model.parameters()).device))
-    encoding = model.encode(image)
-    azimuth, elevation = float(encoding.azimuth), float(encoding.elevation)
-    predicted = _extract(model, encoding.latent, settings)
-    name = None
-    if not predicted.mesh.is_empty:
+    predicted = reconstruct_view(model, image, mask, settings, render)
+    mesh, name = predicted.surface.mesh, None
+    if not mesh.is_empty:
         name = mesh_name(view.model_id, view.view)
-        save_glb(folder / name, predicted.mesh, predicted.colours)
-    iou = silhouette_iou(
-        predicted.mesh, azimuth, elevation, mask[0, 0], math.radians(render.fov_deg), render.camera_distance
-    )
+        save_surface(folder / name, predicted.surface)
     return Prediction(
         model_id=view.model_id,
         split=view.split,
@@ -95,28 +85,13 @@ def _reconstruct_view(
         stage="coarse",
         status="empty" if name is None else "ok",
         mesh=name,
-        azimuth_deg=math.degrees(azimuth),
-        elevation_deg=math.degrees(elevation),
-        n_vertices=len(predicted.mesh.vertices),
-        n_faces=len(predicted.mesh.faces),
-        mask_iou=iou,
+        azimuth_deg=math.degrees(predicted.azimuth),
+        elevation_deg=math.degrees(predicted.elevation),
+        n_vertices=len(mesh.vertices),
+        n_faces=len(mesh.faces),
+        mask_iou=predicted.mask_iou,
         seconds=time.perf_counter() - started,
     )
-
-
-def _extract(model: ShelfNet, latent: Float[Tensor, "1 d"], settings: ReconstructSettings) -> ColouredMesh:
-    field = model.decode(latent)
-
-    def tensor(points: Float[np.ndarray, "n 3"]) -> Tensor:
-        return torch.from_numpy(points).to(latent)[None]
-
-    def occupancy(points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
-        return field.occupancy(tensor(points))[0].cpu().numpy()
-
-    mesh = extract_mesh(occupancy, settings.resolution, settings.level, settings.largest_component, settings.max_faces)
-    # Surfaces at the border of the unit cube lie half a sample outside it at most, where features have no meaning.
-    colours = model.colour(field.features(tensor(np.clip(mesh.vertices, -0.5, 0.5))))[0]
-    return ColouredMesh(mesh, colours.cpu().double().numpy())
 
 
 def _write_journal(events: Journal, predictions: Sequence[Prediction], output: Path) -> None:

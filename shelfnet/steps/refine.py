@@ -10,18 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from scipy.spatial import cKDTree
-from torch import Tensor
 
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.predictions import Prediction, PredictionsError, read_predictions, write_predictions
-from shelfnet.networks.encoder import resize
-from shelfnet.reconstruction.export import ColouredMesh, load_glb, save_glb
-from shelfnet.reconstruction.extract import simplify
-from shelfnet.reconstruction.refine import Refined, refine_meshes
-from shelfnet.reconstruction.silhouettes import silhouette_iou
+from shelfnet.reconstruction.export import load_glb, save_surface
+from shelfnet.reconstruction.views import ViewedMesh, refine_views
 from shelfnet.steps.folders import complete_folder
 from shelfnet.steps.input_views import InputView, load_input_views
 from shelfnet.tracking.journal import Journal
@@ -108,63 +102,33 @@ def _refine_all(job: _Job, rows: Sequence[Prediction], views: Sequence[InputView
 
 def _refine_batch(job: _Job, rows: Sequence[Prediction], views: Sequence[InputView]) -> list[Prediction]:
     started = time.perf_counter()
-    starts = [_load_within_budget(job.coarse / str(row.mesh), job.settings.max_faces) for row in rows]
+    starts = [_start(job.coarse, row) for row in rows]
     images, masks = composite(torch.stack([view.picture for view in views]).to(job.device))
-    results = _optimise(job, rows, starts, images, masks)
+    results = refine_views(starts, images, masks, job.settings, job.render)
     saved = [
-        _save_better(job, row, result, start.colours, mask)
-        for row, result, start, mask in zip(rows, results, starts, masks[:, 0], strict=True)
+        _keep(row, job.coarse, job.folder) if result is start else _save(job.folder, row, result)
+        for row, start, result in zip(rows, starts, results, strict=True)
     ]
     seconds = (time.perf_counter() - started) / len(rows)
     return [replace(prediction, seconds=seconds) for prediction in saved]
 
 
-def _optimise(
-    job: _Job,
-    rows: Sequence[Prediction],
-    starts: Sequence[ColouredMesh],
-    images: Float[Tensor, "b 3 h w"],
-    masks: Float[Tensor, "b 1 h w"],
-) -> list[Refined]:
-    angles = torch.tensor([[row.azimuth_deg, row.elevation_deg] for row in rows], device=job.device).deg2rad()
-    return refine_meshes(
-        [start.mesh for start in starts],
-        [start.colours for start in starts],
-        resize(images, job.settings.resolution_px),
-        resize(masks, job.settings.resolution_px).squeeze(1),
-        angles[:, 0],
-        angles[:, 1],
-        job.settings,
-        math.radians(job.render.fov_deg),
-        job.render.camera_distance,
-    )
+def _start(coarse: Path, row: Prediction) -> ViewedMesh:
+    surface = load_glb(coarse / str(row.mesh))
+    return ViewedMesh(surface, math.radians(row.azimuth_deg), math.radians(row.elevation_deg), row.mask_iou)
 
 
-def _load_within_budget(path: Path, max_faces: int) -> ColouredMesh:
-    """A mesh simplified to the budget; its vertices take the colours of the nearest original ones."""
-    original = load_glb(path)
-    mesh = simplify(original.mesh, max_faces)
-    nearest = cKDTree(original.mesh.vertices).query(mesh.vertices)[1]
-    return ColouredMesh(mesh, original.colours[nearest])
-
-
-def _save_better(
-    job: _Job, row: Prediction, result: Refined, colours: Float[np.ndarray, "v 3"], mask: Float[Tensor, "h w"]
-) -> Prediction:
-    """Save the refined mesh, or the coarse one where that covers the mask at its full size better."""
-    fov = math.radians(job.render.fov_deg)
-    iou = silhouette_iou(result.mesh, result.azimuth, result.elevation, mask, fov, job.render.camera_distance)
-    if iou < row.mask_iou:
-        return _keep(row, job.coarse, job.folder)
-    save_glb(job.folder / str(row.mesh), result.mesh, colours)
+def _save(folder: Path, row: Prediction, result: ViewedMesh) -> Prediction:
+    mesh = result.surface.mesh
+    save_surface(folder / str(row.mesh), result.surface)
     return replace(
         row,
         stage="refined",
         azimuth_deg=math.degrees(result.azimuth),
         elevation_deg=math.degrees(result.elevation),
-        n_vertices=len(result.mesh.vertices),
-        n_faces=len(result.mesh.faces),
-        mask_iou=iou,
+        n_vertices=len(mesh.vertices),
+        n_faces=len(mesh.faces),
+        mask_iou=result.mask_iou,
     )
 
 

@@ -85,6 +85,60 @@ def test_simplification_meets_the_budget_and_keeps_the_shape():
     assert signed_volume(mesh) == pytest.approx(4 / 3 * math.pi * radius**3, rel=0.03)
 
 
+def torus(points):
+    ring = np.hypot(points[:, 0], points[:, 2]) - 0.28
+    return 1.0 / (1.0 + np.exp(np.clip(60.0 * (np.hypot(ring, points[:, 1]) - 0.12), -50.0, 50.0)))
+
+
+def gentle(points):
+    """Occupancy that falls slowly, so that the level decides where the surface is: at a radius of 0.4 (1 - level)."""
+    return np.clip(1.0 - np.linalg.norm(points, axis=1) / 0.4, 0.0, 1.0)
+
+
+def euler_characteristic(mesh: Mesh) -> int:
+    sides = np.sort(np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]]), axis=1)
+    return len(mesh.vertices) - len(np.unique(sides, axis=0)) + len(mesh.faces)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.3, 0.6])
+def test_the_surface_lies_at_the_level(level):
+    mesh = extract_mesh(gentle, 40, level, False, BUDGET)
+    np.testing.assert_allclose(np.linalg.norm(mesh.vertices, axis=1), 0.4 * (1.0 - level), atol=4e-3)
+
+
+@pytest.mark.parametrize("resolution", [12, 24, 48])
+def test_a_finer_grid_meets_the_surface_better(resolution):
+    mesh = extract_mesh(ball((0, 0, 0), 0.3), resolution, 0.5, False, BUDGET)
+    assert np.abs(np.linalg.norm(mesh.vertices, axis=1) - 0.3).max() < 1.5 / resolution**2 * 4
+
+
+@pytest.mark.parametrize("max_faces", [BUDGET, 1200, 300])
+def test_normals_agree_with_the_surface_before_and_after_simplification(max_faces):
+    mesh = extract_mesh(torus, 40, 0.5, False, max_faces)
+    centres, normals = mesh.triangles().mean(axis=1), mesh.face_normals()
+    flat = np.hypot(centres[:, 0], centres[:, 2])
+    spine = 0.28 * centres[:, [0, 2]] / flat[:, None]
+    outward = centres - np.column_stack([spine[:, 0], np.zeros(len(centres)), spine[:, 1]])
+    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+    agreement = (normals * outward).sum(1)
+    assert agreement.min() > 0.5
+    assert np.average(agreement, weights=mesh.face_areas()) > 0.97
+
+
+@pytest.mark.parametrize("max_faces", [BUDGET, 1200, 300])
+def test_simplification_keeps_the_surface_closed_and_its_hole(max_faces):
+    mesh = extract_mesh(torus, 40, 0.5, False, max_faces)
+    assert is_closed(mesh)
+    assert euler_characteristic(mesh) == 0
+    assert len(mesh.faces) <= max_faces
+
+
+def test_floaters_stay_unless_asked_for():
+    mesh = extract_mesh(two_balls, 32, 0.5, False, 400)
+    assert is_closed(mesh)
+    assert euler_characteristic(mesh) == 4
+
+
 def test_a_mesh_within_the_budget_stays_as_it_is():
     mesh = extract_mesh(ball((0, 0, 0), 0.2), 16, 0.5, False, BUDGET)
     assert simplify(mesh, len(mesh.faces)) is mesh

@@ -18,7 +18,13 @@ from shelfnet.renderer.rasterizer import blur_radius_of, interpolate, rasterize,
 FOV, DISTANCE = math.radians(35.0), 2.6
 PIXELS = 32
 SETTINGS = RefineSettings(
-    iterations=40, learning_rate=4e-3, camera_learning_rate=0.0, resolution_px=PIXELS, sigma=1e-4, faces_per_pixel=12
+    iterations=40,
+    learning_rate=4e-3,
+    camera_learning_rate=0.0,
+    smoothing_length=0.25,
+    resolution_px=PIXELS,
+    sigma=1e-4,
+    faces_per_pixel=12,
 )
 
 
@@ -62,6 +68,16 @@ def test_a_silhouette_is_met_without_shattering_the_mesh():
     assert 1.0 - result.mask_iou_after < 0.5 * (1.0 - result.mask_iou_before)
     assert roughness(result.mesh) < 1.5 * roughness(start)
     np.testing.assert_array_equal(result.mesh.faces, start.faces)
+
+
+@pytest.mark.parametrize("most", [0.005, None])
+def test_no_vertex_moves_farther_than_allowed(most):
+    start = ellipsoid(0.28, 0.28, 0.28)
+    settings = SETTINGS.model_copy(update={"learning_rate": 1e-2, "iterations": 20, "max_offset": most})
+    result = refine_one(start, ellipsoid(0.2, 0.4, 0.3), settings)
+    farthest = np.linalg.norm(result.mesh.vertices - start.vertices, axis=1).max()
+    assert result.mask_iou_after > result.mask_iou_before
+    assert farthest == pytest.approx(most, rel=1e-4) if most else farthest > 0.015
 
 
 def test_the_camera_turns_towards_the_picture():

@@ -3,9 +3,11 @@ import math
 import numpy as np
 import pytest
 import torch
+import trimesh
 
 from shelfnet.geometry.cameras import look_at_origin, project
 from shelfnet.geometry.meshes import Mesh
+from shelfnet.reconstruction.extract import simplify
 from shelfnet.renderer import mesh_pairs
 from shelfnet.renderer.mesh_batch import MeshBatch, pack_meshes
 from shelfnet.renderer.pytorch3d_rasterizer import RasterizerUnavailableError, rasterize_pytorch3d
@@ -132,6 +134,15 @@ def test_candidates_in_small_chunks_change_nothing(monkeypatch, pairs_at_once):
     chunked = rasterize(meshes, front_camera(2), FOV, 10, 3, 0.01)
     assert torch.equal(whole.pix_to_face, chunked.pix_to_face)
     assert torch.equal(whole.dists, chunked.dists)
+
+
+def test_candidates_that_a_cache_holds_change_nothing(monkeypatch):
+    meshes = batch_of(triangle_soup(9, 2), triangle_soup(9, 3))
+    whole = rasterize(meshes, front_camera(2), FOV, 10, 3, 0.01)
+    monkeypatch.setattr(mesh_pairs, "_PAIRS_IN_CACHE", 7)
+    parted = rasterize(meshes, front_camera(2), FOV, 10, 3, 0.01)
+    assert torch.equal(whole.pix_to_face, parted.pix_to_face)
+    assert torch.equal(whole.dists, parted.dists)
 
 
 def test_screen_coordinates_follow_the_camera_convention():
@@ -317,6 +328,37 @@ def test_fragments_equal_pytorch3ds():
     assert (ours.pix_to_face == theirs.pix_to_face).float().mean() > 0.999
     same = ours.pix_to_face == theirs.pix_to_face
     torch.testing.assert_close(ours.dists[same], theirs.dists[same], atol=1e-5, rtol=1e-4)
+
+
+def furniture() -> list[Mesh]:
+    """A chair of boxes and a torus, simplified as the workflow does: uneven triangles, thin parts, a hole."""
+    seat, back = ((0.6, 0.08, 0.6), (0.0, 0.0, 0.0)), ((0.6, 0.5, 0.06), (0.0, 0.28, -0.27))
+    legs = [((0.06, 0.45, 0.06), (x, -0.26, z)) for x in (-0.26, 0.26) for z in (-0.26, 0.26)]
+    chair = trimesh.util.concatenate(
+        [trimesh.creation.box(size).apply_translation(at) for size, at in (seat, back, *legs)]
+    )
+    chair = chair.subdivide().subdivide()
+    torus = trimesh.creation.torus(0.3, 0.12, 48, 24)
+    meshes = [Mesh(np.array(mesh.vertices), mesh.faces.astype(np.int64)) for mesh in (chair, torus)]
+    return [simplify(mesh, 900) for mesh in meshes]
+
+
+def test_silhouettes_and_gradients_equal_pytorch3ds_on_furniture():
+    pytest.importorskip("pytorch3d", reason="PyTorch3D is not installed")
+    meshes = pack_meshes(furniture())
+    cameras = look_at_origin(torch.tensor([0.5, -2.2]), torch.tensor([0.3, 0.1]), DISTANCE)
+    weights = torch.rand(2, 64, 64, generator=torch.Generator().manual_seed(0))
+    silhouettes, gradients = [], []
+    for rasterizer in (rasterize, rasterize_pytorch3d):
+        vertices = meshes.vertices.clone().requires_grad_()
+        moving = meshes.with_vertices(vertices)
+        fragments = rasterizer(moving, cameras, FOV, 64, 10, blur_radius_of(1e-4))
+        silhouette = soft_silhouette(fragments, 1e-4)
+        (weights * silhouette).sum().backward()
+        silhouettes.append(silhouette.detach())
+        gradients.append(vertices.grad)
+    assert (silhouettes[0] - silhouettes[1]).abs().max() < 1e-3
+    assert (gradients[0] - gradients[1]).norm() < 1e-3 * gradients[1].norm()
 
 
 def _has_pytorch3d() -> bool:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from shelfnet.geometry.cameras import camera_rays, look_at_origin, project
-from shelfnet.renderer.volume import cube_chord, render_features, visibility_weights
+from shelfnet.renderer.volume import cube_chord, most_hits, render_features, visibility_weights
 from shelfnet.representations.voxels import VoxelField
 
 FOV, DISTANCE = math.radians(35.0), 2.6
@@ -30,8 +30,12 @@ class Solid:
     def sample(self, points):
         return self.occupancy(points), points
 
-    def repeat(self, times):
-        return self
+    def mixed_features(self, points, weights):
+        return (weights[..., None] * points).sum(dim=2)
+
+    def march(self, points, weigh):
+        weights = weigh(self.occupancy(points))
+        return weights, self.mixed_features(points, weights)
 
 
 def cameras(n: int) -> torch.Tensor:
@@ -97,6 +101,41 @@ def test_a_chord_is_the_side_of_the_cube_head_on_and_nothing_beside_it():
     near, chord = cube_chord(origins, torch.tensor([[[0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]]))
     assert near[0, 0].item() == pytest.approx(2.5)
     assert chord[0].tolist() == pytest.approx([1.0, 0.0])
+
+
+def random_field(objects: int) -> VoxelField:
+    generator = torch.Generator().manual_seed(3)
+    occupancy = torch.sigmoid(4 * torch.randn(objects, 1, 8, 8, 8, generator=generator)).double()
+    return VoxelField(occupancy, torch.randn(objects, 3, 4, 4, 4, generator=generator).double())
+
+
+@pytest.mark.parametrize("jittered", [False, True])
+def test_rays_that_miss_the_cube_are_not_missed(jittered):
+    def shown(marched_rays):
+        jitter = torch.rand(6, 256, 1, generator=torch.Generator().manual_seed(1)).double() if jittered else None
+        return render_features(random_field(6), cameras(6), FOV, 16, 12, 4, jitter, marched_rays=marched_rays)
+
+    some, every = shown(most_hits(FOV, DISTANCE, 16)), shown(None)
+    assert some.rays.weights.shape[1] < 256 == every.rays.weights.shape[1]
+    assert torch.allclose(some.mask, every.mask, atol=1e-12)
+    assert torch.allclose(some.features, every.features, atol=1e-12)
+
+
+@pytest.mark.parametrize("resolution_px", [16, 33])
+def test_no_view_has_more_hits_than_most_hits(resolution_px):
+    origins, directions = camera_rays(cameras(300), FOV, resolution_px)
+    hits = (cube_chord(origins, directions.flatten(1, 2))[1] > 0).sum(dim=1)
+    assert 0.85 * most_hits(FOV, DISTANCE, resolution_px) < hits.max() <= most_hits(FOV, DISTANCE, resolution_px)
+
+
+def test_views_of_an_object_are_those_of_copies_of_it():
+    field, cams = random_field(2), cameras(6)
+    several = render_features(field, cams, FOV, 12, 8, 3, views_per_object=3)
+    copies = VoxelField(field.occupancy_grid.repeat_interleave(3, 0), field.feature_grid.repeat_interleave(3, 0))
+    single = render_features(copies, cams, FOV, 12, 8, 3)
+    assert torch.allclose(several.mask, single.mask, atol=1e-12)
+    assert torch.allclose(several.features, single.features, atol=1e-12)
+    assert torch.allclose(several.rays.weights, single.rays.weights, atol=1e-12)
 
 
 def test_features_at_the_samples_that_matter_are_nearly_all_features():

@@ -16,12 +16,18 @@ from shelfnet.data.predictions import (
     write_predictions,
 )
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.reconstruction import refine as refine_module
 from shelfnet.reconstruction.export import MeshFileError, load_glb, save_glb
 from shelfnet.steps import refine as step
 
 SETTINGS = RefineSettings(
-    iterations=12, learning_rate=6e-3, resolution_px=24, sigma=1e-4, max_faces=200, batch_size=2, faces_per_pixel=12
+    iterations=12,
+    learning_rate=6e-3,
+    resolution_px=24,
+    sigma=1e-4,
+    max_faces=200,
+    batch_size=2,
+    faces_per_pixel=12,
+    texture="vertex",
 )
 EMPTY_VIEW = ("t1", 0)
 
@@ -98,6 +104,18 @@ def test_colours_stay_with_the_surface_through_simplification(run):
     np.testing.assert_allclose(loaded.colours, 0.5 + loaded.mesh.vertices, atol=0.06)
 
 
+def test_a_texture_shows_the_picture_where_it_sees_the_surface_and_the_prediction_behind(run):
+    output, rows = run(texture="atlas", texture_px=64)
+    loaded = load_glb(output / rows[0].mesh)
+    assert (len(loaded.mesh.vertices), len(loaded.mesh.faces)) == (rows[0].n_vertices, rows[0].n_faces)
+    towards = np.array([math.sin(AZIMUTH), 0.0, math.cos(AZIMUTH)])
+    depth = loaded.mesh.vertices @ towards / np.linalg.norm(loaded.mesh.vertices, axis=1)
+    red = np.array([200, 40, 40]) / 255.0
+    np.testing.assert_allclose(loaded.colours[depth > 0.9], np.broadcast_to(red, ((depth > 0.9).sum(), 3)), atol=0.03)
+    behind = depth < -0.2
+    np.testing.assert_allclose(loaded.colours[behind], 0.5 + loaded.mesh.vertices[behind], atol=0.1)
+
+
 def test_an_empty_prediction_stays_empty(run):
     output, rows = run()
     (empty,) = [row for row in rows if (row.model_id, row.view) == EMPTY_VIEW]
@@ -126,13 +144,13 @@ def test_a_mesh_that_would_cover_its_mask_less_stays_as_it_was(run, coarse):
 
 def test_batches_are_of_the_configured_size(run, monkeypatch):
     sizes = []
-    genuine = refine_module.refine_meshes
+    genuine = step.refine_views
 
-    def spy(meshes, *arguments):
-        sizes.append(len(meshes))
-        return genuine(meshes, *arguments)
+    def spy(starts, *arguments):
+        sizes.append(len(starts))
+        return genuine(starts, *arguments)
 
-    monkeypatch.setattr(step, "refine_meshes", spy)
+    monkeypatch.setattr(step, "refine_views", spy)
     run(batch_size=3, iterations=1)
     assert sizes == [3, 1]
 

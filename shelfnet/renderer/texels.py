@@ -1,0 +1,44 @@
+"""Which point of a surface every texel of its UV atlas shows."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from shelfnet.renderer.mesh_pairs import nearest_pairs, pair_geometry, pixel_centres
+
+
+@dataclass(frozen=True)
+class Texels:
+    """The texels whose centres a face covers.
+
+    Attributes:
+        texel: ``row * texture_px + column``, ascending.
+        face: that covers it.
+        barycentric: of the texel's centre in that face.
+    """
+
+    texel: Int[Tensor, "t"]
+    face: Int[Tensor, "t"]
+    barycentric: Float[Tensor, "t 3"]
+
+    def interpolate(self, faces: Int[Tensor, "f 3"], attributes: Float[Tensor, "v c"]) -> Float[Tensor, "t c"]:
+        """Vertex attributes at every texel; ``faces`` may index another numbering of the same corners."""
+        return torch.einsum("tk,tkc->tc", self.barycentric.to(attributes), attributes[faces[self.face]])
+
+
+@torch.no_grad()
+def cover_texels(uv: Float[Tensor, "u 2"], faces: Int[Tensor, "f 3"], texture_px: int) -> Texels:
+    """Rasterize an atlas.
+
+    Args:
+        uv: u (right) and v (down) in [0, 1].
+        faces: indices into ``uv``; where faces overlap, the first one is seen.
+        texture_px: side of the square texture.
+    """
+    flat = torch.cat([2.0 * uv - 1.0, torch.ones_like(uv[:, :1])], dim=1)
+    corners = flat[faces].permute(2, 1, 0).contiguous()
+    pairs = nearest_pairs(corners, torch.zeros_like(faces[:, 0]), texture_px, 1, 0.0)
+    seen = pair_geometry(corners.index_select(2, pairs.face), pixel_centres(pairs.pixel, texture_px, uv.dtype))
+    return Texels(pairs.pixel, pairs.face, seen.barycentric.T)

@@ -1,0 +1,18 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shelfnet.geometry.colours import linear_from_srgb, srgb_from_linear
+
+
+@pytest.mark.parametrize(("srgb", "linear"), [(0.0, 0.0), (0.04045, 0.0031308), (0.5, 0.2140411), (1.0, 1.0)])
+def test_known_values_of_the_curve(srgb, linear):
+    assert linear_from_srgb(np.array([srgb]))[0] == pytest.approx(linear, abs=1e-6)
+    assert srgb_from_linear(np.array([linear]))[0] == pytest.approx(srgb, abs=1e-5)
+
+
+@given(st.floats(0.0, 1.0))
+def test_both_directions_undo_one_another(value):
+    assert linear_from_srgb(srgb_from_linear(np.array([value])))[0] == pytest.approx(value, abs=1e-6)
+    assert srgb_from_linear(linear_from_srgb(np.array([value])))[0] == pytest.approx(value, abs=1e-6)

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+import torch
+import trimesh
+
+from shelfnet.geometry.meshes import Mesh
+from shelfnet.reconstruction.atlas import unwrap
+from shelfnet.reconstruction.extract import empty_mesh
+from shelfnet.renderer.mesh_pairs import nearest_pairs
+
+
+def torus() -> Mesh:
+    surface = trimesh.creation.torus(0.3, 0.12, 24, 12)
+    return Mesh(surface.vertices.copy(), surface.faces.astype(np.int64))
+
+
+@pytest.fixture(scope="module")
+def atlas():
+    return unwrap(torus(), 128)
+
+
+def test_the_cut_mesh_is_the_mesh(atlas):
+    np.testing.assert_array_equal(atlas.source[atlas.faces], torus().faces)
+    np.testing.assert_array_equal(np.unique(atlas.source), np.arange(len(torus().vertices)))
+
+
+def test_coordinates_fill_the_unit_square(atlas):
+    assert atlas.uv.min() >= 0.0
+    assert 0.9 < atlas.uv.max() <= 1.0
+
+
+def test_no_texel_is_shared(atlas):
+    flat = torch.from_numpy(np.column_stack([2.0 * atlas.uv - 1.0, np.ones(len(atlas.uv))])).float()
+    corners = flat[torch.from_numpy(atlas.faces)].permute(2, 1, 0).contiguous()
+    pairs = nearest_pairs(corners, torch.zeros(len(atlas.faces), dtype=torch.int64), 128, 4, 0.0)
+    shared = len(pairs.pixel) - len(pairs.pixel.unique())
+    assert shared <= 0.01 * len(pairs.pixel)
+
+
+def test_texels_are_spread_by_area(atlas):
+    first, second, third = (atlas.uv[atlas.faces[:, corner]] for corner in range(3))
+    in_texture = 0.5 * np.abs(np.cross(second - first, third - first))
+    density = in_texture / torus().face_areas()
+    assert np.percentile(density, 95) < 3.0 * np.percentile(density, 5)
+
+
+def test_an_empty_mesh_is_refused():
+    with pytest.raises(ValueError, match="expected a mesh with faces"):
+        unwrap(empty_mesh(), 64)
