@@ -28,7 +28,7 @@ def decode_png(data: bytes, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=("PNG",)) as header:
-                _check_size(header, max_pixels)
+                check_size(header, max_pixels)
                 header.verify()
             with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
                 return np.asarray(picture.convert("RGBA"))
@@ -38,6 +38,11 @@ def decode_png(data: bytes, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "
         raise ImageError(f"expected a whole PNG: {error}") from error
 
 
-def _check_size(picture: Image.Image, max_pixels: int) -> None:
+def check_size(picture: Image.Image, max_pixels: int = MAX_PIXELS) -> None:
+    """Refuse a picture by its header, before a pixel is decoded.
+
+    Raises:
+        ImageError: more than ``max_pixels``.
+    """
     if picture.width * picture.height > max_pixels:
         raise ImageError(f"expected at most {max_pixels} pixels, got {picture.width} x {picture.height}")

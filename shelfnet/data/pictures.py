@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from shelfnet.data.objects import ModelError
+
 MIN_COVERAGE = 0.001
 MAX_COVERAGE = 0.995
 BURNT_OUT = 250
@@ -14,8 +16,8 @@ FLAT = 2.0
 PNG_COMPRESSION = 6
 
 
-class PictureError(ValueError):
-    """A picture cannot be used; the message names its model."""
+class PictureError(ModelError):
+    """A picture of a model cannot be used; the message names its model."""
 
 
 def check_picture(rgba: UInt8[np.ndarray, "h w 4"], model_id: str) -> None:

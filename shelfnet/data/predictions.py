@@ -7,6 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shelfnet.data.tables import typed
+
 PREDICTIONS = "predictions.parquet"
 """Name of the file in a folder of meshes."""
 
@@ -84,9 +86,7 @@ def read_predictions(folder: Path) -> list[Prediction]:
     """
     path = folder / PREDICTIONS
     try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
+        table = typed(pq.read_table(path), SCHEMA, SCHEMA.names, nullable=("mesh",))
+    except (OSError, pa.ArrowException, ValueError) as error:
         raise PredictionsError(f"{path}: expected a Parquet file of predictions: {error}") from error
-    if table.schema.names != SCHEMA.names:
-        raise PredictionsError(f"{path}: expected columns {SCHEMA.names}, got {table.schema.names}")
     return [Prediction(**row) for row in table.to_pylist()]

@@ -2,8 +2,12 @@
 
 ``image`` follows the usual layout of image columns (``struct<bytes, path>``), so that common viewers show the pictures.
 Angles are degrees, as in every file; ``cam2world`` is row-major with OpenCV axes (:mod:`shelfnet.geometry.cameras`).
+The file's metadata tell Hugging Face ``datasets`` which column holds pictures; pandas and DuckDB see a struct of bytes.
 """
 
+import json
+import logging
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -46,7 +50,15 @@ EVALUATION_COLUMNS = ("model_id", "split", "view", "image", "caption", "category
 """What evaluation reads."""
 
 ROW_GROUP_ROWS = 256
-"""Rows held in memory before they are written as one row group."""
+ROW_GROUP_BYTES = 16 * 2**20
+"""Rows, and bytes of their pictures, held in memory before they are written as one row group."""
+
+TARGET_BYTES = 128 * 2**20
+"""Size of a shard that readers stream well: some hundred models, and one request to an object store."""
+OVERSIZE = 1.5
+"""Share of the target from which a shard is worth a warning."""
+
+log = logging.getLogger(__name__)
 
 
 class ShardError(ValueError):
@@ -64,12 +76,16 @@ class ShardWriter:
     def __init__(self, path: Path, metadata: Mapping[str, str] | None = None) -> None:
         self.path = path
         self._temporary = path.with_name(path.name + ".partial")
-        self._schema = SCHEMA.with_metadata({"code_version": code_version(), **(metadata or {})})
+        features = {"huggingface": json.dumps({"info": {"features": hugging_face_features()}})}
+        self._schema = SCHEMA.with_metadata({"code_version": code_version(), **features, **(metadata or {})})
         self._pending: list[Mapping[str, Any]] = []
+        self._pending_bytes = 0
 
     def __enter__(self) -> "ShardWriter":
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._writer = pq.ParquetWriter(self._temporary, self._schema, compression="zstd")
+        # Pictures all differ: a dictionary of them would only be a second copy in memory.
+        repeated = [name for name in SCHEMA.names if SCHEMA.field(name).type == pa.string()]
+        self._writer = pq.ParquetWriter(self._temporary, self._schema, compression="zstd", use_dictionary=repeated)
         return self
 
     def __exit__(
@@ -92,7 +108,8 @@ class ShardWriter:
         """
         _check_row(row, self.path)
         self._pending.append(row)
-        if len(self._pending) >= ROW_GROUP_ROWS:
+        self._pending_bytes += len(row["image"]["bytes"])
+        if len(self._pending) >= ROW_GROUP_ROWS or self._pending_bytes >= ROW_GROUP_BYTES:
             self._flush()
 
     def _flush(self) -> None:
@@ -103,7 +120,7 @@ class ShardWriter:
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
             raise ShardError(f"{self.path}: a row does not fit the schema: {error}") from error
         self._writer.write_batch(batch)
-        self._pending = []
+        self._pending, self._pending_bytes = [], 0
 
 
 def write_shard(path: Path, rows: Iterable[Mapping[str, Any]], metadata: Mapping[str, str] | None = None) -> None:
@@ -132,6 +149,31 @@ def open_shard(path: Path, columns: Iterable[str]) -> pq.ParquetFile:
         shard.close()
         raise ShardError(f"{path}: expected the columns {', '.join(missing)}, which are not there")
     return shard
+
+
+def recommended_shards(n_shards: int, shard_bytes: int) -> int:
+    """Number of shards that would bring shards of this size to about :data:`TARGET_BYTES` each."""
+    return max(1, math.ceil(n_shards * shard_bytes / TARGET_BYTES))
+
+
+def warn_of_size(path: Path, n_shards: int) -> None:
+    """Tell the log where a published shard is much larger than :data:`TARGET_BYTES`, and how many shards would do."""
+    size = path.stat().st_size
+    if size > OVERSIZE * TARGET_BYTES:
+        message = "%s is of %d MiB, expected about %d MiB: render.shards would be %d for that, and is %d"
+        log.warning(message, path, size >> 20, TARGET_BYTES >> 20, recommended_shards(n_shards, size), n_shards)
+
+
+def hugging_face_features() -> dict[str, Any]:
+    """Columns in the words of Hugging Face ``datasets``, by which it decodes ``image`` without being told."""
+    features: dict[str, Any] = {field.name: _hugging_face_value(field.type) for field in SCHEMA}
+    features["image"] = {"_type": "Image"}
+    features["cam2world"] = {"feature": _hugging_face_value(pa.float32()), "length": 16, "_type": "Sequence"}
+    return features
+
+
+def _hugging_face_value(type_: pa.DataType) -> dict[str, str]:
+    return {"dtype": "float32" if type_ == pa.float32() else str(type_), "_type": "Value"}
 
 
 def _check_row(row: Mapping[str, Any], path: Path) -> None:

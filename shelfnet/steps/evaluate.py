@@ -11,7 +11,7 @@ import pandas as pd
 from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.data.surfaces import Surfaces, load_surfaces
 from shelfnet.data.view_sampling import model_generator
-from shelfnet.data.views import load_evaluation_views
+from shelfnet.data.views import load_view_labels
 from shelfnet.evaluation.alignment import VALIDATION, AlignmentPair, ValidationSet, YRotation, fit_y_rotation
 from shelfnet.evaluation.metrics import (
     NORMALISATION,
@@ -20,7 +20,8 @@ from shelfnet.evaluation.metrics import (
     azimuth_error_deg,
     elevation_error_deg,
 )
-from shelfnet.evaluation.predictions import PredictionsError, read_predictions
+from shelfnet.evaluation.parallel import rows_in_parallel
+from shelfnet.evaluation.predictions import PredictionsError, check_complete, read_predictions
 from shelfnet.evaluation.results import ResultsError, read_results, write_results
 from shelfnet.evaluation.scoring import EMPTY_SCORE, has_surface, score_mesh, true_surface
 from shelfnet.geometry.meshes import sample_surface
@@ -47,6 +48,7 @@ def evaluate(
     surfaces: Sequence[Path],
     shards: Sequence[Path],
     output: Path,
+    threads: int,
     journal: Path,
 ) -> None:
     """Write one row a test view and stage.
@@ -62,6 +64,7 @@ def evaluate(
         surfaces: shards of true surfaces.
         shards: shards of pictures, for the true views.
         output: ``chamfer.csv``.
+        threads: objects that are measured at the same time; the numbers do not depend on it.
         journal: events for the run ``<ablation>/seed<n>``.
 
     Raises:
@@ -73,17 +76,19 @@ def evaluate(
     stages = {"coarse": read_predictions(coarse, "coarse")}
     if refined:
         stages["refined"] = read_predictions(refined, "refined")
-    predictions = pd.concat(stages.values(), ignore_index=True)
+    predictions = _measurable(pd.concat(stages.values(), ignore_index=True), truth)
     _check_splits(predictions, truth)
     test = predictions[predictions["split"] == TEST]
-    views = _true_views(shards, test)
-    _check_complete(test, views, tuple(stages))
+    views = _true_views(shards, test, truth)
+    check_complete(test, views, tuple(stages))
     alignment = fit_y_rotation(
         validation_set(stages["coarse"], truth, settings), settings.alignment_steps, settings.backend
     )
     logger.info("%s seed %d: alignment %s", ablation, seed, alignment.label)
-    rows = pd.DataFrame(
-        [row for model_id, group in test.groupby("model_id") for row in _score_model(group, truth, alignment, settings)]
+    rows = rows_in_parallel(
+        lambda views: _score_model(views, truth, alignment, settings),
+        [views for _, views in test.groupby("model_id")],
+        threads,
     )
     rows = _with_view_errors(rows, views, alignment)
     write_results(rows.assign(ablation=ablation, seed=seed, **_constants(settings, alignment)), output)
@@ -117,6 +122,15 @@ def validation_set(predictions: pd.DataFrame, truth: Surfaces, settings: Evaluat
     return ValidationSet(tuple(pairs))
 
 
+def _measurable(predictions: pd.DataFrame, truth: Surfaces) -> pd.DataFrame:
+    """Predictions without those of models whose true surface could not be measured."""
+    refused = predictions["model_id"].isin(truth.refused)
+    if refused.any():
+        names = ", ".join(sorted(set(predictions.loc[refused, "model_id"]))[:10])
+        logger.warning("predictions of models without a true surface are not measured: %s", names)
+    return predictions[~refused]
+
+
 def _check_splits(predictions: pd.DataFrame, truth: Surfaces) -> None:
     split_of = {model_id: split for split in (VALIDATION, TEST) for model_id in truth.in_split(split)}
     for row in predictions.drop_duplicates(["model_id", "split"]).itertuples():
@@ -128,11 +142,11 @@ def _check_splits(predictions: pd.DataFrame, truth: Surfaces) -> None:
             )
 
 
-def _true_views(shards: Sequence[Path], test: pd.DataFrame) -> pd.DataFrame:
+def _true_views(shards: Sequence[Path], test: pd.DataFrame, truth: Surfaces) -> pd.DataFrame:
     """True camera and category of the test views, as many a model as were predicted."""
     if test.empty:
         raise PredictionsError("expected predictions of the test split, got none")
-    views = load_evaluation_views(shards, TEST, int(test.groupby("model_id")["view"].nunique().max()))
+    views = load_view_labels(shards, TEST, int(test.groupby("model_id")["view"].nunique().max()), among=truth)
     return pd.DataFrame(
         {
             "model_id": views.model_ids,
@@ -142,19 +156,6 @@ def _true_views(shards: Sequence[Path], test: pd.DataFrame) -> pd.DataFrame:
             "category": views.categories,
         }
     )
-
-
-def _check_complete(test: pd.DataFrame, views: pd.DataFrame, stages: Sequence[str]) -> None:
-    expected = {
-        (model, view, stage) for model, view in zip(views["model_id"], views["view"], strict=True) for stage in stages
-    }
-    predicted = set(zip(test["model_id"], test["view"], test["stage"], strict=True))
-    for what, difference in (("no prediction", expected - predicted), ("no picture", predicted - expected)):
-        if difference:
-            model_id, view, stage = min(difference)
-            raise PredictionsError(
-                f"{len(difference)} test views have {what}, such as view {view} of model {model_id} ({stage})"
-            )
 
 
 def _score_model(
@@ -204,3 +205,4 @@ def _write_journal(run: Journal, rows: pd.DataFrame, alignment: YRotation, outpu
     final = "refined" if "test/refined/chamfer" in metrics else "coarse"
     run.metrics(0, metrics | {"test/chamfer": metrics[f"test/{final}/chamfer"]})
     run.artifact(output)
+    run.table(output, key=("model_id", "view", "stage"), headline="chamfer")

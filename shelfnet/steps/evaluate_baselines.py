@@ -1,8 +1,9 @@
 """Measure the predictions that look at no picture, on the test views that the models are measured on."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.data.surfaces import Surfaces, load_surfaces
 from shelfnet.data.view_sampling import model_generator
-from shelfnet.data.views import load_evaluation_views
+from shelfnet.data.views import load_view_labels
 from shelfnet.evaluation.alignment import YRotation
 from shelfnet.evaluation.baselines import (
     BASELINES,
@@ -23,8 +24,9 @@ from shelfnet.evaluation.baselines import (
     spread_candidates,
 )
 from shelfnet.evaluation.metrics import NORMALISATION, SampledSurface
+from shelfnet.evaluation.parallel import rows_in_parallel
 from shelfnet.evaluation.results import write_results
-from shelfnet.evaluation.scoring import Score, score_mesh, score_surfaces, true_surface
+from shelfnet.evaluation.scoring import score_mesh, score_surfaces, true_surface
 from shelfnet.tracking.journal import Journal
 
 logger = logging.getLogger(__name__)
@@ -41,6 +43,7 @@ def evaluate_baselines(
     shards: Sequence[Path],
     views_per_model: int,
     output: Path,
+    threads: int,
     journal: Path,
 ) -> None:
     """Write one row a test view and baseline, with the columns of every ``chamfer.csv``.
@@ -54,6 +57,7 @@ def evaluate_baselines(
         shards: shards of pictures, for the test views.
         views_per_model: how many views of each model are predicted by the models.
         output: ``chamfer.csv`` of the baselines.
+        threads: objects that are measured at the same time; the numbers do not depend on it.
         journal: events for the ``baselines`` run.
 
     Raises:
@@ -61,15 +65,11 @@ def evaluate_baselines(
         ShardError: a shard is damaged.
     """
     truth = load_surfaces(surfaces)
-    views = load_evaluation_views(shards, "test", views_per_model)
+    views = load_view_labels(shards, "test", views_per_model, among=truth)
     table = pd.DataFrame({"model_id": views.model_ids, "view": views.views, "category": views.categories})
     mean_shape = true_surface(truth[model := _medoid_model(truth, settings)], model, settings)
-    scored = pd.DataFrame(
-        [
-            {"ablation": name, "model_id": model_id, **score.columns()}
-            for model_id in sorted(set(views.model_ids))
-            for name, score in _score_model(model_id, truth, mean_shape, settings).items()
-        ]
+    scored = rows_in_parallel(
+        lambda model_id: _score_model(model_id, truth, mean_shape, settings), sorted(set(views.model_ids)), threads
     )
     rows = scored.merge(table, on="model_id", validate="many_to_many")
     rows["ablation"] = pd.Categorical(rows["ablation"], BASELINES)
@@ -78,20 +78,24 @@ def evaluate_baselines(
     run = Journal(journal, run="baselines")
     run.metrics(0, {f"test/{name}/chamfer": rows[rows["ablation"] == name]["chamfer"].mean() for name in BASELINES})
     run.artifact(output)
+    run.table(output, key=("ablation", "model_id", "view"), headline="chamfer")
 
 
 def _score_model(
     model_id: str, truth: Surfaces, mean_shape: SampledSurface, settings: EvaluateSettings
-) -> Mapping[str, Score]:
+) -> Iterator[dict[str, Any]]:
+    """One row a baseline."""
     true = true_surface(truth[model_id], model_id, settings)
     generator = model_generator(settings.seed, f"baselines/{model_id}")
     drawn = draw_training_models(truth.in_split("train"), settings.random_train_draws, generator)
     random_train = [true_surface(truth[other], other, settings) for other in drawn]
-    return {
+    scores = {
         SPHERE: score_mesh(sphere_mesh(), _NO_ROTATION, true, settings, generator),
         RANDOM_TRAIN: score_surfaces(random_train, true, settings),
         MEAN_SHAPE: score_surfaces([mean_shape], true, settings),
     }
+    for name, score in scores.items():
+        yield {"ablation": name, "model_id": model_id, **score.columns()}
 
 
 def _medoid_model(truth: Surfaces, settings: EvaluateSettings) -> str:

@@ -1,9 +1,16 @@
-"""Measure how memory and time grow with resolution, for the voxel grid and the tri-plane."""
+"""Measure how memory and time grow with resolution, for the voxel grid and the tri-plane.
+
+Memory is bytes of tensors: those of the field itself, and those that autograd keeps for the backward pass, counted
+exactly. Time is what the CPU spent, forward and backward. Planes have their configured channels. A voxel grid of 256^3
+with as many would take tens of gigabytes, so its channels are narrowed until it fits into 4 GB: what is compared is the
+growth.
+"""
 
 import dataclasses
 import logging
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -19,11 +26,16 @@ from shelfnet.renderer.volume import render_features
 from shelfnet.representations.field import Field
 
 REPRESENTATIONS = ("voxel", "triplane")
-RESOLUTIONS = (8, 16, 32, 64)
-BATCH_SIZE = 1
+RESOLUTIONS = (16, 32, 64, 128, 256)
+VOXEL_CHANNELS, VOXEL_BASE_CHANNELS = 2, 8
+"""At 256^3, with rendering and backward pass, the process peaks at 3.8 GB."""
+LARGE_RESOLUTION = 128
+SMALL_BATCH = 2
+"""Below the large resolution two objects share the work, since for a single small volume PyTorch takes a convolution
+that is several times slower; costs are of one."""
 RENDER_PX, SAMPLES_PER_RAY = 24, 32
 """The same rays at every N, so that only the representation grows."""
-REPEATS = 3
+REPEATS = 2
 
 log = logging.getLogger(__name__)
 
@@ -35,17 +47,21 @@ class Cost:
     Attributes:
         representation: ``voxel`` or ``triplane``.
         resolution: N, of features and occupancy alike.
+        channels: features of a voxel, or of a cell of one plane.
         field_bytes: tensors of the field itself.
         decode_saved_bytes: what decoding keeps for the backward pass.
         saved_bytes: what decoding and rendering keep for the backward pass.
-        seconds: decode, render and backward, the fastest of a few.
+        decode_seconds: decode and backward, the fastest of a few.
+        seconds: decode, render and backward, likewise.
     """
 
     representation: str
     resolution: int
+    channels: int
     field_bytes: int
     decode_saved_bytes: int
     saved_bytes: int
+    decode_seconds: float
     seconds: float
 
 
@@ -81,7 +97,7 @@ def measure_memory(
     """Write one row a representation and resolution, with the columns of :class:`Cost`.
 
     Args:
-        settings: channels of the decoders; their resolutions are what is varied.
+        settings: channels of the planes; resolutions are what is varied.
         output: the CSV.
         resolutions: values of N, powers of two.
         repeats: timings, of which the fastest counts.
@@ -99,22 +115,19 @@ def measure_memory(
 
 def measure_cost(settings: ModelSettings, representation: str, resolution: int, repeats: int) -> Cost:
     """Decode one object, render one view of it, and go back."""
-    decoder = _decoder(settings, representation, resolution)
+    varied = _varied(settings.decoder, representation, resolution)
+    decoder = _decoder(varied, settings.encoder.latent_dim)
+    objects = SMALL_BATCH if resolution < LARGE_RESOLUTION else 1
     latent = torch.randn(
-        BATCH_SIZE, settings.encoder.latent_dim, generator=torch.Generator().manual_seed(0), requires_grad=True
+        objects, settings.encoder.latent_dim, generator=torch.Generator().manual_seed(0), requires_grad=True
     )
-    saved = SavedBytes(decoder)
-    with saved:
-        field = decoder(latent)
-        decode_saved_bytes = saved.total
-        _render(field)
     cost = Cost(
         representation=representation,
         resolution=resolution,
-        field_bytes=_field_bytes(field),
-        decode_saved_bytes=decode_saved_bytes,
-        saved_bytes=saved.total,
-        seconds=min(_time_once(decoder, latent) for _ in range(repeats)),
+        channels=varied.plane_channels if representation == "triplane" else varied.feature_channels,
+        **{name: count // objects for name, count in _count_bytes(decoder, latent).items()},
+        decode_seconds=min(_time_once(lambda: _total(decoder(latent))) for _ in range(repeats)) / objects,
+        seconds=min(_time_once(lambda: _render(decoder(latent), objects)) for _ in range(repeats)) / objects,
     )
     log.info(
         "%s at %d: %.1f MiB for backward, %.3f s", representation, resolution, cost.saved_bytes / 2**20, cost.seconds
@@ -122,32 +135,68 @@ def measure_cost(settings: ModelSettings, representation: str, resolution: int, 
     return cost
 
 
-def _decoder(settings: ModelSettings, representation: str, resolution: int) -> nn.Module:
-    varied = settings.decoder.model_dump() | {
-        "representation": representation,
-        "feature_resolution": resolution,
-        "occupancy_resolution": resolution,
-        "plane_resolution": resolution,
-    }
+def _varied(settings: DecoderSettings, representation: str, resolution: int) -> DecoderSettings:
+    narrowed = {} if representation == "triplane" else {"base_channels": VOXEL_BASE_CHANNELS}
+    varied = (
+        settings.model_dump()
+        | narrowed
+        | {
+            "representation": representation,
+            "feature_channels": VOXEL_CHANNELS,
+            "feature_resolution": resolution,
+            "occupancy_resolution": resolution,
+            "plane_resolution": resolution,
+            "symmetry": "none",
+        }
+    )
+    return DecoderSettings.model_validate(varied)
+
+
+def _decoder(settings: DecoderSettings, latent_dim: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return build_decoder(DecoderSettings.model_validate(varied), settings.encoder.latent_dim)
+        decoder = build_decoder(settings, latent_dim)
+    # In the layout that is ordinary on the CPU, convolutions pad their few channels to sixteen.
+    is_volume = settings.representation != "triplane"
+    return decoder.to(memory_format=torch.channels_last_3d if is_volume else torch.channels_last)
 
 
-def _render(field: Field) -> Tensor:
+def _count_bytes(decoder: nn.Module, latent: Tensor) -> dict[str, int]:
+    saved = SavedBytes(decoder)
+    with saved:
+        field = decoder(latent)
+        decode_saved_bytes = saved.total
+        _render(field, len(latent))
+    return {
+        "field_bytes": _field_bytes(field),
+        "decode_saved_bytes": decode_saved_bytes,
+        "saved_bytes": saved.total,
+    }
+
+
+def _render(field: Field, objects: int) -> Tensor:
     camera = RenderSettings()
-    azimuth, elevation = torch.tensor([0.6]), torch.tensor([0.2])
+    azimuth, elevation = torch.full((objects,), 0.6), torch.full((objects,), 0.2)
     cam2world = look_at_origin(azimuth, elevation, camera.camera_distance)
     rays = render_features(field, cam2world, math.radians(camera.fov_deg), RENDER_PX, SAMPLES_PER_RAY)
     return rays.features.mean() + rays.mask.mean()
 
 
-def _time_once(decoder: nn.Module, latent: Tensor) -> float:
-    began = time.perf_counter()
-    _render(decoder(latent)).backward()
-    return time.perf_counter() - began
+def _time_once(forward: Callable[[], Tensor]) -> float:
+    # Other processes on the machine do not count.
+    began = time.process_time()
+    forward().backward()
+    return time.process_time() - began
+
+
+def _total(field: Field) -> Tensor:
+    return torch.stack([values.mean() for values in _tensors(field)]).sum()
 
 
 def _field_bytes(field: Field) -> int:
-    values = (getattr(field, member.name) for member in dataclasses.fields(field))
-    return sum(value.numel() * value.element_size() for value in values if isinstance(value, Tensor))
+    return sum(values.numel() * values.element_size() for values in _tensors(field))
+
+
+def _tensors(field: Field) -> list[Tensor]:
+    members = (getattr(field, member.name) for member in dataclasses.fields(field))
+    return [member for member in members if isinstance(member, Tensor)]

@@ -1,9 +1,13 @@
 """The engines that can take the pictures, by their name in the configuration; each is imported when it is chosen."""
 
+import atexit
 import math
 import os
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -11,6 +15,10 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from shelfnet.config.render import RenderSettings
+from shelfnet.data.objects import ModelError
+from shelfnet.isolation import IsolatedWorker
+
+Pictures = UInt8[np.ndarray, "v h w 4"]
 
 
 @runtime_checkable
@@ -24,6 +32,46 @@ class RenderEngine(Protocol):
             ModelError: the model cannot be loaded.
         """
         ...
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """A model and the cameras (OpenCV axes, object frame) that take it."""
+
+    obj_path: Path
+    cam2world: Float[np.ndarray, "v 4 4"]
+
+
+@contextmanager
+def isolated_engine(settings: RenderSettings, threads: int) -> Iterator[Callable[[Sitting], Pictures]]:
+    """The engine of ``settings.engine`` in a process of its own, within the limits of the settings for each model.
+
+    Errors of a model come back as :class:`ModelError`, the end of the process as
+    :class:`~shelfnet.isolation.WorkerFailedError`; what is wrong with the engine or its device comes back as it is.
+    """
+    with tempfile.TemporaryDirectory(prefix="shelfnet-render-") as folder:
+        make = partial(make_photographer, settings, threads, Path(folder))
+        limits = {"timeout_s": settings.model_timeout_s, "memory_mb": settings.model_memory_mb}
+        with IsolatedWorker(make, **limits) as worker:
+            yield worker.run
+
+
+def make_photographer(settings: RenderSettings, threads: int, folder: Path) -> Callable[[Sitting], Pictures]:
+    """Open an engine until this process ends; its temporary files go into ``folder``, which outlives a crash."""
+    tempfile.tempdir = str(folder)
+    opened = ExitStack()
+    engine = opened.enter_context(open_engine(settings, threads))
+    atexit.register(opened.close)
+    return partial(_photograph, engine)
+
+
+def _photograph(engine: RenderEngine, sitting: Sitting) -> Pictures:
+    try:
+        return engine.render(sitting.obj_path, sitting.cam2world)
+    except ModelError:
+        raise
+    except Exception as error:  # Blender and OpenGL raise RuntimeError, GLError, OSError, ...
+        raise ModelError(f"{sitting.obj_path.name}: cannot be rendered: {error}") from error
 
 
 def open_engine(settings: RenderSettings, threads: int) -> AbstractContextManager[RenderEngine]:

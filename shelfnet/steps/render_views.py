@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from shelfnet.data.catalogue import CatalogueModel, read_models
 from shelfnet.data.manifest import read_manifest
 from shelfnet.data.objects import ModelError
 from shelfnet.data.pictures import PictureError, check_picture, encode_png
-from shelfnet.data.quarantine import Quarantined, write_quarantine
-from shelfnet.data.shards import write_shard
+from shelfnet.data.quarantine import Quarantined, refused, write_quarantine
+from shelfnet.data.shards import warn_of_size, write_shard
 from shelfnet.data.view_sampling import Views, model_generator, sample_views
-from shelfnet.steps.render_engines import RenderEngine, open_engine
+from shelfnet.isolation import WorkerFailedError
+from shelfnet.steps.render_engines import Pictures, Sitting, isolated_engine
 from shelfnet.tracking.journal import Journal
 
 STAGE = "render_views"
@@ -103,6 +104,7 @@ def render_views(
         write_shard(output, _shard_rows(settings, source.root, chosen, threads, progress), metadata)
     finally:
         write_quarantine(quarantine, progress.refused)
+    warn_of_size(output, settings.shards)
     _record(journal, settings, shard, progress, quarantine)
 
 
@@ -113,13 +115,12 @@ def _shard_rows(
     if not models:
         log.info("no model falls into this shard")
         return
-    with open_engine(settings, threads) as engine:
+    with isolated_engine(settings, threads) as photograph:
         for model in models:
             try:
-                yield from _model_rows(settings, root, model, engine)
-            except (ModelError, PictureError) as error:
-                log.warning("model %s is refused: %s", model.model_id, error)
-                progress.refused.append(Quarantined(model.model_id, STAGE, str(error), model.obj_path))
+                yield from _model_rows(settings, root, model, photograph)
+            except (ModelError, PictureError, WorkerFailedError) as error:
+                progress.refused.append(refused(model.model_id, STAGE, error, model.obj_path))
             progress.advance()
     if len(progress.refused) == len(models):
         reasons = "; ".join(f"{row.model_id}: {row.reason}" for row in progress.refused[:3])
@@ -127,13 +128,13 @@ def _shard_rows(
 
 
 def _model_rows(
-    settings: RenderSettings, root: Path, model: CatalogueModel, engine: RenderEngine
+    settings: RenderSettings, root: Path, model: CatalogueModel, photograph: Callable[[Sitting], Pictures]
 ) -> list[dict[str, Any]]:
     """Rows of one model, every picture of it checked before the first one counts."""
     generator = model_generator(settings.seed, model.model_id)
     views = sample_views(settings.prior, settings.views_per_model, generator)
     cameras = views.cam2world(settings.camera_distance)
-    pictures = engine.render(root / model.obj_path, cameras)
+    pictures = photograph(Sitting(root / model.obj_path, cameras))
     for picture in pictures:
         check_picture(picture, model.model_id)
     return [_row(settings, model, view, views, cameras[view], picture) for view, picture in enumerate(pictures)]

@@ -13,12 +13,13 @@ import torch
 
 from shelfnet.config.load import settings_json
 from shelfnet.config.schema import Config
+from shelfnet.data.photos import median_object_share
 from shelfnet.data.views import load_training_views
 from shelfnet.losses.clip import ClipLoss
 from shelfnet.networks.clip import load_clip
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.provenance import code_version, files_digest, publish
-from shelfnet.steps.validation import Validator
+from shelfnet.steps.validation import build_validator
 from shelfnet.tracking.journal import Journal
 from shelfnet.training.batches import PictureStore
 from shelfnet.training.checkpoint import load_progress, save_model, save_progress
@@ -51,7 +52,7 @@ def train(
         ablation: its name.
         seed: of weights, batches and views.
         shards: pictures; training reads image, mask and caption of the training split alone.
-        surfaces: true surfaces, for validation curves only.
+        surfaces: true surfaces, for validation curves only; none where the data set has no truth.
         clip: folder of the small CLIP, where the ablation uses one.
         output: folder of the run: ``model.safetensors``, ``model.json``, ``metrics.parquet``, ``samples.png``; progress
             in ``resume``.
@@ -67,6 +68,7 @@ def train(
     signature = _signature(config, seed, digest)
     learner = build_learner(config, seed, device)
     store = PictureStore(load_training_views(shards), config.model.renderer.resolution_px, device)
+    object_share = median_object_share(picture.cpu().numpy() for picture in store.pictures)
     if config.losses.clip > 0:
         frozen = load_clip(config.clip, clip).to(device)
         learner.clip = ClipLoss(frozen, store.captions, config.clip.backgrounds).to(device)
@@ -81,7 +83,7 @@ def train(
     if config.train.iterations == 0:
         validate(learner, hooks, name)
     run(learner, store, hooks, name)
-    _publish(learner, ablation, seed, digest, time.perf_counter() - started, output)
+    _publish(learner, ablation, seed, digest, object_share, time.perf_counter() - started, output)
     shutil.rmtree(output / "resume", ignore_errors=True)
     for file in ("model.safetensors", "model.json", "metrics.parquet"):
         events.artifact(output / file, "checkpoint")
@@ -99,14 +101,14 @@ def _hooks(
     signature: str,
     events: Journal,
 ) -> Hooks:
-    measure = Validator(config, shards, surfaces, seed)
+    measure = build_validator(config, shards, surfaces, seed)
     shown = store.take(torch.linspace(0, len(store) - 1, SHOWN_PICTURES).long())
 
     def measure_and_show(model: ShelfNet, iteration: int) -> dict[str, float]:
         picture = output / "samples" / f"{iteration:07d}.png"
         save_sample_grid(model, shown, picture)
         shutil.copyfile(picture, output / "samples.png")
-        events.artifact(picture, "pictures/by_iteration")
+        events.image(iteration, "validation/samples", picture)
         with torch.no_grad():
             return measure(model, iteration)
 
@@ -132,7 +134,9 @@ def _describe(events: Journal, config: Config, ablation: str, seed: int, digest:
     )
 
 
-def _publish(learner: Learner, ablation: str, seed: int, digest: str, seconds: float, output: Path) -> None:
+def _publish(
+    learner: Learner, ablation: str, seed: int, digest: str, object_share: float, seconds: float, output: Path
+) -> None:
     config = learner.config
     description = {
         "ablation": ablation,
@@ -143,6 +147,7 @@ def _publish(learner: Learner, ablation: str, seed: int, digest: str, seconds: f
         "losses": config.losses.model_dump(mode="json"),
         "train": config.train.model_dump(mode="json"),
         "perceptual_features": config.perceptual.weights,
+        "object_share": round(object_share, 4),
         "dataset_digest": digest,
         "code_version": code_version(),
         "device": device_name(learner.device),

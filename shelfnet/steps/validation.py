@@ -1,6 +1,6 @@
 """Validation along the way: geometry draws the curve, and never chooses a checkpoint."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from shelfnet.data.views import EvaluationViews, load_evaluation_views
 from shelfnet.evaluation.alignment import AlignmentPair, ValidationSet, fit_y_rotation, view_alignment
 from shelfnet.evaluation.metrics import chamfer
 from shelfnet.evaluation.neighbours import neighbour_index
-from shelfnet.geometry.meshes import sample_surface
+from shelfnet.geometry.meshes import Mesh, sample_surface
 from shelfnet.losses.reconstruction import soft_iou
 from shelfnet.networks.encoder import resize
 from shelfnet.networks.shelfnet import ShelfNet
@@ -34,11 +34,77 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the network says of the validation pictures."""
+    """What the network says of the validation pictures; ``meshes`` may be empty ones."""
 
     azimuth_deg: np.ndarray
     occupancy: np.ndarray
     mask_iou: np.ndarray
+    meshes: tuple[Mesh, ...]
+
+
+Measure = Callable[[ShelfNet, int], dict[str, float]]
+"""What a network is worth at an iteration, as named numbers."""
+
+
+def build_validator(config: Config, shards: Sequence[Path], surfaces: Sequence[Path], seed: int) -> Measure:
+    """What measures a network during training: :class:`Validator` where there are true surfaces to compare with.
+
+    Args:
+        config: of the ablation.
+        shards: pictures.
+        surfaces: true surfaces; none where the data set has no truth.
+        seed: of the points on predicted surfaces.
+    """
+    return Validator(config, shards, surfaces, seed) if surfaces else SilhouetteValidator(config, shards)
+
+
+class SilhouetteValidator:
+    """Measures on validation views what needs no true shape or view.
+
+    Args:
+        config: of the ablation.
+        shards: pictures.
+        among: models to measure on; all of the split where ``None``.
+    """
+
+    def __init__(self, config: Config, shards: Sequence[Path], among: Container[str] | None = None) -> None:
+        self.views = load_evaluation_views(
+            shards, "validation", None, among=among, at_most=config.train.validation_views
+        )
+        self.rows = np.arange(len(self.views.model_ids))
+        self.resolution = config.model.decoder.occupancy_resolution
+        self.level = config.reconstruct.level
+
+    def __call__(self, model: ShelfNet, iteration: int) -> dict[str, float]:
+        """Mean ``mask_iou`` and what tells a collapse, at an iteration."""
+        return self.summarise(self.predict(model))
+
+    def summarise(self, predictions: Predictions) -> dict[str, float]:
+        """What masks and occupancies say by themselves."""
+        return {
+            "mask_iou": float(predictions.mask_iou.mean()),
+            "occupied_fraction": float((predictions.occupancy > self.level).mean()),
+            "empty_fraction": float(np.mean([mesh.is_empty for mesh in predictions.meshes])),
+        }
+
+    def predict(self, model: ShelfNet) -> Predictions:
+        """Views, occupancies, meshes and overlaps of all validation pictures."""
+        device = next(model.parameters()).device
+        parts = [self._predict_batch(model, rows, device) for rows in np.array_split(self.rows, _batches(self.rows))]
+        azimuth, occupancy, iou = (np.concatenate(values) for values in zip(*parts, strict=True))
+        meshes = [mesh_from_grid(grid, self.level, largest_component=False, max_faces=grid.size) for grid in occupancy]
+        return Predictions(azimuth, occupancy, iou, tuple(meshes))
+
+    def _predict_batch(
+        self, model: ShelfNet, rows: np.ndarray, device: torch.device
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        images, masks = _pictures(self.views, rows, device)
+        encoding = model.encode(images)
+        field = model.decode(encoding.latent)
+        rendered = model.render(field, encoding.azimuth, encoding.elevation)
+        iou = soft_iou(rendered.mask, resize(masks, rendered.mask.shape[-1]).squeeze(1))
+        azimuth = torch.rad2deg(encoding.azimuth).double()
+        return azimuth.cpu().numpy(), occupancy_grid(field, len(rows), self.resolution, device), iou.cpu().numpy()
 
 
 class Validator:
@@ -52,56 +118,33 @@ class Validator:
     """
 
     def __init__(self, config: Config, shards: Sequence[Path], surfaces: Sequence[Path], seed: int) -> None:
-        views = load_evaluation_views(shards, "validation", None)
-        self.rows = _spread(len(views.model_ids), config.train.validation_views)
-        self.views = views
-        self.seed = seed
-        self.resolution = config.model.decoder.occupancy_resolution
-        self.level = config.reconstruct.level
-        self.steps = config.evaluate.alignment_steps
         stored = load_surfaces(surfaces)
-        wanted = sorted({views.model_ids[row] for row in self.rows})
-        self.true_points = {model_id: stored[model_id].points[:SURFACE_POINTS] for model_id in wanted}
+        self.silhouettes = SilhouetteValidator(config, shards, among=stored)
+        views, rows = self.silhouettes.views, self.silhouettes.rows
+        self.model_ids = [views.model_ids[row] for row in rows]
+        self.true_azimuth_deg = views.azimuths_deg[rows]
+        self.seed = seed
+        self.steps = config.evaluate.alignment_steps
+        self.true_points = {id_: stored[id_].points[:SURFACE_POINTS] for id_ in sorted(set(self.model_ids))}
         self.true_index = {model_id: neighbour_index(points) for model_id, points in self.true_points.items()}
 
     def __call__(self, model: ShelfNet, iteration: int) -> dict[str, float]:
         """Mean ``chamfer``, median ``azimuth_error_deg`` and what tells a collapse, at an iteration."""
-        predictions = self._predict(model)
-        pairs = self._pairs(predictions.occupancy)
+        predictions = self.silhouettes.predict(model)
+        pairs = self._pairs(predictions.meshes)
         rotation = fit_y_rotation(ValidationSet(tuple(_thinned(pair) for pair in pairs if pair)), self.steps)
         distances = [EMPTY_CHAMFER if pair is None else self._chamfer(pair, rotation.apply) for pair in pairs]
-        true_azimuth = self.views.azimuths_deg[self.rows]
+        pose = view_alignment(predictions.azimuth_deg, self.true_azimuth_deg)
         return {
             "chamfer": float(np.mean(distances)),
-            "azimuth_error_deg": view_alignment(predictions.azimuth_deg, true_azimuth).median_azimuth_error_deg,
-            "mask_iou": float(predictions.mask_iou.mean()),
-            "occupied_fraction": float((predictions.occupancy > self.level).mean()),
-            "empty_fraction": float(np.mean([pair is None for pair in pairs])),
+            "azimuth_error_deg": pose.median_azimuth_error_deg,
+            **self.silhouettes.summarise(predictions),
         }
 
-    def _predict(self, model: ShelfNet) -> Predictions:
-        device = next(model.parameters()).device
-        parts = [self._predict_batch(model, rows, device) for rows in np.array_split(self.rows, _batches(self.rows))]
-        azimuth, occupancy, iou = (np.concatenate(values) for values in zip(*parts, strict=True))
-        return Predictions(azimuth, occupancy, iou)
-
-    def _predict_batch(
-        self, model: ShelfNet, rows: np.ndarray, device: torch.device
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        images, masks = _pictures(self.views, rows, device)
-        encoding = model.encode(images)
-        field = model.decode(encoding.latent)
-        rendered = model.render(field, encoding.azimuth, encoding.elevation)
-        iou = soft_iou(rendered.mask, resize(masks, rendered.mask.shape[-1]).squeeze(1))
-        azimuth = torch.rad2deg(encoding.azimuth).double()
-        return azimuth.cpu().numpy(), occupancy_grid(field, len(rows), self.resolution, device), iou.cpu().numpy()
-
-    def _pairs(self, occupancy: np.ndarray) -> list[AlignmentPair | None]:
+    def _pairs(self, meshes: Sequence[Mesh]) -> list[AlignmentPair | None]:
         generator = np.random.default_rng(self.seed)
         pairs: list[AlignmentPair | None] = []
-        for row, grid in zip(self.rows, occupancy, strict=True):
-            mesh = mesh_from_grid(grid, self.level, largest_component=False, max_faces=grid.size)
-            model_id = self.views.model_ids[row]
+        for model_id, mesh in zip(self.model_ids, meshes, strict=True):
             if mesh.is_empty:
                 pairs.append(None)
                 continue
@@ -129,10 +172,6 @@ def _pictures(views: EvaluationViews, rows: np.ndarray, device: torch.device) ->
 
 def _thinned(pair: AlignmentPair) -> AlignmentPair:
     return AlignmentPair(pair.model_id, pair.split, pair.predicted[:ALIGNMENT_POINTS], pair.true[:ALIGNMENT_POINTS])
-
-
-def _spread(available: int, wanted: int) -> np.ndarray:
-    return np.unique(np.linspace(0, available - 1, min(wanted, available)).round().astype(int))
 
 
 def _batches(rows: np.ndarray) -> int:

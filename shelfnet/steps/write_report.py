@@ -1,7 +1,7 @@
 """Write ``report.html``."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,19 +9,22 @@ import yaml
 
 from shelfnet.config.schema import Config
 from shelfnet.data.views import load_evaluation_views
-from shelfnet.evaluation.results import read_results
-from shelfnet.report.captions import FIGURE_CAPTIONS
+from shelfnet.evaluation.results import has_truth, read_results
+from shelfnet.evaluation.without_truth import NO_TRUTH_SENTENCE, WHAT_MASKS_SAY, verdict
+from shelfnet.report.captions import ABOUT_DATA, FIGURE_CAPTIONS, NEED_TRUTH
 from shelfnet.report.comparison import comparison_cells
 from shelfnet.report.facts import dataset_facts, notices, provenance_facts, stage_times, training_runs
 from shelfnet.report.headline import headline
 from shelfnet.report.health import examine
 from shelfnet.report.html import MeshRow, Page, Picture, picture_uri, png_uri, render_page, write_page
 from shelfnet.report.shown_views import ShownView, collect_shown_views
-from shelfnet.report.sources import STAGES, TrueMeshes, read_curves
+from shelfnet.report.sources import STAGES, TrueMeshes, read_curves, run_folders
 from shelfnet.report.viewer_meshes import TRUTH, viewer_row
 from shelfnet.tracking.journal import Journal
 
 SHOWN_VIEWS = 6
+SHOWN_RUNS = 3
+"""Meshes are shown of at most so many seeds."""
 
 log = logging.getLogger(__name__)
 
@@ -49,17 +52,25 @@ def write_report(
     """
     rows = {name: read_results(path, ablation=name) for name, path in tables.items()}
     compared = pd.read_csv(comparison)
-    views = _shown_views(config, results, rows)
+    truth = has_truth(pd.concat(rows.values()))
+    seeds = {name: list(run_folders(results, name)) for name in rows}
+    all_seeds = max(seeds.values(), key=len)
+    runs = [_shown_views(config, results, rows, truth, run) for run in range(min(len(all_seeds), SHOWN_RUNS))]
+    views = runs[0]
     stages = tuple(
         stage for stage in reversed(STAGES) if any((name, stage) in view.predictions for view in views for name in rows)
     )
     page = Page(
-        headline=headline(compared),
+        has_truth=truth,
+        headline=headline(compared) if truth else _headline_without_truth(compared),
         notices=notices(config),
-        comparison=comparison_cells(compared),
+        comparison=comparison_cells(compared if truth else compared.dropna(axis="columns", how="all")),
         meshes=[_mesh_row(index, view, list(rows)) for index, view in enumerate(views)],
         stages=stages,
-        figures=_pictures(figures),
+        seeds=tuple(all_seeds[:SHOWN_RUNS]),
+        seeds_left_out=max(len(all_seeds) - SHOWN_RUNS, 0),
+        figures=_pictures(figures, [name for name in FIGURE_CAPTIONS if name not in ABOUT_DATA], truth),
+        data_figures=_pictures(figures, ABOUT_DATA, truth),
         health=examine(rows, read_curves(results, rows)),
         dataset=dataset_facts(results),
         provenance=provenance_facts(config),
@@ -71,24 +82,34 @@ def write_report(
         "fov_deg": config.render.fov_deg,
         "distance": config.render.camera_distance,
         "stages": stages,
-        "rows": [viewer_row(view) for view in views],
+        "runs": {name: min(len(own), SHOWN_RUNS) for name, own in seeds.items()},
+        "rows": [viewer_row(of_runs) for of_runs in zip(*runs, strict=True)],
     }
     write_page(output, render_page(page, mesh_data))
     log.info("%s: %.1f MB", output, output.stat().st_size / 1e6)
     Journal(journal, run="comparison").artifact(output)
 
 
-def _shown_views(config: Config, results: Path, rows: Mapping[str, pd.DataFrame]) -> list[ShownView]:
+def _headline_without_truth(compared: pd.DataFrame) -> list[str]:
+    return [NO_TRUTH_SENTENCE, *verdict(compared), WHAT_MASKS_SAY]
+
+
+def _shown_views(
+    config: Config, results: Path, rows: Mapping[str, pd.DataFrame], with_truth: bool, run: int
+) -> list[ShownView]:
     shards = sorted((results / "renders").glob("shard-*.parquet"))
     test = load_evaluation_views(shards, "test", config.reconstruct.views_per_model)
-    return collect_shown_views(results, rows, test, TrueMeshes(results, config.dataset.max_faces), SHOWN_VIEWS)
+    truth = TrueMeshes(results, config.dataset.max_faces) if with_truth else None
+    return collect_shown_views(results, rows, test, truth, SHOWN_VIEWS, run)
 
 
 def _mesh_row(index: int, view: ShownView, ablations: list[str]) -> MeshRow:
-    return MeshRow(index, view.caption, picture_uri(view.image), (TRUTH, *ablations))
+    names = ablations if view.truth is None else [TRUTH, *ablations]
+    return MeshRow(index, view.caption, picture_uri(view.image), tuple(names))
 
 
-def _pictures(figures: Path) -> list[Picture]:
-    """Figures in the order of their captions; one that was not drawn is left out."""
-    found = [(figures / f"{name}.png", caption) for name, caption in FIGURE_CAPTIONS.items()]
+def _pictures(figures: Path, names: Sequence[str], with_truth: bool) -> list[Picture]:
+    """Figures in the order of their names; one that was not drawn, or shows nothing without a truth, is left out."""
+    wanted = [name for name in names if with_truth or name not in NEED_TRUTH]
+    found = [(figures / f"{name}.png", FIGURE_CAPTIONS[name]) for name in wanted]
     return [Picture(png_uri(path.read_bytes()), caption) for path, caption in found if path.is_file()]

@@ -1,0 +1,8 @@
+"""``python -m shelfnet`` is the command ``shelfnet``."""
+
+import sys
+
+from shelfnet.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""A picture of a photo and its mesh, side by side."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import trimesh
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+from shelfnet.cli.predictor import Predicted
+from shelfnet.data.glb import read_glb
+from shelfnet.geometry.cameras import look_at_origin
+from shelfnet.provenance import publish
+from shelfnet.reconstruction.views import ViewedMesh
+
+CELL_PX = 256
+TURNS_DEG = (0.0, 60.0, 120.0, 180.0, 240.0, 300.0)
+"""The mesh is seen from the predicted view and from further around it."""
+TURNED_ELEVATION_DEG = 20.0
+
+Render = Callable[[trimesh.Trimesh, Float[np.ndarray, "4 4"]], UInt8[np.ndarray, "h w 4"]]
+"""A picture of a mesh from an OpenCV camera."""
+
+
+def save_preview(path: Path, predicted: Predicted, glb: Path, render: Render, distance: float) -> None:
+    """Publish a PNG: the crop of the photo, then the mesh as seen in it and from around.
+
+    Args:
+        path: of the picture.
+        predicted: crop and view.
+        glb: the mesh as it was saved.
+        render: draws meshes in squares of :data:`CELL_PX`.
+        distance: of the cameras from the origin, in object units.
+    """
+    mesh = read_glb(glb)
+    crop = Image.fromarray(predicted.crop).resize((CELL_PX, CELL_PX), Image.Resampling.BICUBIC)
+    cells = [np.asarray(crop), *(render(mesh, camera) for camera in _cameras(predicted.view, distance))]
+    row = Image.fromarray(np.concatenate(cells, axis=1))
+    sheet = Image.new("RGBA", row.size, "white")
+    sheet.alpha_composite(row)
+    temporary = path.with_name(f"{path.name}.tmp")
+    sheet.convert("RGB").save(temporary, "PNG")
+    publish(temporary, path)
+
+
+def _cameras(view: ViewedMesh, distance: float) -> list[Float[np.ndarray, "4 4"]]:
+    azimuth = view.azimuth + torch.tensor(TURNS_DEG, dtype=torch.float64).deg2rad()
+    elevation = torch.full_like(azimuth, TURNED_ELEVATION_DEG).deg2rad()
+    elevation[0] = view.elevation
+    return list(look_at_origin(azimuth, elevation, distance).numpy())

@@ -1,0 +1,157 @@
+"""Measure predictions where nothing true is known: what masks and meshes say by themselves.
+
+Distances to a true surface and errors of the view are left blank in every row; nothing stands in for them.
+"""
+
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+
+from shelfnet.config.render import RenderSettings
+from shelfnet.data.views import EvaluationViews, ViewLabels, load_evaluation_views, load_view_labels
+from shelfnet.evaluation.baselines import SPHERE, sphere_mesh
+from shelfnet.evaluation.components import structure
+from shelfnet.evaluation.metrics import WORST_COMPONENTS, WORST_FLOATER_FRACTION
+from shelfnet.evaluation.predictions import PredictionsError, check_complete, read_predictions
+from shelfnet.evaluation.results import COLUMNS, NO_TRUTH, write_results
+from shelfnet.evaluation.scoring import has_surface
+from shelfnet.geometry.cameras import look_at_origin
+from shelfnet.reconstruction.export import load_glb
+from shelfnet.reconstruction.silhouettes import coverage, coverage_iou
+from shelfnet.renderer.mesh_batch import pack_meshes
+from shelfnet.renderer.rasterizer import rasterize
+from shelfnet.tracking.journal import Journal
+
+logger = logging.getLogger(__name__)
+
+TEST = "test"
+_JOURNAL_MEANS = ("mask_iou", "components", "floater_fraction", "n_faces")
+
+
+def evaluate_silhouettes(
+    *,
+    ablation: str,
+    seed: int,
+    coarse: Sequence[Path],
+    refined: Sequence[Path],
+    shards: Sequence[Path],
+    output: Path,
+    journal: Path,
+) -> None:
+    """Write one row a test view and stage: overlap of silhouette and mask, pieces, floaters and size of the mesh.
+
+    Args:
+        ablation: what the model is a run of.
+        seed: which run.
+        coarse: folders with coarse ``predictions.parquet`` and meshes.
+        refined: the same after refinement; may be empty.
+        shards: shards of pictures, for the categories of the test views.
+        output: ``chamfer.csv``.
+        journal: events for the run ``<ablation>/seed<n>``.
+
+    Raises:
+        PredictionsError: predictions are damaged, there is none of the test split, or one is missing.
+        ShardError: a shard is damaged.
+    """
+    folders = {stage: given for stage, given in (("coarse", coarse), ("refined", refined)) if given}
+    predictions = pd.concat([read_predictions(given, stage) for stage, given in folders.items()], ignore_index=True)
+    test = predictions[predictions["split"] == TEST]
+    if test.empty:
+        raise PredictionsError("expected predictions of the test split, got none")
+    views_per_model = int(test.groupby("model_id")["view"].nunique().max())
+    views = _categories(load_view_labels(shards, TEST, views_per_model))
+    check_complete(test, views, tuple(folders))
+    rows = pd.DataFrame([_score(row) for row in test.itertuples()])
+    rows = rows.merge(views, on=["model_id", "view"], validate="many_to_one")
+    write_results(_with_blanks(rows.assign(ablation=ablation, seed=seed)), output)
+    logger.info("%s seed %d: %d rows without a truth to compare with", ablation, seed, len(rows))
+    _write_journal(Journal(journal, run=f"{ablation}/seed{seed}"), rows, output)
+
+
+def evaluate_sphere(
+    *, render: RenderSettings, shards: Sequence[Path], views_per_model: int, output: Path, journal: Path
+) -> None:
+    """Write one row a test view for the sphere: the only trivial prediction that needs no true shapes.
+
+    It looks the same from every side, so that its silhouette needs no predicted view.
+
+    Args:
+        render: the camera that silhouettes are drawn with.
+        shards: shards of pictures, for the test views.
+        views_per_model: how many views of each object are predicted by the models.
+        output: ``chamfer.csv`` of the baselines.
+        journal: events for the ``baselines`` run.
+
+    Raises:
+        ShardError: a shard is damaged.
+    """
+    views = load_evaluation_views(shards, TEST, views_per_model)
+    sphere = sphere_mesh()
+    rows = _categories(views).assign(
+        ablation=SPHERE,
+        seed=0,
+        stage="coarse",
+        status="ok",
+        mask_iou=_sphere_mask_iou(views, render),
+        n_faces=len(sphere.faces),
+        components=1.0,
+        floater_fraction=0.0,
+    )
+    write_results(_with_blanks(rows), output)
+    run = Journal(journal, run="baselines")
+    run.metrics(0, {f"test/{SPHERE}/mask_iou": float(rows["mask_iou"].mean())})
+    run.artifact(output)
+
+
+def _score(row: Any) -> dict[str, Any]:
+    """What one prediction's mesh and mask say; the worst of everything where there is no surface."""
+    identity = {name: getattr(row, name) for name in ("model_id", "view", "stage")}
+    mesh = load_glb(row.mesh).mesh if row.status == "ok" else None
+    if mesh is None or not has_surface(mesh):
+        worst = {"components": float(WORST_COMPONENTS), "floater_fraction": WORST_FLOATER_FRACTION}
+        return {**identity, "status": "empty", "mask_iou": 0.0, "n_faces": 0, **worst}
+    parts = structure(mesh)
+    return {
+        **identity,
+        "status": "ok",
+        "mask_iou": np.nan_to_num(row.mask_iou),
+        "n_faces": len(mesh.faces),
+        "components": float(parts.components),
+        "floater_fraction": parts.floater_fraction,
+    }
+
+
+def _categories(views: ViewLabels) -> pd.DataFrame:
+    return pd.DataFrame({"model_id": views.model_ids, "view": views.views, "category": views.categories})
+
+
+def _with_blanks(rows: pd.DataFrame) -> pd.DataFrame:
+    """All columns of every table of results; blank where only a true shape or view could fill them."""
+    blank = {name: np.nan for name in COLUMNS if name not in rows}
+    return rows.assign(**blank | {"alignment": NO_TRUTH})
+
+
+def _sphere_mask_iou(views: EvaluationViews, render: RenderSettings) -> Float[np.ndarray, "n"]:
+    masks = torch.from_numpy(views.images[..., 3]).float() / 255.0
+    camera = look_at_origin(torch.zeros(1), torch.zeros(1), render.camera_distance)
+    fov, size_px = math.radians(render.fov_deg), masks.shape[-1]
+    fragments = rasterize(pack_meshes([sphere_mesh()]), camera, fov, size_px, faces_per_pixel=1, blur_radius=0.0)
+    return coverage_iou(coverage(fragments).expand(len(masks), -1, -1), masks).numpy()
+
+
+def _write_journal(run: Journal, rows: pd.DataFrame, output: Path) -> None:
+    metrics = {
+        f"test/{stage}/{name}": float(group[name].mean())
+        for stage, group in rows.groupby("stage")
+        for name in _JOURNAL_MEANS
+    }
+    metrics |= {f"test/{stage}/empty": float((own["status"] == "empty").sum()) for stage, own in rows.groupby("stage")}
+    run.metrics(0, metrics)
+    run.artifact(output)

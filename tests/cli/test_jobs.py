@@ -1,0 +1,79 @@
+"""Which photo becomes which file, and what is refused before anything is begun."""
+
+from pathlib import Path
+
+import pytest
+
+from shelfnet.cli.errors import UsageError
+from shelfnet.cli.jobs import plan_jobs
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    for name in ("b.jpg", "a.png", "a_mask.png", "old/a.png", "old/masks/a.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+    return folder
+
+
+def plan(photos, output, mask=None, preview=None):
+    return plan_jobs([photos] if isinstance(photos, Path) else photos, mask, output, preview)
+
+
+def test_one_photo_to_one_file(photos, tmp_path):
+    (job,) = plan(photos / "a.png", tmp_path / "chair.GLB", preview=tmp_path / "chair.png")
+    assert (job.photo, job.mask) == (photos / "a.png", photos / "a_mask.png")
+    assert (job.mesh, job.preview) == (tmp_path / "chair.GLB", tmp_path / "chair.png")
+
+
+def test_a_named_mask_goes_before_one_that_is_found(photos, tmp_path):
+    (job,) = plan(photos / "a.png", tmp_path / "chair.glb", mask=photos / "b.jpg")
+    assert job.mask == photos / "b.jpg"
+
+
+def test_one_photo_to_a_folder(photos, tmp_path):
+    (job,) = plan(photos / "b.jpg", tmp_path / "out", preview=tmp_path / "seen")
+    assert (job.mesh, job.preview) == (tmp_path / "out" / "b.glb", tmp_path / "seen" / "b.png")
+    (tmp_path / "v1.0").mkdir()
+    assert plan(photos / "b.jpg", tmp_path / "v1.0")[0].mesh == tmp_path / "v1.0" / "b.glb"
+
+
+def test_a_folder_keeps_its_shape(photos, tmp_path):
+    jobs = plan(photos, tmp_path / "out", preview=tmp_path / "seen")
+    assert [job.mesh.relative_to(tmp_path / "out").as_posix() for job in jobs] == ["a.glb", "b.glb", "old/a.glb"]
+    assert [job.preview.relative_to(tmp_path / "seen").as_posix() for job in jobs] == ["a.png", "b.png", "old/a.png"]
+    assert [job.mask for job in jobs] == [photos / "a_mask.png", None, photos / "old" / "masks" / "a.png"]
+
+
+def test_results_of_the_same_name_are_numbered(photos, tmp_path):
+    (photos / "B.png").write_bytes(b"")
+    several = [photos / "b.jpg", photos / "old" / "a.png", photos / "B.png", photos / "a.png"]
+    assert [job.mesh.name for job in plan(several, tmp_path / "out")] == ["b.glb", "a.glb", "B_2.glb", "a_2.glb"]
+
+
+def test_a_photo_that_is_not_there_is_left_to_its_turn(photos, tmp_path):
+    assert plan([photos / "b.jpg", photos / "gone.jpg"], tmp_path / "out")[1].photo == photos / "gone.jpg"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "options", "message"),
+    [
+        ("photos", {"mask": "m.png"}, "--mask is for one photo"),
+        ("photos", {"output": "x.glb"}, r"--output .*x\.glb: expected a folder for several photos"),
+        ("photos", {"preview": "x.png"}, r"--preview .*x\.png: expected a folder for several photos"),
+        ("photos/b.jpg", {"output": "x.obj"}, r"x\.obj: expected a \.glb file or a folder"),
+        ("photos/b.jpg", {"preview": "x.jpg"}, r"x\.jpg: expected a \.png file or a folder"),
+        ("photos/b.jpg", {"output": "file"}, "file: expected a folder, got a file"),
+        ("photos/a.png", {"preview": "photos/a.png"}, "would replace a photo or its mask"),
+        ("photos/a.png", {"preview": "photos/a_mask.png"}, "would replace a photo or its mask"),
+        ("photos", {"preview": "photos/seen"}, "outside the photos' own"),
+        ("bare", {}, "bare: expected photos in this folder, found none"),
+    ],
+)
+def test_what_cannot_be_is_refused(photos, tmp_path, inputs, options, message):
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "file").write_bytes(b"")
+    places = {"output": tmp_path / "out"} | {name: tmp_path / place for name, place in options.items()}
+    with pytest.raises(UsageError, match=message):
+        plan(tmp_path / inputs, **places)

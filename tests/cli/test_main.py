@@ -1,0 +1,46 @@
+"""The command line itself: help without waiting, exit codes, and the module that runs it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from shelfnet import __version__
+from shelfnet.cli import main as entry
+from shelfnet.cli.main import main
+
+
+def test_help_imports_nothing_that_takes_long():
+    program = (
+        "import sys\nfrom shelfnet.cli.main import parser\nparser()\nprint({'torch', 'pyrender'} & set(sys.modules))"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "set()"
+
+
+def test_the_module_is_the_command():
+    told = subprocess.run([sys.executable, "-m", "shelfnet", "--version"], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == f"shelfnet {__version__}"
+
+
+@pytest.mark.parametrize("arguments", [[], ["predict"], ["predict", "a.png"], ["fetch"]])
+def test_missing_arguments_are_exit_code_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "usage: shelfnet" in capsys.readouterr().err
+
+
+def test_an_interruption_is_exit_code_130(monkeypatch, capsys):
+    def interrupt(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(entry, "_predict", interrupt)
+    assert main(["predict", "a.png", "-o", "a.glb"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_a_missing_package_names_the_extra(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "shelfnet.cli.predict", None)
+    assert main(["predict", "a.png", "-o", "a.glb"]) == 2
+    assert "shelfnet[train]" in capsys.readouterr().err

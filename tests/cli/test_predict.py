@@ -1,0 +1,175 @@
+"""``shelfnet predict`` from its arguments to its files, lines and exit code."""
+
+import json
+import re
+import sys
+
+import numpy as np
+import pytest
+import torch
+from photographed import RADIUS, BallNet
+from PIL import Image
+
+from shelfnet.cli import predict as command
+from shelfnet.cli.main import main
+from shelfnet.cli.previews import CELL_PX
+from shelfnet.data.photos import PhotoError
+from shelfnet.reconstruction.export import load_glb
+
+
+@pytest.fixture(autouse=True)
+def small(checkpoint, tmp_path):
+    """Settings, read from the working directory, that make a mesh in no time."""
+    reconstruct = "reconstruct: {resolution: 16, level: 0.5, texture: vertex}\n"
+    refine = "refine: {iterations: 2, resolution_px: 24, max_faces: 200, texture: vertex}\n"
+    (tmp_path / "config.yaml").write_text(reconstruct + refine)
+
+
+def predict(*arguments):
+    return main(["predict", *map(str, arguments)])
+
+
+def test_one_photo_becomes_one_mesh(tmp_path, write_photo, capsys):
+    assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "new" / "chair.glb") == 0
+    mesh = load_glb(tmp_path / "new" / "chair.glb").mesh
+    np.testing.assert_allclose(np.linalg.norm(mesh.vertices, axis=1), RADIUS, atol=0.01)
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["chair.glb"]
+    lines = capsys.readouterr().out.splitlines()
+    assert re.match(r"model results/base/seed0 \(base, 7 iterations\) on CPU.*, ready in \d+\.\d s$", lines[0])
+    measured = rf"{len(mesh.faces)} faces, mask IoU \d\.\d\d, \d+\.\d\d s, peak memory \d+ MB"
+    assert re.match(rf"\[1/1\] .*a\.png -> .*chair\.glb: {measured}", lines[1])
+    assert re.match(r"1 photo\(s\): 1 mesh\(es\), 0 refused; \d+\.\d\d s .* each\); peak memory \d+ MB", lines[2])
+
+
+def test_a_bad_photo_is_reported_and_the_rest_goes_on(tmp_path, write_photo, capsys):
+    photos = tmp_path / "photos"
+    write_photo(photos / "a.png")
+    (photos / "b.jpg").write_bytes(b"no picture")
+    write_photo(photos / "c.png", alpha=False).with_name("c_mask.png").unlink()
+    write_photo(photos / "sub" / "d.jpg", alpha=False)
+    assert predict(photos, "-o", tmp_path / "out") == 1
+    assert sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")) == [
+        "a.glb",
+        "sub/d.glb",
+    ]
+    told = capsys.readouterr()
+    assert re.search(r"\[2/4\] .*b\.jpg: refused: expected a whole picture", told.err)
+    assert re.search(r"\[3/4\] .*c\.png: refused: expected a mask of the object.*--mask", told.err)
+    assert "[4/4]" in told.out and "4 photo(s): 2 mesh(es), 2 refused" in told.out
+
+
+def test_a_photo_that_is_not_there_is_an_error_of_its_own(tmp_path, write_photo, capsys):
+    assert predict(tmp_path / "gone.png", write_photo(tmp_path / "a.png"), "-o", tmp_path / "out") == 1
+    assert "[1/2]" in capsys.readouterr().err
+    assert (tmp_path / "out" / "a.glb").exists()
+
+
+def test_nothing_seen_leaves_no_file(tmp_path, write_photo, monkeypatch, capsys):
+    monkeypatch.setattr(command, "load_model", lambda folder, device: BallNet(radius=-1.0))
+    assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "chair.glb") == 1
+    assert "refused: the network sees nothing" in capsys.readouterr().err
+    assert not (tmp_path / "chair.glb").exists()
+
+
+def test_a_place_that_cannot_be_written_is_reported(tmp_path, write_photo, capsys):
+    (tmp_path / "file").write_bytes(b"")
+    assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "file" / "chair.glb") == 1
+    assert "refused" in capsys.readouterr().err
+
+
+def spy_on_predictor(monkeypatch):
+    made = []
+    genuine = command.Predictor
+
+    def make(**fields):
+        made.append(genuine(**fields))
+        return made[-1]
+
+    monkeypatch.setattr(command, "Predictor", make)
+    return made
+
+
+@pytest.mark.parametrize(("recorded", "expected"), [(0.6, 0.6), (None, 0.55)])
+def test_the_share_is_the_checkpoints_else_the_settings(
+    tmp_path, checkpoint, write_photo, monkeypatch, recorded, expected
+):
+    description = json.loads((checkpoint / "model.json").read_text()) | {"object_share": recorded}
+    (checkpoint / "model.json").write_text(json.dumps({k: v for k, v in description.items() if v is not None}))
+    (tmp_path / "other.yaml").write_text("dataset: {images: {object_share: 0.55}}\nreconstruct: {resolution: 16}")
+    made = spy_on_predictor(monkeypatch)
+    predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "x.glb", "--config", tmp_path / "other.yaml")
+    assert (made[0].object_share, made[0].reconstruct.resolution, made[0].refine) == (expected, 16, None)
+
+
+def test_refinement_is_done_where_it_is_asked_for(tmp_path, write_photo, monkeypatch):
+    made = spy_on_predictor(monkeypatch)
+    assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "x.glb", "--refine") == 0
+    assert made[0].refine.iterations == 2
+    assert len(load_glb(tmp_path / "x.glb").mesh.faces) <= 200
+
+
+def test_the_preview_shows_photo_and_mesh(tmp_path, write_photo):
+    photo = write_photo(tmp_path / "a.png")
+    assert predict(photo, "-o", tmp_path / "x.glb", "--preview", tmp_path / "seen" / "x.png") == 0
+    sheet = np.asarray(Image.open(tmp_path / "seen" / "x.png")).astype(int)
+    cells = [sheet[:, start : start + CELL_PX] for start in range(0, sheet.shape[1], CELL_PX)]
+    for cell in cells:
+        assert cell[4, 4].tolist() == [255, 255, 255]
+        assert cell[CELL_PX // 2, CELL_PX // 2].min() < 230
+
+
+def test_a_segmenter_makes_masks(tmp_path, write_photo, monkeypatch, capsys):
+    asked = []
+
+    def build(settings, device):
+        asked.append(settings)
+        return segment
+
+    def segment(rgb):
+        if rgb[..., 0].min() == 255:
+            raise PhotoError("the segmenter sees no bed")
+        return (rgb[..., 0] < 250).astype(np.float32)
+
+    monkeypatch.setattr(command, "build_segmenter", build)
+    photo = write_photo(tmp_path / "a.jpg", alpha=False)
+    photo.with_name("a_mask.png").unlink()
+    Image.new("RGB", (50, 50), "white").save(tmp_path / "b.jpg")
+    options = ("--segmenter", "mask_rcnn", "--segmenter-weights", "w.pth", "--segmenter-category", "bed")
+    assert predict(photo, tmp_path / "b.jpg", "-o", tmp_path / "out", *options) == 1
+    assert (asked[0].kind, asked[0].weights, asked[0].path, asked[0].categories) == (
+        "mask_rcnn", "file", "w.pth", ("bed",),
+    )  # fmt: skip
+    assert (tmp_path / "out" / "a.glb").exists()
+    assert "b.jpg: refused: the segmenter sees no bed" in capsys.readouterr().err
+
+
+def refusal(capsys, *arguments):
+    assert predict(*arguments) == 2
+    return capsys.readouterr().err
+
+
+def test_what_stops_the_command_is_said_before_it_begins(tmp_path, checkpoint, write_photo, capsys):
+    photo, output = write_photo(tmp_path / "a.png"), tmp_path / "x.glb"
+    assert "no checkpoint here" in refusal(capsys, photo, "-o", output, "--checkpoint", tmp_path / "nowhere")
+    assert "expected a .glb file" in refusal(capsys, photo, "-o", tmp_path / "x.obj")
+    assert "no.yaml" in refusal(capsys, photo, "-o", output, "--config", tmp_path / "no.yaml")
+    absent = ("--segmenter", "mask_rcnn", "--segmenter-weights", tmp_path / "no.pth")
+    assert "no Mask R-CNN weights at" in refusal(capsys, photo, "-o", output, *absent)
+    (checkpoint / "model.json").write_text("{}")
+    assert "not a usable checkpoint" in refusal(capsys, photo, "-o", output)
+    (checkpoint / "model.json").unlink()
+    assert "snakemake" in refusal(capsys, photo, "-o", output)
+    assert not output.exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_said(tmp_path, write_photo, capsys):
+    told = refusal(capsys, write_photo(tmp_path / "a.png"), "-o", tmp_path / "x.glb", "--device", "cuda")
+    assert "torch sees no CUDA GPU" in told
+
+
+def test_without_opengl_only_the_preview_is_refused(tmp_path, write_photo, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "shelfnet.preview.previewer", None)
+    photo = write_photo(tmp_path / "a.png")
+    assert "shelfnet[report]" in refusal(capsys, photo, "-o", tmp_path / "x.glb", "--preview", tmp_path / "x.png")
+    assert predict(photo, "-o", tmp_path / "x.glb") == 0

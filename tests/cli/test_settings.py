@@ -1,0 +1,60 @@
+"""Settings of a prediction come from the files, the working directory or the schema, under the model's ablation."""
+
+import pytest
+
+from shelfnet.cli.errors import UsageError
+from shelfnet.cli.settings import override_segmenter, prediction_settings
+from shelfnet.config.images import SegmenterSettings
+from shelfnet.config.schema import Config
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(path, text):
+    path.write_text(text)
+    return path
+
+
+def test_without_files_the_schema_holds():
+    assert prediction_settings(None, "base").reconstruct == Config().reconstruct
+
+
+def test_the_working_directorys_settings_are_read_where_none_are_named(place):
+    write(place / "config.yaml", "reconstruct: {resolution: 40}")
+    assert prediction_settings(None, "base").reconstruct.resolution == 40
+    named = write(place / "mine.yaml", "reconstruct: {level: 0.3}")
+    assert prediction_settings([named], "base").reconstruct.resolution == Config().reconstruct.resolution
+
+
+def test_later_files_go_over_earlier_ones(place):
+    first = write(place / "first.yaml", "reconstruct: {resolution: 40, level: 0.3}")
+    second = write(place / "second.yaml", "reconstruct: {resolution: 50}")
+    chosen = prediction_settings([first, second], "base").reconstruct
+    assert (chosen.resolution, chosen.level) == (50, 0.3)
+
+
+def test_the_models_ablation_applies_where_the_files_know_it(place):
+    path = write(place / "a.yaml", "ablations: {base: {}, fine: {reconstruct: {resolution: 100}}}")
+    assert prediction_settings([path], "fine").reconstruct.resolution == 100
+    for other in ("base", "unheard_of", "untrained"):
+        assert prediction_settings([path], other).reconstruct.resolution == Config().reconstruct.resolution
+
+
+def test_a_misspelt_setting_is_named(place):
+    path = write(place / "a.yaml", "reconstruct: {resolutoin: 40}")
+    with pytest.raises(UsageError, match=r"reconstruct\.resolutoin: no such setting"):
+        prediction_settings([path], "base")
+
+
+def test_the_command_line_goes_over_the_configured_segmenter():
+    configured = SegmenterSettings(kind="mask_rcnn", score_threshold=0.8)
+    overrides = {"kind": None, "weights": "file", "path": "w.pth", "categories": ["bed"]}
+    assert override_segmenter(configured, overrides) == SegmenterSettings(
+        kind="mask_rcnn", weights="file", path="w.pth", categories=("bed",), score_threshold=0.8
+    )
+    with pytest.raises(UsageError, match="armchair: no category of COCO"):
+        override_segmenter(configured, {"categories": ["armchair"]})
