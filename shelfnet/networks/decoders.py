@@ -8,7 +8,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from shelfnet.config.networks import DecoderSettings
-from shelfnet.networks.modulated import INITIAL_OCCUPANCY_LOGIT, MappingNetwork, StyleBlock, activate, upsample
+from shelfnet.networks.doubling import doubled_conv
+from shelfnet.networks.modulated import INITIAL_OCCUPANCY_LOGIT, MappingNetwork, StyleBlock, activate
+from shelfnet.networks.precision import at_least_float32
 from shelfnet.representations.field import Field
 from shelfnet.representations.triplane import TriplaneField, mirror_average_planes
 from shelfnet.representations.voxels import VoxelField, mirror_average
@@ -58,8 +60,8 @@ class OccupancyHead(nn.Module):
         """Logits."""
         x = activate(self.squeeze(features))
         for conv in self.doubled:
-            x = activate(conv(upsample(x)))
-        return self.out(upsample(x) if self.doublings else x)
+            x = activate(doubled_conv(x, conv.weight, conv.bias))
+        return doubled_conv(x, self.out.weight, self.out.bias) if self.doublings else self.out(x)
 
 
 class VoxelDecoder(nn.Module):
@@ -76,7 +78,7 @@ class VoxelDecoder(nn.Module):
 
     def forward(self, latent: Float[Tensor, "b d"]) -> Field:
         """Decode latents to objects."""
-        features, logits = self.backbone(self.mapping(latent))
+        features, logits = map(at_least_float32, self.backbone(self.mapping(latent)))
         if self.symmetry != "none":
             features = mirror_average(features)
         if self.symmetry == "field":
@@ -129,7 +131,7 @@ class TriplaneDecoder(nn.Module):
         x = self.first(self.constant.expand(len(style), -1, -1, -1), style)
         for block in self.blocks:
             x = block(x, style)
-        planes = self.to_planes(x).unflatten(1, (3, self.plane_channels))
+        planes = at_least_float32(self.to_planes(x)).unflatten(1, (3, self.plane_channels))
         return TriplaneField(mirror_average_planes(planes) if self.symmetric else planes, self.head, self.voxel_size)
 
 

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from shelfnet.config.networks import EncoderSettings
 from shelfnet.config.render import ViewPrior
+from shelfnet.networks.precision import at_least_float32, full_precision
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,11 @@ class Encoder(nn.Module):
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Encoding:
         """Encode pictures in [0, 1] on white, of any size."""
         resized = resize(images, self.input_px)
-        features = self.stages(self.stem(2.0 * resized - 1.0))
-        latent = self.to_latent(features.mean(dim=(2, 3)))
-        cells = functional.adaptive_avg_pool2d(features, self.VIEW_CELLS).flatten(1)
-        return Encoding(latent, *self.to_view(cells))
+        features = at_least_float32(self.stages(self.stem(2.0 * resized - 1.0)))
+        with full_precision(features):
+            latent = self.to_latent(features.mean(dim=(2, 3)))
+            cells = functional.adaptive_avg_pool2d(features, self.VIEW_CELLS).flatten(1)
+            return Encoding(latent, *self.to_view(cells))
 
 
 def resize(images: Float[Tensor, "b c h w"], size_px: int) -> Float[Tensor, "b c s s"]:

@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from shelfnet.networks.doubling import doubled_conv
+
 LEAK = 0.2
 GAIN = math.sqrt(2.0 / (1.0 + LEAK**2))
 """Keeps the variance of a leaky ReLU's output at that of its input."""
@@ -15,17 +17,11 @@ INITIAL_OCCUPANCY_LOGIT = -2.0
 """Bias of every decoder's last layer: an untrained object is a faint cloud, so every ray carries a gradient."""
 
 _CONVOLVE = {2: functional.conv2d, 3: functional.conv3d}
-_UPSAMPLE_MODE = {2: "bilinear", 3: "trilinear"}
 
 
 def activate(x: Tensor) -> Tensor:
     """Leaky ReLU that keeps the second moment."""
     return functional.leaky_relu(x, LEAK) * GAIN
-
-
-def upsample(x: Tensor) -> Tensor:
-    """Twice the resolution of ``b c *spatial``, linear, cell centres kept."""
-    return functional.interpolate(x, scale_factor=2, mode=_UPSAMPLE_MODE[x.ndim - 2], align_corners=False)
 
 
 class ModulatedConv(nn.Module):
@@ -41,6 +37,7 @@ class ModulatedConv(nn.Module):
         latent_dim: length of the style vector.
         kernel_size: odd side of the kernel.
         demodulate: divide by the norm of the modulated weight.
+        upsamples: convolve the input at twice its resolution (kernels of three).
     """
 
     def __init__(
@@ -51,12 +48,16 @@ class ModulatedConv(nn.Module):
         latent_dim: int,
         kernel_size: int = 3,
         demodulate: bool = True,
+        upsamples: bool = False,
     ) -> None:
         super().__init__()
         if dimensions not in _CONVOLVE or kernel_size % 2 == 0:
             raise ValueError(f"expected 2 or 3 dimensions and an odd kernel, got {dimensions} and {kernel_size}")
+        if upsamples and kernel_size != 3:
+            raise ValueError(f"expected a kernel of 3 where the input is upsampled, got {kernel_size}")
         self.dimensions = dimensions
         self.demodulate = demodulate
+        self.upsamples = upsamples
         self.padding = kernel_size // 2
         fan_in = in_channels * kernel_size**dimensions
         weight = torch.randn(out_channels, in_channels, *([kernel_size] * dimensions)) / math.sqrt(fan_in)
@@ -65,14 +66,19 @@ class ModulatedConv(nn.Module):
         nn.init.normal_(self.to_scale.weight, std=1.0 / math.sqrt(latent_dim))
         nn.init.ones_(self.to_scale.bias)
 
-    def forward(self, x: Float[Tensor, "b c *spatial"], style: Float[Tensor, "b d"]) -> Float[Tensor, "b o *spatial"]:
-        """Convolve ``x`` under ``style``."""
+    def forward(self, x: Float[Tensor, "b c *coarse"], style: Float[Tensor, "b d"]) -> Float[Tensor, "b o *fine"]:
+        """Convolve ``x`` under ``style``, at its own or at twice its resolution."""
         scale = self.to_scale(style)
-        out = _CONVOLVE[self.dimensions](x * _spread(scale, self.dimensions), self.weight, padding=self.padding)
+        out = self._convolve(x * _spread(scale, self.dimensions))
         if not self.demodulate:
             return out
         energy = self.weight.square().flatten(2).sum(dim=2)
         return out * _spread(torch.rsqrt(scale.square() @ energy.T + 1e-8), self.dimensions)
+
+    def _convolve(self, x: Float[Tensor, "b c *coarse"]) -> Float[Tensor, "b o *fine"]:
+        if self.upsamples:
+            return doubled_conv(x, self.weight)
+        return _CONVOLVE[self.dimensions](x, self.weight, padding=self.padding)
 
 
 class StyleBlock(nn.Module):
@@ -82,14 +88,13 @@ class StyleBlock(nn.Module):
         self, dimensions: int, in_channels: int, out_channels: int, latent_dim: int, upsamples: bool = True
     ) -> None:
         super().__init__()
-        self.upsamples = upsamples
-        self.conv = ModulatedConv(dimensions, in_channels, out_channels, latent_dim)
+        self.conv = ModulatedConv(dimensions, in_channels, out_channels, latent_dim, upsamples=upsamples)
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, x: Float[Tensor, "b c *coarse"], style: Float[Tensor, "b d"]) -> Float[Tensor, "b o *fine"]:
         """Features at the same or twice the resolution."""
-        out = self.conv(upsample(x) if self.upsamples else x, style)
-        return activate(out + _spread(self.bias[None], self.conv.dimensions))
+        out = self.conv(x, style)
+        return activate(out + _spread(self.bias[None].to(out.dtype), self.conv.dimensions))
 
 
 class MappingNetwork(nn.Module):

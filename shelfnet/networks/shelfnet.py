@@ -12,16 +12,22 @@ from shelfnet.config.render import RenderSettings
 from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.networks.decoders import build_decoder
 from shelfnet.networks.encoder import Encoder, Encoding
-from shelfnet.renderer.volume import render_features
+from shelfnet.networks.precision import at_least_float32
+from shelfnet.renderer.volume import RayWeights, most_hits, render_features
 from shelfnet.representations.field import Field
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """Pictures on white in [0, 1], and their masks."""
+    """Pictures on white in [0, 1], and their masks.
+
+    Attributes:
+        rays: where along its rays the mask comes from, where a field was marched through.
+    """
 
     image: Float[Tensor, "b 3 h w"]
     mask: Float[Tensor, "b h w"]
+    rays: RayWeights | None = None
 
     def detach(self) -> "Rendering":
         """The same pictures, cut from what made them."""
@@ -75,23 +81,27 @@ class ShelfNet(nn.Module):
         *,
         resolution_px: int | None = None,
         samples_per_ray: int | None = None,
-        generator: torch.Generator | None = None,
+        jitter: Float[Tensor, "b p 1"] | None = None,
+        views_per_object: int = 1,
     ) -> Rendering:
         """Pictures of a field, one a view in radians (Eq. 3); size and samples default to the settings'."""
         cameras = look_at_origin(azimuth, elevation, self.distance)
+        size = resolution_px or self.resolution_px
         rays = render_features(
             field,
             cameras,
             self.fov,
-            resolution_px or self.resolution_px,
+            size,
             samples_per_ray or self.samples_per_ray,
             self.feature_samples_per_ray,
-            generator,
+            jitter,
+            views_per_object,
+            most_hits(self.fov, self.distance, size),
         )
         mask = rays.mask.clamp(0.0, 1.0)
-        colour = self.colour(rays.features)
+        colour = at_least_float32(self.colour(rays.features))
         image = 1.0 - mask[..., None] * (1.0 - colour)
-        return Rendering(image.permute(0, 3, 1, 2), mask)
+        return Rendering(image.permute(0, 3, 1, 2), mask, rays.rays)
 
     def decoder_parameters(self) -> list[nn.Parameter]:
         """What the adversarial loss trains: all but the encoder."""

@@ -1,9 +1,13 @@
 """What a renderer, an extractor and a texture baker may ask of a reconstructed object."""
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
+
+Weigh = Callable[[Tensor], Tensor]
+"""Occupancies ``b r s`` of the samples of rays to what each sample weighs in what its ray shows, of the same shape."""
 
 
 @runtime_checkable
@@ -28,6 +32,14 @@ class Field(Protocol):
         """Occupancy and features at points, in one pass where the representation can."""
         ...
 
-    def repeat(self, times: int) -> "Field":
-        """The same objects, each ``times`` over and adjacent, to be seen from several views."""
+    def mixed_features(
+        self, points: Float[Tensor, "b r s 3"], weights: Float[Tensor, "b r s"]
+    ) -> Float[Tensor, "b r c"]:
+        """Features at the points of rays, each times its weight, added up along the rays."""
+        ...
+
+    def march(
+        self, points: Float[Tensor, "b r s 3"], weigh: Weigh
+    ) -> tuple[Float[Tensor, "b r s"], Float[Tensor, "b r c"]]:
+        """Weights that the occupancies at points of rays get, and the features mixed by them."""
         ...

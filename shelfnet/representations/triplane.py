@@ -8,6 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from shelfnet.representations.field import Weigh
+
 PLANE_AXES = ((0, 1), (0, 2), (1, 2))
 """Object axes of the planes XY, XZ and YZ: the first runs along a plane's width, the second along its height."""
 
@@ -52,13 +54,25 @@ class TriplaneField:
         aggregated = aggregate_projections(self.planes, points)
         return self._inside(points, self.head.occupancy_logits(aggregated)), self.head.features(aggregated)
 
-    def repeat(self, times: int) -> "TriplaneField":
-        """Each object ``times`` over."""
-        return TriplaneField(self.planes.repeat_interleave(times, dim=0), self.head, self.voxel_size)
+    def mixed_features(
+        self, points: Float[Tensor, "b r s 3"], weights: Float[Tensor, "b r s"]
+    ) -> Float[Tensor, "b r c"]:
+        """Features of all points, decoded one by one before they are added up."""
+        features = self.features(points.flatten(1, 2)).unflatten(1, points.shape[1:3])
+        return (weights[..., None] * features).sum(dim=2)
+
+    def march(
+        self, points: Float[Tensor, "b r s 3"], weigh: Weigh
+    ) -> tuple[Float[Tensor, "b r s"], Float[Tensor, "b r c"]]:
+        """Weights and mixed features, with one look-up."""
+        occupancy, features = (values.unflatten(1, points.shape[1:3]) for values in self.sample(points.flatten(1, 2)))
+        weights = weigh(occupancy)
+        return weights, (weights[..., None] * features).sum(dim=2)
 
     @staticmethod
     def _inside(points: Float[Tensor, "b n 3"], logits: Float[Tensor, "b n"]) -> Float[Tensor, "b n"]:
-        return torch.sigmoid(logits) * (points.abs().amax(dim=-1) <= 0.5).to(logits.dtype)
+        probability = torch.sigmoid(logits.to(points.dtype))
+        return probability * (points.abs().amax(dim=-1) <= 0.5).to(points.dtype)
 
 
 def aggregate_projections(planes: Float[Tensor, "b 3 p h w"], points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n p"]:

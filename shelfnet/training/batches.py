@@ -8,6 +8,10 @@ from torch import Tensor
 
 from shelfnet.data.views import TrainingViews
 from shelfnet.networks.encoder import resize
+from shelfnet.training.shares import Share
+
+RESIDENT_SHARE = 0.3
+"""Of a GPU's free memory, that the pictures may take."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,10 @@ class Batch:
 
 
 class PictureStore:
-    """Every training picture, decoded once and kept as bytes where the training runs.
+    """Every training picture, decoded once and kept as bytes.
+
+    They stay where the training runs if they take at most :data:`RESIDENT_SHARE` of what is free there; then a batch
+    costs no transfer and no wait. Else they stay on the host: in memory, or in a mapped file where they are many.
 
     Args:
         views: from the shards.
@@ -37,9 +44,9 @@ class PictureStore:
     """
 
     def __init__(self, views: TrainingViews, render_px: int, device: torch.device) -> None:
-        self.pictures: UInt8[Tensor, "n 4 h w"] = (
-            torch.from_numpy(views.images).permute(0, 3, 1, 2).contiguous().to(device)
-        )
+        pictures = torch.from_numpy(views.images)
+        self.pictures: UInt8[Tensor, "n h w 4"] = pictures.to(device) if _fits(pictures, device) else pictures
+        self.device = device
         self.captions = sorted(set(views.captions))
         index = {caption: number for number, caption in enumerate(self.captions)}
         self.caption_of = torch.tensor([index[caption] for caption in views.captions], device=device)
@@ -48,20 +55,38 @@ class PictureStore:
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
-        """A batch at random, with replacement."""
-        return self.take(torch.randint(len(self), (batch_size,), generator=generator, device=generator.device))
+    def draw(
+        self, batch_size: int, generator: torch.Generator, render_px: int | None = None, share: Share | None = None
+    ) -> Batch:
+        """A batch at random, with replacement; targets have the store's size unless another is asked for.
 
-    def take(self, index: Int[Tensor, "b"]) -> Batch:
-        """The batch of given rows."""
-        index = index.to(self.pictures.device)
-        images, masks = composite(self.pictures[index])
+        Args:
+            batch_size: of the whole batch.
+            generator: of the rows.
+            render_px: size of the targets.
+            share: which rows of the batch to make; all of them where ``None``.
+        """
+        rows = torch.randint(len(self), (batch_size,), generator=generator, device=generator.device)
+        return self.take(rows if share is None else share.take(rows), render_px)
+
+    def take(self, index: Int[Tensor, "b"], render_px: int | None = None) -> Batch:
+        """The batch of given rows; targets have the store's size unless another is asked for."""
+        render_px = render_px or self.render_px
+        pictures = self.pictures[index.to(self.pictures.device)].permute(0, 3, 1, 2).contiguous()
+        images, masks = composite(pictures.to(self.device))
         return Batch(
             images=images,
-            targets=resize(images, self.render_px),
-            masks=resize(masks, self.render_px).squeeze(1),
-            captions=self.caption_of[index],
+            targets=resize(images, render_px),
+            masks=resize(masks, render_px).squeeze(1),
+            captions=self.caption_of[index.to(self.device)],
         )
+
+
+def _fits(pictures: Tensor, device: torch.device) -> bool:
+    if device.type != "cuda":
+        return False
+    free_bytes, _ = torch.cuda.mem_get_info(device)
+    return pictures.nbytes <= RESIDENT_SHARE * free_bytes
 
 
 def composite(pictures: UInt8[Tensor, "b 4 h w"]) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b 1 h w"]]:

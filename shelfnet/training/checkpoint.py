@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,23 @@ class CheckpointError(ValueError):
     """A checkpoint cannot be used; the message names the file."""
 
 
+@dataclass(frozen=True)
+class Description:
+    """What ``model.json`` says of a model, beside the sizes of its networks.
+
+    Attributes:
+        ablation: its name.
+        iterations: of training.
+        render: camera and size of the pictures that it learned from.
+        object_share: of their side, that objects take; none in checkpoints from before it was kept.
+    """
+
+    ablation: str
+    iterations: int
+    render: RenderSettings
+    object_share: float | None
+
+
 def save_model(folder: Path, model: nn.Module, description: dict[str, Any]) -> None:
     """Publish ``model.safetensors`` and ``model.json`` in ``folder``.
 
@@ -35,6 +53,27 @@ def save_model(folder: Path, model: nn.Module, description: dict[str, Any]) -> N
     new_text.write_text(json.dumps(description, indent=2, sort_keys=True))
     publish(new_weights, weights)
     publish(new_text, text)
+
+
+def read_description(folder: Path) -> Description:
+    """What a run says of its model.
+
+    Raises:
+        CheckpointError: the file is missing or damaged.
+    """
+    try:
+        tree = json.loads((folder / "model.json").read_text())
+        share = tree.get("object_share")
+        return Description(
+            ablation=str(tree["ablation"]),
+            iterations=int(tree["iterations"]),
+            render=RenderSettings.model_validate(tree["render"]),
+            object_share=None if share is None else float(share),
+        )
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{folder}: no checkpoint here ({error})") from error
+    except Exception as error:
+        raise CheckpointError(f"{folder}: not a usable checkpoint ({error})") from error
 
 
 def load_model(folder: Path, device: torch.device | str = "cpu") -> ShelfNet:

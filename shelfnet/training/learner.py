@@ -4,13 +4,18 @@ import copy
 from dataclasses import dataclass, field
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from shelfnet.config.schema import Config
 from shelfnet.losses.clip import ClipLoss
 from shelfnet.losses.perceptual import PerceptualLoss
 from shelfnet.networks.discriminator import Discriminator
 from shelfnet.networks.shelfnet import ShelfNet
+from shelfnet.training.curriculum import render_px
+from shelfnet.training.optimisers import adam, set_rate
+from shelfnet.training.precision import mixed_precision
+from shelfnet.training.shares import Share
 
 
 @dataclass
@@ -28,6 +33,7 @@ class Learner:
     clip: ClipLoss | None = None
     iteration: int = 0
     history: list[tuple[int, str, float]] = field(default_factory=list)
+    share: Share = field(default_factory=Share)
 
     @property
     def device(self) -> torch.device:
@@ -39,12 +45,34 @@ class Learner:
         """The network that the run yields: the average of its iterates where one is kept, else the last."""
         return self.model if self.average is None else self.average
 
+    def uniform(self, rows: int, *shape: int) -> Float[Tensor, "rows *shape"]:
+        """Random numbers in [0, 1) for this process's rows of a batch."""
+        whole = (self.share.whole(rows), *shape)
+        return self.share.take(torch.rand(whole, generator=self.randomness, device=self.device))
+
+    def jitter(self, views: int, resolution_px: int) -> Float[Tensor, "v p 1"]:
+        """Random places of the samples of pictures within their steps along the rays."""
+        return self.uniform(views, resolution_px**2, 1)
+
+    def autocast(self) -> torch.autocast:
+        """A context in which networks calculate in the run's precision; weights and optimisers stay float32."""
+        return mixed_precision(self.device, self.config.train.precision)
+
+    def set_learning_rate(self) -> None:
+        """Give both optimisers the rate of the coming iteration."""
+        for optimiser in self.optimisers().values():
+            set_rate(optimiser, self.learning_rate())
+
     def learning_rate(self) -> float:
         """Constant, then linear down to zero at the last iteration."""
         settings = self.config.train
         falling = max(settings.iterations - settings.constant_iterations, 1)
         share = min(1.0, (settings.iterations - self.iteration) / falling)
         return settings.learning_rate * max(share, 0.0)
+
+    def render_px(self) -> int:
+        """Side of the renders of the present iteration."""
+        return render_px(self.config.train, self.config.model.renderer, self.iteration)
 
     def modules(self) -> dict[str, nn.Module]:
         """Modules whose weights a checkpoint keeps."""
@@ -61,8 +89,7 @@ class Learner:
         if self.average is None:
             return
         decay = min(self.config.train.ema_decay, (1 + self.iteration) / (10 + self.iteration))
-        for kept, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
-            kept.lerp_(new, 1.0 - decay)
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1.0 - decay)
 
 
 def build_model(config: Config, seed: int) -> ShelfNet:
@@ -83,8 +110,8 @@ def build_learner(config: Config, seed: int, device: torch.device) -> Learner:
         config=config,
         model=model,
         discriminator=discriminator,
-        generator_optimiser=torch.optim.Adam(model.parameters(), rate, betas=(0.5, 0.99)),
-        discriminator_optimiser=torch.optim.Adam(discriminator.parameters(), rate, betas=(0.5, 0.99)),
+        generator_optimiser=adam(model, rate),
+        discriminator_optimiser=adam(discriminator, rate),
         randomness=torch.Generator(device).manual_seed(seed),
         average=copy.deepcopy(model).requires_grad_(False) if config.train.ema_decay > 0 else None,
         perceptual=PerceptualLoss(config.perceptual).to(device) if config.losses.perceptual > 0 else None,

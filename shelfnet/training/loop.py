@@ -1,16 +1,19 @@
 """The loop: batch, phases, average, log, validation, checkpoint."""
 
+import copy
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
 
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.training.batches import PictureStore
+from shelfnet.training.iteration import Iteration
 from shelfnet.training.learner import Learner
-from shelfnet.training.phases import Scalars, check_finite, discriminator_phases, generator_phase
+from shelfnet.training.phases import Scalars, check_finite
 
 log = logging.getLogger(__name__)
 
@@ -40,27 +43,27 @@ def run(learner: Learner, store: PictureStore, hooks: Hooks, name: str) -> None:
         NonFiniteLossError: a loss is no finite number.
     """
     settings = learner.config.train
-    phases = discriminator_phases(learner)
+    take_iteration = Iteration(learner)
     clock = ProgressClock(learner.iteration, settings.iterations)
+    validations = Validations(learner, hooks, name)
     on_cpu = learner.device.type == "cpu"
+    learner.model.train()
     while learner.iteration < settings.iterations:
-        learner.model.train()
-        batch = store.draw(settings.batch_size, learner.randomness)
-        forward, terms = generator_phase(learner, batch)
-        for phase in phases:
-            if learner.iteration % phase.every == 0:
-                terms |= phase.run(learner, forward)
+        batch = store.draw(settings.batch_size, learner.randomness, learner.render_px(), learner.share)
+        terms = take_iteration(batch)
         learner.iteration += 1
         learner.update_average()
         logs = _is_due(learner.iteration, settings.log_every, settings.iterations)
-        if logs or on_cpu:
+        if logs or on_cpu:  # elsewhere, looking at a number waits for the device
             check_finite(terms, learner.iteration)
         if logs:
             _log(learner, terms, hooks, clock, name)
         if _is_due(learner.iteration, settings.validate_every, settings.iterations):
-            validate(learner, hooks, name)
+            validations.start()
         if learner.iteration % settings.checkpoint_every == 0:
+            validations.finish()
             hooks.save(learner)
+    validations.finish()
 
 
 class ProgressClock:
@@ -80,12 +83,63 @@ class ProgressClock:
         return f"{seconds // 60}m{seconds % 60:02d}s"
 
 
+class Validations:
+    """Measures the present result: at once on a CPU, beside the training where that is on a GPU.
+
+    Args:
+        learner: whose result is measured.
+        hooks: how, and who takes the numbers.
+        name: of the run, for the log.
+    """
+
+    def __init__(self, learner: Learner, hooks: Hooks, name: str) -> None:
+        self.learner, self.hooks, self.name = learner, hooks, name
+        self.beside = ThreadPoolExecutor(1) if learner.device.type == "cuda" else None
+        self.running: list[tuple[int, Future]] = []
+
+    def start(self) -> None:
+        """Measure the network as it is now; where that happens beside the training, a copy of it."""
+        if not self.learner.share.leads:
+            return
+        if self.beside is None:
+            validate(self.learner, self.hooks, self.name)
+            self.learner.model.train()
+            return
+        self.finish()
+        copied = copy.deepcopy(self.learner.result).eval()
+        iteration = self.learner.iteration
+        self.running.append((iteration, self.beside.submit(self.hooks.validate, copied, iteration)))
+
+    def finish(self) -> None:
+        """Wait for what was started, and remember its numbers."""
+        for iteration, future in self.running:
+            _remember_validation(self.learner, iteration, future.result(), self.hooks, self.name)
+        self.running = []
+
+
+def validate(learner: Learner, hooks: Hooks, name: str) -> None:
+    """Measure the present result and remember the numbers."""
+    learner.model.eval()
+    with torch.no_grad():
+        values = hooks.validate(learner.result, learner.iteration)
+    _remember_validation(learner, learner.iteration, values, hooks, name)
+
+
+def _remember_validation(learner: Learner, iteration: int, values: dict[str, float], hooks: Hooks, name: str) -> None:
+    _remember(learner, iteration, {f"validation/{key}": value for key, value in values.items()}, hooks)
+    shown = "  ".join(f"{key} {value:.4f}" for key, value in values.items())
+    log.info("%s  %d  validation: %s", name, iteration, shown)
+
+
 def _log(learner: Learner, terms: Scalars, hooks: Hooks, clock: ProgressClock, name: str) -> None:
-    values = {key if "/" in key else f"loss/{key}": float(value) for key, value in terms.items()}
+    numbers = dict(zip(terms, learner.share.mean(terms.values()), strict=True))
+    if not learner.share.leads:
+        return
     iteration = learner.iteration
+    values = {key if "/" in key else f"loss/{key}": value for key, value in numbers.items()}
     values["speed/iterations_per_s"] = clock.rate(iteration)
-    _remember(learner, values, hooks)
-    shown = "  ".join(f"{key} {float(terms[key]):.3f}" for key in SHOWN if key in terms)
+    _remember(learner, iteration, values, hooks)
+    shown = "  ".join(f"{key} {numbers[key]:.3f}" for key in SHOWN if key in numbers)
     log.info(
         "%s  %d/%d  %s  %.2f it/s  %s left",
         name,
@@ -97,19 +151,9 @@ def _log(learner: Learner, terms: Scalars, hooks: Hooks, clock: ProgressClock, n
     )
 
 
-def validate(learner: Learner, hooks: Hooks, name: str) -> None:
-    """Measure the present result and remember the numbers."""
-    learner.model.eval()
-    with torch.no_grad():
-        values = hooks.validate(learner.result, learner.iteration)
-    _remember(learner, {f"validation/{key}": value for key, value in values.items()}, hooks)
-    shown = "  ".join(f"{key} {value:.4f}" for key, value in values.items())
-    log.info("%s  %d  validation: %s", name, learner.iteration, shown)
-
-
-def _remember(learner: Learner, values: dict[str, float], hooks: Hooks) -> None:
-    learner.history += [(learner.iteration, key, value) for key, value in values.items()]
-    hooks.record(learner.iteration, values)
+def _remember(learner: Learner, iteration: int, values: dict[str, float], hooks: Hooks) -> None:
+    learner.history += [(iteration, key, value) for key, value in values.items()]
+    hooks.record(iteration, values)
 
 
 def _is_due(iteration: int, every: int, last: int) -> bool:

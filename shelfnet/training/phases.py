@@ -1,5 +1,6 @@
 """One iteration, as a table of phases: the generator, the discriminator, and its lazy R1 penalty."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,12 +10,17 @@ from torch import Tensor
 
 from shelfnet.losses.adversarial import discriminator_accuracy, discriminator_loss, generator_loss, r1_penalty
 from shelfnet.losses.content import ContentTerms, content_terms, pose_prior_loss
+from shelfnet.losses.distortion import distortion_loss
 from shelfnet.losses.reconstruction import kl_loss, mask_loss, rgb_loss
 from shelfnet.networks.encoder import Encoding
+from shelfnet.networks.precision import at_least_float32
 from shelfnet.networks.shelfnet import Rendering
+from shelfnet.representations.field import Field
 from shelfnet.training.augment import augment
 from shelfnet.training.batches import Batch
+from shelfnet.training.curriculum import latent_share
 from shelfnet.training.learner import Learner
+from shelfnet.training.seams import Seam, add, cut
 from shelfnet.training.views import ChosenView, choose_view, prior_views
 
 Scalars = dict[str, Tensor]
@@ -38,18 +44,43 @@ class Sight:
     """A batch encoded, decoded and rendered.
 
     Attributes:
-        encoding: of the pictures.
+        encoded: the pictures' encoding, cut from the encoder.
+        decoded: their objects, cut from the decoder.
         chosen: the hypothesis of the view that was rendered.
-        azimuth: radians; at the even places the predicted views, at the odd ones views from the prior.
+        azimuth: radians; the predicted views, then as many views from the prior.
         elevation: likewise.
-        both: renders at these views.
+        at_view: renders at the predicted views.
+        at_novel_view: renders at the views from the prior.
     """
 
-    encoding: Encoding
+    encoded: Seam[Encoding]
+    decoded: Seam[Field]
     chosen: ChosenView
     azimuth: Float[Tensor, "v"]
     elevation: Float[Tensor, "v"]
-    both: Rendering
+    at_view: Rendering
+    at_novel_view: Rendering
+
+    @property
+    def encoding(self) -> Encoding:
+        """Of the pictures."""
+        return self.encoded.seen
+
+    @property
+    def both(self) -> Rendering:
+        """Both renders of all pictures, in the order of ``azimuth``."""
+        first, second = self.at_view, self.at_novel_view
+        return Rendering(torch.cat([first.image, second.image]), torch.cat([first.mask, second.mask]))
+
+
+@dataclass(frozen=True)
+class Recognisable:
+    """Renders, and what the encoder should find in them (Eq. 8)."""
+
+    images: Float[Tensor, "n 3 h w"]
+    azimuth: Float[Tensor, "n"]
+    elevation: Float[Tensor, "n"]
+    latent: Float[Tensor, "n d"]
 
 
 @dataclass(frozen=True)
@@ -77,29 +108,43 @@ def generator_phase(learner: Learner, batch: Batch) -> tuple[Forward, Scalars]:
     encoded again are cut from the decoder.
     """
     seen = _look(learner, batch)
-    forward = Forward(batch, _every_second(seen.both, 0), _every_second(seen.both, 1))
+    forward = Forward(batch, seen.at_view, seen.at_novel_view)
     terms = _reconstruction_terms(learner, seen, forward) | _view_terms(learner, seen)
     if learner.clip is not None:
-        captions = batch.captions.repeat_interleave(2, dim=0)
-        terms["clip"] = learner.clip(seen.both, captions, learner.randomness).mean()
+        captions = batch.captions.repeat(2)
+        with learner.autocast():
+            distance = learner.clip(seen.both, captions, learner.randomness)
+        terms["clip"] = at_least_float32(distance).mean()
     adversarial = _adversarial_term(learner, forward) if learner.config.losses.adversarial > 0 else None
-    _step_generator(learner, terms, adversarial)
+    _step_generator(learner, seen, terms, adversarial)
     if adversarial is not None:
         terms["adversarial"] = adversarial.detach()
     return forward, terms | _health(seen)
 
 
 def _look(learner: Learner, batch: Batch) -> Sight:
-    """Encode, decode, and render at the predicted view and at one from the prior (Eq. 1 to 3)."""
-    model, generator = learner.model, learner.randomness
-    encoding = model.encode(batch.images)
-    field = model.decode(encoding.latent)
-    chosen = choose_view(model, field, encoding, batch, learner.config, generator)
-    novel_azimuth, novel_elevation = prior_views(learner.config.render.prior, len(batch.images), generator)
-    azimuth = _interleave(Encoding.at(encoding.view_azimuths, chosen.index), novel_azimuth)
-    elevation = _interleave(Encoding.at(encoding.view_elevations, chosen.index), novel_elevation)
-    both = model.render(field.repeat(2), azimuth, elevation, generator=generator)
-    return Sight(encoding, chosen, azimuth, elevation, both)
+    """Encode, decode, and render at the predicted view and at one from the prior (Eq. 1 to 3).
+
+    The two renders are made apart, since few losses see the second one: the backward pass of the others skips it.
+    """
+    model = learner.model
+    with learner.autocast():
+        encoded = cut(model.encode(batch.images))
+        encoding = encoded.seen
+        share = latent_share(learner.config.train, learner.iteration)
+        decoded = cut(model.decode(share * encoding.latent))
+    noise = learner.uniform(*encoding.view_azimuths.shape)
+    chosen = choose_view(model, decoded.seen, encoding, batch, learner.config, noise)
+    views = [Encoding.at(angles, chosen.index) for angles in (encoding.view_azimuths, encoding.view_elevations)]
+    novel_views = prior_views(learner.config.render.prior, learner.uniform(len(batch.images), 2))
+    size = batch.masks.shape[-1]
+    with learner.autocast():
+        at_view, at_novel_view = (
+            model.render(decoded.seen, *angles, resolution_px=size, jitter=learner.jitter(len(batch.images), size))
+            for angles in (views, novel_views)
+        )
+    azimuth, elevation = (torch.cat(pair) for pair in zip(views, novel_views, strict=True))
+    return Sight(encoded, decoded, chosen, azimuth, elevation, at_view, at_novel_view)
 
 
 def _reconstruction_terms(learner: Learner, seen: Sight, forward: Forward) -> Scalars:
@@ -111,7 +156,12 @@ def _reconstruction_terms(learner: Learner, seen: Sight, forward: Forward) -> Sc
         "kl": kl_loss(seen.encoding.latent).mean(),
     }
     if learner.perceptual is not None:
-        terms["perceptual"] = learner.perceptual(forward.at_view.image, batch.targets).mean()
+        with learner.autocast():
+            distance = learner.perceptual(forward.at_view.image, batch.targets)
+        terms["perceptual"] = at_least_float32(distance).mean()
+    if learner.config.losses.distortion > 0:
+        rays = [rendering.rays for rendering in (seen.at_view, seen.at_novel_view) if rendering.rays is not None]
+        terms["distortion"] = torch.cat([distortion_loss(marched) for marched in rays]).mean()
     return terms
 
 
@@ -123,21 +173,43 @@ def _view_terms(learner: Learner, seen: Sight) -> Scalars:
         log_choice = torch.log_softmax(encoding.view_logits, dim=1)
         terms["hypothesis"] = -(seen.chosen.credibility * log_choice).sum(dim=1).mean()
     if weights.content > 0:
-        again = learner.model.encode(seen.both.image.detach())
-        latent = encoding.latent.detach().repeat_interleave(2, dim=0)
-        content = content_terms(again, seen.azimuth.detach(), seen.elevation.detach(), latent)
+        with learner.autocast():
+            shown = _renders_to_recognise(learner, seen)
+            again = learner.model.encode(shown.images)
+        content = content_terms(again, shown.azimuth, shown.elevation, shown.latent)
         terms["content"] = _content_sum(content, weights.content_latent, weights.content_choice)
         terms["content_view"] = content.view.mean().detach()
     if weights.pose_prior > 0:
-        terms["pose_prior"] = pose_prior_loss(seen.azimuth[::2])
+        terms["pose_prior"] = pose_prior_loss(seen.azimuth[: len(encoding.latent)])
     return terms
+
+
+@torch.no_grad()
+def _renders_to_recognise(learner: Learner, seen: Sight) -> Recognisable:
+    """Both renders of the batch and the further ones that the settings ask for, cut from the decoder."""
+    latent, further = seen.encoding.latent, learner.config.train.content_views
+    images, azimuth, elevation = [seen.both.image], [seen.azimuth], [seen.elevation]
+    if further:
+        views = prior_views(learner.config.render.prior, learner.uniform(further * len(latent), 2))
+        size = seen.at_view.mask.shape[-1]
+        rendering = learner.model.render(
+            seen.decoded.seen,
+            *views,
+            resolution_px=size,
+            jitter=learner.jitter(len(views[0]), size),
+            views_per_object=further,
+        )
+        images.append(rendering.image)
+        azimuth.append(views[0])
+        elevation.append(views[1])
+    latents = torch.cat([latent, latent, latent.repeat_interleave(further, dim=0)])
+    return Recognisable(torch.cat(images), torch.cat(azimuth), torch.cat(elevation), latents)
 
 
 def discriminator_phase(learner: Learner, forward: Forward) -> Scalars:
     """A step of D on real pictures and on both renders (Eq. 7)."""
-    real = _judge(learner, forward.batch.targets, forward.batch.masks)
-    at_view = _judge(learner, forward.at_view.image.detach(), forward.at_view.mask.detach())
-    at_novel = _judge(learner, forward.at_novel_view.image.detach(), forward.at_novel_view.mask.detach())
+    real = Rendering(forward.batch.targets, forward.batch.masks)
+    real, at_view, at_novel = _judge(learner, real, forward.at_view.detach(), forward.at_novel_view.detach())
     loss = discriminator_loss(real, at_view, at_novel)
     _step_discriminator(learner, learner.config.losses.adversarial * loss)
     fake = torch.cat([at_view, at_novel]).detach()
@@ -162,47 +234,64 @@ def check_finite(terms: Scalars, iteration: int) -> None:
     Raises:
         NonFiniteLossError: names the iteration and the term.
     """
-    for name, value in terms.items():
-        if not torch.isfinite(value):
-            raise NonFiniteLossError(f"iteration {iteration}: {name} is {value.item()}")
+    for name, value in zip(terms, torch.stack(list(terms.values())).tolist(), strict=True):
+        if not math.isfinite(value):
+            raise NonFiniteLossError(f"iteration {iteration}: {name} is {value}")
 
 
 def _adversarial_term(learner: Learner, forward: Forward) -> Tensor:
-    at_view = _judge(learner, forward.at_view.image, forward.at_view.mask)
-    return generator_loss(at_view, _judge(learner, forward.at_novel_view.image, forward.at_novel_view.mask))
+    return generator_loss(*_judge(learner, forward.at_view, forward.at_novel_view))
 
 
-def _judge(learner: Learner, images: Tensor, masks: Tensor) -> Tensor:
+def _judge(learner: Learner, *pictures: Rendering) -> list[Tensor]:
+    """Logits of several batches of one size, judged in one pass: D knows no statistics of a batch."""
+    images, masks = torch.cat([p.image for p in pictures]), torch.cat([p.mask for p in pictures])
     if learner.config.model.discriminator.augment:
         images, masks = augment(images, masks, learner.randomness)
-    return learner.discriminator(images, masks)
+    with learner.autocast():
+        logits = learner.discriminator(images, masks)
+    return list(at_least_float32(logits).chunk(len(pictures)))
 
 
-def _step_generator(learner: Learner, terms: Scalars, adversarial: Tensor | None) -> None:
+def _step_generator(learner: Learner, seen: Sight, terms: Scalars, adversarial: Tensor | None) -> None:
     weights = learner.config.losses
     weighted = {name: getattr(weights, name) for name in terms if name in type(weights).model_fields}
     total = torch.stack([weight * terms[name] for name, weight in weighted.items()]).sum()
     learner.generator_optimiser.zero_grad(set_to_none=True)
-    if adversarial is not None:
-        decoder = learner.model.decoder_parameters()
-        torch.autograd.backward(weights.adversarial * adversarial, inputs=decoder, retain_graph=True)
-    total.backward()
-    _apply(learner.generator_optimiser, learner.learning_rate())
+    _backward(learner, seen, total, None if adversarial is None else weights.adversarial * adversarial)
+    learner.share.average_gradients(learner.model)
+    learner.generator_optimiser.step()
     for name, value in terms.items():
         terms[name] = value.detach()
     terms["total"] = total.detach()
 
 
+def _backward(learner: Learner, seen: Sight, total: Tensor, adversarial: Tensor | None) -> None:
+    """Gradients of the sum of Eq. 9: those of ``adversarial`` for the decoder alone, those of ``total`` for all.
+
+    Both wait where the graph is cut. The decoder's weights see them in one pass, as a sum; what goes on to the encoder
+    is asked for without the weights; and the encoder sees all that concerns it in one pass.
+    """
+    decoder = learner.model.decoder_parameters()
+    foreign: list[Tensor | None] = []
+    if adversarial is not None:
+        torch.autograd.backward(adversarial, inputs=[*seen.decoded.leaves(), *decoder], retain_graph=True)
+        foreign = seen.decoded.take()
+    total.backward()
+    own, latent = seen.decoded.take(), [seen.encoding.latent]
+    if adversarial is None:
+        seen.decoded.pass_on(own, inputs=[*decoder, *latent])
+    else:
+        seen.decoded.pass_on(add(own, foreign), inputs=decoder, keep=True)
+        seen.decoded.pass_on(own, inputs=latent)
+    seen.encoded.pass_on(seen.encoded.take())
+
+
 def _step_discriminator(learner: Learner, loss: Tensor) -> None:
     learner.discriminator_optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    _apply(learner.discriminator_optimiser, learner.learning_rate())
-
-
-def _apply(optimiser: torch.optim.Optimizer, learning_rate: float) -> None:
-    for group in optimiser.param_groups:
-        group["lr"] = learning_rate
-    optimiser.step()
+    learner.share.average_gradients(learner.discriminator)
+    learner.discriminator_optimiser.step()
 
 
 def _content_sum(content: ContentTerms, latent_weight: float, choice_weight: float) -> Tensor:
@@ -210,18 +299,10 @@ def _content_sum(content: ContentTerms, latent_weight: float, choice_weight: flo
 
 
 def _health(seen: Sight) -> Scalars:
-    azimuth = seen.azimuth[::2].detach()
+    azimuth = seen.azimuth.detach().chunk(2)[0]
     spread = 1.0 - torch.hypot(torch.cos(azimuth).mean(), torch.sin(azimuth).mean())
     return {
-        "health/mask_coverage": seen.both.mask[1::2].mean().detach(),
+        "health/mask_coverage": seen.at_novel_view.mask.detach().mean(),
         "health/azimuth_spread": spread,
         "health/latent_deviation": seen.encoding.latent.detach().std(dim=0).mean(),
     }
-
-
-def _interleave(first: Tensor, second: Tensor) -> Tensor:
-    return torch.stack([first, second], dim=1).flatten()
-
-
-def _every_second(rendering: Rendering, start: int) -> Rendering:
-    return Rendering(rendering.image[start::2], rendering.mask[start::2])

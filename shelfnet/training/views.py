@@ -29,11 +29,19 @@ class ChosenView:
 
 
 def choose_view(
-    model: ShelfNet, field: Field, encoding: Encoding, batch: Batch, config: Config, generator: torch.Generator
+    model: ShelfNet, field: Field, encoding: Encoding, batch: Batch, config: Config, uniform: Float[Tensor, "b k"]
 ) -> ChosenView:
     """Draw a hypothesis of the view in proportion to exp(-loss / temperature) of its small, quick render.
 
     Drawing one and rendering it in full has, in expectation, the gradient of rendering all of them weighted.
+
+    Args:
+        model: renders the hypotheses.
+        field: the pictures' objects.
+        encoding: of the pictures.
+        batch: what the renders are compared with.
+        config: weights, temperature and size.
+        uniform: random numbers in [0, 1).
     """
     _batch_size, hypotheses = encoding.view_azimuths.shape
     if hypotheses == 1:
@@ -41,19 +49,28 @@ def choose_view(
         return ChosenView(torch.zeros_like(alone[:, 0], dtype=torch.long), alone)
     losses = _hypothesis_losses(model, field, encoding, batch, config)
     credibility = torch.softmax(-losses / config.model.encoder.hypothesis_temperature, dim=1)
-    index = torch.multinomial(credibility, 1, generator=generator).squeeze(1)
-    return ChosenView(index, credibility)
+    return ChosenView(_draw_index(credibility, uniform), credibility)
 
 
-def prior_views(
-    prior: ViewPrior, batch_size: int, generator: torch.Generator
-) -> tuple[Float[Tensor, "b"], Float[Tensor, "b"]]:
-    """Views v' ~ p(v): azimuth and elevation in radians, uniform in their ranges."""
-    low = torch.tensor([prior.azimuth_min_deg, prior.elevation_min_deg], device=generator.device)
-    high = torch.tensor([prior.azimuth_max_deg, prior.elevation_max_deg], device=generator.device)
-    uniform = torch.rand((batch_size, 2), generator=generator, device=generator.device)
-    azimuth, elevation = torch.deg2rad(low + (high - low) * uniform).unbind(dim=1)
-    return azimuth, elevation
+def prior_views(prior: ViewPrior, uniform: Float[Tensor, "b 2"]) -> tuple[Float[Tensor, "b"], Float[Tensor, "b"]]:
+    """Views v' ~ p(v): azimuth and elevation in radians, uniform in their ranges.
+
+    Args:
+        prior: the ranges.
+        uniform: random numbers in [0, 1).
+    """
+    azimuth_deg = prior.azimuth_min_deg + (prior.azimuth_max_deg - prior.azimuth_min_deg) * uniform[:, 0]
+    elevation_deg = prior.elevation_min_deg + (prior.elevation_max_deg - prior.elevation_min_deg) * uniform[:, 1]
+    return torch.deg2rad(azimuth_deg), torch.deg2rad(elevation_deg)
+
+
+def _draw_index(shares: Float[Tensor, "b k"], uniform: Float[Tensor, "b k"]) -> Int[Tensor, "b"]:
+    """One index a row in proportion to its shares: the first to ring of exponential clocks with these rates.
+
+    (``torch.multinomial`` does the same, after a look at the values that makes the host wait for the device.)
+    """
+    waits = -torch.log1p(-uniform)
+    return (shares / waits.clamp(min=1e-12)).argmax(dim=1)
 
 
 @torch.no_grad()
@@ -63,11 +80,12 @@ def _hypothesis_losses(
     hypotheses = encoding.view_azimuths.shape[1]
     size = config.model.encoder.hypothesis_px
     rendering = model.render(
-        field.repeat(hypotheses),
+        field,
         encoding.view_azimuths.flatten(),
         encoding.view_elevations.flatten(),
         resolution_px=size,
         samples_per_ray=max(config.model.renderer.samples_per_ray // 2, 8),
+        views_per_object=hypotheses,
     )
     masks = resize(batch.masks[:, None], size).squeeze(1).repeat_interleave(hypotheses, dim=0)
     targets = resize(batch.targets, size).repeat_interleave(hypotheses, dim=0)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from shelfnet.representations.triplane import PLANE_AXES, TriplaneField, aggregate_projections, mirror_average_planes
-from shelfnet.representations.voxels import VoxelField, mirror_average
+from shelfnet.representations.voxels import VoxelField, mirror_average, mix_by_matrix
 
 
 def centres(resolution: int) -> torch.Tensor:
@@ -81,6 +81,37 @@ def test_a_mirrored_grid_is_even_in_x():
     assert torch.equal(grid, grid.flip(-1))
 
 
-def test_repeat_keeps_objects_adjacent():
-    field = VoxelField(torch.arange(2.0).reshape(2, 1, 1, 1, 1), torch.zeros(2, 1, 1, 1, 1))
-    assert field.repeat(3).occupancy_grid.flatten().tolist() == [0, 0, 0, 1, 1, 1]
+def rays_beyond_the_cube() -> tuple[torch.Tensor, torch.Tensor]:
+    """Points and weights of two objects' rays, some points outside the cube."""
+    generator = torch.Generator().manual_seed(5)
+    points = 1.3 * (torch.rand(2, 5, 4, 3, generator=generator).double() - 0.5)
+    return points, torch.rand(2, 5, 4, generator=generator).double()
+
+
+def test_mixing_by_a_matrix_is_mixing_sample_by_sample():
+    points, weights = rays_beyond_the_cube()
+    grid = torch.randn(2, 3, 4, 4, 4, generator=torch.Generator().manual_seed(6)).double()
+    expected = VoxelField(grid[:, :1], grid).mixed_features(points, weights)
+    assert torch.allclose(mix_by_matrix(grid, points, weights), expected, atol=1e-12)
+
+
+def test_mixing_by_a_matrix_has_the_gradients_of_finite_differences():
+    points, weights = (values.requires_grad_() for values in rays_beyond_the_cube())
+    grid = torch.randn(2, 2, 3, 3, 3, generator=torch.Generator().manual_seed(7)).double().requires_grad_()
+    assert torch.autograd.gradcheck(mix_by_matrix, (grid, points, weights))
+
+
+@pytest.mark.parametrize("kind", ["voxel", "triplane"])
+def test_marching_weighs_occupancies_and_mixes_features(kind):
+    points, _ = rays_beyond_the_cube()
+    generator = torch.Generator().manual_seed(8)
+    if kind == "voxel":
+        field = VoxelField(torch.rand(2, 1, 4, 4, 4, generator=generator).double(), torch.randn(2, 3, 4, 4, 4).double())
+    else:
+        field = TriplaneField(torch.randn(2, 3, 3, 8, 8, generator=generator).double(), FirstTwo(), 1 / 32)
+    weights, mixed = field.march(points, torch.square)
+    occupancy = field.occupancy(points.flatten(1, 2)).unflatten(1, (5, 4))
+    features = field.features(points.flatten(1, 2)).unflatten(1, (5, 4))
+    assert torch.allclose(weights, occupancy.square())
+    assert torch.allclose(mixed, torch.einsum("brs,brsc->brc", weights, features))
+    assert torch.allclose(field.mixed_features(points, weights), mixed)

@@ -111,7 +111,7 @@ def test_a_run_publishes_all_that_it_promises(tmp_path, inputs):
     assert not (tmp_path / "run/resume").exists()
     events = [json.loads(line) for line in (tmp_path / "run/journal.jsonl").read_text().splitlines()]
     assert {event["run"] for event in events} == {"base/seed1"}
-    assert {event["event"] for event in events} == {"params", "tags", "metrics", "artifact"}
+    assert {event["event"] for event in events} == {"params", "tags", "metrics", "artifact", "image"}
 
 
 def test_training_cannot_see_poses(tmp_path, inputs):
@@ -145,3 +145,11 @@ def test_untrained_is_measured_and_published_too(tmp_path, inputs):
     run(tmp_path / "run", inputs, for_ablation(CONFIG, "untrained"), ablation="untrained")
     assert json.loads((tmp_path / "run/model.json").read_text())["iterations"] == 0
     assert (tmp_path / "run/samples.png").exists() and (tmp_path / "run/metrics.parquet").exists()
+
+
+def test_without_true_surfaces_only_masks_are_validated(tmp_path, inputs):
+    run(tmp_path / "run", inputs | {"surfaces": []})
+    metrics = pd.read_parquet(tmp_path / "run/metrics.parquet")
+    validated = {name for name in metrics.name if name.startswith("validation/")}
+    assert validated == {"validation/mask_iou", "validation/occupied_fraction", "validation/empty_fraction"}
+    assert np.isfinite(metrics.value).all()

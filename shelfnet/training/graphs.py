@@ -1,0 +1,71 @@
+"""A phase of the iteration as one CUDA graph: recorded once, then started by the host with a single call."""
+
+import logging
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+import torch
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+CALLS_BEFORE_CAPTURE = 3
+"""With the same key; they let libraries choose their kernels and compilers finish."""
+
+
+class Replayed(Generic[T]):
+    """A function whose work on the GPU is recorded and replayed as long as its key stays the same.
+
+    The first calls run as they are, on a stream of their own. From then on the tensors that the function reads must
+    stay where they are, new values being written into them, and those that it returned are overwritten in place.
+
+    Args:
+        function: has no host decision that depends on a tensor, and returns the same tensors for the same key.
+        randomness: the generator that it draws from.
+        pool: memory that graphs share which run one after another, :func:`torch.cuda.graph_pool_handle`.
+    """
+
+    def __init__(self, function: Callable[..., T], randomness: torch.Generator, pool: tuple[int, int]) -> None:
+        self.function, self.randomness, self.pool = function, randomness, pool
+        self.stream = torch.cuda.Stream(randomness.device)
+        self.key: Hashable = None
+        self.calls = 0
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.can_capture = True
+
+    def __call__(self, key: Hashable, *arguments: object) -> T:
+        """Run, record or replay.
+
+        Args:
+            key: of all that the function's work depends on apart from values of tensors; another one records anew.
+            arguments: of the function.
+        """
+        if key != self.key:
+            self.key, self.calls, self.graph = key, 0, None
+        if self.graph is None and self.calls >= CALLS_BEFORE_CAPTURE and self.can_capture:
+            self._capture(*arguments)
+        if self.graph is not None:
+            self.graph.replay()
+            return self.result
+        self.calls += 1
+        return self._run(*arguments)
+
+    def _run(self, *arguments: object) -> T:
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream):
+            result = self.function(*arguments)
+        torch.cuda.current_stream().wait_stream(self.stream)
+        return result
+
+    def _capture(self, *arguments: object) -> None:
+        graph = torch.cuda.CUDAGraph()
+        graph.register_generator_state(self.randomness)
+        try:
+            with torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local"):
+                self.result = self.function(*arguments)
+        except RuntimeError as error:
+            log.warning("train.compile: a phase cannot be captured and runs as it is (%s)", error)
+            self.can_capture = False
+        else:
+            self.graph = graph
