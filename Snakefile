@@ -32,11 +32,20 @@ rule all:
         "results/report.html",
 
 
-include: "workflow/rules/catalogue.smk"
-include: "workflow/rules/render.smk"
+if CONFIG.dataset.has_truth:
+
+    include: "workflow/rules/catalogue.smk"
+    include: "workflow/rules/render.smk"
+    include: "workflow/rules/evaluate.smk"
+
+else:
+
+    include: "workflow/rules/photographs.smk"
+    include: "workflow/rules/silhouettes.smk"
+
+
 include: "workflow/rules/train.smk"
 include: "workflow/rules/reconstruct.smk"
-include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -68,12 +69,23 @@ class BallEncoding:
 @dataclass(frozen=True)
 class BallField:
     radius: Tensor
+    voxel_size: float = 1 / 32
 
     def occupancy(self, points: Tensor) -> Tensor:
         return torch.sigmoid(60.0 * (self.radius - points.norm(dim=-1)))
 
     def features(self, points: Tensor) -> Tensor:
         return points
+
+    def sample(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        return self.occupancy(points), self.features(points)
+
+    def mixed_features(self, points: Tensor, weights: Tensor) -> Tensor:
+        return (weights[..., None] * self.features(points)).sum(-2)
+
+    def march(self, points: Tensor, weigh: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        weights = weigh(self.occupancy(points))
+        return weights, self.mixed_features(points, weights)
 
 
 class BallNet(ShelfNet):

@@ -10,7 +10,8 @@ from PIL import Image
 
 from shelfnet.blender.devices import use_device
 from shelfnet.blender.frames import blender_camera
-from shelfnet.blender.models import imported_model
+from shelfnet.blender.framing import frame_of, trace_only
+from shelfnet.blender.models import imported_model, used_vertices
 from shelfnet.blender.quiet import quiet_stdout
 from shelfnet.blender.runtime import bpy, mathutils
 from shelfnet.blender.studio import CyclesQuality, build_studio
@@ -55,20 +56,24 @@ class CyclesEngine:
         """
         side = self.quality.resolution_px
         pictures = np.empty((len(cam2world), side, side, 4), dtype=np.uint8)
-        with imported_model(self._scene, obj_path):
+        with imported_model(self._scene, obj_path) as model:
+            vertices = used_vertices(model)
             for view, camera in enumerate(cam2world):
                 # Cycles keeps its scene from view to view, but not from model to model: it knows textures by their
                 # address, and a new one at the address of an old one would show the old one.
                 self._scene.render.use_persistent_data = view + 1 < len(cam2world)
+                trace_only(self._scene, frame_of(vertices, camera, self.fov, side))
                 pictures[view] = self._take(view, camera)
         return pictures
 
     def _take(self, view: int, cam2world: Float[np.ndarray, "4 4"]) -> UInt8[np.ndarray, "h w 4"]:
-        path = Path(self._folder.name) / "view.png"
+        path = Path(self._folder.name) / f"{view}.png"
         self._scene.camera.matrix_world = mathutils.Matrix(blender_camera(cam2world))
         self._scene.cycles.seed = view
         self._scene.render.filepath = str(path)
         with quiet_stdout():
             bpy.ops.render.render(write_still=True, scene=self._scene.name)
         with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGBA"))
+            pixels = np.asarray(picture.convert("RGBA"))
+        path.unlink()  # a picture that were not written would else be an older one
+        return pixels

@@ -38,6 +38,11 @@ def imported_model(scene: bpy.types.Scene, obj_path: Path) -> Iterator[bpy.types
             bpy.data.batch_remove([block for block in getattr(bpy.data, kind) if block not in kept])
 
 
+def used_vertices(model: bpy.types.Object) -> Float[np.ndarray, "v 3"]:
+    """Vertices of a model that its faces use, in the object frame."""
+    return _vertices(model.data)[np.unique(_triangles(model.data))]
+
+
 def _load(scene: bpy.types.Scene, obj_path: Path) -> bpy.types.Object:
     text = read_obj_text(obj_path)
     try:

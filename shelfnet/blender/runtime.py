@@ -6,6 +6,12 @@ whose classes it has wrapped) leaves Blender's threads running, and the process 
 
 import atexit
 import sys
+from pathlib import Path
+
+if "bpy" not in sys.modules:
+    # Blender puts folders with its Python half on the path, and a child process inherits the path of its parent: there,
+    # that half would be found in place of the whole.
+    sys.path[:] = [entry for entry in sys.path if not Path(entry, "bpy", "__init__.py").is_file()]
 
 import bpy
 import mathutils  # a part of Blender, which is there after bpy only

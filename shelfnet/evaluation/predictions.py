@@ -36,6 +36,29 @@ def read_predictions(folders: Sequence[Path], stage: str) -> pd.DataFrame:
     return rows.sort_values(["model_id", "view"], ignore_index=True)
 
 
+def check_complete(test: pd.DataFrame, views: pd.DataFrame, stages: Sequence[str]) -> None:
+    """Hold predictions of the test split against the test views that there are.
+
+    Args:
+        test: predictions, with ``model_id, view, stage``.
+        views: test views, with ``model_id, view``.
+        stages: that every view must have.
+
+    Raises:
+        PredictionsError: a view has no prediction, or a prediction no view.
+    """
+    expected = {
+        (model, view, stage) for model, view in zip(views["model_id"], views["view"], strict=True) for stage in stages
+    }
+    predicted = set(zip(test["model_id"], test["view"], test["stage"], strict=True))
+    for what, difference in (("no prediction", expected - predicted), ("no picture", predicted - expected)):
+        if difference:
+            model_id, view, stage = min(difference)
+            raise PredictionsError(
+                f"{len(difference)} test views have {what}, such as view {view} of model {model_id} ({stage})"
+            )
+
+
 def _read_folder(folder: Path, stage: str) -> pd.DataFrame:
     try:
         rows = pq.read_table(folder / PREDICTIONS, columns=list(COLUMNS)).to_pandas()
@@ -58,5 +81,6 @@ def _check_row(row: tuple, folder: Path, stage: str) -> None:
         raise PredictionsError(f"{who}: expected stage {stage}, got {row.stage!r}")
     if row.status not in STATUSES:
         raise PredictionsError(f"{who}: expected a status out of {', '.join(STATUSES)}, got {row.status!r}")
-    if row.status == "ok" and (not row.mesh or PurePath(row.mesh).name != row.mesh):
+    named = isinstance(row.mesh, str) and row.mesh and PurePath(row.mesh).name == row.mesh
+    if row.status == "ok" and not named:
         raise PredictionsError(f"{who}: expected the name of a file in the folder, got {row.mesh!r}")

@@ -32,6 +32,10 @@ COLUMNS = (
     "alignment",
 )
 """Columns of ``chamfer.csv``, in order."""
+EXTRA_COLUMNS = ("n_faces",)
+"""Columns that only some tables have, after the others."""
+NO_TRUTH = "none: the data set has no true shapes"
+"""What ``alignment`` says where ``chamfer``, and all else that needs a true shape or view, is blank."""
 KEY = ["ablation", "seed", "model_id", "view", "stage"]
 """What a row is the only one of."""
 
@@ -40,14 +44,19 @@ class ResultsError(ValueError):
     """A table of results cannot be used; the message names the file."""
 
 
+def has_truth(rows: pd.DataFrame) -> bool:
+    """Whether rows were measured against true shapes; all later stages ask this and nothing else."""
+    return not (rows["alignment"] == NO_TRUTH).any()
+
+
 def write_results(rows: pd.DataFrame, path: Path) -> None:
-    """Write rows with the columns of :data:`COLUMNS`, in that order, and publish the file.
+    """Write rows with the columns of :data:`COLUMNS` and :data:`EXTRA_COLUMNS`, in that order, and publish the file.
 
     Raises:
         ResultsError: as :func:`read_results` would; nothing is published then.
     """
     _check(rows, path)
-    write_table(rows[list(COLUMNS)], path)
+    write_table(rows[[*COLUMNS, *(name for name in EXTRA_COLUMNS if name in rows)]], path)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
@@ -88,6 +97,6 @@ def _check(rows: pd.DataFrame, path: Path) -> None:
     repeated = rows[rows.duplicated(KEY)]
     if len(repeated):
         raise ResultsError(f"{path}: two rows of {', '.join(f'{name} {repeated.iloc[0][name]}' for name in KEY)}")
-    unknown = rows[rows["chamfer"].isna()]
+    unknown = rows[rows["chamfer"].isna() & (rows["alignment"] != NO_TRUTH)]
     if len(unknown):
         raise ResultsError(f"{path}: model {unknown.iloc[0]['model_id']} has no chamfer")

@@ -15,8 +15,11 @@ def linear_from_srgb(srgb: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
 
 
 def predicted_primitive(mesh: trimesh.Trimesh) -> pyrender.Primitive:
-    """A predicted mesh, smoothly shaded: with its vertex colours where it has some, else in neutral grey."""
+    """A predicted mesh, smoothly shaded: with its texture or vertex colours where it has them, else in neutral grey."""
     visual = mesh.visual
+    picture = getattr(getattr(visual, "material", None), "baseColorTexture", None)
+    if picture is not None:
+        return surface_primitive(mesh, Surface((1.0, 1.0, 1.0), texture=np.asarray(picture.convert("RGB"))))
     coloured = isinstance(visual, trimesh.visual.ColorVisuals) and visual.kind == "vertex"
     return pyrender.Primitive(
         positions=mesh.vertices.astype(np.float32),
@@ -49,7 +52,9 @@ def _linear_rgba(colours: UInt8[np.ndarray, "v 4"]) -> Float[np.ndarray, "v 4"]:
 def _material(surface: Surface) -> pyrender.MetallicRoughnessMaterial:
     texture = None
     if surface.texture is not None:
-        texture = pyrender.Texture(source=surface.texture, source_channels="RGB")
+        # Four bytes a texel, since OpenGL takes rows to begin at multiples of four.
+        opaque = np.pad(surface.texture, ((0, 0), (0, 0), (0, 1)), constant_values=255)
+        texture = pyrender.Texture(source=opaque, source_channels="RGBA")
     colour = linear_from_srgb(np.array(surface.colour)) if texture is None else np.ones(3)
     return pyrender.MetallicRoughnessMaterial(
         baseColorFactor=[*colour, 1.0],

@@ -41,9 +41,16 @@ COLUMNS = (
     Column("iou", "IoU ↑", "{:.3f}", HIGHER),
     Column("normal_consistency", "normals ↑", "{:.3f}", HIGHER),
     Column("azimuth_error_deg", "azimuth error (°) ↓", "{:.1f}", LOWER),
+    Column("mask_iou", "mask IoU ↑", "{:.3f}", HIGHER),
+    Column("mask_iou_ci_low", "95 % from", "{:.3f}", NEITHER),
+    Column("mask_iou_ci_high", "to", "{:.3f}", NEITHER),
+    Column("mask_iou_difference_to_base", "vs base", "{:+.3f}", NEITHER),
+    Column("components", "pieces", "{:.1f}", NEITHER),
     Column("floater_fraction", "floaters ↓", "{:.3f}", LOWER),
+    Column("n_faces", "faces", "{:.0f}", NEITHER),
+    Column("published_chamfer", "published (metric undefined)", "{:.4f}", NEITHER),
 )
-WITH_INTERVAL = ("difference_to_base", "difference_to_mean_shape")
+WITH_INTERVAL = ("difference_to_base", "difference_to_mean_shape", "mask_iou_difference_to_base")
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ def comparison_cells(comparison: pd.DataFrame) -> ComparisonTable:
 def _cell(row: pd.Series, column: Column, best: str | None) -> Cell:
     value = row[column.name]
     if _is_unknown(value):
-        return Cell(UNKNOWN, "", False)
+        return Cell(_why_unknown(row, column), "", False)
     text = column.pattern.format(value)
     if column.name == "beats_mean_shape":
         text = UNKNOWN if row["ablation"] in TRIVIAL else "yes" if str(value) == "True" else "no"
@@ -96,6 +103,11 @@ def _cell(row: pd.Series, column: Column, best: str | None) -> Cell:
         low, high = row[f"{column.name}_ci_low"], row[f"{column.name}_ci_high"]
         text += f" [{low:+.4f}, {high:+.4f}]"
     return Cell(text, str(value), text == best)
+
+
+def _why_unknown(row: pd.Series, column: Column) -> str:
+    """A dash; of the paper's figures the first words of why there is none."""
+    return str(row["published_note"]).partition(":")[0] if column.name == "published_chamfer" else UNKNOWN
 
 
 def _best(values: pd.Series, column: Column) -> str | None:

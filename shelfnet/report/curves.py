@@ -7,9 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from shelfnet.report.style import BASELINE_GREY, Look, note, panels
+from shelfnet.report.style import BASELINE_GREY, Look, log_scale, note, panels
 
 VALIDATION = "validation/chamfer"
+VALIDATION_MASK_IOU = "validation/mask_iou"
 LOSS_PREFIX = "loss/"
 MIN_POINTS_FOR_LINE = 2
 
@@ -17,7 +18,7 @@ MIN_POINTS_FOR_LINE = 2
 def draw_chamfer_curves(
     drawn: Figure, curves: pd.DataFrame, baselines: Mapping[str, float], style: Mapping[str, Look]
 ) -> None:
-    """Validation Chamfer distance by iteration: mean over seeds, band from the lowest to the highest seed.
+    """Validation Chamfer distance by iteration, log scale: mean over seeds, band from the lowest to the highest seed.
 
     Args:
         drawn: an empty figure.
@@ -27,13 +28,30 @@ def draw_chamfer_curves(
     """
     own = curves[curves["name"] == VALIDATION]
     if own.empty and not baselines:
-        return note(drawn, "no run was validated")
-    axes = drawn.subplots()
-    for ablation, look in style.items():
-        _band(axes, own[own["ablation"] == ablation], ablation, look)
+        any_other = (curves["name"] == VALIDATION_MASK_IOU).any()
+        return note(drawn, "there are no true shapes to measure a distance to" if any_other else "no run was validated")
+    axes = _validation_axes(drawn, own, style)
     for (name, level), dash in zip(baselines.items(), ("-", "--", ":", "-."), strict=False):
         axes.axhline(level, color=BASELINE_GREY, linestyle=dash, linewidth=1.0, label=f"{name} (test)")
-    axes.set(xlabel="iteration", ylabel="Chamfer distance (unit sides)", title="Validation during training")
+    axes.set(ylabel="Chamfer distance (unit sides)")
+    log_scale(axes.yaxis)
+    drawn.legend(*axes.get_legend_handles_labels(), loc="outside right upper")
+    return None
+
+
+def draw_mask_iou_curves(drawn: Figure, curves: pd.DataFrame, style: Mapping[str, Look]) -> None:
+    """Validation mask IoU of neural renders by iteration, drawn as the Chamfer distance is.
+
+    Args:
+        drawn: an empty figure.
+        curves: ``ablation, seed, iteration, name, value``.
+        style: looks by ablation, in the order of the legend.
+    """
+    own = curves[curves["name"] == VALIDATION_MASK_IOU]
+    if own.empty:
+        return note(drawn, "no run was validated")
+    axes = _validation_axes(drawn, own, style)
+    axes.set(ylabel="mask IoU of renders")
     axes.set_ylim(bottom=0.0)
     drawn.legend(*axes.get_legend_handles_labels(), loc="outside right upper")
     return None
@@ -61,6 +79,15 @@ def draw_loss_curves(drawn: Figure, curves: pd.DataFrame, style: Mapping[str, Lo
 def loss_names(curves: pd.DataFrame) -> list[str]:
     """Sorted names of the loss terms in the curves."""
     return sorted({name for name in curves["name"] if str(name).startswith(LOSS_PREFIX)})
+
+
+def _validation_axes(drawn: Figure, own: pd.DataFrame, style: Mapping[str, Look]) -> Axes:
+    """One line an ablation over iterations."""
+    axes = drawn.subplots()
+    for ablation, look in style.items():
+        _band(axes, own[own["ablation"] == ablation], ablation, look)
+    axes.set(xlabel="iteration", title="Validation during training")
+    return axes
 
 
 def _band(axes: Axes, rows: pd.DataFrame, label: str, look: Look) -> None:

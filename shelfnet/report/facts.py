@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import math
 import os
 import platform
 from collections.abc import Iterable
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 
+from shelfnet.config.load import for_ablation
 from shelfnet.config.schema import Config
 from shelfnet.data.manifest import read_manifest
 from shelfnet.data.quarantine import read_quarantine
@@ -20,6 +23,17 @@ from shelfnet.report.sources import run_folders
 TAGS = ("category", "style", "theme", "material")
 LIBRARIES = ("torch", "numpy", "bpy", "open_clip_torch", "e3nn", "mlflow")
 MAX_TAG_VALUES = 15
+FOLDER_STAGES = {
+    "dataset": "stage_dataset",
+    "catalogue": "build_catalogue",
+    "surfaces": "sample_surfaces",
+    "renders": "render_views",
+    "clip_model": "train_clip",
+    "figures": "draw_figures",
+    "mlartifacts": "mirror_tracking",
+}
+"""Stages by the folder of the results that they write to; any other folder stands for itself."""
+RUN_STAGES = {"coarse": "reconstruct", "refined": "refine"}
 
 
 @dataclass(frozen=True)
@@ -40,14 +54,18 @@ class DatasetFacts:
         digest: of its content.
         counts: models by split and by tag.
         quarantine: refused models by stage and reason.
-        storage: megabytes by folder of the results.
+        storage: files and megabytes by the stage that wrote them.
+        views: pictures.
+        bytes_per_view: of the shards of pictures; NaN where there is none.
     """
 
     kind: str
     digest: str
     counts: tuple[Counts, ...]
     quarantine: Counts
-    storage: tuple[tuple[str, float], ...]
+    storage: tuple[tuple[str, int, float], ...]
+    views: int
+    bytes_per_view: float
 
 
 @dataclass(frozen=True)
@@ -91,13 +109,39 @@ def dataset_facts(results: Path) -> DatasetFacts:
     models = pd.read_parquet(results / "catalogue" / "models.parquet")
     refused = [results / "catalogue" / "quarantine.csv", *sorted((results / "renders").glob("quarantine-*.csv"))]
     reasons = [f"{row.stage}: {row.reason}" for path in refused if path.is_file() for row in read_quarantine(path)]
+    shards = sorted((results / "renders").glob("shard-*.parquet"))
+    views = sum(pq.read_metadata(path).num_rows for path in shards)
     return DatasetFacts(
         kind=manifest.kind,
         digest=manifest.digest,
         counts=tuple(count_values(name, models[name].fillna("none")) for name in ("split", *TAGS)),
         quarantine=count_values("refused", reasons),
-        storage=tuple((folder.name, _megabytes(folder)) for folder in sorted(results.iterdir()) if folder.is_dir()),
+        storage=storage_by_stage(results),
+        views=views,
+        bytes_per_view=sum(path.stat().st_size for path in shards) / views if views else math.nan,
     )
+
+
+def storage_by_stage(results: Path) -> tuple[tuple[str, int, float], ...]:
+    """Stage, files and megabytes, the largest first."""
+    found = [(_stage_of(path.relative_to(results)), path.lstat().st_size) for path in _files(results)]
+    frame = pd.DataFrame(found, columns=["stage", "bytes"])
+    sizes = frame.groupby("stage")["bytes"].agg(["count", "sum"]).sort_values("sum", ascending=False)
+    return tuple((str(stage), int(files), size / 1e6) for stage, files, size in sizes.itertuples())
+
+
+def _stage_of(path: Path) -> str:
+    """Who writes a file of the results: by its folder, within a trained model's folder by the next one."""
+    top, *below = path.parts
+    if not below:
+        return "report"
+    if below[0].startswith("seed") and len(below) > 1:
+        return "evaluate" if below[1] == "chamfer.csv" else RUN_STAGES.get(below[1], "train")
+    return "evaluate" if below == ["chamfer.csv"] else FOLDER_STAGES.get(top, top)
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())
 
 
 def count_values(title: str, values: Iterable[str]) -> Counts:
@@ -125,12 +169,23 @@ def stage_times(results: Path) -> list[tuple[str, int, float, float]]:
     ]
 
 
+def _seeds(config: Config) -> str:
+    """The seeds of all, and of the ablations that have others."""
+    own = {name: for_ablation(config, name).seeds for name in config.ablations}
+    others = [f"{name}: {_listed(seeds)}" for name, seeds in own.items() if seeds != config.seeds]
+    return "; ".join([_listed(config.seeds), *others])
+
+
+def _listed(seeds: Iterable[int]) -> str:
+    return ", ".join(map(str, seeds))
+
+
 def provenance_facts(config: Config) -> list[tuple[str, str]]:
     """Code, libraries and machine that wrote the report."""
     libraries = [f"{name} {version}" for name in LIBRARIES if (version := _version(name))]
     return [
         ("code", code_version()),
-        ("seeds", ", ".join(map(str, config.seeds))),
+        ("seeds", _seeds(config)),
         ("python", platform.python_version()),
         ("libraries", ", ".join(libraries)),
         ("machine", f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores"),
@@ -146,6 +201,10 @@ def notices(config: Config) -> list[str]:
         found.append("The CLIP model is a small one, trained on the renders and captions of this very data set.")
     if config.dataset.kind == "showroom":
         found.append("The objects are parametric furniture generated by this project, not 3D-FUTURE.")
+    if not config.dataset.has_truth:
+        found.append(
+            "The data set is photographs: there is no true shape or view that anything could be compared with."
+        )
     return found
 
 
@@ -154,7 +213,3 @@ def _version(name: str) -> str | None:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def _megabytes(folder: Path) -> float:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6

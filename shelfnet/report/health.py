@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from shelfnet.report.curves import VALIDATION
+from shelfnet.report.curves import VALIDATION, VALIDATION_MASK_IOU
 from shelfnet.report.scores import last_stage
 
 GUESSED_AZIMUTH_DEG = 60.0
@@ -38,9 +38,9 @@ class Health:
     Attributes:
         ablation: its name.
         iterations: the last one that was logged.
-        validation: first and last mean Chamfer distance on the validation split, as text.
+        validation: first and last mean Chamfer distance (without a truth: mask IoU) on the validation split, as text.
         empty: predictions without a surface, of all.
-        azimuth_error_deg: median over test views; a guess has 90.
+        azimuth_error_deg: median over test views; a guess has 90; NaN where no true view is known.
         floater_fraction: mean share of surface outside the largest piece.
         mask_iou: mean overlap of silhouette and input mask.
         training: last values of :data:`TRAINING_SIGNS`, mean over seeds; none where they were not logged.
@@ -69,13 +69,14 @@ def examine(tables: Mapping[str, pd.DataFrame], curves: pd.DataFrame) -> list[He
 
 
 def _examine_one(ablation: str, rows: pd.DataFrame, curves: pd.DataFrame) -> Health:
-    validation = _validation_means(curves)
+    validation = _validation_means(curves, VALIDATION)
+    mask_iou = _validation_means(curves, VALIDATION_MASK_IOU)
     empty = int((rows["status"] == "empty").sum())
     azimuth_error, floaters = float(rows["azimuth_error_deg"].median()), float(rows["floater_fraction"].mean())
     training = tuple(_last_value(curves, sign.name) for sign in TRAINING_SIGNS)
     warnings = {
         f"{empty} predictions have no surface": empty > 0,
-        "validation did not improve during training": len(validation) > 1 and validation[-1] >= validation[0],
+        "validation did not improve during training": _did_not_improve(validation, mask_iou),
         "the azimuth is close to a guess (which would be off by 90°)": azimuth_error > GUESSED_AZIMUTH_DEG,
         "much of the surface floats": floaters > MANY_FLOATERS,
         "a loss is not finite": not bool(curves["value"].astype(float).abs().lt(float("inf")).all()),
@@ -83,7 +84,7 @@ def _examine_one(ablation: str, rows: pd.DataFrame, curves: pd.DataFrame) -> Hea
     return Health(
         ablation=ablation,
         iterations=int(curves["iteration"].max()) if len(curves) else 0,
-        validation=f"{validation[0]:.4f} → {validation[-1]:.4f}" if validation else "not measured",
+        validation=_first_to_last(validation, mask_iou),
         empty=f"{empty} of {len(rows)}",
         azimuth_error_deg=azimuth_error,
         floater_fraction=floaters,
@@ -105,6 +106,18 @@ def _training_warnings(values: Sequence[float | None]) -> list[str]:
     ]
 
 
-def _validation_means(curves: pd.DataFrame) -> list[float]:
-    own = curves[curves["name"] == VALIDATION]
+def _validation_means(curves: pd.DataFrame, name: str) -> list[float]:
+    own = curves[curves["name"] == name]
     return [float(value) for value in own.groupby("iteration")["value"].mean()]
+
+
+def _did_not_improve(chamfer: Sequence[float], mask_iou: Sequence[float]) -> bool:
+    if chamfer:
+        return len(chamfer) > 1 and chamfer[-1] >= chamfer[0]
+    return len(mask_iou) > 1 and mask_iou[-1] <= mask_iou[0]
+
+
+def _first_to_last(chamfer: Sequence[float], mask_iou: Sequence[float]) -> str:
+    if chamfer:
+        return f"{chamfer[0]:.4f} → {chamfer[-1]:.4f}"
+    return f"mask IoU {mask_iou[0]:.2f} → {mask_iou[-1]:.2f}" if mask_iou else "not measured"

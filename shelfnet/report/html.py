@@ -47,14 +47,18 @@ class MeshRow:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything the template shows."""
+    """Everything the template shows; ``has_truth`` where numbers and meshes have a truth beside them."""
 
+    has_truth: bool
     headline: list[str]
     notices: list[str]
     comparison: ComparisonTable
     meshes: list[MeshRow]
     stages: tuple[str, ...]
+    seeds: tuple[int, ...]
+    seeds_left_out: int
     figures: list[Picture]
+    data_figures: list[Picture]
     health: list[Health]
     dataset: DatasetFacts
     provenance: list[tuple[str, str]]
@@ -68,7 +72,7 @@ def render_page(page: Page, mesh_data: Mapping[str, Any]) -> str:
 
     Args:
         page: what to show; every text in it is escaped.
-        mesh_data: ``fov_deg, distance, stages, rows`` for ``viewer.js``.
+        mesh_data: ``fov_deg, distance, stages, runs, rows`` for ``viewer.js``.
     """
     loader = jinja2.PackageLoader("shelfnet.report", "templates")
     environment = jinja2.Environment(

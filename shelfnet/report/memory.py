@@ -16,18 +16,18 @@ FITTED_POINTS = 3
 QUANTITIES: Mapping[str, tuple[str, float]] = {
     "field_bytes": ("the field itself (MiB)", MEBIBYTE),
     "decode_saved_bytes": ("kept for backward, decode (MiB)", MEBIBYTE),
-    "saved_bytes": ("kept for backward, decode + render (MiB)", MEBIBYTE),
-    "seconds": ("time, decode + render + backward (s)", 1.0),
+    "decode_seconds": ("CPU time, decode + backward (s)", 1.0),
+    "seconds": ("CPU time, decode + render + backward (s)", 1.0),
 }
 """Panels: column, what it is, and the unit it is drawn in."""
 
 
 def draw_memory_scaling(drawn: Figure, measured: pd.DataFrame) -> None:
-    """Log-log lines, one a representation, with the exponent of N over the largest resolutions in the legend.
+    """Log-log lines, one a representation, with the exponent of N, fitted over the largest resolutions, in the legend.
 
     Args:
         drawn: an empty figure.
-        measured: ``representation, resolution`` and the columns of :data:`QUANTITIES`.
+        measured: ``representation, resolution, channels`` and the columns of :data:`QUANTITIES`.
     """
     if measured.empty:
         return note(drawn, "nothing was measured")
@@ -51,8 +51,7 @@ def _lines(axes: Axes, measured: pd.DataFrame, column: str, unit: float) -> None
     for name, look in style.items():
         own = measured[measured["representation"] == name].sort_values("resolution")
         resolutions, values = own["resolution"].to_numpy(float), own[column].to_numpy(float)
-        label = name if len(own) < 2 else f"{name}, grows as $N^{{{fitted_exponent(resolutions, values):.1f}}}$"
-        axes.plot(resolutions, values / unit, marker="o", markersize=4, color=look.colour, label=label)
+        axes.plot(resolutions, values / unit, marker="o", markersize=4, color=look.colour, label=_label(own, column))
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     ticks = sorted(measured["resolution"].unique())
@@ -60,4 +59,12 @@ def _lines(axes: Axes, measured: pd.DataFrame, column: str, unit: float) -> None
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.minorticks_off()
-    axes.legend()
+    axes.legend(loc="upper left")
+
+
+def _label(own: pd.DataFrame, column: str) -> str:
+    name = f"{own['representation'].iloc[0]}, {own['channels'].iloc[0]} channels"
+    if len(own) < 2:
+        return name
+    exponent = fitted_exponent(own["resolution"].to_numpy(float), own[column].to_numpy(float))
+    return f"{name}: $N^{{{exponent:.1f}}}$"

@@ -16,11 +16,13 @@ from shelfnet.report.shown_views import PredictedMesh, ShownView
 from shelfnet.report.sources import STAGES, load_mesh
 from shelfnet.report.style import note, panels
 
-TURN_DEG = 100.0
-"""The novel view is the same camera, this much further around the object."""
+NOVEL_TURNS_DEG = (100.0, 220.0)
+"""The novel views are the same camera, these much further around the object."""
 NOVEL_ELEVATION_DEG = 20.0
-CELL_IN, LABELS_IN, TITLES_IN = 0.85, 0.55, 0.3
-_ROWS = tuple((stage, turned) for stage in STAGES for turned in (False, True))
+CELL_IN, LABELS_IN, TITLES_IN = 0.85, 0.85, 0.3
+_TURNS_DEG = (None, *NOVEL_TURNS_DEG)
+"""Of the rows of a stage: as predicted, then the novel views."""
+_ROWS = tuple((stage, turn_deg) for stage in STAGES for turn_deg in _TURNS_DEG)
 _ROW_LABEL = {"ha": "right", "va": "center", "fontsize": 6, "color": "#555555", "zorder": 3}
 
 Render = Callable[[trimesh.Trimesh, Float[np.ndarray, "4 4"]], UInt8[np.ndarray, "h w 4"]]
@@ -30,10 +32,10 @@ Render = Callable[[trimesh.Trimesh, Float[np.ndarray, "4 4"]], UInt8[np.ndarray,
 def draw_reconstructions(
     drawn: Figure, views: Sequence[ShownView], ablations: Sequence[str], render: Render, distance: float
 ) -> None:
-    """Input, every ablation and truth: for each test view four rows, coarse and refined, as seen and turned.
+    """Input, every ablation and truth (where known): for each test view the rows of both stages.
 
     A prediction is shown from the view that was predicted with it, so that a wrong pose shows in its silhouette no
-    more than it has to; the turned rows show what the input picture does not.
+    more than it has to; the novel views show what the input picture does not.
 
     Args:
         drawn: an empty figure of :func:`reconstructions_size_in`.
@@ -47,29 +49,37 @@ def draw_reconstructions(
     drawn.set_layout_engine("none")
     width_in, height_in = drawn.get_size_inches()
     spacing = {"left": LABELS_IN / width_in, "right": 1.0, "bottom": 0.0, "top": 1.0 - TITLES_IN / height_in}
-    shape = (len(_ROWS) * len(views), len(ablations) + 2)
+    columns = column_titles(views, ablations)
+    shape = (len(_ROWS) * len(views), len(columns))
     grid = drawn.subplots(*shape, squeeze=False, gridspec_kw={**spacing, "wspace": 0.02, "hspace": 0.02})
     for axes in grid.ravel():
         _blank(axes)
-    for axes, title in zip(grid[0], ["input", *ablations, "truth"], strict=True):
+    for axes, title in zip(grid[0], columns, strict=True):
         axes.set_title(title, fontsize=7, loc="center")
     blocks = np.split(grid, len(views))
     for block, view in zip(blocks, views, strict=True):
         _show(block[0, 0], view.image)
         _rule_above(drawn, block[0, 0])
-        for line, (stage, turned) in zip(block, _ROWS, strict=True):
-            label = f"{stage}\n{'turned' if turned else 'as seen'}"
+        for line, (stage, turn_deg) in zip(block, _ROWS, strict=True):
+            label = f"{stage}\n{'predicted view' if turn_deg is None else f'novel, {turn_deg:+.0f}°'}"
             line[0].text(-0.06, 0.5, label, **_ROW_LABEL, transform=line[0].transAxes)
-            for axes, ablation in zip(line[1:-1], ablations, strict=True):
-                _show_prediction(axes, view.predictions.get((ablation, stage)), turned, render, distance)
-        for line, turned in zip(block, (False, True), strict=False):
-            _show(line[-1], render(view.truth, _camera(view.azimuth_deg, view.elevation_deg, turned, distance)))
+            for axes, ablation in zip(line[1:], ablations, strict=False):
+                _show_prediction(axes, view.predictions.get((ablation, stage)), turn_deg, render, distance)
+        for line, turn_deg in zip(block, _TURNS_DEG, strict=False):
+            if view.truth is not None:
+                _show(line[-1], render(view.truth, _camera(view.azimuth_deg, view.elevation_deg, turn_deg, distance)))
     return None
 
 
-def reconstructions_size_in(views: int, ablations: int) -> tuple[float, float]:
+def column_titles(views: Sequence[ShownView], ablations: Sequence[str]) -> list[str]:
+    """Input, every ablation, and truth where any view has one."""
+    return ["input", *ablations, *(["truth"] if any(view.truth is not None for view in views) else [])]
+
+
+def reconstructions_size_in(views: Sequence[ShownView], ablations: Sequence[str]) -> tuple[float, float]:
     """Width and height of the figure in inches."""
-    return CELL_IN * (ablations + 2) + LABELS_IN, CELL_IN * len(_ROWS) * max(views, 1) + TITLES_IN
+    columns, rows = len(column_titles(views, ablations)), len(_ROWS) * max(len(views), 1)
+    return CELL_IN * columns + LABELS_IN, CELL_IN * rows + TITLES_IN
 
 
 def draw_contact_sheet(drawn: Figure, images: Sequence[UInt8[np.ndarray, "h w 4"]], captions: Sequence[str]) -> None:
@@ -84,17 +94,20 @@ def draw_contact_sheet(drawn: Figure, images: Sequence[UInt8[np.ndarray, "h w 4"
 
 
 def _show_prediction(
-    axes: Axes, prediction: PredictedMesh | None, turned: bool, render: Render, distance: float
+    axes: Axes, prediction: PredictedMesh | None, turn_deg: float | None, render: Render, distance: float
 ) -> None:
     if prediction is None:
         axes.text(0.5, 0.5, "empty", ha="center", va="center", fontsize=6, color="#999999", transform=axes.transAxes)
         return
-    camera = _camera(prediction.azimuth_deg, prediction.elevation_deg, turned, distance)
+    camera = _camera(prediction.azimuth_deg, prediction.elevation_deg, turn_deg, distance)
     _show(axes, render(load_mesh(prediction.path), camera))
 
 
-def _camera(azimuth_deg: float, elevation_deg: float, turned: bool, distance: float) -> Float[np.ndarray, "4 4"]:
-    angles_deg = (azimuth_deg + TURN_DEG, NOVEL_ELEVATION_DEG) if turned else (azimuth_deg, elevation_deg)
+def _camera(
+    azimuth_deg: float, elevation_deg: float, turn_deg: float | None, distance: float
+) -> Float[np.ndarray, "4 4"]:
+    """The view itself, or a novel one that is turned away from it."""
+    angles_deg = (azimuth_deg, elevation_deg) if turn_deg is None else (azimuth_deg + turn_deg, NOVEL_ELEVATION_DEG)
     azimuth, elevation = torch.deg2rad(torch.tensor(angles_deg, dtype=torch.float64))
     return look_at_origin(azimuth, elevation, distance).numpy()
 

@@ -13,6 +13,8 @@ from shelfnet.data.views import EvaluationViews
 from shelfnet.report.poses import Poses, match_poses
 from shelfnet.report.sources import TrueMeshes, View, alignment_deg, read_predictions, run_folders, spread_views
 
+NO_SEED = -1
+
 
 @dataclass(frozen=True)
 class PredictedMesh:
@@ -39,9 +41,9 @@ class ShownView:
         model_id: the object.
         caption: what it is.
         image: the input picture.
-        azimuth_deg: true azimuth.
-        elevation_deg: true elevation.
-        truth: true mesh in the object frame.
+        azimuth_deg: true azimuth; NaN where nobody knows.
+        elevation_deg: true elevation, likewise.
+        truth: true mesh in the object frame; none where nobody knows.
         predictions: by ablation and stage; what came out empty is missing.
     """
 
@@ -50,25 +52,31 @@ class ShownView:
     image: UInt8[np.ndarray, "h w 4"]
     azimuth_deg: float
     elevation_deg: float
-    truth: trimesh.Trimesh
+    truth: trimesh.Trimesh | None
     predictions: Mapping[tuple[str, str], PredictedMesh]
 
 
 def collect_shown_views(
-    results: Path, tables: Mapping[str, pd.DataFrame], test: EvaluationViews, truth: TrueMeshes, count: int
+    results: Path,
+    tables: Mapping[str, pd.DataFrame],
+    test: EvaluationViews,
+    truth: TrueMeshes | None,
+    count: int,
+    run: int = 0,
 ) -> list[ShownView]:
-    """A few test views, evenly spread over the models, with the predictions of each ablation's first seed.
+    """A few test views, evenly spread over the models, with the predictions of one run of each ablation.
 
     Args:
         results: the tree of results.
         tables: rows of ``chamfer.csv`` by ablation.
         test: pictures of the test split.
-        truth: true meshes.
+        truth: true meshes; none where the data set has no truth.
         count: how many views.
+        run: which seed's predictions, counted from each ablation's first; an ablation with fewer has none.
     """
     places = {View(test.model_ids[n], int(test.views[n])): n for n in range(len(test.model_ids))}
     chosen = spread_views(places, count)
-    predictions = {name: _first_seed(results, name, table) for name, table in tables.items()}
+    predictions = {name: _of_run(results, name, table, run) for name, table in tables.items()}
     return [
         ShownView(
             model_id=view.model_id,
@@ -76,7 +84,7 @@ def collect_shown_views(
             image=test.images[places[view]],
             azimuth_deg=float(test.azimuths_deg[places[view]]),
             elevation_deg=float(test.elevations_deg[places[view]]),
-            truth=truth[view.model_id],
+            truth=None if truth is None else truth[view.model_id],
             predictions={
                 (name, row.stage): PredictedMesh(row.mesh_path, row.azimuth_deg, row.elevation_deg, row.alignment_deg)
                 for name, table in predictions.items()
@@ -106,9 +114,9 @@ def collect_poses(results: Path, tables: Mapping[str, pd.DataFrame], test: Evalu
     return poses
 
 
-def _first_seed(results: Path, ablation: str, table: pd.DataFrame) -> pd.DataFrame:
+def _of_run(results: Path, ablation: str, table: pd.DataFrame, run: int) -> pd.DataFrame:
     seeds = list(run_folders(results, ablation))
-    return _aligned_predictions(results, ablation, seeds[0] if seeds else 0, table)
+    return _aligned_predictions(results, ablation, seeds[run] if run < len(seeds) else NO_SEED, table)
 
 
 def _aligned_predictions(results: Path, ablation: str, seed: int, table: pd.DataFrame) -> pd.DataFrame:

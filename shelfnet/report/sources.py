@@ -10,6 +10,7 @@ import pandas as pd
 import trimesh
 from jaxtyping import Float
 
+from shelfnet.data.glb import MeshFileError, read_glb
 from shelfnet.data.manifest import read_manifest
 from shelfnet.data.objects import load_obj
 from shelfnet.geometry.meshes import normalise
@@ -83,18 +84,15 @@ def turned(vertices: Float[np.ndarray, "v 3"], angle_deg: float) -> Float[np.nda
 
 
 def load_mesh(path: Path) -> trimesh.Trimesh:
-    """A GLB as one mesh with its vertex colours.
+    """A GLB as one mesh with its vertex colours or its texture.
 
     Raises:
         SourceError: not readable, or without a mesh.
     """
     try:
-        mesh = trimesh.load_scene(path, file_type="glb", process=False).to_geometry()
-    except Exception as error:  # a damaged file raises whatever its bytes lead to
-        raise SourceError(f"{path}: expected a GLB file: {error}") from error
-    if not isinstance(mesh, trimesh.Trimesh) or len(mesh.faces) == 0:
-        raise SourceError(f"{path}: expected a mesh with faces, got {type(mesh).__name__}")
-    return mesh
+        return read_glb(path)
+    except MeshFileError as error:
+        raise SourceError(str(error)) from error
 
 
 class TrueMeshes:

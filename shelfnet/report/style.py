@@ -10,7 +10,9 @@ import matplotlib as mpl
 mpl.use("Agg")
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from shelfnet.provenance import publish
 
@@ -86,6 +88,17 @@ def panels(drawn: Figure, count: int, columns: int, **kwargs: bool | str) -> lis
     for unused in grid[count:]:
         unused.remove()
     return list(grid[:count])
+
+
+def log_scale(axis: Axis) -> None:
+    """A logarithmic axis with plain numbers, more of them where the data span less than a decade."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    low, high = axis.get_data_interval()
+    axis.set_major_locator(
+        LogLocator(subs=(1.0, 2.0, 5.0) if high > 10.0 * low else (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0))
+    )
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def note(drawn: Figure, text: str) -> None:

@@ -1,6 +1,7 @@
 """Meshes for the report's viewer: few triangles, in the object frame, as base64 typed arrays."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import fast_simplification
@@ -9,7 +10,7 @@ import trimesh
 from jaxtyping import Float, Int, UInt8
 from scipy.spatial import cKDTree
 
-from shelfnet.report.shown_views import ShownView
+from shelfnet.report.shown_views import PredictedMesh, ShownView
 from shelfnet.report.sources import load_mesh, turned
 
 MAX_FACES = 2500
@@ -39,16 +40,29 @@ class ViewerMesh:
     faces: int
 
 
-def viewer_row(view: ShownView) -> dict[str, dict]:
-    """Truth and all predictions of one test view by ``truth`` or ``ablation/stage``, turned into the object frame."""
-    truth = decimate(view.truth, MAX_FACES)
-    meshes = {TRUTH: encode(truth.vertices, truth.faces, _grey(len(truth.vertices)))}
-    for (ablation, stage), prediction in view.predictions.items():
-        loaded = load_mesh(prediction.path)
-        mesh = decimate(loaded, MAX_FACES)
-        colours = _nearest_colours(mesh, loaded)
-        meshes[f"{ablation}/{stage}"] = encode(turned(mesh.vertices, prediction.alignment_deg), mesh.faces, colours)
+def viewer_row(runs: Sequence[ShownView]) -> dict[str, dict]:
+    """Truth and all predictions of one test view, turned into the object frame.
+
+    Args:
+        runs: the same view with the predictions of the first, second, ... seed of each ablation.
+
+    Returns:
+        meshes by ``truth`` (left out where nobody knows it) and ``ablation/stage/run``.
+    """
+    meshes = {}
+    if runs[0].truth is not None:
+        truth = decimate(runs[0].truth, MAX_FACES)
+        meshes[TRUTH] = encode(truth.vertices, truth.faces, _grey(len(truth.vertices)))
+    for run, view in enumerate(runs):
+        for (ablation, stage), prediction in view.predictions.items():
+            meshes[f"{ablation}/{stage}/{run}"] = _encode_prediction(prediction)
     return {name: asdict(mesh) for name, mesh in meshes.items()}
+
+
+def _encode_prediction(prediction: PredictedMesh) -> ViewerMesh:
+    loaded = load_mesh(prediction.path)
+    mesh = decimate(loaded, MAX_FACES)
+    return encode(turned(mesh.vertices, prediction.alignment_deg), mesh.faces, _nearest_colours(mesh, loaded))
 
 
 def decimate(mesh: trimesh.Trimesh, max_faces: int) -> trimesh.Trimesh:
@@ -76,11 +90,12 @@ def encode(
 
 
 def _nearest_colours(mesh: trimesh.Trimesh, coloured: trimesh.Trimesh) -> UInt8[np.ndarray, "v 3"]:
-    """Colours of the nearest vertices before decimation; grey where the file has no vertex colours."""
-    if coloured.visual.kind != "vertex":
+    """Colours of the nearest vertices before decimation, from the texture where there is one; grey without either."""
+    if coloured.visual.kind is None:
         return _grey(len(mesh.vertices))
+    visual = coloured.visual.to_color() if coloured.visual.kind == "texture" else coloured.visual
     nearest = cKDTree(coloured.vertices).query(mesh.vertices)[1]
-    return np.asarray(coloured.visual.vertex_colors, dtype=np.uint8)[nearest, :3]
+    return np.asarray(visual.vertex_colors, dtype=np.uint8)[nearest, :3]
 
 
 def _grey(count: int) -> UInt8[np.ndarray, "v 3"]:

@@ -1,14 +1,15 @@
 """The local journal: an append-only JSON-lines file a job, the truth of which MLflow is the mirror.
 
 Every line is one event of one MLflow run: ``{"run", "event", "time", ...}`` with ``event`` one of ``params``, ``tags``,
-``metrics``, ``artifact``. Writing it needs nothing but the standard library, and never waits for a server.
+``metrics``, ``artifact``, ``image``, ``table``. Writing it needs nothing but the standard library, and never waits for
+a server.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,20 @@ class Journal:
     def artifact(self, path: Path, folder: str = "") -> None:
         """A published file or folder to be copied below ``folder`` of the run's artifacts."""
         self._write("artifact", path=str(path), folder=folder)
+
+    def image(self, step: int, name: str, path: Path) -> None:
+        """A published picture of a step: runs that are compared show the pictures of one name beside one another."""
+        self._write("image", step=step, name=name, path=str(path))
+
+    def table(self, path: Path, key: Sequence[str], headline: str) -> None:
+        """A published CSV, to be shown as a table where runs are compared.
+
+        Args:
+            path: of the CSV.
+            key: columns that name a row, by which rows of different runs are put beside one another.
+            headline: the column that is compared before any other is chosen.
+        """
+        self._write("table", path=str(path), key=list(key), headline=headline)
 
     def _write(self, event: str, **fields: Any) -> None:
         line = json.dumps({"run": self.run, "event": event, "time": time.time(), **fields})

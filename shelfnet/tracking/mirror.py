@@ -24,7 +24,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -177,12 +177,13 @@ class _Mirror:
         return RunState(created.info.run_id), plan.everything
 
     def write(self, run_id: str, events: list[Event]) -> None:
-        """Tags, parameters, metrics and artifacts of events, and the end of the run."""
+        """Tags, parameters, metrics, artifacts, pictures and tables of events, and the end of the run."""
         self._write_values(run_id, events)
         self._write_metrics(run_id, events)
+        writers = {"artifact": self._write_artifact, "image": self._write_image, "table": self._write_table}
         for event in events:
-            if event["event"] == "artifact":
-                self._write_artifact(run_id, Path(event["path"]), event["folder"] or None)
+            if event["event"] in writers:
+                self._write_file(run_id, event, writers[event["event"]])
         self.alarm.rearm()
         self.client.set_terminated(run_id, "FINISHED", end_time=_milliseconds(events[-1]["time"]))
         self.counts["runs"] += 1
@@ -216,16 +217,43 @@ class _Mirror:
             self.client.log_batch(run_id, metrics=batch)
         self.counts["metrics"] += len(metrics)
 
-    def _write_artifact(self, run_id: str, path: Path, folder: str | None) -> None:
+    def _write_file(self, run_id: str, event: Event, write: Callable[[str, Path, Event], None]) -> None:
+        path = Path(event["path"])
         if not path.exists():
-            self.problems.append(f"artifact {path} is no longer there, skipped")
+            self.problems.append(f"{event['event']} {path} is no longer there, skipped")
             return
         self.alarm.rearm()
+        write(run_id, path, event)
+        self.counts["artifacts"] += 1
+
+    def _write_artifact(self, run_id: str, path: Path, event: Event) -> None:
+        folder = event["folder"] or None
         if path.is_dir():
             self.client.log_artifacts(run_id, str(path), folder)
         else:
             self.client.log_artifact(run_id, str(path), folder)
-        self.counts["artifacts"] += 1
+
+    def _write_image(self, run_id: str, path: Path, event: Event) -> None:
+        """A picture that MLflow knows the step of."""
+        from PIL import Image
+
+        key = re.sub(r"[^\w\-./ ]", "_", event["name"], flags=re.ASCII)
+        with Image.open(path) as image:
+            self.client.log_image(
+                run_id, image.convert("RGB"), key=key, step=event["step"], timestamp=_milliseconds(event["time"])
+            )
+
+    def _write_table(self, run_id: str, path: Path, event: Event) -> None:
+        """A table that MLflow can show: it lines runs up by the first column and compares the second."""
+        import pandas as pd
+
+        key, headline = event["key"], event["headline"]
+        table = pd.read_csv(path)
+        names = table[key].astype(str).agg(" ".join, axis="columns").rename(" ".join(key))
+        others = [name for name in table if name not in (*key, headline)]
+        self.client.log_table(
+            run_id, pd.concat([names, table[[headline, *others]]], axis=1), f"tables/{path.stem}.json"
+        )
 
 
 def _serve(journals: Path, settings: TrackingSettings, results: Path) -> dict[str, Any]:

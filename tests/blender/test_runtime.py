@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import textwrap
+from multiprocessing import get_context
 
 
 def test_a_process_that_keeps_references_to_the_package_ends():
@@ -13,3 +14,16 @@ def test_a_process_that_keeps_references_to_the_package_ends():
     """
     ended = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stdout, "Not freed" in ended.stderr) == (0, "done\n", False)
+
+
+def test_a_child_of_a_process_with_blender_gets_all_of_blender():
+    """Processes that are spawned inherit ``sys.path``, onto which Blender has put its Python half alone."""
+    expected = version()
+    with get_context("spawn").Pool(1) as pool:
+        assert pool.apply(version) == expected
+
+
+def version():
+    from shelfnet.blender.runtime import bpy
+
+    return bpy.app.version_string

@@ -18,8 +18,8 @@ def sampled(mesh: Mesh, seed: int, n_points: int = N):
     return sampled_surface(points, normals, prediction_occupancy(mesh))
 
 
-def measured(predicted, true, icp_iterations=0):
-    return surface_metrics(predicted, true, fscore_threshold=0.05, icp_iterations=icp_iterations)
+def measured(predicted, true, icp_iterations=0, fscore_threshold=0.05):
+    return surface_metrics(predicted, true, fscore_threshold=fscore_threshold, icp_iterations=icp_iterations)
 
 
 def test_concentric_spheres_are_their_radii_apart(make_sphere):
@@ -28,6 +28,48 @@ def test_concentric_spheres_are_their_radii_apart(make_sphere):
     assert found.chamfer_l2 == pytest.approx(2 * 4 * 0.1**2, rel=0.02)
     assert found.normal_consistency == pytest.approx(1.0, abs=0.01)
     assert (found.fscore, found.precision, found.recall) == (0.0, 0.0, 0.0)
+
+
+def distances_to_a_sphere(radius, offset, other_radius, threshold):
+    """From points uniform on a sphere to another one, ``offset`` from its centre: mean, mean square, share within.
+
+    The squared distance to the other centre is uniform (its cosine is), between the squares of the near and far end;
+    all points must lie on one side of the other sphere.
+    """
+    near, far = abs(offset - radius), offset + radius
+    assert far <= other_radius or near >= other_radius
+    mean_distance = 2 / 3 * (far**3 - near**3) / (far**2 - near**2)
+    mean_square = (near**2 + far**2) / 2
+    low, high = np.clip([other_radius - threshold, other_radius + threshold], near, far)
+    return (
+        abs(mean_distance - other_radius),
+        mean_square - 2 * other_radius * mean_distance + other_radius**2,
+        (high**2 - low**2) / (far**2 - near**2),
+    )
+
+
+@pytest.mark.parametrize(
+    ("radius", "offset"), [(0.2, 0.15), (0.05, 0.34), (0.2, 0.75), (0.4, 0.9)], ids=["inside", "touch", "beside", "far"]
+)
+def test_offset_spheres_have_their_integrals(make_sphere, radius, offset):
+    predicted, true = make_sphere(radius, (offset, 0.0, 0.0), 5), make_sphere(0.4, subdivisions=5)
+    found = measured(sampled(predicted, 0), sampled(true, 1), fscore_threshold=0.12)
+    to_true = distances_to_a_sphere(radius, offset, 0.4, 0.12)
+    to_predicted = distances_to_a_sphere(0.4, offset, radius, 0.12)
+    assert found.chamfer == pytest.approx((to_true[0] + to_predicted[0]) / 2, rel=0.01)
+    assert found.chamfer_l2 == pytest.approx(4 * (to_true[1] + to_predicted[1]), rel=0.02)
+    assert found.precision == pytest.approx(to_true[2], abs=0.015)
+    assert found.recall == pytest.approx(to_predicted[2], abs=0.015)
+
+
+@pytest.mark.parametrize("offset", [0.1, 0.25, 0.4])
+def test_offset_spheres_share_a_lens(make_sphere, offset):
+    # In cells, both are half a cell thicker; the lens of two equal spheres has a closed form.
+    radius, true = 0.3 + 0.5 / 32, make_sphere(0.3)
+    lens = math.pi / 12 * (4 * radius + offset) * (2 * radius - offset) ** 2
+    expected = lens / (2 * 4 / 3 * math.pi * radius**3 - lens)
+    found = metrics.iou(prediction_occupancy(make_sphere(0.3, (0.0, 0.0, offset))), prediction_occupancy(true))
+    assert found == pytest.approx(expected, abs=0.03)
 
 
 def test_a_shifted_plane_is_its_shift_apart():
@@ -92,6 +134,22 @@ def test_chamfer_agrees_with_point_cloud_utils(l_shape, make_sphere):
     # Its Chamfer distance is the sum of both mean unsquared distances.
     expected = 0.5 * oracle.chamfer_distance(predicted.points, true.points)
     assert measured(predicted, true).chamfer == pytest.approx(expected, rel=1e-6)
+
+
+def test_everything_from_nearest_points_agrees_with_point_cloud_utils(l_shape, make_sphere):
+    oracle = pytest.importorskip("point_cloud_utils")
+    predicted, true = sampled(make_sphere(0.3, (0.1, 0.0, 0.0)), 0, 2_000), sampled(l_shape, 1, 2_000)
+    (to_true, forward), (to_predicted, backward) = (
+        map(np.ravel, oracle.k_nearest_neighbors(queries.points, targets.points, 1))
+        for queries, targets in ((predicted, true), (true, predicted))
+    )
+    cosines = np.abs(predicted.normals @ true.normals.T)
+    found = measured(predicted, true)
+    assert found.chamfer_l2 == pytest.approx(4 * ((to_true**2).mean() + (to_predicted**2).mean()), rel=1e-6)
+    assert (found.precision, found.recall) == ((to_true < 0.05).mean(), (to_predicted < 0.05).mean())
+    assert found.normal_consistency == pytest.approx(
+        (cosines[range(2_000), forward].mean() + cosines[backward, range(2_000)].mean()) / 2, rel=1e-6
+    )
 
 
 def test_backends_agree(l_shape, make_sphere):

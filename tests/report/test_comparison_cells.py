@@ -34,6 +34,13 @@ def test_differences_carry_their_interval_and_sort_by_all_digits():
     assert (cell.text, cell.value) == ("+0.0660 [+0.0600, +0.0700]", "0.066")
 
 
+def test_the_published_column_says_why_it_is_blank():
+    rows = ROWS.assign(published_chamfer=[0.05, float("nan"), float("nan")], published_note="not published here: lost")
+    table = comparison_cells(rows)
+    assert table.columns[-1] == "published (metric undefined)"
+    assert [row.cells[-1].text for row in table.rows] == ["0.0500", "not published here", "not published here"]
+
+
 def test_trivial_rows_are_marked_and_do_not_beat_anything():
     assert [row.trivial for row in comparison_cells(ROWS).rows] == [False, False, True]
     assert [cell.text for cell in column("beats mean_shape")] == ["yes", "no", "\N{EN DASH}"]

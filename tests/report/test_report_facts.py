@@ -12,6 +12,7 @@ from shelfnet.report.facts import (
     notices,
     provenance_facts,
     stage_times,
+    storage_by_stage,
     training_runs,
 )
 from shelfnet.report.health import examine
@@ -30,7 +31,21 @@ def test_models_refusals_and_bytes_are_counted(results):
     assert dict(by_title["split"].rows) == {"train": 6, "validation": 3, "test": 3}
     assert dict(by_title["theme"].rows) == {"none": 12}
     assert facts.quarantine.rows == (("catalogue: raw_model.obj: line 3: <b>no number</b>", 1),)
-    assert dict(facts.storage)["base"] > 0.01
+    assert facts.views == 12 * 3
+    shard_bytes = sum(path.stat().st_size for path in (results / "renders").glob("*.parquet"))
+    assert facts.bytes_per_view == pytest.approx(shard_bytes / 36)
+
+
+def test_bytes_are_summed_by_the_stage_that_wrote_them(results):
+    storage = {stage: (files, megabytes) for stage, files, megabytes in storage_by_stage(results)}
+    assert {"stage_dataset", "render_views", "train", "reconstruct", "refine", "evaluate"} <= set(storage)
+    meshes = list((results / "base" / "seed0" / "coarse").rglob("*.*"))
+    assert storage["reconstruct"] == (len(meshes), pytest.approx(sum(path.stat().st_size for path in meshes) / 1e6))
+    assert storage["evaluate"][0] == 2
+    every = [path for path in results.rglob("*") if path.is_file()]
+    assert sum(files for files, _ in storage.values()) == len(every)
+    sizes = [megabytes for _, megabytes in storage.values()]
+    assert sizes == sorted(sizes, reverse=True)
 
 
 def test_a_refusal_while_rendering_counts_too(results):

@@ -5,11 +5,21 @@ from PIL import Image
 
 from shelfnet.config.render import ViewPrior
 from shelfnet.report.curves import draw_chamfer_curves, draw_loss_curves
-from shelfnet.report.memory import draw_memory_scaling, fitted_exponent
+from shelfnet.report.floaters import draw_floaters
+from shelfnet.report.memory import QUANTITIES, draw_memory_scaling, fitted_exponent
 from shelfnet.report.pictures import draw_contact_sheet, draw_reconstructions
-from shelfnet.report.poses import Poses, draw_azimuth_confusion, draw_view_prior, match_poses
-from shelfnet.report.scores import OTHERS, draw_chamfer_by_category, draw_floaters, last_stage
-from shelfnet.report.style import OKABE_ITO, figure, looks, save
+from shelfnet.report.poses import (
+    Poses,
+    azimuth_confusion,
+    azimuth_errors,
+    draw_azimuth_confusion,
+    draw_view_prior,
+    match_poses,
+    share_outside,
+)
+from shelfnet.report.scores import OTHERS, draw_chamfer_by_category, last_stage
+from shelfnet.report.style import OKABE_ITO, figure, log_scale, looks, save
+from shelfnet.report.view_sphere import angle_bins, draw_view_sphere
 
 STYLE = looks(["base", "clip"])
 
@@ -63,15 +73,14 @@ def test_an_exact_power_law_is_recovered_and_a_constant_at_small_n_is_not_fitted
 
 def test_memory_panels_name_the_exponents():
     rows = [
-        {"representation": name, "resolution": n}
-        | dict.fromkeys(("field_bytes", "decode_saved_bytes", "saved_bytes", "seconds"), float(n**power))
+        {"representation": name, "resolution": n, "channels": 2} | dict.fromkeys(QUANTITIES, float(n**power))
         for name, power in (("voxel", 3), ("triplane", 2))
         for n in (16, 32, 64)
     ]
     with figure(4.0, 3.0) as drawn:
         draw_memory_scaling(drawn, pd.DataFrame(rows))
         texts = [text.get_text() for text in drawn.axes[0].get_legend().get_texts()]
-    assert texts == ["voxel, grows as $N^{3.0}$", "triplane, grows as $N^{2.0}$"]
+    assert texts == ["voxel, 2 channels: $N^{3.0}$", "triplane, 2 channels: $N^{2.0}$"]
 
 
 def scores(categories, stage="refined", chamfer=0.05):
@@ -79,6 +88,8 @@ def scores(categories, stage="refined", chamfer=0.05):
         {
             "ablation": "base",
             "stage": stage,
+            "status": "ok",
+            "model_id": [f"m{n // 2}" for n in range(len(categories))],
             "category": categories,
             "chamfer": chamfer,
             "components": 2,
@@ -94,7 +105,7 @@ def test_rare_categories_are_drawn_together():
         draw_chamfer_by_category(drawn, {"base": rows}, scores(["c00"]).assign(ablation="mean_shape"), STYLE)
         (axes,) = drawn.axes
         labels = [label.get_text() for label in axes.get_yticklabels()]
-        assert (len(labels), labels[0], labels[-1]) == (13, "c00", OTHERS)
+        assert (len(labels), labels[0], labels[-1]) == (13, "c00 (10)", f"{OTHERS} (18)")
         np.testing.assert_allclose(axes.lines[0].get_xdata(), [0.05] * 12 + [0.09])
 
 
@@ -104,13 +115,36 @@ def test_the_last_stage_is_the_refined_one_where_there_is_one():
     assert list(last_stage(scores(["a"], "coarse"))["stage"]) == ["coarse"]
 
 
-def test_floaters_show_every_prediction_of_every_stage():
-    both = pd.concat([scores(["a"] * 3, "coarse"), scores(["a"] * 3)])
+INTERVAL = {"ablation": "base", "reference": None, "stage": "coarse", "estimate": 0.1, "low": 0.05, "high": 0.2}
+
+
+def structure(**changes):
+    metrics = ("floater_fraction", "components")
+    return pd.DataFrame([INTERVAL | {"metric": metric} | changes for metric in metrics])
+
+
+def test_floaters_show_every_prediction_with_a_surface_and_count_the_others():
+    both = pd.concat([scores(["a"] * 3, "coarse"), scores(["a"] * 3)], ignore_index=True)
+    both.loc[5, "status"] = "empty"
     with figure(4.0, 3.0) as drawn:
-        draw_floaters(drawn, {"base": both}, STYLE)
+        draw_floaters(drawn, {"base": both}, structure(), structure().iloc[:0], STYLE)
+        assert len(drawn.axes) == 2
         points = [line for line in drawn.axes[0].lines if line.get_marker() == "."]
-        assert [len(line.get_xdata()) for line in points] == [3, 3]
-        assert [label.get_text() for label in drawn.axes[0].get_yticklabels()] == ["base, coarse", "base, refined"]
+        assert [len(line.get_xdata()) for line in points] == [3, 2]
+        labels = [label.get_text() for label in drawn.axes[0].get_yticklabels()]
+        assert labels == ["base, coarse", "base, refined (1 empty)"]
+        (bar,) = drawn.axes[0].collections
+        np.testing.assert_allclose(bar.get_segments()[0], [[0.05, 0], [0.2, 0]])
+
+
+def test_differences_between_backgrounds_stand_below():
+    difference = structure(ablation="clip_bg", reference="clip", estimate=-0.05, low=-0.1, high=0.01)
+    with figure(6.0, 4.0) as drawn:
+        draw_floaters(drawn, {"base": scores(["a"] * 3, "coarse")}, structure(), difference, STYLE)
+        assert len(drawn.axes) == 4
+        assert [label.get_text() for label in drawn.axes[2].get_yticklabels()] == ["clip_bg - clip, coarse"]
+        (bar,) = drawn.axes[2].collections
+        np.testing.assert_allclose(bar.get_segments()[0], [[-0.1, 0], [0.01, 0]])
 
 
 def test_poses_are_coarse_test_views_turned_by_the_alignment():
@@ -133,16 +167,74 @@ def test_poses_are_coarse_test_views_turned_by_the_alignment():
     np.testing.assert_allclose(poses.predicted_elevation_deg, [5.0, 6.0])
 
 
-def test_azimuth_panels_name_the_median_error():
-    true = np.array([0.0, 90.0, -170.0])
-    wrapped = np.array([10.0, 100.0, 178.0])
-    poses = {"base": Poses(wrapped, true, np.zeros(3), np.zeros(3))}
+def poses_of(predicted, true, elevation=None):
+    predicted, true = np.asarray(predicted, dtype=float), np.asarray(true, dtype=float)
+    elevation = np.zeros(len(true)) if elevation is None else np.asarray(elevation, dtype=float)
+    return Poses(predicted, true, elevation, np.zeros(len(true)))
+
+
+def test_azimuth_errors_wrap_and_count_what_is_turned_round():
+    errors = azimuth_errors(poses_of([10.0, 178.0, -170.0, 90.0], [0.0, -170.0, 0.0, 90.0]))
+    assert errors.median_deg == pytest.approx(11.0)
+    assert errors.ninth_decile_deg == pytest.approx(12.0 + 0.7 * 158.0)
+    assert errors.turned_round == 0.25
+
+
+def test_the_confusion_sums_to_one_over_every_true_bin_that_has_views():
+    shares = azimuth_confusion(poses_of([-175.0, -170.0, 5.0, 100.0], [-175.0, -160.0, -175.0, 179.0]))
+    assert shares.shape == (12, 12)
+    np.testing.assert_allclose(shares[0, [0, 6]], [2 / 3, 1 / 3])
+    assert shares[11, 9] == 1.0
+    np.testing.assert_allclose(shares.sum(axis=1), [1.0, *[0.0] * 10, 1.0])
+
+
+def test_azimuth_panels_name_the_quantiles():
+    poses = {"base": poses_of([10.0, 100.0, 178.0], [0.0, 90.0, -170.0])}
     with figure(4.0, 3.0) as drawn:
         draw_azimuth_confusion(drawn, poses, STYLE)
-        assert drawn.axes[0].get_title(loc="left") == "base\nmedian error 10°"
+        assert drawn.axes[0].get_title(loc="left") == "base\nmedian 10°, 90 % < 12°\n0 % turned round"
+
+
+def test_the_prior_is_a_range_and_points_outside_are_counted():
+    poses = poses_of([0.0, 0.0, -90.0, 90.0], [0.0] * 4, elevation=[-6.0, 0.0, 30.0, 31.0])
+    assert share_outside(poses, ViewPrior()) == 0.5
+    assert share_outside(poses, ViewPrior(azimuth_min_deg=-45.0, azimuth_max_deg=45.0)) == 0.75
     with figure(4.0, 3.0) as drawn:
-        draw_view_prior(drawn, poses, ViewPrior(), STYLE)
-        assert len(drawn.axes) == 2
+        draw_view_prior(drawn, {"base": poses}, ViewPrior(), STYLE)
+        (axes,) = drawn.axes
+        assert axes.get_title(loc="left") == "base\n50 % outside p(v)"
+        assert axes.patches[0].get_bbox().extents.tolist() == [-180.0, -5.0, 180.0, 30.0]
+        low, high = axes.get_ylim()
+        assert low < -6.0
+        assert high > 31.0
+
+
+def test_every_view_is_on_the_sphere():
+    azimuths, elevations = np.array([-180.0, 0.0, 170.0]), np.array([-5.0, 12.0, 30.0])
+    with figure(8.0, 4.0) as drawn:
+        draw_view_sphere(drawn, azimuths, elevations, ViewPrior())
+        sphere, azimuth, elevation = drawn.axes
+        np.testing.assert_allclose(sphere.lines[0].get_xydata(), np.radians([azimuths, elevations]).T)
+        for axes in (azimuth, elevation):
+            assert sum(bar.get_height() for bar in axes.patches) == 3
+
+
+def test_bins_lie_at_multiples_and_hold_the_ends():
+    np.testing.assert_allclose(angle_bins(np.array([-5.0, 30.0]), 5.0), np.arange(-5.0, 36.0, 5.0))
+    np.testing.assert_allclose(angle_bins(np.array([7.0]), 15.0), [0.0, 15.0])
+
+
+@pytest.mark.parametrize(
+    ("high", "expected"), [(0.2, ["0.06", "0.08", "0.1", "0.15", "0.2"]), (2.0, ["0.1", "0.2", "0.5", "1", "2"])]
+)
+def test_a_log_axis_has_plain_numbers(high, expected):
+    with figure(4.0, 3.0) as drawn:
+        axes = drawn.subplots()
+        axes.plot([0, 1], [0.05 if high < 1 else 0.09, high])
+        log_scale(axes.yaxis)
+        low, top = axes.get_ylim()
+        shown = [label.get_text() for label in axes.get_yticklabels() if low <= label.get_position()[1] <= top]
+    assert [text for text in shown if text in expected] == expected
 
 
 def no_picture(mesh, cam2world):
@@ -154,7 +246,14 @@ def no_picture(mesh, cam2world):
     [
         (lambda drawn: draw_chamfer_curves(drawn, curve("base", 0, []), {}, STYLE), "no run was validated"),
         (lambda drawn: draw_loss_curves(drawn, curve("base", 0, []), STYLE), "no loss was logged"),
-        (lambda drawn: draw_floaters(drawn, {"base": scores([])}, STYLE), "no test view was evaluated"),
+        (
+            lambda drawn: draw_floaters(drawn, {"base": scores([])}, *[structure().iloc[:0]] * 2, STYLE),
+            "no test prediction has a surface",
+        ),
+        (
+            lambda drawn: draw_view_sphere(drawn, np.array([np.nan]), np.zeros(1), ViewPrior()),
+            "the views of these pictures are not known",
+        ),
         (lambda drawn: draw_azimuth_confusion(drawn, {}, STYLE), "no view was predicted"),
         (lambda drawn: draw_view_prior(drawn, {}, ViewPrior(), STYLE), "no view was predicted"),
         (lambda drawn: draw_contact_sheet(drawn, [], []), "no picture was rendered"),

@@ -112,6 +112,14 @@ def test_a_shown_view_brings_truth_and_predictions_together(results, tables, tes
     np.testing.assert_allclose(aligned.max(axis=0), view.truth.bounds[1], atol=0.06)
 
 
+def test_a_shown_view_can_be_of_another_seed(results, tables, test_split):
+    truth = TrueMeshes(results, 1000)
+    first, second, third = (collect_shown_views(results, tables, test_split, truth, 1, run)[0] for run in range(3))
+    assert first.predictions["base", "coarse"].path.parts[-4:-2] == ("seed0", "coarse")
+    assert second.predictions["base", "coarse"].path.parts[-4:-2] == ("seed1", "coarse")
+    assert third.predictions == {}
+
+
 def test_poses_are_aligned_before_they_are_compared(results, tables, test_split):
     poses = collect_poses(results, tables, test_split)["base"]
     errors = (poses.predicted_azimuth_deg - poses.true_azimuth_deg + 180.0) % 360.0 - 180.0

@@ -61,6 +61,8 @@ def test_both_files_and_the_journal_tell_the_same(arguments):
     assert metrics["run"] == "comparison"
     assert metrics["values"]["comparison/chamfer_coarse/base"] == pytest.approx(0.0535)
     artifacts = [event["path"] for event in events if event["event"] == "artifact"]
+    table = next(event for event in events if event["event"] == "table")
+    assert (table["path"], table["headline"]) == (str(arguments["output_csv"]), "mean")
     assert artifacts == [str(arguments["output_csv"]), str(arguments["output_md"])]
     assert sorted(file.name for file in arguments["output_csv"].parent.iterdir()) == ["comparison.csv", "comparison.md"]
 

@@ -6,6 +6,8 @@ from report_tree import write_report_tree
 
 from shelfnet.config.load import validate
 from shelfnet.report.captions import FIGURE_CAPTIONS
+from shelfnet.report.pictures import CELL_IN, LABELS_IN, TITLES_IN
+from shelfnet.report.style import DPI
 from shelfnet.steps import draw_figures as step
 
 
@@ -35,7 +37,8 @@ def test_every_figure_with_a_caption_is_drawn_as_png_and_pdf(drawn):
 def test_the_reconstructions_show_something_in_every_column(drawn):
     with Image.open(drawn / "figures" / "reconstructions.png") as picture:
         grey = picture.convert("L")
-    top_row = grey.crop((int(0.55 * 150), int(0.3 * 150), grey.width, int((0.3 + 0.85) * 150)))
+    left, top, cell = (int(DPI * inches) for inches in (LABELS_IN, TITLES_IN, CELL_IN))
+    top_row = grey.crop((left, top, grey.width, top + cell))
     cells = [top_row.crop((x * top_row.width // 4, 5, (x + 1) * top_row.width // 4, top_row.height)) for x in range(4)]
     assert all(cell.getextrema()[0] < 200 for cell in cells)
 
@@ -44,3 +47,15 @@ def test_the_journal_lists_the_figures(drawn):
     events = [json.loads(line) for line in (drawn / "journal" / "draw_figures.jsonl").read_text().splitlines()]
     assert {event["run"] for event in events} == {"comparison"}
     assert len(events) == len(FIGURE_CAPTIONS)
+
+
+def test_pairs_differ_in_the_backgrounds_behind_clip_and_in_nothing_else():
+    clip, coloured = {"losses": {"clip": 1.0}}, {"clip": {"backgrounds": ["noise", "checker"]}}
+    ablations = {
+        "base": {},
+        "unused": coloured,
+        "clip": clip,
+        "clip_bg": clip | coloured,
+        "other": clip | coloured | {"train": {"learning_rate": 1e-3}},
+    }
+    assert step.background_pairs(validate({"ablations": ablations}), list(ablations)) == [("clip_bg", "clip")]

@@ -16,6 +16,7 @@ from shelfnet.evaluation.predictions import PredictionsError
 from shelfnet.evaluation.results import COLUMNS, ResultsError
 from shelfnet.geometry.meshes import Mesh, normalise
 from shelfnet.reconstruction.export import save_glb
+from shelfnet.steps import evaluate as step
 from shelfnet.steps.evaluate import collect_rows, evaluate
 
 SPLITS = {"v0": "validation", "v1": "validation", "t0": "test", "t1": "test", "a0": "train"}
@@ -115,7 +116,7 @@ def predict(tmp_path):
 
 @pytest.fixture
 def run(tmp_path, data):
-    def call(coarse, refined=()):
+    def call(coarse, refined=(), threads=1):
         output, journal = tmp_path / "out" / "chamfer.csv", tmp_path / "journal.jsonl"
         evaluate(
             settings=SETTINGS,
@@ -123,6 +124,7 @@ def run(tmp_path, data):
             seed=3,
             coarse=coarse,
             refined=refined,
+            threads=threads,
             output=output,
             journal=journal,
             **data,
@@ -190,6 +192,15 @@ def test_without_validation_surfaces_nothing_is_turned(run, predict):
 def test_results_repeat(run, predict):
     folders = predict("coarse")
     pd.testing.assert_frame_equal(run(folders)[0], run(folders)[0])
+    pd.testing.assert_frame_equal(run(folders)[0], run(folders, threads=3)[0])
+
+
+def test_a_split_that_lies_does_not_let_test_surfaces_into_the_fit(run, predict, monkeypatch):
+    """The split that counts is the true surface's: not even predictions that call themselves validation get through."""
+    monkeypatch.setattr(step, "_check_splits", lambda predictions, truth: None)
+    monkeypatch.setattr(step, "check_complete", lambda test, views, stages: None)
+    with pytest.raises(ValueError, match=r"fitted on the validation split alone, got model t1 of 'test'"):
+        run(predict("coarse", {("t1", 1): {"split": "validation"}}))
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,11 @@ def test_fields_grow_with_the_cube_and_with_the_square(tmp_path):
     measure_memory(settings=NARROW, output=tmp_path / "memory.csv", resolutions=(8, 16), repeats=1)
     table = pd.read_csv(tmp_path / "memory.csv").set_index(["representation", "resolution"])
     assert [path.name for path in tmp_path.iterdir()] == ["memory.csv"]
-    assert table.loc[("voxel", 16), "field_bytes"] == 4 * 16**3 * (1 + 4)
+    assert table.loc[("voxel", 16), "field_bytes"] == 4 * 16**3 * (1 + 2)
+    assert list(table["channels"]) == [2, 2, 4, 4]
     assert table.loc[("triplane", 16), "field_bytes"] == 4 * 3 * 16**2 * 4
     assert (table["saved_bytes"] > table["decode_saved_bytes"]).all()
+    assert (table[["decode_seconds", "seconds"]] > 0.0).all(axis=None)
     growth = table.xs(16, level="resolution") / table.xs(8, level="resolution")
     assert growth.loc["voxel", "field_bytes"] == pytest.approx(8.0)
     assert growth.loc["triplane", "field_bytes"] == pytest.approx(4.0)

@@ -2,21 +2,31 @@ import csv
 import io
 import json
 import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 
+import fragile_engine
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from box_models import ASYMMETRIC, cameras, write_obj, write_textured
 from PIL import Image
 
+from shelfnet.blender.devices import DeviceError
 from shelfnet.config.render import RenderSettings, ViewPrior
 from shelfnet.data.catalogue import CatalogueModel, write_models
 from shelfnet.data.manifest import Manifest, write_manifest
-from shelfnet.data.objects import ModelError
 from shelfnet.data.shards import SCHEMA
+from shelfnet.provenance import file_digest
 from shelfnet.steps import render_engines
+from shelfnet.steps import render_views as step
 from shelfnet.steps.render_views import RenderError, render_views
 
 SETTINGS = RenderSettings(engine="pyrender", resolution_px=32, views_per_model=3, seed=5)
@@ -27,27 +37,9 @@ ENTRY = CatalogueModel(
 )  # fmt: skip
 
 
-class FakeEngine:
-    """Gives the same picture from everywhere, blank for a model called blank, and none for one called broken."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
-
-    def render(self, obj_path, cam2world):
-        if obj_path.parent.name == "broken":
-            raise ModelError(f"{obj_path.name}: no faces")
-        pictures = np.zeros((len(cam2world), 32, 32, 4), dtype=np.uint8)
-        if obj_path.parent.name != "blank":
-            pictures[:, 8:24, 8:24] = (90, 120, 60, 255)
-        return pictures
-
-
 @pytest.fixture
 def workplace(tmp_path):
-    def run(ids, *, settings=SETTINGS, shard=0, out="out"):
+    def run(ids, *, settings=SETTINGS, shard=0, threads=1, out="out"):
         root = tmp_path / "data"
         root.mkdir(exist_ok=True)
         write_manifest(tmp_path / "manifest.json", Manifest("showroom", root, "d1g35t", len(ids)))
@@ -59,7 +51,7 @@ def workplace(tmp_path):
             manifest=tmp_path / "manifest.json",
             models=tmp_path / "models.parquet",
             shard=shard,
-            threads=1,
+            threads=threads,
             output=tmp_path / out / "shard.parquet",
             quarantine=tmp_path / out / "quarantine.csv",
             journal=tmp_path / out / "journal.jsonl",
@@ -71,7 +63,19 @@ def workplace(tmp_path):
 
 @pytest.fixture
 def fake(monkeypatch):
-    monkeypatch.setattr(render_engines, "ENGINES", {"pyrender": lambda settings, threads: FakeEngine()})
+    """No engine and no child process: what the models are called says what comes of them."""
+
+    @contextmanager
+    def beside(settings, threads):
+        yield fragile_engine.photograph
+
+    monkeypatch.setattr(step, "isolated_engine", beside)
+
+
+@pytest.fixture
+def fragile(monkeypatch):
+    """The same in a child process, which models can crash."""
+    monkeypatch.setattr(render_engines, "make_photographer", fragile_engine.make_photographer)
 
 
 def refused(tmp_path):
@@ -125,6 +129,93 @@ def test_unusable_models_are_quarantined_and_the_others_rendered(workplace, fake
     ]
     assert "blank picture" in refused(tmp_path)[0]["reason"] and "no faces" in refused(tmp_path)[1]["reason"]
     assert "model broken is refused" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "limits", "reason"),
+    [
+        ("segfault", {}, "SIGSEGV"),
+        ("hang", {"model_timeout_s": 0.5}, "ran past 0.5 s"),
+        ("greedy", {"model_memory_mb": 600}, "more than 600 MB"),
+    ],
+)
+def test_a_model_that_ends_its_process_takes_no_other_with_it(workplace, fragile, tmp_path, name, limits, reason):
+    settings = SETTINGS.model_copy(update=limits)
+    table = workplace(["a_chair", "x", name, "x", "z_chair", "x"], settings=settings)
+    assert Counter(table["model_id"].to_pylist()) == {"a_chair": 3, "z_chair": 3}
+    (row,) = refused(tmp_path)
+    assert row["model_id"] == name and reason in row["reason"]
+
+
+def test_an_engine_that_cannot_start_stops_the_shard_and_blames_no_model(workplace, tmp_path):
+    write_obj(tmp_path / "data" / "chair")
+    with pytest.raises(DeviceError, match=r"expected a GPU for cuda|unknown to this build"):
+        workplace(["chair"], settings=SETTINGS.model_copy(update={"engine": "cycles", "device": "cuda"}))
+    assert refused(tmp_path) == []
+
+
+KILLED = """
+import sys
+from pathlib import Path
+import fragile_engine
+from shelfnet.config.render import RenderSettings
+from shelfnet.steps import render_engines
+from shelfnet.steps.render_views import render_views
+
+if __name__ == "__main__":
+    render_engines.make_photographer = fragile_engine.make_photographer
+    folder = Path(sys.argv[1])
+    render_views(
+        settings=RenderSettings.model_validate_json(sys.argv[2]), manifest=folder / "manifest.json",
+        models=folder / "models.parquet", shard=0, threads=1, output=folder / "out" / "shard.parquet",
+        quarantine=folder / "out" / "quarantine.csv", journal=folder / "out" / "journal.jsonl",
+    )
+"""
+
+
+def test_a_killed_shard_leaves_nothing_that_looks_whole_and_reruns_to_the_same_bytes(workplace, fragile, tmp_path):
+    workplace(["a_chair", "x", "b_chair", "x"])
+    undisturbed = (tmp_path / "out" / "shard.parquet").read_bytes()
+    shutil.rmtree(tmp_path / "out")
+    _kill_while_it_renders(tmp_path)
+    assert [path.name for path in (tmp_path / "out").iterdir() if not path.name.endswith(".partial")] == []
+    workplace(["a_chair", "x", "b_chair", "x"])
+    assert (tmp_path / "out" / "shard.parquet").read_bytes() == undisturbed
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"shard.parquet", "quarantine.csv", "journal.jsonl"}
+
+
+def _kill_while_it_renders(tmp_path):
+    """SIGKILL to the step while its second model is being rendered."""
+    script, mark = tmp_path / "killed.py", tmp_path / "mark"
+    script.write_text(KILLED)
+    environment = os.environ | {"SHELFNET_TEST_SLOW": "b_chair", "SHELFNET_TEST_MARK": str(mark)}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    run = subprocess.Popen([sys.executable, script, tmp_path, SETTINGS.model_dump_json()], env=environment)
+    deadline = time.monotonic() + 120
+    while not mark.exists():
+        assert run.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    run.kill()
+    assert run.wait() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("engine", sorted(render_engines.ENGINES))
+def test_a_shard_is_the_same_in_a_child_process_and_for_any_number_of_threads(workplace, tmp_path, monkeypatch, engine):
+    for name in ("one", "two"):
+        write_textured(tmp_path / "data" / name, ASYMMETRIC)
+    settings = SETTINGS.model_copy(update={"engine": engine, "samples": 3})
+    workplace(["one", "x", "two", "x"], settings=settings)
+    workplace(["one", "x", "two", "x"], settings=settings, out="threads", threads=2)
+    monkeypatch.setattr(step, "isolated_engine", _unguarded)
+    workplace(["one", "x", "two", "x"], settings=settings, out="unguarded")
+    digests = {file_digest(tmp_path / out / "shard.parquet") for out in ("out", "threads", "unguarded")}
+    assert len(digests) == 1
+
+
+@contextmanager
+def _unguarded(settings, threads):
+    with render_engines.open_engine(settings, threads) as engine:
+        yield lambda sitting: engine.render(sitting.obj_path, sitting.cam2world)
 
 
 def test_a_shard_without_any_usable_model_raises_and_publishes_no_pictures(workplace, fake, tmp_path):

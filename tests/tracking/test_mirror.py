@@ -1,3 +1,4 @@
+import json
 import logging
 import socket
 import sqlite3
@@ -5,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from PIL import Image
 
 from shelfnet.config.workflow import TrackingSettings
 from shelfnet.tracking.journal import Journal
@@ -15,7 +17,8 @@ from shelfnet.tracking.mirror import _key, mirror
 def results(tmp_path_factory):
     """One data base for the whole file: creating its tables is what takes time."""
     folder = tmp_path_factory.mktemp("results")
-    (folder / "samples.png").write_bytes(b"picture")
+    Image.new("RGBA", (600, 20), (255, 0, 0, 128)).save(folder / "samples.png")
+    (folder / "chamfer.csv").write_text("model_id,iou,view,chamfer\na,1,0,0.5\nb,2,1,\n")
     for ablation in ("base", "triplane"):
         journal = Journal(folder / "journal" / f"train-{ablation}.jsonl", f"{ablation}/seed0")
         journal.params({"train": {"batch_size": 8}, "long": "x" * 7000, "odd name (%)": 1})
@@ -24,6 +27,9 @@ def results(tmp_path_factory):
             journal.metrics(step, {"loss/rgb": 1.0 / (1 + step)})
         journal.metrics(1099, {"validation/chamfer": float("nan")})
         journal.artifact(folder / "samples.png", "pictures")
+        journal.image(50, "samples (%)", folder / "samples.png")
+        journal.image(100, "samples (%)", folder / "samples.png")
+        journal.table(folder / "chamfer.csv", key=("model_id", "view"), headline="chamfer")
         journal.artifact(folder / "gone.png")
     return folder
 
@@ -75,6 +81,25 @@ def test_the_experiment_opens_as_model_training(results, mirrored):
 def test_artifacts_lie_below_results(results, mirrored):
     copies = list((results / "mlartifacts").glob("*/artifacts/pictures/samples.png"))
     assert len(copies) == 2
+
+
+def test_pictures_carry_their_step_and_tables_their_rows(results, mirrored):
+    """The names are those by which MLflow's comparison finds pictures of a step."""
+    names = [path.name for path in (results / "mlartifacts").glob("*/artifacts/images/*.png")]
+    assert sorted(name.split("+timestamp+")[0] for name in names) == [
+        f"samples ___+step+{step}" for step in (100, 100, 50, 50)
+    ]
+    tables = list((results / "mlartifacts").glob("*/artifacts/tables/chamfer.json"))
+    assert len(tables) == 2
+    assert json.loads(tables[0].read_text()) == {
+        "columns": ["model_id view", "chamfer", "iou"],
+        "data": [["a 0", 0.5, 1], ["b 1", None, 2]],
+    }
+    tags = rows(results, "select distinct key, value from tags where key like 'mlflow.logged%' order by key")
+    assert tags == [
+        ("mlflow.loggedArtifacts", '[{"path": "tables/chamfer.json", "type": "table"}]'),
+        ("mlflow.loggedImages", "True"),
+    ]
 
 
 def test_later_lines_are_added_to_the_same_run(results, settings, mirrored):

@@ -1,9 +1,18 @@
 """Which models there are, and what their surfaces truly look like."""
 
+# Files that the settings may name; an edit of one reruns what reads it.
+EXCLUDED = [CONFIG.dataset.exclude] if isinstance(CONFIG.dataset.exclude, str) else []
+STAGING_TABLES = {"folder": [*EXCLUDED, *filter(None, [CONFIG.dataset.folder.tags])], "objaverse": EXCLUDED}.get(
+    CONFIG.dataset.kind, []
+)
+
 
 rule stage_dataset:
+    input:
+        tables=STAGING_TABLES,
     output:
         manifest="results/dataset/manifest.json",
+        quarantine="results/dataset/quarantine.csv",
     log:
         "results/logs/stage_dataset.log",
     benchmark:
@@ -15,7 +24,7 @@ rule stage_dataset:
         mem_mb=CONFIG.resources.catalogue.mem_mb,
         runtime=CONFIG.resources.catalogue.runtime_min,
     params:
-        settings=settings_json(located(CONFIG.dataset)),
+        settings=settings_json(located(CONFIG.dataset).for_staging()),
         code=code_digest("steps.stage_dataset"),
     message:
         f"Staging the {CONFIG.dataset.kind} data set"
@@ -26,6 +35,8 @@ rule stage_dataset:
 rule build_catalogue:
     input:
         manifest=rules.stage_dataset.output.manifest,
+        left_out=rules.stage_dataset.output.quarantine,
+        excluded=EXCLUDED,
     output:
         models="results/catalogue/models.parquet",
         quarantine="results/catalogue/quarantine.csv",
@@ -54,7 +65,8 @@ rule sample_surfaces:
         manifest=rules.stage_dataset.output.manifest,
         models=rules.build_catalogue.output.models,
     output:
-        "results/surfaces/shard-{shard}.parquet",
+        surfaces="results/surfaces/shard-{shard}.parquet",
+        quarantine="results/surfaces/quarantine-{shard}.csv",
     log:
         "results/logs/sample_surfaces/shard-{shard}.log",
     benchmark:

@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 SHARDS = [f"{shard:04d}" for shard in range(CONFIG.render.shards)]
 RENDERS = [f"results/renders/shard-{shard}.parquet" for shard in SHARDS]
-SURFACES = [f"results/surfaces/shard-{shard}.parquet" for shard in SHARDS]
+SURFACES = [f"results/surfaces/shard-{shard}.parquet" for shard in SHARDS if CONFIG.dataset.has_truth]
 ABLATIONS = [*CONFIG.ablations, *([] if UNTRAINED in CONFIG.ablations else [UNTRAINED])]
 TABLES = [f"results/{ablation}/chamfer.csv" for ablation in ABLATIONS]
 FIGURES = {
@@ -37,13 +38,25 @@ def located(dataset):
     return dataset.model_copy(update={"path": os.environ.get(dataset.path_env or "") or dataset.path})
 
 
+@cache
+def ablation_tree(name):
+    """What an ablation stands for, put together once and not once a job."""
+    return for_ablation(CONFIG, name)
+
+
+@cache
+def ablation_json(name, sections):
+    """Sections of an ablation's tree as a rule's params, likewise."""
+    return settings_json(*(getattr(ablation_tree(name), section) for section in sections))
+
+
 def ablation_config(wildcards):
     """The tree of a wildcard's ablation; a name that nobody configured stops here, before any job.
 
     ``SystemExit`` is the one exception that Snakemake shows as its message alone.
     """
     try:
-        return for_ablation(CONFIG, wildcards.ablation)
+        return ablation_tree(wildcards.ablation)
     except ConfigError as error:
         raise SystemExit(str(error)) from None
 
@@ -52,8 +65,8 @@ def ablation_settings(*sections):
     """A params function: these sections of the ablation's tree, so that only what a rule reads reruns it."""
 
     def settings(wildcards):
-        tree = ablation_config(wildcards)
-        return settings_json(*(getattr(tree, section) for section in sections))
+        ablation_config(wildcards)
+        return ablation_json(wildcards.ablation, sections)
 
     return settings
 
@@ -89,8 +102,7 @@ def parts(stage):
 
 def tables_of_seeds(wildcards):
     """One table a seed; nothing changes from seed to seed where nothing was trained, so ``untrained`` has one."""
-    ablation_config(wildcards)
-    seeds = CONFIG.seeds[:1] if wildcards.ablation == UNTRAINED else CONFIG.seeds
+    seeds = ablation_config(wildcards).seeds[: 1 if wildcards.ablation == UNTRAINED else None]
     return expand("results/{ablation}/seed{seed}/chamfer.csv", ablation=wildcards.ablation, seed=seeds)
 
 

@@ -1,10 +1,6 @@
 """Numbers: one row a test view."""
 
 
-localrules:
-    collect_rows,
-
-
 rule evaluate:
     input:
         coarse=parts("coarse"),
@@ -30,25 +26,6 @@ rule evaluate:
         "Measuring {wildcards.ablation}, seed {wildcards.seed}"
     script:
         "../scripts/evaluate.py"
-
-
-rule collect_rows:
-    input:
-        tables_of_seeds,
-    output:
-        "results/{ablation}/chamfer.csv",
-    log:
-        "results/logs/collect_rows/{ablation}.log",
-    benchmark:
-        "results/benchmarks/collect_rows/{ablation}.tsv"
-    conda:
-        "../../envs/train.yaml"
-    params:
-        code=code_digest("steps.evaluate"),
-    message:
-        "Collecting the seeds of {wildcards.ablation}"
-    script:
-        "../scripts/collect_rows.py"
 
 
 rule evaluate_baselines:

@@ -23,7 +23,7 @@ def main(job) -> None:
         output_md=Path(job.output.md),
         provenance={
             "code version": code_version(),
-            "data set": f"{manifest['kind']}, {manifest['models']} models, digest {manifest['digest'][:16]}",
+            "data set": f"{manifest['kind']}, {manifest['models']} listed, digest {manifest['digest'][:16]}",
             "perceptual features": perceptual.weights,
         },
         journal=journal(job),

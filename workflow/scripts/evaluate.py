@@ -20,6 +20,7 @@ def main(job) -> None:
         surfaces=paths(job.input.surfaces),
         shards=paths(job.input.shards),
         output=Path(job.output[0]),
+        threads=job.threads,
         journal=journal(job),
     )
 

@@ -17,6 +17,7 @@ def main(job) -> None:
         shards=paths(job.input.shards),
         views_per_model=job.params.views_per_model,
         output=Path(job.output[0]),
+        threads=job.threads,
         journal=journal(job),
     )
 

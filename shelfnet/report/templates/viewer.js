@@ -142,11 +142,11 @@
 
   const paint = makeWebgl() || drawFlat;
   const unpacked = new Map();
-  let stage = data.stages[0], smoothly = false;
+  let stage = data.stages[0], run = 0, smoothly = false;
 
   function meshFor(canvas) {
     const row = data.rows[canvas.dataset.row], name = canvas.dataset.mesh;
-    const packed = row[name] || row[`${name}/${stage}`];
+    const packed = row[name] || row[`${name}/${stage}/${Math.min(run, data.runs[name] - 1)}`];
     if (packed && !unpacked.has(packed)) unpacked.set(packed, unpack(packed));
     return packed && unpacked.get(packed);
   }
@@ -211,6 +211,7 @@
   const repaintAll = () => rows.forEach((row) => row.repaint());
   document.querySelectorAll("input[name=stage]").forEach((input) =>
     input.addEventListener("change", () => { stage = input.value; repaintAll(); }));
+  document.getElementById("seed").addEventListener("change", (event) => { run = Number(event.target.value); repaintAll(); });
   document.getElementById("smooth").addEventListener("change", (event) => {
     smoothly = event.target.checked;
     repaintAll();

@@ -1,0 +1,119 @@
+"""Comparison, figures and page of a data set that has no true shapes."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from report_tree import write_report_tree
+
+from shelfnet.config.evaluate import EvaluateSettings
+from shelfnet.config.load import validate
+from shelfnet.data.shards import write_shard
+from shelfnet.evaluation.results import NO_TRUTH, read_results, write_results
+from shelfnet.evaluation.without_truth import NO_TRUTH_SENTENCE
+from shelfnet.report.captions import FIGURE_CAPTIONS, NEED_TRUTH
+from shelfnet.report.pictures import CELL_IN, LABELS_IN
+from shelfnet.report.style import DPI
+from shelfnet.steps import draw_figures as figures_step
+from shelfnet.steps import write_report as report_step
+from shelfnet.steps.compare import compare
+
+BLANK = ["chamfer", "chamfer_l2", "chamfer_icp", "fscore", "precision", "recall", "iou", "normal_consistency"]
+BLANK += ["azimuth_error_deg", "elevation_error_deg", "n_points", "normalisation"]
+CONFIG = validate({"dataset": {"kind": "images"}, "reconstruct": {"views_per_model": 2}})
+
+
+def forget_the_truth(results, tables):
+    """What the stages leave for a collection of photographs: no shapes, no poses, and tables that say so."""
+    manifest = json.loads((results / "dataset" / "manifest.json").read_text())
+    (results / "dataset" / "manifest.json").write_text(json.dumps(manifest | {"kind": "images"}))
+    for path in (results / "dataset").rglob("*.obj"):
+        path.unlink()
+    for path in (results / "renders").glob("shard-*.parquet"):
+        unknown = {"azimuth_deg": np.nan, "elevation_deg": np.nan, "fov_deg": np.nan, "cam2world": [np.nan] * 16}
+        write_shard(path, [row | unknown for row in pq.read_table(path).to_pylist()])
+    for path in results.glob("*/seed*/metrics.parquet"):
+        metrics = pd.read_parquet(path)
+        metrics.assign(name=metrics["name"].replace("validation/chamfer", "validation/mask_iou")).to_parquet(path)
+    baselines = results / "baselines" / "chamfer.csv"
+    for path in (*tables.values(), baselines):
+        rows = read_results(path).assign(**dict.fromkeys(BLANK, np.nan), alignment=NO_TRUTH, n_faces=500)
+        write_results(rows if path != baselines else rows[rows["ablation"] == "sphere"], path)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    results = tmp_path_factory.mktemp("tree") / "results"
+    tables = write_report_tree(results, ("base", "untrained"), seeds=(0,))
+    forget_the_truth(results, tables)
+    compare(
+        settings=EvaluateSettings(bootstrap_samples=50),
+        tables=tables,
+        baselines=results / "baselines" / "chamfer.csv",
+        output_csv=results / "comparison.csv",
+        output_md=results / "comparison.md",
+        provenance={"data set": "images"},
+        journal=results / "journal" / "compare.jsonl",
+    )
+    shared = {"config": CONFIG, "results": results, "comparison": results / "comparison.csv", "tables": tables}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures_step, "SHOWN_VIEWS", 1)
+        patch.setattr(report_step, "SHOWN_VIEWS", 1)
+        figures_step.draw_figures(**shared, output=results / "figures", journal=results / "journal" / "f.jsonl")
+        report_step.write_report(
+            **shared,
+            figures=results / "figures",
+            output=results / "report.html",
+            journal=results / "journal" / "r.jsonl",
+        )
+    return results
+
+
+def test_the_comparison_says_so_first_and_has_no_number_of_a_truth(results):
+    text = (results / "comparison.md").read_text()
+    assert text.index(NO_TRUTH_SENTENCE) < text.index("| method |")
+    table = pd.read_csv(results / "comparison.csv")
+    assert set(table["ablation"]) == {"base", "untrained", "sphere"}
+    assert table[["mean", "ci_low", "ci_high", "fscore", "iou"]].isna().all(axis=None)
+    assert table["mask_iou"].notna().all()
+
+
+def test_the_journal_has_mask_iou_instead_of_chamfer(results):
+    text = (results / "journal" / "compare.jsonl").read_text()
+    assert "comparison/mask_iou_refined/base" in text
+    assert "chamfer_refined" not in text
+
+
+def test_every_figure_is_there(results):
+    assert {path.stem for path in (results / "figures").glob("*.png")} == set(FIGURE_CAPTIONS)
+
+
+def test_reconstructions_have_a_column_for_input_and_ablations_alone(results):
+    with Image.open(results / "figures" / "reconstructions.png") as picture:
+        width = picture.width
+    assert width == pytest.approx(DPI * (3 * CELL_IN + LABELS_IN), abs=2)
+
+
+def test_the_page_leads_with_it_and_shows_nothing_that_is_not_a_number(results):
+    html = (results / "report.html").read_text()
+    lead = re.search(r'<p class="lead">(.*?)</p>', html).group(1)
+    assert lead == NO_TRUTH_SENTENCE
+    assert "beside the truth" not in html
+    shown = re.sub(
+        r'<script type="application/json".*?</script>|data:image/png;base64,[^"]*', "", html, flags=re.DOTALL
+    )
+    assert not re.search(r"\bnan\b", shown, re.IGNORECASE)
+    assert shown.count("<figure>") == len(FIGURE_CAPTIONS) - len(NEED_TRUTH)
+
+
+def test_the_viewer_has_predictions_and_no_truth(results):
+    html = (results / "report.html").read_text()
+    data = json.loads(re.search(r'id="mesh-data">(.*?)</script>', html, re.DOTALL).group(1))
+    expected = {f"{name}/{stage}" for name in ("base", "untrained") for stage in ("coarse", "refined")}
+    # Keys may go on, with the seed.
+    assert [{"/".join(key.split("/")[:2]) for key in row} for row in data["rows"]] == [expected]
+    assert 'data-mesh="truth"' not in html

@@ -1,0 +1,57 @@
+"""The workflow on a folder of photographs: other rules at the start, the same files at the end, and no truth."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from photo_collection import write_photographs
+
+from tests.workflow.conftest import Snakemake
+from tests.workflow.test_dag import jobs
+
+OVERLAYS = ("--configfile", "workflow/presets/photos.yaml", "workflow/presets/tiny.yaml")
+
+
+def test_photographs_are_listed_and_cropped_and_nothing_is_rendered_or_sampled(snakemake: Snakemake):
+    counts = jobs(snakemake("--dry-run", "all", "--configfile", "workflow/presets/photos.yaml"))
+    assert counts["stage_photographs"] == counts["catalogue_photographs"] == counts["evaluate_sphere"] == 1
+    assert counts["crop_photographs"] == 2
+    assert counts["evaluate_silhouettes"] == counts["train"]
+    with_truth = {"stage_dataset", "build_catalogue", "sample_surfaces", "render_views", "evaluate"}
+    assert not with_truth & counts.keys()
+
+
+@pytest.mark.slow
+def test_whole_workflow_on_photographs(project: Path, snakemake: Snakemake):
+    write_photographs(project / "photographs", 24)
+    (project / "photographs" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    # Snakemake merges configurations: the ablations of the default are taken out of the copy.
+    lines = (project / "config.yaml").read_text()
+    start, end = lines.index("ablations:\n"), lines.index("# Every ablation is trained")
+    clip = "ablations:\n  base: {}\n  clip:\n    losses: {clip: 1.0}\n\n"
+    (project / "config.yaml").write_text(lines[:start] + clip + lines[end:])
+    run = snakemake("--cores", "4", "all", *OVERLAYS)
+    assert run.returncode == 0, run.stdout[-6000:]
+
+    results = project / "results"
+    quarantined = pd.concat([pd.read_csv(path) for path in (results / "renders").glob("quarantine-*.csv")])
+    assert quarantined["path"].tolist() == ["broken.png"]
+    for ablation in ("base", "clip", "untrained"):
+        rows = pd.read_csv(results / ablation / "chamfer.csv")
+        assert set(rows["stage"]) == {"coarse", "refined"}
+        assert rows["chamfer"].isna().all()
+        assert rows["mask_iou"].between(0.0, 1.0).all()
+        metrics = pd.read_parquet(results / ablation / "seed0" / "metrics.parquet")
+        assert metrics["value"].notna().all()
+        assert "validation/mask_iou" in set(metrics["name"])
+    comparison = pd.read_csv(results / "comparison.csv")
+    assert set(comparison["ablation"]) == {"base", "clip", "untrained", "sphere"}
+    assert comparison["mean"].isna().all()
+    for text in ("comparison.md", "report.html"):
+        assert "This data set has no true shapes" in (results / text).read_text()
+    for name in ("reconstructions", "chamfer_curves", "memory_scaling"):
+        assert (results / "figures" / f"{name}.png").stat().st_size > 1000
+    assert not list(results.rglob("*.partial"))
+
+    again = snakemake("--dry-run", "all", *OVERLAYS)
+    assert "Nothing to be done" in again.stdout, again.stdout[-3000:]
