@@ -1,4 +1,4 @@
-"""What published rendering scripts do, as the yardstick: one process a model, stock importer, one picture after the other.
+"""What published rendering scripts do, as the yardstick: a process a model, stock importer, picture after picture.
 
     python plain_script.py MODEL.obj OUTPUT_FOLDER VIEWS RESOLUTION_PX SAMPLES [denoise]
 

@@ -31,7 +31,7 @@ class RenderSettings(Section):
     device: Literal["cpu", "optix", "cuda", "hip", "metal", "oneapi"] = "cpu"
     resolution_px: Annotated[int, Field(ge=16, le=2048)] = 128
     views_per_model: Count = 24
-    shards: Count = 8
+    shards: Count = 24
     seed: int = 0
     samples: Count = 41
     denoise: bool = False

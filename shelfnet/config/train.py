@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shelfnet.config.section import Count, Section
 
@@ -30,3 +30,9 @@ class TrainSettings(Section):
     validate_every: Count = 5_000
     validation_views: Count = 64
     checkpoint_every: Count = 5_000
+
+    @model_validator(mode="after")
+    def _equal_shares(self) -> "TrainSettings":
+        if self.batch_size % self.processes:
+            raise ValueError(f"train.batch_size ({self.batch_size}) must be a multiple of processes ({self.processes})")
+        return self

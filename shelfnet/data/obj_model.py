@@ -65,7 +65,11 @@ def parse_obj(lines: Iterable[str], max_faces: int, max_coordinate: float) -> Ob
     parser = _Parser(max_faces, max_coordinate)
     for number, line in _statements(lines):
         try:
-            parser.statement(line)
+            if "\0" in line:
+                raise ValueError("expected text, got a NUL byte")
+            words = line.split()
+            if words and (read := parser.readers.get(words[0])):
+                read(words, line)
         except (ValueError, OverflowError) as error:
             raise ValueError(f"line {number}: {error}") from None
     return parser.model()
@@ -99,7 +103,11 @@ def _statements(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
 
 
 class _Parser:
-    """Statements as flat arrays: 8 bytes a number instead of an object."""
+    """Statements as flat arrays: 8 bytes a number instead of an object.
+
+    Attributes:
+        readers: by keyword, what takes the words and the line of a statement; other statements are skipped.
+    """
 
     def __init__(self, max_faces: int, max_coordinate: float) -> None:
         self._max_faces = max_faces
@@ -113,7 +121,7 @@ class _Parser:
         self._materials: dict[str, int] = {}
         self._libraries: list[str] = []
         self._is_smooth = False
-        self._readers = {
+        self.readers = {
             "v": self._vertex,
             "f": self._face,
             "vt": self._texture_point,
@@ -123,17 +131,12 @@ class _Parser:
             "s": self._smoothing,
         }
 
-    def statement(self, line: str) -> None:
-        if "\0" in line:
-            raise ValueError("expected text, got a NUL byte")
-        words = line.split()
-        if words and (reader := self._readers.get(words[0])):
-            reader(words, line)
-
     def _vertex(self, words: Sequence[str], line: str) -> None:
         if len(words) < 4:
             raise ValueError(f"expected a vertex with three coordinates, got {len(words) - 1}")
-        self._positions.extend([_number(word) for word in words[1:4]])
+        if "_" in line:  # which Python takes between digits
+            raise ValueError(f"expected numbers, got {line[:80]!r}")
+        self._positions.extend([float(word) for word in words[1:4]])
         if len(self._positions) > 12 * self._max_faces:
             raise ValueError(f"expected at most {4 * self._max_faces} vertices")
         if len(words) >= 7:
@@ -149,7 +152,7 @@ class _Parser:
         if 0 in indices:
             raise ValueError("a face names vertex 0, but OBJ counts from 1")
         count = len(self._positions) // 3
-        corners = _from_zero(indices, count)
+        corners = [index - 1 if index > 0 else count + index for index in indices]
         if min(corners) < 0:
             raise ValueError(f"a face names vertex {min(indices)} of {count}")
         self._corners.extend(corners)
@@ -163,7 +166,7 @@ class _Parser:
             raise ValueError(f"expected at most {self._max_faces} triangles")
 
     def _texture_point(self, words: Sequence[str], line: str) -> None:
-        self._texture_points.extend(_numbers(words[1:3], 2))
+        self._texture_points.extend(_numbers([*words[1:3], "0"][:2], 2))
 
     def _normal(self, words: Sequence[str], line: str) -> None:
         self._normals.extend(_numbers(words[1:4], 3))
@@ -223,19 +226,12 @@ def _known(corners: array, sizes: Int[np.ndarray, "p"], exists: Bool[np.ndarray,
     return np.where(np.repeat(whole, sizes), indices, NONE)
 
 
-def _number(word: str) -> float:
-    if "_" in word:
-        raise ValueError(f"could not convert string to float: {word!r}")
-    return float(word)
-
-
 def _numbers(words: Sequence[str], count: int) -> list[float]:
     """So many numbers; all zero where they are not there, or not finite in single precision."""
     try:
-        numbers = [_number(word) for word in words]
+        numbers = [float(word) for word in words if "_" not in word]
     except ValueError:
         numbers = []
-    numbers += [0.0] * (count - len(numbers)) if len(numbers) == count - 1 else []
     valid = len(numbers) == count and all(-1e30 < number < 1e30 for number in numbers)
     return numbers if valid else [0.0] * count
 
@@ -246,13 +242,8 @@ def _optional(references: Sequence[Sequence[str]], place: int, count: int) -> li
         indices = [int(reference[place]) for reference in references]
     except (IndexError, ValueError):
         return [NONE] * len(references)
-    from_zero = _from_zero(indices, count)
+    from_zero = [index - 1 if index > 0 else count + index for index in indices]
     return from_zero if 0 not in indices and max(indices) < 2**62 and min(from_zero) >= 0 else [NONE] * len(references)
-
-
-def _from_zero(indices: Sequence[int], count: int) -> list[int]:
-    """Indices that count from one, or from the end where they are negative, as indices that count from zero."""
-    return [index - 1 if index > 0 else count + index for index in indices]
 
 
 def _name(line: str) -> str:

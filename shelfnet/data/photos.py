@@ -269,9 +269,8 @@ def _resample_square(
     (x0, x1, columns), (y0, y1, rows) = (
         _overlap(start, scale, size_px, length) for start, length in zip((left, top), rgba.shape[1::-1], strict=True)
     )
-    margin = math.ceil(FILTER_REACH * scale) + 1
-    corner = math.floor(x0) - margin, math.floor(y0) - margin
-    region = Image.fromarray(rgba).crop((*corner, math.ceil(x1) + margin, math.ceil(y1) + margin))
+    corner = math.floor(x0), math.floor(y0)
+    region = Image.fromarray(rgba).crop((*corner, math.ceil(x1), math.ceil(y1)))
     box = x0 - corner[0], y0 - corner[1], x1 - corner[0], y1 - corner[1]
     size = columns.stop - columns.start, rows.stop - rows.start
     square = np.zeros((size_px, size_px, 4), dtype=np.uint8)

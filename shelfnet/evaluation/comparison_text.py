@@ -40,9 +40,9 @@ and seeds; differences are paired by object. With one seed they hold nothing of 
 Azimuth errors are medians over views, other metrics means. Empty predictions count with the worst value of each metric.
 Bold marks the best value of a column.
 
-The last column is for the figures of "Enhancing Shelf-Supervised Mesh Prediction in the Wild". Their metric is
-undefined (points, scale and alignment are not stated), so that they could not be compared with the other columns; where
-none is at hand, the column says so."""
+The last column is for the figures of "Enhancing Shelf-Supervised Mesh Prediction in the Wild".
+Their metric is undefined (points, scale and alignment are not stated), so that they could not be compared with the
+other columns; where none is at hand, the column says so."""
 
 
 def comparison_markdown(table: pd.DataFrame, provenance: Mapping[str, str]) -> str:

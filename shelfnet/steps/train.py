@@ -23,10 +23,12 @@ from shelfnet.steps.validation import build_validator
 from shelfnet.tracking.journal import Journal
 from shelfnet.training.batches import PictureStore
 from shelfnet.training.checkpoint import load_progress, save_model, save_progress
-from shelfnet.training.device import device_name, pick_device
+from shelfnet.training.device import device_name, pick_device, tune
 from shelfnet.training.learner import Learner, build_learner
-from shelfnet.training.loop import Hooks, run, validate
+from shelfnet.training.loop import NO_HOOKS, Hooks, run, validate
 from shelfnet.training.pictures import save_sample_grid
+from shelfnet.training.processes import in_processes
+from shelfnet.training.shares import Share
 
 log = logging.getLogger(__name__)
 
@@ -62,27 +64,48 @@ def train(
     Raises:
         NonFiniteLossError: a loss is no finite number.
     """
-    torch.set_num_threads(threads)
+    in_processes(config.train.processes, config.train.device, _train_share, locals())
+
+
+def _train_share(
+    share: Share,
+    config: Config,
+    ablation: str,
+    seed: int,
+    shards: Sequence[Path],
+    surfaces: Sequence[Path],
+    clip: Path | None,
+    output: Path,
+    threads: int,
+    journal: Path,
+) -> None:
+    """What one process of a training does; the leading one measures, saves and publishes."""
+    torch.set_num_threads(max(threads // share.processes, 1))
     device = pick_device(config.train.device)
+    tune(device, config.train.precision)
     digest = files_digest(shards)
     signature = _signature(config, seed, digest)
     learner = build_learner(config, seed, device)
+    learner.share = share
     store = PictureStore(load_training_views(shards), config.model.renderer.resolution_px, device)
-    object_share = median_object_share(picture.cpu().numpy() for picture in store.pictures)
     if config.losses.clip > 0:
         frozen = load_clip(config.clip, clip).to(device)
         learner.clip = ClipLoss(frozen, store.captions, config.clip.backgrounds).to(device)
     resumed = load_progress(output / "resume", learner, signature)
-    events = Journal(journal, f"{ablation}/seed{seed}", append=resumed)
+    name = f"{ablation}/seed{seed}"
+    if not share.leads:
+        run(learner, store, NO_HOOKS, name)
+        return
+    events = Journal(journal, name, append=resumed)
     if not resumed:
         _describe(events, config, ablation, seed, digest, device)
     hooks = _hooks(config, learner, store, shards, surfaces, seed, output, signature, events)
-    name = f"{ablation}/seed{seed}"
     log.info("%s: %d pictures, %s, from iteration %d", name, len(store), device_name(device), learner.iteration)
     started = time.perf_counter()
     if config.train.iterations == 0:
         validate(learner, hooks, name)
     run(learner, store, hooks, name)
+    object_share = median_object_share(picture.cpu().numpy() for picture in store.pictures)
     _publish(learner, ablation, seed, digest, object_share, time.perf_counter() - started, output)
     shutil.rmtree(output / "resume", ignore_errors=True)
     for file in ("model.safetensors", "model.json", "metrics.parquet"):

@@ -2,20 +2,24 @@
 
 import copy
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from shelfnet.config.schema import Config
-from shelfnet.losses.clip import ClipLoss
 from shelfnet.losses.perceptual import PerceptualLoss
 from shelfnet.networks.discriminator import Discriminator
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.training.curriculum import render_px
+from shelfnet.training.device import lay_out
 from shelfnet.training.optimisers import adam, set_rate
 from shelfnet.training.precision import mixed_precision
 from shelfnet.training.shares import Share
+
+if TYPE_CHECKING:  # CLIP's package is needed by those alone who use it
+    from shelfnet.losses.clip import ClipLoss
 
 
 @dataclass
@@ -30,7 +34,7 @@ class Learner:
     randomness: torch.Generator
     average: ShelfNet | None
     perceptual: PerceptualLoss | None = None
-    clip: ClipLoss | None = None
+    clip: "ClipLoss | None" = None
     iteration: int = 0
     history: list[tuple[int, str, float]] = field(default_factory=list)
     share: Share = field(default_factory=Share)
@@ -101,10 +105,12 @@ def build_model(config: Config, seed: int) -> ShelfNet:
 
 def build_learner(config: Config, seed: int, device: torch.device) -> Learner:
     """A run before its first iteration; losses that need data (CLIP) are attached by the caller."""
-    model = build_model(config, seed).to(device)
+    place = _on_tensor_cores if device.type == "cuda" else nn.Module.to
+    model = place(build_model(config, seed), device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed + 1)
-        discriminator = Discriminator(config.model.discriminator, config.model.renderer.resolution_px).to(device)
+        discriminator = Discriminator(config.model.discriminator, config.model.renderer.resolution_px)
+    discriminator = place(discriminator, device)
     rate = config.train.learning_rate
     return Learner(
         config=config,
@@ -114,5 +120,9 @@ def build_learner(config: Config, seed: int, device: torch.device) -> Learner:
         discriminator_optimiser=adam(discriminator, rate),
         randomness=torch.Generator(device).manual_seed(seed),
         average=copy.deepcopy(model).requires_grad_(False) if config.train.ema_decay > 0 else None,
-        perceptual=PerceptualLoss(config.perceptual).to(device) if config.losses.perceptual > 0 else None,
+        perceptual=place(PerceptualLoss(config.perceptual), device) if config.losses.perceptual > 0 else None,
     )
+
+
+def _on_tensor_cores(network: nn.Module, device: torch.device) -> nn.Module:
+    return lay_out(network.to(device))

@@ -36,6 +36,10 @@ class Hooks:
     save: Callable[[Learner], None]
 
 
+NO_HOOKS = Hooks(validate=lambda *_: {}, record=lambda *_: None, save=lambda _: None)
+"""Of the processes of a training that do not lead it."""
+
+
 def run(learner: Learner, store: PictureStore, hooks: Hooks, name: str) -> None:
     """Train from the learner's iteration to the configured last one.
 

@@ -43,7 +43,5 @@ def test_unknown_ids_are_warned_about(caplog):
 
 
 def test_nothing_left_says_what_there_is():
-    with pytest.raises(
-        DatasetError, match=r"left of 3 .* 2 ids in dataset\.exclude; .* are: \(none\), Chair"
-    ):
+    with pytest.raises(DatasetError, match=r"left of 3 .* 2 ids in dataset\.exclude; .* are: \(none\), Chair"):
         ids(super_categories=("Chair",), exclude=("a", "b"))

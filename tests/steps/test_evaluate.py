@@ -219,6 +219,17 @@ def test_predictions_that_do_not_fit_the_data_are_refused(run, predict, argument
         run(predict("coarse", **arguments))
 
 
+def test_models_whose_true_surface_could_not_be_measured_are_left_out(run, predict, data, tmp_path):
+    def surfaces():
+        for name, split in SPLITS.items():
+            refused = name in ("t1", "v1")
+            yield name, None if refused else measure_surface(true_mesh(name), name, split, 600, 0)
+
+    write_surfaces(tmp_path / "surfaces.parquet", surfaces())
+    rows, _ = run(predict("coarse"))
+    assert set(rows["model_id"]) == {"t0"}
+
+
 def test_a_stage_without_all_views_is_refused(run, predict):
     with pytest.raises(PredictionsError, match=r"view 0 of model t0 \(refined\)"):
         run(predict("coarse"), predict("refined", drop={("t0", 0)}))

@@ -104,6 +104,8 @@ def test_a_run_publishes_all_that_it_promises(tmp_path, inputs):
     description = json.loads((tmp_path / "run/model.json").read_text())
     assert description["iterations"] == 3 and description["perceptual_features"] == "untrained"
     assert description["code_version"] and len(description["dataset_digest"]) == 64
+    # Discs of radius 5 to 8 in pictures of 32 pixels: as wide as the training ones are in the median.
+    assert description["object_share"] == pytest.approx(2 * 6.5 / 32, abs=1.0 / 32)
     metrics = pd.read_parquet(tmp_path / "run/metrics.parquet")
     assert set(metrics[metrics.name == "validation/chamfer"].iteration) == {3}
     assert np.isfinite(metrics.value).all() and {"loss/mask", "speed/iterations_per_s"} <= set(metrics.name)

@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from shelfnet.training.checkpoint import CheckpointError, load_model, load_progress, save_model, save_progress
+from shelfnet.training.checkpoint import (
+    CheckpointError,
+    load_model,
+    load_progress,
+    read_description,
+    save_model,
+    save_progress,
+)
 from shelfnet.training.learner import build_learner
 from shelfnet.training.loop import Hooks, run
 
@@ -67,3 +74,20 @@ def test_what_is_no_checkpoint_names_its_folder(tiny, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"not tensors")
     with pytest.raises(CheckpointError, match="not a usable checkpoint"):
         load_model(tmp_path)
+
+
+def test_a_model_says_what_it_is(tiny, tmp_path):
+    config = tiny()
+    model = build_learner(config, 0, torch.device("cpu")).model
+    said = {**description(config), "ablation": "clip", "iterations": 4}
+    save_model(tmp_path, model, said)
+    found = read_description(tmp_path)
+    assert (found.ablation, found.iterations, found.render, found.object_share) == ("clip", 4, config.render, None)
+    save_model(tmp_path, model, {**said, "object_share": 0.61})
+    assert read_description(tmp_path).object_share == 0.61
+    for broken in ("{}", "no JSON"):
+        (tmp_path / "model.json").write_text(broken)
+        with pytest.raises(CheckpointError, match="not a usable checkpoint"):
+            read_description(tmp_path)
+    with pytest.raises(CheckpointError, match="no checkpoint here"):
+        read_description(tmp_path / "nowhere")

@@ -1,0 +1,121 @@
+"""Time of the differentiable rasterizer, beside PyTorch3D's where that is installed.
+
+    python benchmarks/rasterizer.py                       # 10 000 faces, 128 pixels, 10 faces a pixel, on the CPU
+    python benchmarks/rasterizer.py --device cuda --faces 1000 --batch 8 --pixels 64
+
+Forward is rasterizing and both blends, backward their gradient in the vertices. Where several threads or other programs
+share the processor, compare columns of one run, not runs.
+"""
+
+import argparse
+import math
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import trimesh
+
+from shelfnet.geometry.cameras import look_at_origin
+from shelfnet.geometry.meshes import Mesh
+from shelfnet.reconstruction.extract import simplify
+from shelfnet.renderer.mesh_batch import MeshBatch, pack_meshes
+from shelfnet.renderer.pytorch3d_rasterizer import RasterizerUnavailableError, rasterize_pytorch3d
+from shelfnet.renderer.rasterizer import (
+    Fragments,
+    blur_radius_of,
+    interpolate,
+    rasterize,
+    soft_rgb,
+    soft_silhouette,
+)
+
+SIGMA = 1e-4
+GAMMA = 1e-4
+FOV = math.radians(35.0)
+CAMERA_DISTANCE = 2.6
+RASTERIZERS: dict[str, Callable[..., Fragments]] = {"shelfnet": rasterize, "pytorch3d": rasterize_pytorch3d}
+
+
+@dataclass(frozen=True)
+class Times:
+    """Milliseconds of wall time and of processor time of one pass."""
+
+    forward_ms: float
+    backward_ms: float
+    processor_ms: float
+
+
+def main() -> None:
+    """Print one row a rasterizer."""
+    arguments = _arguments()
+    torch.set_num_threads(arguments.threads)
+    meshes = pack_meshes([ball(arguments.faces)] * arguments.batch, arguments.device)
+    print(
+        f"{arguments.batch} x {arguments.faces} faces, {arguments.pixels} px, {arguments.faces_per_pixel} faces a pixel"
+        f"; {arguments.device}, {arguments.threads} thread(s), torch {torch.__version__}; median of {arguments.repeats}"
+    )
+    print("| rasterizer | forward ms | backward ms | both ms | processor ms |\n|---|---|---|---|---|")
+    for name, rasterizer in RASTERIZERS.items():
+        try:
+            runs = [one_pass(rasterizer, meshes, arguments) for _ in range(arguments.repeats + 1)][1:]
+        except RasterizerUnavailableError:
+            print(f"| {name} | not installed | | | |")
+            continue
+        print(_row(name, runs))
+
+
+def ball(faces: int) -> Mesh:
+    """A sphere of about as many triangles, unevenly cut as simplification leaves them."""
+    subdivisions = math.ceil(math.log(faces / 20, 4)) if faces > 20 else 0
+    surface = trimesh.creation.icosphere(subdivisions, 0.4)
+    return simplify(Mesh(np.array(surface.vertices), surface.faces.astype(np.int64)), faces)
+
+
+def one_pass(rasterizer: Callable[..., Fragments], meshes: MeshBatch, arguments: argparse.Namespace) -> Times:
+    """Forward and backward once."""
+    vertices = meshes.vertices.clone().requires_grad_()
+    angles = torch.linspace(0.0, 2.0, meshes.size, device=vertices.device)
+    cameras = look_at_origin(angles, torch.full_like(angles, 0.2), CAMERA_DISTANCE)
+    started, processor = _now(vertices.device), time.process_time()
+    fragments = rasterizer(
+        meshes.with_vertices(vertices), cameras, FOV, arguments.pixels, arguments.faces_per_pixel, blur_radius_of(SIGMA)
+    )
+    colours = interpolate(fragments, meshes.faces, torch.full_like(vertices, 0.5))
+    energy = soft_silhouette(fragments, SIGMA).sum() + soft_rgb(fragments, colours, SIGMA, GAMMA).sum()
+    halfway = _now(vertices.device)
+    energy.backward()
+    ended = _now(vertices.device)
+    return Times(1e3 * (halfway - started), 1e3 * (ended - halfway), 1e3 * (time.process_time() - processor))
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def _row(name: str, runs: list[Times]) -> str:
+    forward = statistics.median(run.forward_ms for run in runs)
+    backward = statistics.median(run.backward_ms for run in runs)
+    both = statistics.median(run.forward_ms + run.backward_ms for run in runs)
+    processor = statistics.median(run.processor_ms for run in runs)
+    return f"| {name} | {forward:.0f} | {backward:.0f} | {both:.0f} | {processor:.0f} |"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--faces", type=int, default=10_000)
+    parser.add_argument("--pixels", type=int, default=128)
+    parser.add_argument("--faces-per-pixel", type=int, default=10)
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=7)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,322 @@
+"""Speed of one training iteration, for every ablation: eager float32 beside the fast path, a table last.
+
+    python benchmarks/train_step.py --preset paper --batch-size 32 --ablations base triplane --seconds 5
+
+Needs the package, torch and what it imports; pictures are generated, weights of AlexNet and CLIP are random. On CUDA
+the fast path is what ``train.precision: auto`` and ``train.compile: auto`` mean there; on a CPU both paths are the
+same calculation, and ``--compile networks`` or ``--precision bfloat16`` make the fast one another.
+"""
+
+import argparse
+import gc
+import importlib.util
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT))
+
+from measuring import (  # noqa: E402
+    Ceiling,
+    Stopwatch,
+    Work,
+    count_work,
+    measure_ceiling,
+    peak_mib,
+    seconds_a_call,
+    strict_float32,
+    wait_for,
+)
+
+from shelfnet.config.load import for_ablation, load_config, merge, validate  # noqa: E402
+from shelfnet.config.schema import Config  # noqa: E402
+from shelfnet.data.views import TrainingViews  # noqa: E402
+from shelfnet.training import phases  # noqa: E402
+from shelfnet.training.batches import PictureStore  # noqa: E402
+from shelfnet.training.device import device_name, pick_device, tune  # noqa: E402
+from shelfnet.training.iteration import Iteration  # noqa: E402
+from shelfnet.training.learner import Learner, build_learner  # noqa: E402
+
+PRESETS = {"embedded": (), "paper": ("workflow/presets/paper.yaml",)}
+PICTURES, CAPTIONS = 256, 16
+EAGER = {"precision": "float32", "compile": "none"}
+
+log = logging.getLogger("benchmark")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One ablation by one path.
+
+    Attributes:
+        ablation: its name, with what is random in it.
+        path: ``eager`` or ``fast``.
+        first_s: building the networks and the first iteration, compilation included.
+        step_s: a mean iteration, with its share of the lazy phases.
+        peak_mib: memory.
+        work: of a mean iteration, counted on the eager path.
+        phases_s: seconds of a mean iteration by phase, the device waited for at every border; of the eager path.
+    """
+
+    ablation: str
+    path: str
+    first_s: float
+    step_s: float
+    peak_mib: float
+    work: Work
+    phases_s: dict[str, float]
+
+
+def main() -> None:
+    """Measure what is asked for and print the tables."""
+    options = read_options()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    device = pick_device(options.device)
+    ceiling = measure_ceiling(device)
+    log.info("%s, torch %s: %s", device_name(device), torch.__version__, ceiling)
+    rows = []
+    for name in options.ablations:
+        config = build_config(options, name)
+        if config.losses.clip > 0 and importlib.util.find_spec("open_clip") is None:
+            log.warning("%s: left out, open_clip is not installed", name)
+            continue
+        for row in measure_ablation(config, name, device, options):
+            rows.append(row)
+            log.info("%s %s: %.2f it/s", row.ablation, row.path, 1 / row.step_s)
+    if options.json:
+        options.json.write_text(
+            json.dumps({"ceiling": asdict(ceiling), "rows": [asdict(row) for row in rows]}, indent=1)
+        )
+    print(phase_table(rows))
+    print(table(rows, ceiling, options.batch_size, device))
+
+
+def read_options() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", choices=PRESETS, default="embedded")
+    parser.add_argument("--settings", type=Path, help="a further overlay of settings (YAML)")
+    parser.add_argument("--batch-size", type=int, help="the preset's where left out")
+    parser.add_argument("--ablations", nargs="+", help="all of config.yaml where left out")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of measuring, for each ablation and path")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help="of the fast path")
+    parser.add_argument("--compile", choices=("auto", "none", "networks", "graphs"), default="auto", help="likewise")
+    parser.add_argument("--threads", type=int, help="of a CPU")
+    parser.add_argument("--json", type=Path, help="file for all numbers")
+    options = parser.parse_args()
+    base = load_config(ROOT / "config.yaml", *(ROOT / overlay for overlay in PRESETS[options.preset]))
+    options.ablations = options.ablations or list(base.ablations)
+    options.batch_size = options.batch_size or base.train.batch_size
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    return options
+
+
+def build_config(options: argparse.Namespace, ablation: str) -> Config:
+    """The ablation's tree; nothing that would need a download."""
+    overlays = [ROOT / overlay for overlay in PRESETS[options.preset]] + (
+        [options.settings] if options.settings else []
+    )
+    tree = for_ablation(load_config(ROOT / "config.yaml", *overlays), ablation).model_dump(mode="json")
+    train = {"batch_size": options.batch_size, "device": options.device}
+    return validate(
+        merge(tree, {"train": train, "perceptual": {"weights": "untrained"}, "tracking": {"enabled": False}})
+    )
+
+
+def with_train(config: Config, values: dict[str, Any]) -> Config:
+    """The same tree with other settings of the training."""
+    return validate(merge(config.model_dump(mode="json"), {"train": values}))
+
+
+def measure_ablation(config: Config, name: str, device: torch.device, options: argparse.Namespace) -> Iterator[Row]:
+    """Both paths of one ablation, one after the other, on pictures that are the same."""
+    fast = {"precision": options.precision, "compile": options.compile}
+    label = f"{name} ({clip_name(config)}, random)" if config.losses.clip > 0 else name
+    store = generated_store(config, device)
+    eager_config = with_train(config, EAGER)
+    learner, step = make_step(eager_config, store, device)
+    work = mean_work(learner, step)
+    parts = phase_seconds(learner, store)
+    del learner, step
+    for path, settings, context in (("eager", EAGER, strict_float32()), ("fast", fast, nullcontext())):
+        with context:
+            chosen = with_train(config, settings)
+            tune(device, chosen.train.precision if path == "fast" else "float32")
+            yield measure_path(label, path, chosen, store, device, options.seconds, work, parts)
+
+
+def measure_path(
+    label: str,
+    path: str,
+    config: Config,
+    store: PictureStore,
+    device: torch.device,
+    seconds: float,
+    work: Work,
+    parts: dict[str, float],
+) -> Row:
+    """Start anew, warm up, measure."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+    began = time.perf_counter()
+    _, step = make_step(config, store, device)
+    step()
+    wait_for(device)
+    first = time.perf_counter() - began
+    for _ in range(2 if device.type == "cpu" else 4 * config.train.r1_every):
+        step()
+    return Row(label, path, first, seconds_a_call(step, device, seconds), peak_mib(device), work, parts)
+
+
+def make_step(config: Config, store: PictureStore, device: torch.device) -> tuple[Learner, Callable[[], Any]]:
+    """A fresh learner, and a function that takes one whole iteration of it."""
+    learner = build_learner(config, 0, device)
+    if config.losses.clip > 0:
+        learner.clip = random_clip(config, store.captions).to(device)
+    learner.model.train()
+    take_iteration = Iteration(learner)
+
+    def step() -> None:
+        batch = store.draw(config.train.batch_size, learner.randomness, learner.render_px())
+        take_iteration(batch)
+        learner.iteration += 1
+        learner.update_average()
+
+    return learner, step
+
+
+def mean_work(learner: Learner, step: Callable[[], Any]) -> Work:
+    """Operations and bytes of an iteration, as a mean over the discriminator's period."""
+    works = []
+    for iteration in range(learner.config.train.discriminator_every):
+        learner.iteration = iteration
+        works.append(count_work(lambda iteration=iteration: (setattr(learner, "iteration", iteration), step())))
+    return Work(*(float(np.mean(values)) for values in zip(*(asdict(work).values() for work in works), strict=True)))
+
+
+def phase_seconds(learner: Learner, store: PictureStore, rounds: int = 3) -> dict[str, float]:
+    """Seconds of the parts of an iteration, each waited for; lazy phases count with their share."""
+    watch, train = Stopwatch(learner.device), learner.config.train
+    followers = phases.discriminator_phases(learner)
+    stops = [watch.watch(learner.model, name, name) for name in ("encode", "decode", "render")]
+    stops += [
+        watch.watch(learner.generator_optimiser, "step", "optimiser"),
+        watch.watch(phases, "_backward", "backward"),
+    ]
+    wait_for(learner.device)
+    began = time.perf_counter()
+    for _ in range(rounds):
+        with watch.running("data"):
+            batch = store.draw(train.batch_size, learner.randomness, learner.render_px())
+        forward, _ = phases.generator_phase(learner, batch)
+    wait_for(learner.device)
+    watch.seconds["losses"] = time.perf_counter() - began - sum(watch.seconds.values())
+    for stop in stops:
+        stop()
+    for phase in followers:
+        with watch.running(phase.name):
+            for _ in range(rounds):
+                phase.run(learner, forward)
+        watch.seconds[phase.name] /= phase.every
+    return {name: seconds / rounds for name, seconds in watch.seconds.items()}
+
+
+def generated_store(config: Config, device: torch.device) -> PictureStore:
+    """Pictures of ellipses on nothing, at the size of the shards."""
+    generator, size = np.random.default_rng(0), config.render.resolution_px
+    y, x = np.mgrid[:size, :size] / size - 0.5
+    images = np.zeros((PICTURES, size, size, 4), dtype=np.uint8)
+    for image in images:
+        width, height = generator.uniform(0.15, 0.45, 2)
+        image[(x / width) ** 2 + (y / height) ** 2 < 1] = [*generator.integers(0, 255, 3), 255]
+    captions = tuple(f"A Style Chair {number % CAPTIONS} made out of Wood" for number in range(PICTURES))
+    return PictureStore(TrainingViews(images=images, captions=captions), config.model.renderer.resolution_px, device)
+
+
+def clip_name(config: Config) -> str:
+    """Which CLIP stands in."""
+    return "small CLIP" if config.clip.source == "trained" else config.clip.model
+
+
+def random_clip(config: Config, captions: Sequence[str]) -> torch.nn.Module:
+    """The loss of a CLIP of the right size with random weights."""
+    import open_clip
+
+    from shelfnet.losses.clip import ClipLoss
+    from shelfnet.networks.clip import ClipModel, small_clip
+
+    if config.clip.source == "trained":
+        clip = small_clip(config.clip.training)
+    else:
+        network = open_clip.create_model(config.clip.model)
+        clip = ClipModel(
+            network, open_clip.get_tokenizer(config.clip.model), 224, (0.48, 0.46, 0.41), (0.27, 0.26, 0.28)
+        )
+    return ClipLoss(clip.eval().requires_grad_(False), list(captions), config.clip.backgrounds)
+
+
+def phase_table(rows: Sequence[Row]) -> str:
+    """Milliseconds of an eager iteration by phase."""
+    eager = [row for row in rows if row.path == "eager"]
+    names = list(dict.fromkeys(name for row in eager for name in row.phases_s))
+    lines = [["ablation, ms of the eager step", *names]]
+    lines += [[row.ablation, *(f"{1e3 * row.phases_s.get(name, 0.0):.2f}" for name in names)] for row in eager]
+    return markdown(lines)
+
+
+def table(rows: Sequence[Row], ceiling: Ceiling, batch_size: int, device: torch.device) -> str:
+    """One line an ablation and path."""
+    head = (
+        "ablation|path|it/s|images/s|s per 1000 images|speed-up|first it., s|peak MiB|GFLOP|TFLOP/s|of bf16|GB unfused"
+    )
+    lines = [head.split("|")]
+    eager = {row.ablation: row.step_s for row in rows if row.path == "eager"}
+    for row in rows:
+        rate, achieved = 1 / row.step_s, row.work.flops / row.step_s
+        lines.append(
+            [
+                row.ablation,
+                row.path,
+                f"{rate:.2f}",
+                f"{batch_size * rate:.1f}",
+                f"{1000 * row.step_s / batch_size:.3f}",
+                f"{eager[row.ablation] / row.step_s:.2f}",
+                f"{row.first_s:.1f}",
+                f"{row.peak_mib:.0f}",
+                f"{row.work.flops / 1e9:.1f}",
+                f"{achieved / 1e12:.3f}",
+                f"{100 * achieved / ceiling.bfloat16_flops:.1f} %",
+                f"{row.work.unfused_bytes / 1e9:.2f}",
+            ]
+        )
+    machine = (
+        f"{device_name(device)}, torch {torch.__version__}, batch {batch_size}; measured ceilings: "
+        f"float32 {ceiling.float32_flops / 1e12:.2f} TFLOP/s, bfloat16 {ceiling.bfloat16_flops / 1e12:.2f} TFLOP/s, "
+        f"copy {ceiling.copy_bytes / 1e9:.0f} GB/s"
+    )
+    return f"{machine}\n\n{markdown(lines)}"
+
+
+def markdown(lines: Sequence[Sequence[str]]) -> str:
+    """Lines as a table, the first as its head."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |" for line in lines]
+    return "\n".join([padded[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *padded[1:]]) + "\n"
+
+
+if __name__ == "__main__":
+    main()

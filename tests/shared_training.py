@@ -1,0 +1,28 @@
+"""A short training that several processes may share, in a module that other processes can import."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from shelfnet.config.schema import Config
+from shelfnet.data.views import TrainingViews
+from shelfnet.training.batches import PictureStore
+from shelfnet.training.learner import build_learner
+from shelfnet.training.loop import NO_HOOKS, run
+from shelfnet.training.shares import Share
+
+
+def train_share(share: Share, settings: str, images: np.ndarray, folder: Path) -> None:
+    """Train from scratch; the leading process writes its history and the last gradients."""
+    torch.set_num_threads(1)
+    config = Config.model_validate_json(settings)
+    learner = build_learner(config, 0, torch.device("cpu"))
+    learner.share = share
+    views = TrainingViews(images=images, captions=tuple("A Chair" for _ in images))
+    run(learner, PictureStore(views, config.model.renderer.resolution_px, learner.device), NO_HOOKS, "shared")
+    if share.leads:
+        (folder / "history.json").write_text(json.dumps(learner.history))
+        networks = (learner.model, learner.discriminator)
+        torch.save([p.grad for network in networks for p in network.parameters()], folder / "gradients.pt")
