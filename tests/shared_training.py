@@ -25,4 +25,5 @@ def train_share(share: Share, settings: str, images: np.ndarray, folder: Path) -
     if share.leads:
         (folder / "history.json").write_text(json.dumps(learner.history))
         networks = (learner.model, learner.discriminator)
-        torch.save([p.grad for network in networks for p in network.parameters()], folder / "gradients.pt")
+        gradients = [p.grad for network in networks for p in network.parameters() if p.grad is not None]
+        torch.save(gradients, folder / "gradients.pt")

@@ -73,10 +73,10 @@ def evaluate(
         ShardError: a shard is damaged.
     """
     truth = load_surfaces(surfaces)
-    stages = {"coarse": read_predictions(coarse, "coarse")}
+    stages = {"coarse": _measurable(read_predictions(coarse, "coarse"), truth)}
     if refined:
-        stages["refined"] = read_predictions(refined, "refined")
-    predictions = _measurable(pd.concat(stages.values(), ignore_index=True), truth)
+        stages["refined"] = _measurable(read_predictions(refined, "refined"), truth)
+    predictions = pd.concat(stages.values(), ignore_index=True)
     _check_splits(predictions, truth)
     test = predictions[predictions["split"] == TEST]
     views = _true_views(shards, test, truth)

@@ -13,7 +13,7 @@ document.querySelectorAll("table.sortable").forEach((table) => {
         if (key(a) === "" || key(b) === "") return (key(a) === "") - (key(b) === "");
         const numeric = Number(key(a)) - Number(key(b));
         const order = Number.isNaN(numeric) ? key(a).localeCompare(key(b)) : numeric;
-        return order;
+        return down ? -order : order;
       };
       const body = table.tBodies[0];
       body.append(...[...body.rows].sort(compare));
