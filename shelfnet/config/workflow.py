@@ -34,4 +34,4 @@ class ResourceSettings(Section):
     reconstruct: StageResources = StageResources()
     refine: StageResources = StageResources(runtime_min=1_440)
     evaluate: StageResources = StageResources()
-    report: StageResources = StageResources(mem_mb=3_000)
+    report: StageResources = StageResources(mem_mb=4_500)

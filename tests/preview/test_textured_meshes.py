@@ -21,5 +21,7 @@ def test_a_texture_looks_like_the_same_colour_at_the_vertices():
     camera = look_at_origin(torch.tensor(0.4), torch.tensor(0.2), 2.6).numpy().astype(np.float64)
     with Previewer(48, math.radians(35.0)) as previewer:
         one, other = (previewer.render(mesh, camera).astype(int) for mesh in (textured, coloured))
-    assert (one[..., 3] > 0).mean() > 0.1
-    assert np.abs(one - other).max() <= 3
+    # Colours of pixels at the outline are divided by a small alpha, which magnifies rounding.
+    inside = one[..., 3] == 255
+    assert inside.mean() > 0.1
+    assert np.abs(one - other)[inside].max() <= 3

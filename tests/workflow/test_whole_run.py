@@ -7,7 +7,7 @@ import pytest
 
 from tests.workflow.conftest import Snakemake
 
-ABLATIONS = {"base", "triplane", "clip", "triplane_clip", "se3", "clip_bg", "untrained"}
+ABLATIONS = {"base", "triplane", "clip", "triplane_clip", "se3", "clip_bg", "best", "untrained"}
 BASELINES = {"sphere", "random_train", "mean_shape"}
 TINY = ("--cores", "4", "all", "--configfile", "workflow/presets/tiny.yaml")
 
