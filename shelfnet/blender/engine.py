@@ -46,6 +46,7 @@ class CyclesEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._folder.cleanup()
+        del self._scene
         bpy.ops.wm.read_factory_settings(use_empty=True)
 
     def render(self, obj_path: Path, cam2world: Float[np.ndarray, "v 4 4"]) -> UInt8[np.ndarray, "v h w 4"]:

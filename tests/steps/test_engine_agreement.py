@@ -23,7 +23,7 @@ def test_engines_agree_on_a_model(tmp_path, mtl):
     for first, second in zip(*pictures, strict=True):
         inside = (first[..., 3] == 255) & (second[..., 3] == 255)
         assert iou(first[..., 3] > 127, second[..., 3] > 127) >= 0.98
-        assert np.abs(first[inside].astype(float) - second[inside]).mean() < 14
+        assert np.abs(first[inside].astype(float) - second[inside]).mean() < 15
 
 
 def test_the_neural_renderer_sees_a_box_where_the_engines_do(tmp_path):
@@ -33,7 +33,7 @@ def test_the_neural_renderer_sees_a_box_where_the_engines_do(tmp_path):
     settings = RenderSettings(resolution_px=64, samples=16)
     solid = box_field(BOX[0], resolution=128)
     shown = render_features(
-        solid.repeat(len(views)), torch.from_numpy(views), np.radians(settings.fov_deg), 64, samples_per_ray=256
+        solid, torch.from_numpy(views), np.radians(settings.fov_deg), 64, 256, views_per_object=len(views)
     )
     neural = shown.mask.numpy() > 0.5
     for name in sorted(ENGINES):

@@ -144,5 +144,5 @@ def test_an_obj_that_links_out_of_its_folder_is_refused(engine, tmp_path):
     target = write_obj(tmp_path / "other", SINGLE)
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "raw_model.obj").symlink_to(target)
-    with pytest.raises(ModelError, match="inside its model's folder"):
+    with pytest.raises(ModelError, match="symbolic link"):
         engine.render(tmp_path / "model" / "raw_model.obj", FRONT)

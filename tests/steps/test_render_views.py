@@ -200,12 +200,15 @@ def _kill_while_it_renders(tmp_path):
 
 
 @pytest.mark.parametrize("engine", sorted(render_engines.ENGINES))
-def test_a_shard_is_the_same_in_a_child_process_and_for_any_number_of_threads(workplace, tmp_path, monkeypatch, engine):
+def test_a_shard_is_the_same_in_a_child_process_and_for_any_number_of_threads(
+    workplace, tmp_path, monkeypatch, capfd, engine
+):
     for name in ("one", "two"):
         write_textured(tmp_path / "data" / name, ASYMMETRIC)
     settings = SETTINGS.model_copy(update={"engine": engine, "samples": 3})
     workplace(["one", "x", "two", "x"], settings=settings)
     workplace(["one", "x", "two", "x"], settings=settings, out="threads", threads=2)
+    assert "Not freed" not in capfd.readouterr().err
     monkeypatch.setattr(step, "isolated_engine", _unguarded)
     workplace(["one", "x", "two", "x"], settings=settings, out="unguarded")
     digests = {file_digest(tmp_path / out / "shard.parquet") for out in ("out", "threads", "unguarded")}
