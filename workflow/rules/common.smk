@@ -81,7 +81,9 @@ def ablation_device(wildcards):
 
 
 def ablation_gpus(wildcards):
-    return int(ablation_device(wildcards) == "cuda")
+    """A GPU for each process of a training, where it asks for GPUs by name."""
+    tree = ablation_config(wildcards)
+    return tree.train.processes if tree.train.device == "cuda" else 0
 
 
 def clip_weights(wildcards):

@@ -36,6 +36,7 @@ class EquivariantConv(nn.Module):
 
     copy_in: Tensor
     copy_out: Tensor
+    components: Tensor
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class EquivariantConv(nn.Module):
         self.bias = ScalarBias(self.irreps_out)
         self.register_buffer("copy_in", copy_of_channel(self.irreps_in), persistent=False)
         self.register_buffer("copy_out", copy_of_channel(self.irreps_out), persistent=False)
+        self.register_buffer("components", torch.bincount(self.copy_out)[:, None], persistent=False)
 
     def forward(self, x: Float[Tensor, "b c z y x"], style: Float[Tensor, "b d"]) -> Float[Tensor, "b k fz fy fx"]:
         """Convolve ``x``, the fields ``irreps_in`` on a grid, with the kernel that ``style`` modulates.
@@ -86,8 +88,7 @@ class EquivariantConv(nn.Module):
         energy = kernel.square().sum(dim=(3, 4, 5)).mean(dim=1)
         energy = _sum_copies(energy, self.copy_in, self.irreps_in.num_irreps, dim=1)
         energy = _sum_copies(energy, self.copy_out, self.irreps_out.num_irreps, dim=0)
-        components = torch.bincount(self.copy_out)[:, None]
-        return torch.rsqrt(scales.square() @ (energy / components).T + EPSILON)
+        return torch.rsqrt(scales.square() @ (energy / self.components).T + EPSILON)
 
 
 class EquivariantKernel(nn.Module):
