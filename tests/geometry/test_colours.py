@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shelfnet.geometry.colours import linear_from_srgb, srgb_from_linear
@@ -12,6 +12,7 @@ def test_known_values_of_the_curve(srgb, linear):
     assert srgb_from_linear(np.array([linear]))[0] == pytest.approx(srgb, abs=1e-5)
 
 
+@settings(deadline=None)
 @given(st.floats(0.0, 1.0))
 def test_both_directions_undo_one_another(value):
     assert linear_from_srgb(srgb_from_linear(np.array([value])))[0] == pytest.approx(value, abs=1e-6)

@@ -44,6 +44,18 @@ def test_texels_are_spread_by_area(atlas):
     assert np.percentile(density, 95) < 3.0 * np.percentile(density, 5)
 
 
+def test_charts_are_not_stretched():
+    # The charts of a long thing do not fill a square.
+    rod = trimesh.creation.capsule(height=0.8, radius=0.08)
+    mesh = Mesh(np.array(rod.vertices), rod.faces.astype(np.int64))
+    cut = unwrap(mesh, 128)
+    corners, places = mesh.triangles(), cut.uv[cut.faces]
+    in_space = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2)
+    in_texture = np.linalg.norm(places - np.roll(places, 1, axis=1), axis=2)
+    scale = in_texture / in_space
+    assert np.median(scale.max(axis=1) / scale.min(axis=1)) < 1.05
+
+
 def test_an_empty_mesh_is_refused():
     with pytest.raises(ValueError, match="expected a mesh with faces"):
         unwrap(empty_mesh(), 64)

@@ -81,9 +81,12 @@ def ablation_device(wildcards):
 
 
 def ablation_gpus(wildcards):
-    """A GPU for each process of a training, where it asks for GPUs by name."""
-    tree = ablation_config(wildcards)
-    return tree.train.processes if tree.train.device == "cuda" else 0
+    return int(ablation_device(wildcards) == "cuda")
+
+
+def training_gpus(wildcards):
+    """A GPU for each process of a training."""
+    return ablation_gpus(wildcards) * ablation_config(wildcards).train.processes
 
 
 def clip_weights(wildcards):

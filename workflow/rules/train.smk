@@ -47,7 +47,7 @@ rule train:
     resources:
         mem_mb=CONFIG.resources.train.mem_mb,
         runtime=CONFIG.resources.train.runtime_min,
-        gpu=ablation_gpus,
+        gpu=training_gpus,
     params:
         settings=train_settings,
         code=code_digest("steps.train"),
