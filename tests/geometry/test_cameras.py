@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shelfnet.geometry.cameras import camera_rays, focal_px, look_at_origin, project, rotation_about_y, wrap_angle
@@ -20,6 +20,7 @@ def camera(azimuth: float, elevation: float) -> torch.Tensor:
     return look_at_origin(*angles, 2.6)
 
 
+@settings(deadline=None)
 @given(angles, elevations)
 def test_a_camera_is_a_proper_rotation_that_looks_at_the_origin(azimuth, elevation):
     cam2world = camera(azimuth, elevation)[0]
@@ -45,6 +46,7 @@ def test_from_the_front_x_is_right_and_y_is_up_in_the_picture():
     assert up[0] == pytest.approx(32.0) and up[1] < 32
 
 
+@settings(deadline=None)
 @given(angles, elevations)
 def test_rays_through_pixel_centres_project_back_to_them(azimuth, elevation):
     cam2world = camera(azimuth, elevation)
@@ -60,6 +62,7 @@ def test_focal_length_puts_the_field_of_view_at_the_edge():
     assert 32 / focal_px(FOV, 64) == pytest.approx(math.tan(FOV / 2))
 
 
+@settings(deadline=None)
 @given(angles, angles)
 def test_rotation_about_y_raises_the_azimuth(angle, azimuth):
     point = camera(azimuth, 0.0)[0, :3, 3]
