@@ -190,13 +190,12 @@ def _kill_while_it_renders(tmp_path):
     script.write_text(KILLED)
     environment = os.environ | {"SHELFNET_TEST_SLOW": "b_chair", "SHELFNET_TEST_MARK": str(mark)}
     environment["PYTHONPATH"] = os.pathsep.join(sys.path)
-    run = subprocess.Popen([sys.executable, script, tmp_path, SETTINGS.model_dump_json()], env=environment)
-    deadline = time.monotonic() + 120
-    while not mark.exists():
-        assert run.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
-    run.kill()
-    assert run.wait() == -signal.SIGKILL
+    with subprocess.Popen([sys.executable, script, tmp_path, SETTINGS.model_dump_json()], env=environment) as run:
+        deadline = time.monotonic() + 600
+        while not mark.exists() and run.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        run.kill()
+    assert mark.exists() and run.returncode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("engine", sorted(render_engines.ENGINES))
