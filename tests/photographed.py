@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.shards import write_shard
+from shelfnet.networks.encoder import Encoding
 from shelfnet.networks.shelfnet import ShelfNet
 
 RENDER = RenderSettings(resolution_px=32)
@@ -60,13 +61,6 @@ def write_views(path, radius_px=6.0, azimuth_deg=12.0):
 
 
 @dataclass(frozen=True)
-class BallEncoding:
-    latent: Tensor
-    azimuth: Tensor
-    elevation: Tensor
-
-
-@dataclass(frozen=True)
 class BallField:
     radius: Tensor
     voxel_size: float = 1 / 32
@@ -95,12 +89,12 @@ class BallNet(ShelfNet):
         nn.Module.__init__(self)
         self.radius = nn.Parameter(torch.tensor(radius))
 
-    def encode(self, images: Tensor) -> BallEncoding:
+    def encode(self, images: Tensor) -> Encoding:
         batch = len(images)
         assert images.shape[1:] == (3, RENDER.resolution_px, RENDER.resolution_px)
         assert float(images[:, :, 0, 0].min()) == 1.0
-        angles = torch.full((batch,), AZIMUTH), torch.full((batch,), ELEVATION)
-        return BallEncoding(torch.zeros(batch, 2), *angles)
+        angles = torch.full((batch, 1), AZIMUTH), torch.full((batch, 1), ELEVATION)
+        return Encoding(torch.zeros(batch, 2), *angles, torch.zeros(batch, 1))
 
     def decode(self, latent: Tensor) -> BallField:
         return BallField(self.radius)

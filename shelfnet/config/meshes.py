@@ -18,6 +18,7 @@ class ReconstructSettings(Section):
     resolution: Annotated[int, Field(ge=8, le=256)] = 64
     level: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.05
     largest_component: bool = False
+    choose_view: Literal["render", "classifier"] = "render"
     max_faces: Count = 20_000
     texture: Texture = "vertex"
     texture_px: TexturePx = 512

@@ -15,8 +15,9 @@ from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.geometry.normals import vertex_normals
-from shelfnet.networks.encoder import resize
-from shelfnet.networks.shelfnet import ShelfNet
+from shelfnet.losses.hypotheses import explaining_view
+from shelfnet.networks.encoder import Encoding, resize
+from shelfnet.networks.shelfnet import Rendering, ShelfNet
 from shelfnet.reconstruction.bake import ColourField, bake, interpolated_colours
 from shelfnet.reconstruction.export import ColouredMesh
 from shelfnet.reconstruction.extract import extract_mesh, simplify
@@ -24,6 +25,7 @@ from shelfnet.reconstruction.photograph import Photograph
 from shelfnet.reconstruction.refine import Refined, refine_meshes
 from shelfnet.reconstruction.silhouettes import silhouette_iou
 from shelfnet.reconstruction.surface_colours import surface_colours
+from shelfnet.representations.field import Field
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,14 @@ def reconstruct_view(
     Args:
         model: in evaluation mode.
         image: on white, in [0, 1], where the model is.
-        mask: in [0, 1], likewise; it is compared with, not predicted from.
+        mask: in [0, 1], likewise; no shape is predicted from it, but it may choose among hypotheses of the view.
         settings: resolution, level and size of the mesh.
         render: field of view and distance of the cameras.
     """
     encoding = model.encode(image)
-    azimuth, elevation = float(encoding.azimuth), float(encoding.elevation)
-    mesh, colours = _extract(model, encoding.latent, settings)
+    field = model.decode(encoding.latent)
+    azimuth, elevation = map(float, predicted_view(model, field, encoding, Rendering(image, mask[:, 0]), settings))
+    mesh, colours = _extract(model, field, settings)
     surface = ColouredMesh(mesh, colours(mesh.vertices, vertex_normals(mesh)))
     if settings.texture == "atlas" and not mesh.is_empty:
         photo = _photograph(image[0], mask[0, 0], azimuth, elevation, render)
@@ -136,12 +139,21 @@ def simplify_coloured(surface: ColouredMesh, max_faces: int) -> ColouredMesh:
     return ColouredMesh(mesh, surface.colours[nearest])
 
 
-def _extract(model: ShelfNet, latent: Float[Tensor, "1 d"], settings: ReconstructSettings) -> tuple[Mesh, ColourField]:
-    """The mesh of a latent, and the predicted colours of all points."""
-    field = model.decode(latent)
+def predicted_view(
+    model: ShelfNet, field: Field, encoding: Encoding, pictures: Rendering, settings: ReconstructSettings
+) -> tuple[Float[Tensor, "b"], Float[Tensor, "b"]]:
+    """Azimuth and elevation of pictures in radians, chosen among the hypotheses as the settings say."""
+    if settings.choose_view == "classifier":
+        return encoding.azimuth, encoding.elevation
+    return explaining_view(model, field, encoding, pictures)
+
+
+def _extract(model: ShelfNet, field: Field, settings: ReconstructSettings) -> tuple[Mesh, ColourField]:
+    """The mesh of a field of one object, and the predicted colours of all points."""
+    like = next(model.parameters())
 
     def tensor(points: Float[np.ndarray, "n 3"]) -> Tensor:
-        return torch.from_numpy(points).to(latent)[None]
+        return torch.from_numpy(points).to(like)[None]
 
     def occupancy(points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
         return field.occupancy(tensor(points))[0].cpu().numpy()

@@ -17,8 +17,9 @@ from shelfnet.evaluation.neighbours import neighbour_index
 from shelfnet.geometry.meshes import Mesh, sample_surface
 from shelfnet.losses.reconstruction import soft_iou
 from shelfnet.networks.encoder import resize
-from shelfnet.networks.shelfnet import ShelfNet
+from shelfnet.networks.shelfnet import Rendering, ShelfNet
 from shelfnet.reconstruction.extract import mesh_from_grid
+from shelfnet.reconstruction.views import predicted_view
 from shelfnet.representations.field import Field
 from shelfnet.training.batches import composite
 
@@ -73,7 +74,7 @@ class SilhouetteValidator:
         )
         self.rows = np.arange(len(self.views.model_ids))
         self.resolution = config.model.decoder.occupancy_resolution
-        self.level = config.reconstruct.level
+        self.settings = config.reconstruct
 
     def __call__(self, model: ShelfNet, iteration: int) -> dict[str, float]:
         """Mean ``mask_iou`` and what tells a collapse, at an iteration."""
@@ -83,7 +84,7 @@ class SilhouetteValidator:
         """What masks and occupancies say by themselves."""
         return {
             "mask_iou": float(predictions.mask_iou.mean()),
-            "occupied_fraction": float((predictions.occupancy > self.level).mean()),
+            "occupied_fraction": float((predictions.occupancy > self.settings.level).mean()),
             "empty_fraction": float(np.mean([mesh.is_empty for mesh in predictions.meshes])),
         }
 
@@ -92,7 +93,10 @@ class SilhouetteValidator:
         device = next(model.parameters()).device
         parts = [self._predict_batch(model, rows, device) for rows in np.array_split(self.rows, _batches(self.rows))]
         azimuth, occupancy, iou = (np.concatenate(values) for values in zip(*parts, strict=True))
-        meshes = [mesh_from_grid(grid, self.level, largest_component=False, max_faces=grid.size) for grid in occupancy]
+        meshes = [
+            mesh_from_grid(grid, self.settings.level, largest_component=False, max_faces=grid.size)
+            for grid in occupancy
+        ]
         return Predictions(azimuth, occupancy, iou, tuple(meshes))
 
     def _predict_batch(
@@ -101,9 +105,10 @@ class SilhouetteValidator:
         images, masks = _pictures(self.views, rows, device)
         encoding = model.encode(images)
         field = model.decode(encoding.latent)
-        rendered = model.render(field, encoding.azimuth, encoding.elevation)
+        view = predicted_view(model, field, encoding, Rendering(images, masks.squeeze(1)), self.settings)
+        rendered = model.render(field, *view)
         iou = soft_iou(rendered.mask, resize(masks, rendered.mask.shape[-1]).squeeze(1))
-        azimuth = torch.rad2deg(encoding.azimuth).double()
+        azimuth = torch.rad2deg(view[0]).double()
         return azimuth.cpu().numpy(), occupancy_grid(field, len(rows), self.resolution, device), iou.cpu().numpy()
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from shelfnet.networks.shelfnet import ShelfNet
+from shelfnet.losses.hypotheses import explaining_view
+from shelfnet.networks.shelfnet import Rendering, ShelfNet
 from shelfnet.provenance import publish
 from shelfnet.training.batches import Batch
 
@@ -18,7 +19,8 @@ def save_sample_grid(model: ShelfNet, batch: Batch, path: Path) -> None:
     """Write a PNG; columns: pictures; rows: input, render at the predicted view, two novel views, predicted mask."""
     encoding = model.encode(batch.images)
     field = model.decode(encoding.latent)
-    predicted = model.render(field, encoding.azimuth, encoding.elevation)
+    view = explaining_view(model, field, encoding, Rendering(batch.targets, batch.masks))
+    predicted = model.render(field, *view)
     rows = [batch.targets, predicted.image]
     for view in NOVEL_VIEWS_DEG:
         azimuth, elevation = (torch.full_like(encoding.azimuth, angle).deg2rad() for angle in view)

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from shelfnet.config.render import ViewPrior
 from shelfnet.config.schema import Config
-from shelfnet.losses.reconstruction import mask_loss, rgb_loss
-from shelfnet.networks.encoder import Encoding, resize
-from shelfnet.networks.shelfnet import ShelfNet
+from shelfnet.losses.hypotheses import hypothesis_losses
+from shelfnet.networks.encoder import Encoding
+from shelfnet.networks.shelfnet import Rendering, ShelfNet
 from shelfnet.representations.field import Field
 from shelfnet.training.batches import Batch
 
@@ -47,7 +47,16 @@ def choose_view(
     if hypotheses == 1:
         alone = torch.ones_like(encoding.view_azimuths)
         return ChosenView(torch.zeros_like(alone[:, 0], dtype=torch.long), alone)
-    losses = _hypothesis_losses(model, field, encoding, batch, config)
+    losses = hypothesis_losses(
+        model,
+        field,
+        encoding,
+        Rendering(batch.targets, batch.masks),
+        resolution_px=config.model.encoder.hypothesis_px,
+        samples_per_ray=max(config.model.renderer.samples_per_ray // 2, 8),
+        mask_weight=config.losses.mask,
+        rgb_weight=config.losses.rgb,
+    )
     credibility = torch.softmax(-losses / config.model.encoder.hypothesis_temperature, dim=1)
     return ChosenView(_draw_index(credibility, uniform), credibility)
 
@@ -71,25 +80,3 @@ def _draw_index(shares: Float[Tensor, "b k"], uniform: Float[Tensor, "b k"]) -> 
     """
     waits = -torch.log1p(-uniform)
     return (shares / waits.clamp(min=1e-12)).argmax(dim=1)
-
-
-@torch.no_grad()
-def _hypothesis_losses(
-    model: ShelfNet, field: Field, encoding: Encoding, batch: Batch, config: Config
-) -> Float[Tensor, "b k"]:
-    hypotheses = encoding.view_azimuths.shape[1]
-    size = config.model.encoder.hypothesis_px
-    rendering = model.render(
-        field,
-        encoding.view_azimuths.flatten(),
-        encoding.view_elevations.flatten(),
-        resolution_px=size,
-        samples_per_ray=max(config.model.renderer.samples_per_ray // 2, 8),
-        views_per_object=hypotheses,
-    )
-    masks = resize(batch.masks[:, None], size).squeeze(1).repeat_interleave(hypotheses, dim=0)
-    targets = resize(batch.targets, size).repeat_interleave(hypotheses, dim=0)
-    weights = config.losses
-    losses = weights.mask * mask_loss(rendering.mask, masks)
-    losses += weights.rgb * rgb_loss(rendering.image, targets)
-    return (losses / max(weights.mask + weights.rgb, 1e-12)).unflatten(0, (-1, hypotheses))

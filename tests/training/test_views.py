@@ -41,7 +41,7 @@ def test_hypotheses_are_drawn_by_their_credibility(tiny, store, monkeypatch):
     learner = build_learner(tiny({"train": {"batch_size": 4000}}), 0, torch.device("cpu"))
     credibility = torch.tensor([0.7, 0.0, 0.3])
     losses = -learner.config.model.encoder.hypothesis_temperature * torch.log(credibility)
-    monkeypatch.setattr(views, "_hypothesis_losses", lambda *_: losses.expand(4000, 3))
+    monkeypatch.setattr(views, "hypothesis_losses", lambda *_, **__: losses.expand(4000, 3))
     angles = torch.zeros(4000, 3)
     encoding, batch = Encoding(angles, angles, angles, angles), store.draw(2, learner.randomness)
     field = learner.model.decode(torch.zeros(1, 8))
@@ -50,7 +50,7 @@ def test_hypotheses_are_drawn_by_their_credibility(tiny, store, monkeypatch):
     assert shares[1] == 0 and torch.allclose(shares, credibility, atol=0.03)
 
 
-def test_the_most_probable_hypothesis_is_the_prediction():
+def test_the_classifier_s_view_is_the_most_probable_hypothesis():
     angles = torch.tensor([[0.1, 0.2], [0.3, 0.4]])
     encoding = Encoding(torch.zeros(2, 3), angles, -angles, torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
     assert encoding.azimuth.tolist() == pytest.approx([0.2, 0.3])

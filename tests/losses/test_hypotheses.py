@@ -1,0 +1,94 @@
+"""The hypothesis that explains a picture: found by rendering, whatever the classifier thinks."""
+
+import math
+
+import pytest
+import torch
+
+from shelfnet.config.load import for_ablation, validate
+from shelfnet.config.meshes import ReconstructSettings
+from shelfnet.losses.hypotheses import explaining_view, hypothesis_losses
+from shelfnet.networks.encoder import Encoding
+from shelfnet.networks.shelfnet import Rendering, ShelfNet
+from shelfnet.reconstruction.views import predicted_view
+from shelfnet.representations.voxels import VoxelField
+
+SETTINGS = {
+    "model": {
+        "encoder": {"input_px": 32, "blocks": [1], "widths": [8], "latent_dim": 4, "camera_hypotheses": 3},
+        "decoder": {"base_channels": 8, "feature_channels": 4, "feature_resolution": 8, "occupancy_resolution": 16},
+        "renderer": {"resolution_px": 32, "samples_per_ray": 24, "colour_hidden": 8},
+        "discriminator": {"base_channels": 8, "max_channels": 8},
+    }
+}
+
+
+@pytest.fixture(scope="module")
+def model() -> ShelfNet:
+    config = for_ablation(validate(SETTINGS), "base")
+    torch.manual_seed(0)
+    return ShelfNet(config.model, config.render).eval()
+
+
+@pytest.fixture(scope="module")
+def field() -> VoxelField:
+    """Two objects that look different from all sides: a seat with a back, and a seat with an arm."""
+    occupancy = torch.zeros(2, 1, 16, 16, 16)
+    occupancy[:, :, 3:13, 6:8, 3:13] = 1.0
+    occupancy[0, :, 3:5, 8:14, 3:13] = 1.0
+    occupancy[1, :, 3:13, 8:11, 3:5] = 1.0
+    return VoxelField(occupancy, torch.randn(2, 4, 8, 8, 8, generator=torch.Generator().manual_seed(0)))
+
+
+def encoding(logits: list[list[float]]) -> Encoding:
+    azimuths = torch.tensor([[0.3, 1.9, -2.2], [0.1, 2.3, -1.7]])[:, : len(logits[0])]
+    return Encoding(torch.zeros(2, 4), azimuths, 0.2 + 0.05 * azimuths.abs(), torch.tensor(logits))
+
+
+def pictures(model: ShelfNet, field: VoxelField, azimuth: list[float]) -> Rendering:
+    angles = torch.tensor(azimuth)
+    with torch.no_grad():
+        return model.render(field, angles, 0.2 + 0.05 * angles.abs(), resolution_px=48)
+
+
+def test_the_view_whose_render_is_nearest_is_predicted_against_the_classifier(model, field):
+    hypotheses = encoding([[5.0, 0.0, 0.0], [0.0, 0.0, 5.0]])
+    azimuth, elevation = explaining_view(model, field, hypotheses, pictures(model, field, [-2.25, 2.25]))
+    assert azimuth.tolist() == pytest.approx([-2.2, 2.3])
+    assert elevation.tolist() == pytest.approx([0.31, 0.315])
+
+
+def test_settings_may_leave_the_choice_to_the_classifier(model, field):
+    hypotheses, shown = encoding([[5.0, 0.0, 0.0], [0.0, 0.0, 5.0]]), pictures(model, field, [-2.2, 2.3])
+    by_classifier = ReconstructSettings(choose_view="classifier")
+    assert predicted_view(model, field, hypotheses, shown, by_classifier)[0].tolist() == pytest.approx([0.3, -1.7])
+    assert predicted_view(model, field, hypotheses, shown, ReconstructSettings())[0].tolist() == pytest.approx(
+        [-2.2, 2.3]
+    )
+
+
+def test_a_single_hypothesis_is_taken_without_a_render(model, field, monkeypatch):
+    shown = pictures(model, field, [1.0, 1.0])
+    monkeypatch.setattr(ShelfNet, "render", lambda *_, **__: pytest.fail("rendered"))
+    assert explaining_view(model, field, encoding([[0.0], [0.0]]), shown)[0].tolist() == pytest.approx([0.3, 0.1])
+
+
+def test_losses_are_zero_at_the_picture_s_own_view_and_weighted_means_elsewhere(model, field):
+    hypotheses = encoding([[0.0] * 3] * 2)
+    with torch.no_grad():
+        at_first = model.render(
+            field,
+            hypotheses.view_azimuths[:, 0],
+            hypotheses.view_elevations[:, 0],
+            resolution_px=24,
+            samples_per_ray=16,
+        )
+
+    def losses(mask: float, rgb: float):
+        sizes = {"resolution_px": 24, "samples_per_ray": 16}
+        return hypothesis_losses(model, field, hypotheses, at_first, **sizes, mask_weight=mask, rgb_weight=rgb)
+
+    assert losses(1.0, 1.0)[:, 0].abs().max() < 1e-5
+    assert losses(1.0, 0.0)[:, 1:].min() > 0.05
+    assert torch.allclose(losses(3.0, 1.0), 0.75 * losses(1.0, 0.0) + 0.25 * losses(0.0, 1.0), atol=1e-6)
+    assert math.isclose(losses(0.0, 0.0).abs().max().item(), 0.0)
