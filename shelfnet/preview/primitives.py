@@ -6,12 +6,8 @@ from jaxtyping import Float, UInt8
 
 from shelfnet.data.materials import NEUTRAL_GREY, Surface
 from shelfnet.data.studio import ROUGHNESS
+from shelfnet.geometry.colours import linear_from_srgb
 from shelfnet.preview.opengl import pyrender
-
-
-def linear_from_srgb(srgb: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
-    """Undo the sRGB transfer curve; both sides in [0, 1]."""
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
 def predicted_primitive(mesh: trimesh.Trimesh) -> pyrender.Primitive:
