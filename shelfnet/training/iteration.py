@@ -8,7 +8,6 @@ import torch
 
 from shelfnet.training.batches import Batch
 from shelfnet.training.compiled import compile_networks
-from shelfnet.training.curriculum import latent_share
 from shelfnet.training.graphs import Replayed
 from shelfnet.training.learner import Learner
 from shelfnet.training.phases import Forward, Scalars, discriminator_phases, generator_phase
@@ -38,9 +37,9 @@ class Iteration:
     def __call__(self, batch: Batch) -> Scalars:
         """Move networks and optimisers by one iteration; its terms, on the device, before the average's."""
         learner = self.learner
-        learner.set_learning_rate()
+        learner.follow_schedules()
         batch = batch if self.held is None else self.held.hold(batch)
-        stage = (batch.targets.shape, latent_share(learner.config.train, learner.iteration))
+        stage = batch.targets.shape
         forward, terms = self.generator(stage, learner, batch)
         terms = dict(terms)
         # Only a replayed generator leaves its renders where they were, for other graphs to read.

@@ -12,7 +12,7 @@ from shelfnet.config.schema import Config
 from shelfnet.losses.perceptual import PerceptualLoss
 from shelfnet.networks.discriminator import Discriminator
 from shelfnet.networks.shelfnet import ShelfNet
-from shelfnet.training.curriculum import render_px
+from shelfnet.training.curriculum import latent_share, render_px
 from shelfnet.training.device import lay_out
 from shelfnet.training.optimisers import adam, set_rate
 from shelfnet.training.precision import mixed_precision
@@ -38,6 +38,7 @@ class Learner:
     iteration: int = 0
     history: list[tuple[int, str, float]] = field(default_factory=list)
     share: Share = field(default_factory=Share)
+    latent_share: Float[Tensor, ""] = field(default_factory=lambda: torch.ones(()))
 
     @property
     def device(self) -> torch.device:
@@ -62,10 +63,14 @@ class Learner:
         """A context in which networks calculate in the run's precision; weights and optimisers stay float32."""
         return mixed_precision(self.device, self.config.train.precision)
 
-    def set_learning_rate(self) -> None:
-        """Give both optimisers the rate of the coming iteration."""
+    def follow_schedules(self) -> None:
+        """Give the optimisers the rate, and the latent the share, of the coming iteration.
+
+        The share is a tensor, written in place: work that was recorded as a CUDA graph reads the new value.
+        """
         for optimiser in self.optimisers().values():
             set_rate(optimiser, self.learning_rate())
+        self.latent_share.fill_(latent_share(self.config.train, self.iteration))
 
     def learning_rate(self) -> float:
         """Constant, then linear down to zero at the last iteration."""
@@ -112,7 +117,7 @@ def build_learner(config: Config, seed: int, device: torch.device) -> Learner:
         discriminator = Discriminator(config.model.discriminator, config.model.renderer.resolution_px)
     discriminator = place(discriminator, device)
     rate = config.train.learning_rate
-    return Learner(
+    learner = Learner(
         config=config,
         model=model,
         discriminator=discriminator,
@@ -121,7 +126,10 @@ def build_learner(config: Config, seed: int, device: torch.device) -> Learner:
         randomness=torch.Generator(device).manual_seed(seed),
         average=copy.deepcopy(model).requires_grad_(False) if config.train.ema_decay > 0 else None,
         perceptual=place(PerceptualLoss(config.perceptual), device) if config.losses.perceptual > 0 else None,
+        latent_share=torch.ones((), device=device),
     )
+    learner.follow_schedules()
+    return learner
 
 
 def _on_tensor_cores(network: nn.Module, device: torch.device) -> nn.Module:

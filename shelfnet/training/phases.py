@@ -5,25 +5,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from shelfnet.losses.adversarial import discriminator_accuracy, discriminator_loss, generator_loss, r1_penalty
-from shelfnet.losses.content import ContentTerms, content_terms, pose_prior_loss
-from shelfnet.losses.distortion import distortion_loss
-from shelfnet.losses.reconstruction import kl_loss, mask_loss, rgb_loss
-from shelfnet.networks.encoder import Encoding
 from shelfnet.networks.precision import at_least_float32
 from shelfnet.networks.shelfnet import Rendering
-from shelfnet.representations.field import Field
 from shelfnet.training.augment import augment
 from shelfnet.training.batches import Batch
-from shelfnet.training.curriculum import latent_share
 from shelfnet.training.learner import Learner
-from shelfnet.training.seams import Seam, add, cut
-from shelfnet.training.views import ChosenView, choose_view, prior_views
-
-Scalars = dict[str, Tensor]
+from shelfnet.training.seams import add
+from shelfnet.training.sight import Sight, look
+from shelfnet.training.terms import Scalars, caption_term, health, reconstruction_terms, view_terms
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -37,50 +29,6 @@ class Forward:
     batch: Batch
     at_view: Rendering
     at_novel_view: Rendering
-
-
-@dataclass(frozen=True)
-class Sight:
-    """A batch encoded, decoded and rendered.
-
-    Attributes:
-        encoded: the pictures' encoding, cut from the encoder.
-        decoded: their objects, cut from the decoder.
-        chosen: the hypothesis of the view that was rendered.
-        azimuth: radians; the predicted views, then as many views from the prior.
-        elevation: likewise.
-        at_view: renders at the predicted views.
-        at_novel_view: renders at the views from the prior.
-    """
-
-    encoded: Seam[Encoding]
-    decoded: Seam[Field]
-    chosen: ChosenView
-    azimuth: Float[Tensor, "v"]
-    elevation: Float[Tensor, "v"]
-    at_view: Rendering
-    at_novel_view: Rendering
-
-    @property
-    def encoding(self) -> Encoding:
-        """Of the pictures."""
-        return self.encoded.seen
-
-    @property
-    def both(self) -> Rendering:
-        """Both renders of all pictures, in the order of ``azimuth``."""
-        first, second = self.at_view, self.at_novel_view
-        return Rendering(torch.cat([first.image, second.image]), torch.cat([first.mask, second.mask]))
-
-
-@dataclass(frozen=True)
-class Recognisable:
-    """Renders, and what the encoder should find in them (Eq. 8)."""
-
-    images: Float[Tensor, "n 3 h w"]
-    azimuth: Float[Tensor, "n"]
-    elevation: Float[Tensor, "n"]
-    latent: Float[Tensor, "n d"]
 
 
 @dataclass(frozen=True)
@@ -107,103 +55,14 @@ def generator_phase(learner: Learner, batch: Batch) -> tuple[Forward, Scalars]:
     Adversarial gradients reach the decoder alone; content gradients the encoder alone, since the renders that are
     encoded again are cut from the decoder.
     """
-    seen = _look(learner, batch)
+    seen = look(learner, batch)
     forward = Forward(batch, seen.at_view, seen.at_novel_view)
-    terms = _reconstruction_terms(learner, seen, forward) | _view_terms(learner, seen)
-    if learner.clip is not None:
-        captions = batch.captions.repeat(2)
-        with learner.autocast():
-            distance = learner.clip(seen.both, captions, learner.randomness)
-        terms["clip"] = at_least_float32(distance).mean()
+    terms = reconstruction_terms(learner, seen, batch) | view_terms(learner, seen) | caption_term(learner, seen, batch)
     adversarial = _adversarial_term(learner, forward) if learner.config.losses.adversarial > 0 else None
     _step_generator(learner, seen, terms, adversarial)
     if adversarial is not None:
         terms["adversarial"] = adversarial.detach()
-    return forward, terms | _health(seen)
-
-
-def _look(learner: Learner, batch: Batch) -> Sight:
-    """Encode, decode, and render at the predicted view and at one from the prior (Eq. 1 to 3).
-
-    The two renders are made apart, since few losses see the second one: the backward pass of the others skips it.
-    """
-    model = learner.model
-    with learner.autocast():
-        encoded = cut(model.encode(batch.images))
-        encoding = encoded.seen
-        share = latent_share(learner.config.train, learner.iteration)
-        decoded = cut(model.decode(share * encoding.latent))
-    noise = learner.uniform(*encoding.view_azimuths.shape)
-    chosen = choose_view(model, decoded.seen, encoding, batch, learner.config, noise)
-    views = [Encoding.at(angles, chosen.index) for angles in (encoding.view_azimuths, encoding.view_elevations)]
-    novel_views = prior_views(learner.config.render.prior, learner.uniform(len(batch.images), 2))
-    size = batch.masks.shape[-1]
-    with learner.autocast():
-        at_view, at_novel_view = (
-            model.render(decoded.seen, *angles, resolution_px=size, jitter=learner.jitter(len(batch.images), size))
-            for angles in (views, novel_views)
-        )
-    azimuth, elevation = (torch.cat(pair) for pair in zip(views, novel_views, strict=True))
-    return Sight(encoded, decoded, chosen, azimuth, elevation, at_view, at_novel_view)
-
-
-def _reconstruction_terms(learner: Learner, seen: Sight, forward: Forward) -> Scalars:
-    """How the render at the predicted view differs from the picture (Eq. 4 to 6), and the latent's prior."""
-    batch = forward.batch
-    terms = {
-        "mask": mask_loss(forward.at_view.mask, batch.masks).mean(),
-        "rgb": rgb_loss(forward.at_view.image, batch.targets).mean(),
-        "kl": kl_loss(seen.encoding.latent).mean(),
-    }
-    if learner.perceptual is not None:
-        with learner.autocast():
-            distance = learner.perceptual(forward.at_view.image, batch.targets)
-        terms["perceptual"] = at_least_float32(distance).mean()
-    if learner.config.losses.distortion > 0:
-        rays = [rendering.rays for rendering in (seen.at_view, seen.at_novel_view) if rendering.rays is not None]
-        terms["distortion"] = torch.cat([distortion_loss(marched) for marched in rays]).mean()
-    return terms
-
-
-def _view_terms(learner: Learner, seen: Sight) -> Scalars:
-    """What ties the view: content (Eq. 8), the choice of a hypothesis, and the prior where it is asked for."""
-    weights, encoding = learner.config.losses, seen.encoding
-    terms: Scalars = {}
-    if encoding.view_logits.shape[1] > 1:
-        log_choice = torch.log_softmax(encoding.view_logits, dim=1)
-        terms["hypothesis"] = -(seen.chosen.credibility * log_choice).sum(dim=1).mean()
-    if weights.content > 0:
-        with learner.autocast():
-            shown = _renders_to_recognise(learner, seen)
-            again = learner.model.encode(shown.images)
-        content = content_terms(again, shown.azimuth, shown.elevation, shown.latent)
-        terms["content"] = _content_sum(content, weights.content_latent, weights.content_choice)
-        terms["content_view"] = content.view.mean().detach()
-    if weights.pose_prior > 0:
-        terms["pose_prior"] = pose_prior_loss(seen.azimuth[: len(encoding.latent)])
-    return terms
-
-
-@torch.no_grad()
-def _renders_to_recognise(learner: Learner, seen: Sight) -> Recognisable:
-    """Both renders of the batch and the further ones that the settings ask for, cut from the decoder."""
-    latent, further = seen.encoding.latent, learner.config.train.content_views
-    images, azimuth, elevation = [seen.both.image], [seen.azimuth], [seen.elevation]
-    if further:
-        views = prior_views(learner.config.render.prior, learner.uniform(further * len(latent), 2))
-        size = seen.at_view.mask.shape[-1]
-        rendering = learner.model.render(
-            seen.decoded.seen,
-            *views,
-            resolution_px=size,
-            jitter=learner.jitter(len(views[0]), size),
-            views_per_object=further,
-        )
-        images.append(rendering.image)
-        azimuth.append(views[0])
-        elevation.append(views[1])
-    latents = torch.cat([latent, latent, latent.repeat_interleave(further, dim=0)])
-    return Recognisable(torch.cat(images), torch.cat(azimuth), torch.cat(elevation), latents)
+    return forward, terms | health(seen)
 
 
 def discriminator_phase(learner: Learner, forward: Forward) -> Scalars:
@@ -292,17 +151,3 @@ def _step_discriminator(learner: Learner, loss: Tensor) -> None:
     loss.backward()
     learner.share.average_gradients(learner.discriminator)
     learner.discriminator_optimiser.step()
-
-
-def _content_sum(content: ContentTerms, latent_weight: float, choice_weight: float) -> Tensor:
-    return (content.view + latent_weight * content.latent + choice_weight * content.choice).mean()
-
-
-def _health(seen: Sight) -> Scalars:
-    azimuth = seen.azimuth.detach().chunk(2)[0]
-    spread = 1.0 - torch.hypot(torch.cos(azimuth).mean(), torch.sin(azimuth).mean())
-    return {
-        "health/mask_coverage": seen.at_novel_view.mask.detach().mean(),
-        "health/azimuth_spread": spread,
-        "health/latent_deviation": seen.encoding.latent.detach().std(dim=0).mean(),
-    }

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from shelfnet.training import phases
+from shelfnet.training import phases, sight
 from shelfnet.training.learner import build_learner
 from shelfnet.training.phases import generator_phase
 from shelfnet.training.seams import Seam, add, cut
@@ -82,7 +82,7 @@ def test_gradients_are_those_of_two_passes_through_an_uncut_graph(tiny, store, m
     for naive in (False, True):
         learner = build_learner(config, 0, torch.device("cpu"))
         if naive:
-            monkeypatch.setattr(phases, "cut", uncut)
+            monkeypatch.setattr(sight, "cut", uncut)
             monkeypatch.setattr(phases, "_backward", two_passes)
         generator_phase(learner, double(store.draw(2, learner.randomness)))
         gradients.append({name: value.grad for name, value in learner.model.named_parameters()})
