@@ -107,7 +107,10 @@ def dataset_facts(results: Path) -> DatasetFacts:
     """Count models, refusals and bytes."""
     manifest = read_manifest(results / "dataset" / "manifest.json")
     models = pd.read_parquet(results / "catalogue" / "models.parquet")
-    refused = [results / "catalogue" / "quarantine.csv", *sorted((results / "renders").glob("quarantine-*.csv"))]
+    refused = [results / "catalogue" / "quarantine.csv"]
+    refused += [
+        path for stage in ("surfaces", "renders") for path in sorted((results / stage).glob("quarantine-*.csv"))
+    ]
     reasons = [f"{row.stage}: {row.reason}" for path in refused if path.is_file() for row in read_quarantine(path)]
     shards = sorted((results / "renders").glob("shard-*.parquet"))
     views = sum(pq.read_metadata(path).num_rows for path in shards)

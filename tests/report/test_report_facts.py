@@ -50,7 +50,9 @@ def test_bytes_are_summed_by_the_stage_that_wrote_them(results):
 
 def test_a_refusal_while_rendering_counts_too(results):
     (results / "renders" / "quarantine-0000.csv").write_text("model_id,stage,reason,path\nm,render,black,m.obj\n")
-    assert dataset_facts(results).quarantine.total == 2
+    (results / "surfaces").mkdir()
+    (results / "surfaces" / "quarantine-0000.csv").write_text("model_id,stage,reason,path\nn,surface,no area,n.obj\n")
+    assert dataset_facts(results).quarantine.total == 3
 
 
 def test_rare_values_are_summed_up():
