@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from shelfnet.config.workflow import TrackingSettings
 from shelfnet.provenance import publish
 
 Event = dict[str, Any]
@@ -184,3 +185,16 @@ def _contradicts(new: list[Event], state: RunState) -> bool:
     changed = any(state.params.get(name, value) != value for name, value in merged_values(new, "params").items())
     back_in_time = any(step <= state.last_steps.get(name, step - 1) for name, step in metric_points(new))
     return changed or back_in_time
+
+
+def known_states(journals: Path, settings: TrackingSettings) -> dict[str, RunState]:
+    """States by run name; a SQLite file that somebody deleted knows nothing."""
+    database = settings.uri.removeprefix("sqlite:///")
+    if database != settings.uri and not Path(database).exists():
+        return {}
+    return load_states(journals, target_digest(settings))
+
+
+def target_digest(settings: TrackingSettings) -> str:
+    """Server and experiment as a digest, since a URI may hold a password."""
+    return hashlib.sha256(f"{settings.uri} {settings.experiment}".encode()).hexdigest()

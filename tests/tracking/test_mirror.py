@@ -10,7 +10,8 @@ from PIL import Image
 
 from shelfnet.config.workflow import TrackingSettings
 from shelfnet.tracking.journal import Journal
-from shelfnet.tracking.mirror import _key, mirror
+from shelfnet.tracking.mirror import mirror
+from shelfnet.tracking.mlflow_writer import _key
 
 
 @pytest.fixture(scope="module")
