@@ -10,6 +10,7 @@ from pydantic import Field
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.config.evaluate import EvaluateSettings
+from shelfnet.config.figures import FiguresSettings
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.networks import ModelSettings
 from shelfnet.config.render import RenderSettings
@@ -32,6 +33,7 @@ class Config(Section):
     reconstruct: ReconstructSettings = ReconstructSettings()
     refine: RefineSettings = RefineSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    figures: FiguresSettings = FiguresSettings()
     tracking: TrackingSettings = TrackingSettings()
     resources: ResourceSettings = ResourceSettings()
     ablations: dict[str, dict[str, Any]] = Field(default_factory=lambda: {"base": {}})

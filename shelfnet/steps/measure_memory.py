@@ -10,7 +10,7 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -26,7 +26,6 @@ from shelfnet.renderer.volume import render_features
 from shelfnet.representations.field import Field
 
 REPRESENTATIONS = ("voxel", "triplane")
-RESOLUTIONS = (16, 32, 64, 128, 256)
 VOXEL_CHANNELS, VOXEL_BASE_CHANNELS = 2, 8
 """At 256^3, with rendering and backward pass, the process peaks at 3.8 GB."""
 LARGE_RESOLUTION = 128
@@ -92,14 +91,14 @@ class SavedBytes(torch.autograd.graph.saved_tensors_hooks):
 
 
 def measure_memory(
-    *, settings: ModelSettings, output: Path, resolutions: tuple[int, ...] = RESOLUTIONS, repeats: int = REPEATS
+    *, settings: ModelSettings, resolutions: Sequence[int], output: Path, repeats: int = REPEATS
 ) -> None:
     """Write one row a representation and resolution, with the columns of :class:`Cost`.
 
     Args:
         settings: channels of the planes; resolutions are what is varied.
-        output: the CSV.
         resolutions: values of N, powers of two.
+        output: the CSV.
         repeats: timings, of which the fastest counts.
     """
     costs = [

@@ -66,7 +66,7 @@ rule measure_memory:
         mem_mb=4200,
         runtime=CONFIG.resources.report.runtime_min,
     params:
-        settings=settings_json(CONFIG.model),
+        settings=settings_json(CONFIG.model, CONFIG.figures),
         code=code_digest("steps.measure_memory"),
     message:
         "Measuring memory against resolution"

@@ -7,11 +7,12 @@ from stage import run, sections
 
 def main(job) -> None:
     """Call the step."""
+    from shelfnet.config.figures import FiguresSettings
     from shelfnet.config.networks import ModelSettings
     from shelfnet.steps.measure_memory import measure_memory
 
-    (settings,) = sections(job, ModelSettings)
-    measure_memory(settings=settings, output=Path(job.output[0]))
+    model, figures = sections(job, ModelSettings, FiguresSettings)
+    measure_memory(settings=model, resolutions=figures.memory_resolutions, output=Path(job.output[0]))
 
 
 if __name__ == "__main__":
