@@ -13,6 +13,7 @@ VALIDATION = "validation/chamfer"
 VALIDATION_MASK_IOU = "validation/mask_iou"
 LOSS_PREFIX = "loss/"
 MIN_POINTS_FOR_LINE = 2
+FAR_ABOVE = 3.0
 
 
 def draw_chamfer_curves(
@@ -30,10 +31,13 @@ def draw_chamfer_curves(
     if own.empty and not baselines:
         any_other = (curves["name"] == VALIDATION_MASK_IOU).any()
         return note(drawn, "there are no true shapes to measure a distance to" if any_other else "no run was validated")
-    axes = _validation_axes(drawn, own, style)
+    beyond = _beyond_scale(own, baselines)
+    axes = _validation_axes(drawn, own[~own["ablation"].isin(beyond)], style)
     for (name, level), dash in zip(baselines.items(), ("-", "--", ":", "-."), strict=False):
         axes.axhline(level, color=BASELINE_GREY, linestyle=dash, linewidth=1.0, label=f"{name} (test)")
     axes.set(ylabel="Chamfer distance (unit sides)")
+    for name, value in beyond.items():
+        axes.plot([], [], "^", color=style[name].colour, label=f"{name}: {value:.2f}, beyond the scale")
     log_scale(axes.yaxis)
     drawn.legend(*axes.get_legend_handles_labels(), loc="outside right upper")
     return None
@@ -88,6 +92,17 @@ def _validation_axes(drawn: Figure, own: pd.DataFrame, style: Mapping[str, Look]
         _band(axes, own[own["ablation"] == ablation], ablation, look)
     axes.set(xlabel="iteration", title="Validation during training")
     return axes
+
+
+def _beyond_scale(own: pd.DataFrame, baselines: Mapping[str, float]) -> dict[str, float]:
+    """Mean of every ablation measured once and far above all curves and levels: drawn, it would press them flat."""
+    values = own.astype({"value": float}).groupby("ablation")["value"]
+    measured = own.groupby("ablation")["iteration"].nunique()
+    shown = [*values.max()[measured >= MIN_POINTS_FOR_LINE], *baselines.values()]
+    if not shown:
+        return {}
+    once = values.mean()[measured < MIN_POINTS_FOR_LINE]
+    return {str(name): float(value) for name, value in once.items() if value > FAR_ABOVE * max(shown)}
 
 
 def _band(axes: Axes, rows: pd.DataFrame, label: str, look: Look) -> None:

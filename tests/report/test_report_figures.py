@@ -56,6 +56,16 @@ def test_the_validation_curve_is_the_mean_over_seeds_with_a_band():
         assert (band[:, 1].min(), band[:, 1].max()) == (0.06, 0.2)
 
 
+def test_a_single_value_far_above_all_curves_is_told_in_the_legend_and_does_not_press_them_flat():
+    curves = pd.concat([curve("base", 0, [0.1, 0.06]), curve("untrained", 0, [1.7]), curve("clip", 0, [0.2])])
+    with figure(4.0, 3.0) as drawn:
+        draw_chamfer_curves(drawn, curves, {"mean_shape": 0.065}, STYLE | {"untrained": STYLE["base"]})
+        (axes,) = drawn.axes
+        labels = axes.get_legend_handles_labels()[1]
+    assert axes.get_ylim()[1] < 0.5
+    assert "untrained: 1.70, beyond the scale" in labels and "clip" in labels
+
+
 def test_every_loss_has_a_panel_and_validation_none():
     curves = pd.concat(
         [curve("base", 0, [1.0, 0.5], f"loss/{name}") for name in ("rgb", "mask")] + [curve("base", 0, [0.1, 0.1])]
