@@ -2,7 +2,7 @@
 
 from snakemake.utils import min_version
 
-from shelfnet.config.load import UNTRAINED, ConfigError, for_ablation, settings_json, validate
+from shelfnet.config.load import UNTRAINED, ConfigError, for_ablation, settings_json, training_json, validate
 from shelfnet.dependencies import code_digest
 
 min_version("9.0")

@@ -104,6 +104,22 @@ def settings_json(*sections: BaseModel) -> str:
     return json.dumps([section.model_dump(mode="json") for section in sections], sort_keys=True)
 
 
+def training_json(config: Config) -> str:
+    """What training and its validation read of an ablation's tree: the params of the rule ``train``.
+
+    Read back as a :class:`Config`, all else has its default. Supervision that no loss of the ablation uses is left out,
+    so that its settings retrain nothing.
+    """
+    reads: dict[str, Any] = {
+        **dict.fromkeys(("render", "model", "losses", "train"), True),
+        "reconstruct": {"level", "choose_view"},
+        "evaluate": {"alignment_steps"},
+    }
+    supervision = {"clip": config.losses.clip, "perceptual": config.losses.perceptual}
+    reads |= {section: True for section, weight in supervision.items() if weight > 0}
+    return config.model_dump_json(include=reads)
+
+
 def _check_name(name: str) -> None:
     if name in RESULT_FOLDERS or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         raise ConfigError(

@@ -9,6 +9,9 @@ from shelfnet.config.section import Count, Section, Weight
 Texture = Literal["vertex", "atlas"]
 """Where a mesh keeps its colours: one a vertex, or a picture over a UV atlas."""
 
+ChosenBy = Literal["render", "classifier"]
+"""What chooses among an encoder's hypotheses of the view: renders of all, or the classifier that it learned."""
+
 TexturePx = Annotated[int, Field(ge=32, le=4096)]
 
 
@@ -18,7 +21,7 @@ class ReconstructSettings(Section):
     resolution: Annotated[int, Field(ge=8, le=256)] = 64
     level: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.05
     largest_component: bool = False
-    choose_view: Literal["render", "classifier"] = "render"
+    choose_view: ChosenBy = "render"
     max_faces: Count = 20_000
     texture: Texture = "vertex"
     texture_px: TexturePx = 512

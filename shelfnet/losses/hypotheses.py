@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from shelfnet.config.meshes import ChosenBy
 from shelfnet.losses.reconstruction import mask_loss, rgb_loss
 from shelfnet.networks.encoder import Encoding, resize
 from shelfnet.networks.shelfnet import Rendering, ShelfNet
@@ -50,18 +51,19 @@ def hypothesis_losses(
     return (losses / max(mask_weight + rgb_weight, 1e-12)).unflatten(0, (-1, hypotheses))
 
 
-def explaining_view(
-    model: ShelfNet, field: Field, encoding: Encoding, pictures: Rendering
+def predicted_view(
+    model: ShelfNet, field: Field, encoding: Encoding, pictures: Rendering, chosen_by: ChosenBy
 ) -> tuple[Float[Tensor, "b"], Float[Tensor, "b"]]:
-    """Azimuth and elevation, in radians, of the hypothesis whose render is nearest to the picture.
+    """Azimuth and elevation of pictures in radians: one of the hypotheses.
 
     Args:
         model: renders, at its own size.
         field: the pictures' objects.
         encoding: the pictures' hypotheses.
         pictures: what should be seen, at any size.
+        chosen_by: ``"render"`` takes the hypothesis whose render is nearest to the picture.
     """
-    if encoding.view_logits.shape[1] == 1:
+    if chosen_by == "classifier" or encoding.view_logits.shape[1] == 1:
         return encoding.azimuth, encoding.elevation
     losses = hypothesis_losses(
         model,

@@ -15,8 +15,8 @@ from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.geometry.normals import vertex_normals
-from shelfnet.losses.hypotheses import explaining_view
-from shelfnet.networks.encoder import Encoding, resize
+from shelfnet.losses.hypotheses import predicted_view
+from shelfnet.networks.encoder import resize
 from shelfnet.networks.shelfnet import Rendering, ShelfNet
 from shelfnet.reconstruction.bake import ColourField, bake, interpolated_colours
 from shelfnet.reconstruction.export import ColouredMesh
@@ -64,7 +64,8 @@ def reconstruct_view(
     """
     encoding = model.encode(image)
     field = model.decode(encoding.latent)
-    azimuth, elevation = map(float, predicted_view(model, field, encoding, Rendering(image, mask[:, 0]), settings))
+    picture = Rendering(image, mask[:, 0])
+    azimuth, elevation = map(float, predicted_view(model, field, encoding, picture, settings.choose_view))
     mesh, colours = _extract(model, field, settings)
     surface = ColouredMesh(mesh, colours(mesh.vertices, vertex_normals(mesh)))
     if settings.texture == "atlas" and not mesh.is_empty:
@@ -137,15 +138,6 @@ def simplify_coloured(surface: ColouredMesh, max_faces: int) -> ColouredMesh:
     mesh = simplify(surface.mesh, max_faces)
     nearest = cKDTree(surface.mesh.vertices).query(mesh.vertices)[1]
     return ColouredMesh(mesh, surface.colours[nearest])
-
-
-def predicted_view(
-    model: ShelfNet, field: Field, encoding: Encoding, pictures: Rendering, settings: ReconstructSettings
-) -> tuple[Float[Tensor, "b"], Float[Tensor, "b"]]:
-    """Azimuth and elevation of pictures in radians, chosen among the hypotheses as the settings say."""
-    if settings.choose_view == "classifier":
-        return encoding.azimuth, encoding.elevation
-    return explaining_view(model, field, encoding, pictures)
 
 
 def _extract(model: ShelfNet, field: Field, settings: ReconstructSettings) -> tuple[Mesh, ColourField]:

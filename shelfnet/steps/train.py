@@ -5,13 +5,15 @@ import logging
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from shelfnet.config.load import settings_json
+from shelfnet.config.load import training_json
 from shelfnet.config.schema import Config
 from shelfnet.data.photos import median_object_share
 from shelfnet.data.views import load_training_views
@@ -25,7 +27,7 @@ from shelfnet.training.batches import PictureStore
 from shelfnet.training.checkpoint import load_progress, save_model, save_progress
 from shelfnet.training.device import device_name, pick_device, tune
 from shelfnet.training.learner import Learner, build_learner
-from shelfnet.training.loop import NO_HOOKS, Hooks, run, validate
+from shelfnet.training.loop import NO_HOOKS, Hooks, iterate, validate
 from shelfnet.training.pictures import save_sample_grid
 from shelfnet.training.processes import in_processes
 from shelfnet.training.shares import Share
@@ -35,21 +37,11 @@ log = logging.getLogger(__name__)
 SHOWN_PICTURES = 8
 
 
-def train(
-    *,
-    config: Config,
-    ablation: str,
-    seed: int,
-    shards: Sequence[Path],
-    surfaces: Sequence[Path],
-    clip: Path | None,
-    output: Path,
-    threads: int,
-    journal: Path,
-) -> None:
-    """Train, or continue an interrupted run of the same settings and data, and publish the last checkpoint.
+@dataclass(frozen=True)
+class Run:
+    """One training.
 
-    Args:
+    Attributes:
         config: the ablation's own tree.
         ablation: its name.
         seed: of weights, batches and views.
@@ -60,96 +52,106 @@ def train(
             in ``resume``.
         threads: CPU threads.
         journal: events for the tracking server.
+    """
+
+    config: Config
+    ablation: str
+    seed: int
+    shards: Sequence[Path]
+    surfaces: Sequence[Path]
+    clip: Path | None
+    output: Path
+    threads: int
+    journal: Path
+
+    @property
+    def name(self) -> str:
+        """As logs and the tracking server call it."""
+        return f"{self.ablation}/seed{self.seed}"
+
+    @cached_property
+    def dataset_digest(self) -> str:
+        """Of the pictures' shards."""
+        return files_digest(self.shards)
+
+    @cached_property
+    def signature(self) -> str:
+        """Of all that decides what comes of it: progress of another signature is not continued."""
+        parts = (training_json(self.config), str(self.seed), self.dataset_digest, code_version())
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def train(run: Run) -> None:
+    """Train, or continue an interrupted run of the same settings and data, and publish the last checkpoint.
 
     Raises:
         NonFiniteLossError: a loss is no finite number.
     """
-    in_processes(config.train.processes, config.train.device, _train_share, locals())
+    in_processes(run.config.train.processes, run.config.train.device, _train_share, {"run": run})
 
 
-def _train_share(
-    share: Share,
-    config: Config,
-    ablation: str,
-    seed: int,
-    shards: Sequence[Path],
-    surfaces: Sequence[Path],
-    clip: Path | None,
-    output: Path,
-    threads: int,
-    journal: Path,
-) -> None:
+def _train_share(share: Share, run: Run) -> None:
     """What one process of a training does; the leading one measures, saves and publishes."""
-    torch.set_num_threads(max(threads // share.processes, 1))
+    config = run.config
+    torch.set_num_threads(max(run.threads // share.processes, 1))
     device = pick_device(config.train.device)
     tune(device, config.train.precision)
-    digest = files_digest(shards)
-    signature = _signature(config, seed, digest)
-    learner = build_learner(config, seed, device)
+    learner = build_learner(config, run.seed, device)
     learner.share = share
-    store = PictureStore(load_training_views(shards), config.model.renderer.resolution_px, device)
+    store = PictureStore(load_training_views(run.shards), config.model.renderer.resolution_px, device)
     if config.losses.clip > 0:
-        frozen = load_clip(config.clip, clip).to(device)
+        frozen = load_clip(config.clip, run.clip).to(device)
         learner.clip = ClipLoss(frozen, store.captions, config.clip.backgrounds).to(device)
-    resumed = load_progress(output / "resume", learner, signature)
-    name = f"{ablation}/seed{seed}"
+    resumed = load_progress(run.output / "resume", learner, run.signature)
     if not share.leads:
-        run(learner, store, NO_HOOKS, name)
+        iterate(learner, store, NO_HOOKS, run.name)
         return
-    events = Journal(journal, name, append=resumed)
+    events = Journal(run.journal, run.name, append=resumed)
     if not resumed:
-        _describe(events, config, ablation, seed, digest, device)
-    hooks = _hooks(config, learner, store, shards, surfaces, seed, output, signature, events)
-    log.info("%s: %d pictures, %s, from iteration %d", name, len(store), device_name(device), learner.iteration)
+        _describe(events, run, device)
+    hooks = _hooks(run, learner, store, events)
+    log.info("%s: %d pictures, %s, from iteration %d", run.name, len(store), device_name(device), learner.iteration)
     started = time.perf_counter()
     if config.train.iterations == 0:
-        validate(learner, hooks, name)
-    run(learner, store, hooks, name)
+        validate(learner, hooks, run.name)
+    iterate(learner, store, hooks, run.name)
     object_share = median_object_share(picture.cpu().numpy() for picture in store.pictures)
-    _publish(learner, ablation, seed, digest, object_share, time.perf_counter() - started, output)
-    shutil.rmtree(output / "resume", ignore_errors=True)
+    _publish(run, learner, object_share, time.perf_counter() - started)
+    shutil.rmtree(run.output / "resume", ignore_errors=True)
     for file in ("model.safetensors", "model.json", "metrics.parquet"):
-        events.artifact(output / file, "checkpoint")
-    events.artifact(output / "samples.png", "pictures")
+        events.artifact(run.output / file, "checkpoint")
+    events.artifact(run.output / "samples.png", "pictures")
 
 
-def _hooks(
-    config: Config,
-    learner: Learner,
-    store: PictureStore,
-    shards: Sequence[Path],
-    surfaces: Sequence[Path],
-    seed: int,
-    output: Path,
-    signature: str,
-    events: Journal,
-) -> Hooks:
-    measure = build_validator(config, shards, surfaces, seed)
+def _hooks(run: Run, learner: Learner, store: PictureStore, events: Journal) -> Hooks:
+    measure = build_validator(run.config, run.shards, run.surfaces, run.seed)
     shown = store.take(torch.linspace(0, len(store) - 1, SHOWN_PICTURES).long())
 
     def measure_and_show(model: ShelfNet, iteration: int) -> dict[str, float]:
-        picture = output / "samples" / f"{iteration:07d}.png"
-        save_sample_grid(model, shown, picture)
-        shutil.copyfile(picture, output / "samples.png")
+        picture = run.output / "samples" / f"{iteration:07d}.png"
+        save_sample_grid(model, shown, run.config.reconstruct.choose_view, picture)
+        shutil.copyfile(picture, run.output / "samples.png")
         events.image(iteration, "validation/samples", picture)
         with torch.no_grad():
             return measure(model, iteration)
 
     def save(present: Learner) -> None:
-        save_progress(output / "resume", present, signature)
+        save_progress(run.output / "resume", present, run.signature)
 
     return Hooks(validate=measure_and_show, record=events.metrics, save=save)
 
 
-def _describe(events: Journal, config: Config, ablation: str, seed: int, digest: str, device: torch.device) -> None:
-    sections = ("render", "clip", "perceptual", "model", "losses", "train")
+def _describe(events: Journal, run: Run, device: torch.device) -> None:
+    config = run.config
+    supervision = {"clip": config.losses.clip, "perceptual": config.losses.perceptual}
+    sections = ("render", "model", "losses", "train", *(name for name, weight in supervision.items() if weight > 0))
     events.params({name: getattr(config, name).model_dump(mode="json") for name in sections})
     features = config.perceptual.weights
     events.tags(
         {
-            "ablation": ablation,
-            "seed": str(seed),
-            "dataset_digest": digest,
+            "ablation": run.ablation,
+            "seed": str(run.seed),
+            "dataset_digest": run.dataset_digest,
             "code_version": code_version(),
             "device": device_name(device),
             "perceptual_features": features if config.losses.perceptual > 0 else "unused",
@@ -157,13 +159,11 @@ def _describe(events: Journal, config: Config, ablation: str, seed: int, digest:
     )
 
 
-def _publish(
-    learner: Learner, ablation: str, seed: int, digest: str, object_share: float, seconds: float, output: Path
-) -> None:
-    config = learner.config
+def _publish(run: Run, learner: Learner, object_share: float, seconds: float) -> None:
+    config = run.config
     description = {
-        "ablation": ablation,
-        "seed": seed,
+        "ablation": run.ablation,
+        "seed": run.seed,
         "iterations": learner.iteration,
         "model": config.model.model_dump(mode="json"),
         "render": config.render.model_dump(mode="json"),
@@ -171,7 +171,7 @@ def _publish(
         "train": config.train.model_dump(mode="json"),
         "perceptual_features": config.perceptual.weights,
         "object_share": round(object_share, 4),
-        "dataset_digest": digest,
+        "dataset_digest": run.dataset_digest,
         "code_version": code_version(),
         "device": device_name(learner.device),
         "seconds": round(seconds, 1),
@@ -179,12 +179,7 @@ def _publish(
     columns = list(zip(*learner.history, strict=True)) or [(), (), ()]
     schema = pa.schema([("iteration", pa.int64()), ("name", pa.string()), ("value", pa.float64())])
     table = pa.table([pa.array(list(c), f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
-    save_model(output, learner.result, description)
-    temporary = output / "metrics.parquet.tmp"
+    save_model(run.output, learner.result, description)
+    temporary = run.output / "metrics.parquet.tmp"
     pq.write_table(table.replace_schema_metadata({"code_version": code_version()}), temporary)
-    publish(temporary, output / "metrics.parquet")
-
-
-def _signature(config: Config, seed: int, digest: str) -> str:
-    settings = settings_json(config.render, config.clip, config.perceptual, config.model, config.losses, config.train)
-    return hashlib.sha256(f"{settings}\n{seed}\n{digest}\n{code_version()}".encode()).hexdigest()
+    publish(temporary, run.output / "metrics.parquet")

@@ -15,11 +15,11 @@ from shelfnet.evaluation.alignment import AlignmentPair, ValidationSet, fit_y_ro
 from shelfnet.evaluation.metrics import chamfer
 from shelfnet.evaluation.neighbours import neighbour_index
 from shelfnet.geometry.meshes import Mesh, sample_surface
+from shelfnet.losses.hypotheses import predicted_view
 from shelfnet.losses.reconstruction import soft_iou
 from shelfnet.networks.encoder import resize
 from shelfnet.networks.shelfnet import Rendering, ShelfNet
 from shelfnet.reconstruction.extract import mesh_from_grid
-from shelfnet.reconstruction.views import predicted_view
 from shelfnet.representations.field import Field
 from shelfnet.training.batches import composite
 
@@ -105,7 +105,8 @@ class SilhouetteValidator:
         images, masks = _pictures(self.views, rows, device)
         encoding = model.encode(images)
         field = model.decode(encoding.latent)
-        view = predicted_view(model, field, encoding, Rendering(images, masks.squeeze(1)), self.settings)
+        pictures = Rendering(images, masks.squeeze(1))
+        view = predicted_view(model, field, encoding, pictures, self.settings.choose_view)
         rendered = model.render(field, *view)
         iou = soft_iou(rendered.mask, resize(masks, rendered.mask.shape[-1]).squeeze(1))
         azimuth = torch.rad2deg(view[0]).double()

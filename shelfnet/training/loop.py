@@ -40,7 +40,7 @@ NO_HOOKS = Hooks(validate=lambda *_: {}, record=lambda *_: None, save=lambda _: 
 """Of the processes of a training that do not lead it."""
 
 
-def run(learner: Learner, store: PictureStore, hooks: Hooks, name: str) -> None:
+def iterate(learner: Learner, store: PictureStore, hooks: Hooks, name: str) -> None:
     """Train from the learner's iteration to the configured last one.
 
     Raises:

@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from shelfnet.losses.hypotheses import explaining_view
+from shelfnet.config.meshes import ChosenBy
+from shelfnet.losses.hypotheses import predicted_view
 from shelfnet.networks.shelfnet import Rendering, ShelfNet
 from shelfnet.provenance import publish
 from shelfnet.training.batches import Batch
@@ -15,11 +16,11 @@ NOVEL_VIEWS_DEG = ((0.0, 15.0), (90.0, 15.0))
 
 
 @torch.no_grad()
-def save_sample_grid(model: ShelfNet, batch: Batch, path: Path) -> None:
+def save_sample_grid(model: ShelfNet, batch: Batch, chosen_by: ChosenBy, path: Path) -> None:
     """Write a PNG; columns: pictures; rows: input, render at the predicted view, two novel views, predicted mask."""
     encoding = model.encode(batch.images)
     field = model.decode(encoding.latent)
-    view = explaining_view(model, field, encoding, Rendering(batch.targets, batch.masks))
+    view = predicted_view(model, field, encoding, Rendering(batch.targets, batch.masks), chosen_by)
     predicted = model.render(field, *view)
     rows = [batch.targets, predicted.image]
     for view in NOVEL_VIEWS_DEG:

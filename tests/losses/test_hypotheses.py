@@ -6,11 +6,9 @@ import pytest
 import torch
 
 from shelfnet.config.load import for_ablation, validate
-from shelfnet.config.meshes import ReconstructSettings
-from shelfnet.losses.hypotheses import explaining_view, hypothesis_losses
+from shelfnet.losses.hypotheses import hypothesis_losses, predicted_view
 from shelfnet.networks.encoder import Encoding
 from shelfnet.networks.shelfnet import Rendering, ShelfNet
-from shelfnet.reconstruction.views import predicted_view
 from shelfnet.representations.voxels import VoxelField
 
 SETTINGS = {
@@ -53,24 +51,24 @@ def pictures(model: ShelfNet, field: VoxelField, azimuth: list[float]) -> Render
 
 def test_the_view_whose_render_is_nearest_is_predicted_against_the_classifier(model, field):
     hypotheses = encoding([[5.0, 0.0, 0.0], [0.0, 0.0, 5.0]])
-    azimuth, elevation = explaining_view(model, field, hypotheses, pictures(model, field, [-2.25, 2.25]))
+    azimuth, elevation = predicted_view(model, field, hypotheses, pictures(model, field, [-2.25, 2.25]), "render")
     assert azimuth.tolist() == pytest.approx([-2.2, 2.3])
     assert elevation.tolist() == pytest.approx([0.31, 0.315])
 
 
 def test_settings_may_leave_the_choice_to_the_classifier(model, field):
     hypotheses, shown = encoding([[5.0, 0.0, 0.0], [0.0, 0.0, 5.0]]), pictures(model, field, [-2.2, 2.3])
-    by_classifier = ReconstructSettings(choose_view="classifier")
-    assert predicted_view(model, field, hypotheses, shown, by_classifier)[0].tolist() == pytest.approx([0.3, -1.7])
-    assert predicted_view(model, field, hypotheses, shown, ReconstructSettings())[0].tolist() == pytest.approx(
-        [-2.2, 2.3]
-    )
+    by_classifier = predicted_view(model, field, hypotheses, shown, "classifier")
+    assert by_classifier[0].tolist() == pytest.approx([0.3, -1.7])
+    by_render = predicted_view(model, field, hypotheses, shown, "render")
+    assert by_render[0].tolist() == pytest.approx([-2.2, 2.3])
 
 
 def test_a_single_hypothesis_is_taken_without_a_render(model, field, monkeypatch):
     shown = pictures(model, field, [1.0, 1.0])
     monkeypatch.setattr(ShelfNet, "render", lambda *_, **__: pytest.fail("rendered"))
-    assert explaining_view(model, field, encoding([[0.0], [0.0]]), shown)[0].tolist() == pytest.approx([0.3, 0.1])
+    azimuth, _ = predicted_view(model, field, encoding([[0.0], [0.0]]), shown, "render")
+    assert azimuth.tolist() == pytest.approx([0.3, 0.1])
 
 
 def test_losses_are_zero_at_the_picture_s_own_view_and_weighted_means_elsewhere(model, field):

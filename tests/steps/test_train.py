@@ -13,7 +13,7 @@ from shelfnet.config.supervision import ClipSettings, ClipTraining
 from shelfnet.data.shards import write_shard
 from shelfnet.data.surfaces import measure_surface, write_surfaces
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.steps.train import train
+from shelfnet.steps.train import Run, train
 from shelfnet.steps.train_clip import train_clip
 
 CLIP = {"iterations": 2, "batch_size": 2, "image_px": 32, "width": 32, "layers": 1, "embed_dim": 16}
@@ -87,14 +87,16 @@ def inputs(tmp_path):
 
 def run(folder, inputs, config=CONFIG, clip=None, ablation="base"):
     train(
-        config=config,
-        ablation=ablation,
-        seed=1,
-        **inputs,
-        clip=clip,
-        output=folder,
-        threads=1,
-        journal=folder / "journal.jsonl",
+        Run(
+            config=config,
+            ablation=ablation,
+            seed=1,
+            **inputs,
+            clip=clip,
+            output=folder,
+            threads=1,
+            journal=folder / "journal.jsonl",
+        )
     )
     return load_file(folder / "model.safetensors")
 

@@ -12,7 +12,7 @@ from shelfnet.training.checkpoint import (
     save_progress,
 )
 from shelfnet.training.learner import build_learner
-from shelfnet.training.loop import Hooks, run
+from shelfnet.training.loop import Hooks, iterate
 
 
 def hooks(save=lambda learner: None):
@@ -28,7 +28,7 @@ def description(config):
 def test_a_resumed_run_is_bitwise_the_uninterrupted_one(tiny, store, tmp_path, interrupted_at, ema_decay):
     config = tiny({"train": {"ema_decay": ema_decay, "checkpoint_every": interrupted_at}})
     whole = build_learner(config, 0, torch.device("cpu"))
-    run(whole, store, hooks(), "whole")
+    iterate(whole, store, hooks(), "whole")
 
     class InterruptionError(Exception):
         pass
@@ -39,10 +39,10 @@ def test_a_resumed_run_is_bitwise_the_uninterrupted_one(tiny, store, tmp_path, i
 
     first = build_learner(config, 0, torch.device("cpu"))
     with pytest.raises(InterruptionError):
-        run(first, store, hooks(save_and_stop), "first")
+        iterate(first, store, hooks(save_and_stop), "first")
     second = build_learner(config, 0, torch.device("cpu"))
     assert load_progress(tmp_path / "resume", second, "same") and second.iteration == interrupted_at
-    run(second, store, hooks(), "second")
+    iterate(second, store, hooks(), "second")
     for name, value in whole.result.state_dict().items():
         assert torch.equal(value, second.result.state_dict()[name]), name
     timeless = [row for row in whole.history if "speed" not in row[1]]

@@ -14,7 +14,7 @@ from shelfnet.training.compiled import compile_networks, compiled_networks, miss
 from shelfnet.training.device import lay_out, pick_device
 from shelfnet.training.iteration import HeldBatch, Iteration
 from shelfnet.training.learner import build_learner
-from shelfnet.training.loop import NO_HOOKS, run
+from shelfnet.training.loop import NO_HOOKS, iterate
 from shelfnet.training.phases import discriminator_phase, generator_phase
 
 ROOT = Path(__file__).parents[2]
@@ -134,7 +134,7 @@ def test_three_hundred_iterations_in_bfloat16_end_where_float32_does(tiny, store
             }
         )
         learner = build_learner(config, 0, pick_device("cpu"))
-        run(learner, store, dataclasses.replace(NO_HOOKS), "run")
+        iterate(learner, store, dataclasses.replace(NO_HOOKS), "run")
         last = [row for row in learner.history if row[0] > 200]
         names = ("loss/mask", "loss/rgb", "loss/total")
         ends[precision] = [sum(value for _, n, value in last if n == name) for name in names]

@@ -18,14 +18,6 @@ FIGURES = {
 }
 
 
-# What training reads; the rest of the tree does not retrain anything.
-TRAINING_READS = {
-    **dict.fromkeys(("render", "clip", "perceptual", "model", "losses", "train"), True),
-    "reconstruct": {"level"},
-    "evaluate": {"alignment_steps"},
-}
-
-
 wildcard_constraints:
     ablation="(?!baselines/)[A-Za-z0-9_-]+",
     seed="[0-9]+",
@@ -72,8 +64,8 @@ def ablation_settings(*sections):
 
 
 def train_settings(wildcards):
-    """What training reads of the ablation's tree; read back, all else has its default."""
-    return ablation_config(wildcards).model_dump_json(include=TRAINING_READS)
+    """What training reads of the ablation's tree."""
+    return training_json(ablation_config(wildcards))
 
 
 def ablation_device(wildcards):
