@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shelfnet.config.workflow import TrackingSettings
+from shelfnet.tracking.colours import COLOUR_TAG, least_used
 from shelfnet.tracking.pending import (
     Event,
     RunPlan,
@@ -72,15 +73,17 @@ class MlflowWriter:
     def open_run(self, plan: RunPlan, state: RunState | None) -> tuple[RunState, list[Event]]:
         """The MLflow run to write to and the events to write: a new one wherever the known one will not do."""
         self.alarm.rearm()
-        alive = {found.info.run_id for found in self._runs_named(plan.run)}
+        living = self._living_runs()
+        alive = {found.info.run_id for found in living if found.info.run_name == plan.run}
         if state is not None and not plan.replaces and state.run_id in alive:
             return state, plan.events
         for run_id in alive:
             self.client.delete_run(run_id)
+        taken = [found.data.tags.get(COLOUR_TAG) for found in living if found.info.run_id not in alive]
         created = self.client.create_run(
             self.experiment_id,
             start_time=_milliseconds(plan.everything[0]["time"]),
-            tags={ORIGIN_TAG: self.origin},
+            tags={ORIGIN_TAG: self.origin} | ({COLOUR_TAG: least_used(taken)} if _is_training(plan.run) else {}),
             run_name=plan.run,
         )
         return RunState(created.info.run_id), plan.everything
@@ -97,10 +100,9 @@ class MlflowWriter:
         self.client.set_terminated(run_id, "FINISHED", end_time=_milliseconds(events[-1]["time"]))
         self.counts["runs"] += 1
 
-    def _runs_named(self, run: str) -> list[Run]:
-        """Living MLflow runs of this name that these journals made; other people's are none of our business."""
-        found = self.client.search_runs([self.experiment_id], f"tags.`{ORIGIN_TAG}` = '{self.origin}'")
-        return [one for one in found if one.info.run_name == run]
+    def _living_runs(self) -> list[Run]:
+        """Living MLflow runs that these journals made; other people's are none of our business."""
+        return self.client.search_runs([self.experiment_id], f"tags.`{ORIGIN_TAG}` = '{self.origin}'")
 
     def _write_values(self, run_id: str, events: list[Event]) -> None:
         from mlflow.entities import Param, RunTag
@@ -217,6 +219,11 @@ def _told(state: RunState, plan: RunPlan, events: list[Event]) -> RunState:
 def _origin(journals: Path) -> str:
     """Names these journals among all that write to one server: the machine, and a digest of the folder's path."""
     return f"{socket.gethostname()}-{hashlib.sha256(str(journals.resolve()).encode()).hexdigest()[:12]}"
+
+
+def _is_training(run: str) -> bool:
+    """Whether a run is a seed of an ablation; a stage has no curves beside which others are drawn."""
+    return "/" in run
 
 
 def _key(name: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from shelfnet.config.workflow import TrackingSettings
+from shelfnet.tracking.colours import RUN_COLOURS, least_used
 from shelfnet.tracking.journal import Journal
 from shelfnet.tracking.mirror import mirror
 from shelfnet.tracking.mlflow_writer import _key
@@ -73,6 +74,11 @@ def test_values_arrive_within_mlflows_limits(results, mirrored):
     ]
 
 
+def test_runs_of_ablations_differ_in_their_colour(results, mirrored):
+    colours = rows(results, "select value from tags where key = 'mlflow.runColor'")
+    assert sorted(colours) == sorted((colour,) for colour in RUN_COLOURS[:2])
+
+
 def test_the_experiment_opens_as_model_training(results, mirrored):
     assert rows(results, "select key, value from experiment_tags") == [
         ("mlflow.experimentKind", "custom_model_development")
@@ -112,11 +118,17 @@ def test_later_lines_are_added_to_the_same_run(results, settings, mirrored):
 
 
 def test_a_job_that_ran_again_gets_a_new_run_and_its_old_one_is_deleted(results, settings, mirrored):
+    colour = (
+        "select t.value from tags t join runs r using (run_uuid) where r.name = 'triplane/seed0'"
+        " and r.lifecycle_stage = 'active' and t.key = 'mlflow.runColor'"
+    )
+    before = rows(results, colour)
     journal = Journal(results / "journal" / "train-triplane.jsonl", "triplane/seed0")
     journal.params({"train": {"batch_size": 16}})
     assert mirror(results / "journal", settings, results).pending == 0
     states = rows(results, "select lifecycle_stage from runs where name = 'triplane/seed0' order by start_time")
     assert states == [("deleted",), ("active",)]
+    assert rows(results, colour) == before != []
     assert mirror(results / "journal", settings, results).runs == 0
 
 
@@ -160,3 +172,9 @@ def test_a_server_that_never_answers_is_given_up_in_time(tmp_path):
 )
 def test_names_become_clean_relative_paths(name, expected):
     assert _key(name) == expected
+
+
+def test_the_least_used_colour_comes_first():
+    assert least_used([]) == RUN_COLOURS[0]
+    assert least_used([None, "#ffffff", RUN_COLOURS[0], RUN_COLOURS[2]]) == RUN_COLOURS[1]
+    assert least_used([*RUN_COLOURS, RUN_COLOURS[0]]) == RUN_COLOURS[1]
