@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from shelfnet.data.model_info import MAX_BYTES, DatasetError, clean_tag, is_safe_id
 from shelfnet.data.quarantine import Quarantined
+from shelfnet.data.text_tables import MAX_ROWS, check_rows, read_text_table
 
 STAGE = "catalogue"
 TABLES = ("photographs.csv", "photographs.parquet")
@@ -74,24 +75,34 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise DatasetError(f"{path}: expected at most {MAX_BYTES} bytes, got {path.stat().st_size}")
-        table = _read(path)
+        rows, columns = _parquet_rows(path) if path.suffix == ".parquet" else _csv_rows(path)
     except DatasetError:
         raise
     except (OSError, ValueError, pa.ArrowException) as error:
         raise DatasetError(f"{path}: expected a table of photographs: {error}") from error
-    if KEY not in table:
-        raise DatasetError(f"{path}: expected a column {KEY!r}, got {', '.join(map(str, table.columns))}")
-    return table[table[KEY].notna()].to_dict("records")
+    if KEY not in columns:
+        raise DatasetError(f"{path}: expected a column {KEY!r}, got {', '.join(columns)[:300] or 'none of use'}")
+    return [row for row in rows if not _is_absent(row[KEY])]
 
 
-def _read(path: Path) -> pd.DataFrame:
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path)
+def _parquet_rows(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    table = read_text_table(path, lambda name: name in (KEY, *SAID))
+    return table.rows, list(table.columns)
+
+
+def _csv_rows(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     # Ids and tags are text, whatever they look like: "007" keeps its zeros, a style may be called "None".
-    return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig")
+    table = pd.read_csv(
+        path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig", nrows=MAX_ROWS + 1
+    )
+    check_rows(len(table))
+    return table.to_dict("records"), [str(name) for name in table.columns]
 
 
 def _text(photo: str, name: str, value: Any) -> str | None:
     """A value as printable text on one line, or ``None``."""
-    is_absent = value is None or value is pd.NA or value != value  # NaN
-    return None if is_absent else clean_tag(photo, name, str(value))
+    return None if _is_absent(value) else clean_tag(photo, name, str(value))
+
+
+def _is_absent(value: Any) -> bool:
+    return value is None or value is pd.NA or value != value  # NaN

@@ -3,13 +3,14 @@
 import csv
 import logging
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from shelfnet.data.model_info import DatasetError, ModelInfo, clean_tag
+from shelfnet.data.text_tables import MAX_ROWS, check_rows, read_text_table
 
 TAG_COLUMNS = ("super_category", "category", "style", "theme", "material")
 KEY_COLUMNS = ("model_id", "file", "file_name", "path")
@@ -55,7 +56,9 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
         if path.stat().st_size > MAX_BYTES:
             raise DatasetError(f"{path}: expected at most {MAX_BYTES} bytes, got {path.stat().st_size}")
         rows, columns = _parquet_rows(path) if path.suffix.lower() == ".parquet" else _csv_rows(path)
-    except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowException) as error:
+    except DatasetError:
+        raise
+    except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
         raise DatasetError(f"{path}: expected a CSV or Parquet table of tags: {error}") from error
     if not set(KEY_COLUMNS) & set(columns):
         raise DatasetError(f"{path}: expected a column of {', '.join(KEY_COLUMNS)}, got {', '.join(columns)[:300]}")
@@ -67,14 +70,15 @@ def _csv_rows(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
         reader = csv.DictReader(stream)
         columns = [_column(name) for name in reader.fieldnames or ()]
         reader.fieldnames = columns
-        return list(reader), columns
+        rows = list(islice(reader, MAX_ROWS + 1))
+    check_rows(len(rows))
+    return rows, columns
 
 
 def _parquet_rows(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    with pq.ParquetFile(path) as file:
-        wanted = [name for name in file.schema_arrow.names if _column(name) in (*KEY_COLUMNS, *TAG_COLUMNS)]
-        table = file.read(columns=wanted)
-    return table.rename_columns([_column(name) for name in wanted]).to_pylist(), [_column(name) for name in wanted]
+    table = read_text_table(path, lambda name: _column(name) in (*KEY_COLUMNS, *TAG_COLUMNS))
+    rows = [{_column(name): value for name, value in row.items()} for row in table.rows]
+    return rows, [_column(name) for name in table.columns]
 
 
 def _column(name: str) -> str:

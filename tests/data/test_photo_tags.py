@@ -49,6 +49,37 @@ def test_text_is_brought_to_one_printable_line_and_excess_is_dropped(tmp_path):
     assert read_photo_tags(tmp_path).tags["a.jpg"] == PhotoTags(caption="two lines")
 
 
+def test_cells_that_are_no_texts_count_as_absent(tmp_path, caplog):
+    row = {"photo": "a.jpg", "category": ["Stool", "Chair"], "style": {"name": "Modern"}, "theme": 7, "material": b"x"}
+    pd.DataFrame([row]).to_parquet(tmp_path / "photographs.parquet")
+    assert read_photo_tags(tmp_path).tags == {"a.jpg": PhotoTags(theme="7")}
+    assert "photographs.parquet: column category holds list<element: string>, no texts; taken as absent" in caplog.text
+
+
+def test_a_list_of_photographs_in_a_cell_is_named(tmp_path):
+    pd.DataFrame([{"photo": ["a.jpg", "b.jpg"], "style": "Modern"}]).to_parquet(tmp_path / "photographs.parquet")
+    with pytest.raises(DatasetError, match=r"photographs\.parquet: expected a column 'photo', got style"):
+        read_photo_tags(tmp_path)
+
+
+def test_a_table_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("shelfnet.data.text_tables.MAX_TABLE_BYTES", 1 << 20)
+    table = pd.DataFrame({"photo": [f"{n}.jpg" for n in range(200)], "caption": "x" * 10_000})
+    table.to_parquet(tmp_path / "photographs.parquet")
+    with pytest.raises(DatasetError, match=r"photographs\.parquet: .*at most 1048576 bytes when unpacked"):
+        read_photo_tags(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["photographs.csv", "photographs.parquet"])
+def test_a_table_that_is_too_long_is_refused(tmp_path, monkeypatch, name):
+    for module in ("text_tables", "photo_tags"):
+        monkeypatch.setattr(f"shelfnet.data.{module}.MAX_ROWS", 3)
+    table = pd.DataFrame({"photo": [f"{n}.jpg" for n in range(4)]})
+    table.to_csv(tmp_path / name) if name.endswith("csv") else table.to_parquet(tmp_path / name)
+    with pytest.raises(DatasetError, match="at most 3 rows, got 4 or more"):
+        read_photo_tags(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [

@@ -69,3 +69,15 @@ def test_unreadable_tables_are_named(tmp_path, table):
         read_tags(tmp_path / "x.parquet", FILES)
     with pytest.raises(DatasetError, match=r"absent\.csv"):
         read_tags(tmp_path / "absent.csv", FILES)
+
+
+@pytest.mark.parametrize("name", ["tags.csv", "tags.parquet"])
+def test_a_table_that_is_too_long_is_refused(tmp_path, monkeypatch, name):
+    for module in ("text_tables", "tags"):
+        monkeypatch.setattr(f"shelfnet.data.{module}.MAX_ROWS", 3)
+    if name.endswith("csv"):
+        (tmp_path / name).write_text("file\n" + "blue.obj\n" * 4)
+    else:
+        pq.write_table(pa.table({"file": ["blue.obj"] * 4}), tmp_path / name)
+    with pytest.raises(DatasetError, match=rf"{name}: .*at most 3 rows, got 4 or more"):
+        read_tags(tmp_path / name, FILES)
