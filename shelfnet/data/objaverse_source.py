@@ -6,11 +6,14 @@ The package keeps everything in one folder, ``hf-objaverse-v1`` below ``~/.objav
 
 import contextlib
 import difflib
+import gzip
+import json
 import logging
 import os
 import re
 import socket
 import warnings
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -27,6 +30,7 @@ VERSION_FOLDER = "hf-objaverse-v1"
 ANNOTATIONS_NAME = "lvis-annotations.json.gz"
 OBJECTS_FOLDER = "glbs"
 MAX_ANNOTATIONS_BYTES = 256 * 1024**2
+"""Of the annotations when they are unpacked; Objaverse's take 2 MB."""
 BATCH = 32
 """Objects fetched in one call: the package reads its list of all objects in each of them."""
 TIMEOUT_S = 120.0
@@ -115,10 +119,8 @@ def _folder(settings: ObjaverseSettings, default: Path) -> Path:
 def _annotations(package: ModuleType, folder: Path, is_mirror: bool) -> dict[str, list[str]]:
     path = folder / ANNOTATIONS_NAME
     try:
-        if is_mirror or path.exists():
-            _check_size(path)
-        loaded = package.load_lvis_annotations()
-    except (OSError, EOFError, ValueError, RecursionError) as error:
+        loaded = _unpacked(path) if is_mirror or path.exists() else package.load_lvis_annotations()
+    except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
         advice = "correct the mirror" if is_mirror else "remove the file if it is there, or name a mirror"
         raise DatasetError(f"{path}: expected Objaverse's LVIS annotations: {error}; {advice}") from error
     if not isinstance(loaded, dict) or not all(isinstance(uids, list) for uids in loaded.values()):
@@ -129,9 +131,13 @@ def _annotations(package: ModuleType, folder: Path, is_mirror: bool) -> dict[str
     }
 
 
-def _check_size(path: Path) -> None:
-    if path.stat().st_size > MAX_ANNOTATIONS_BYTES:
-        raise ValueError(f"at most {MAX_ANNOTATIONS_BYTES} bytes, got {path.stat().st_size}")
+def _unpacked(path: Path) -> object:
+    """JSON out of a gzip file, which is not unpacked any further than the limit."""
+    with gzip.open(path, "rb") as stream:
+        content = stream.read(MAX_ANNOTATIONS_BYTES + 1)
+    if len(content) > MAX_ANNOTATIONS_BYTES:
+        raise ValueError(f"at most {MAX_ANNOTATIONS_BYTES} bytes when unpacked, got more")
+    return json.loads(content)
 
 
 def _matching(annotations: dict[str, list[str]], wanted: Sequence[str]) -> list[str]:

@@ -107,10 +107,20 @@ def test_no_mirror_no_network_and_broken_annotations_are_named(tmp_path, mirror)
         find_objects(settings(cache=str(tmp_path / "empty")))
     path = mirror / "hf-objaverse-v1" / "lvis-annotations.json.gz"
     content = path.read_bytes()
-    for damaged in (content[:-8], b"plain", gzip.compress(b"[1]"), gzip.compress(b'{"chair": 3}')):
+    broken_stream = content[:12] + bytes(8) + content[20:]
+    for damaged in (content[:-8], broken_stream, b"plain", gzip.compress(b"[1]"), gzip.compress(b'{"chair": 3}')):
         path.write_bytes(damaged)
         with pytest.raises(DatasetError, match=r"lvis-annotations\.json\.gz: expected"):
             find_objects(settings(mirror=str(mirror)))
+
+
+def test_annotations_are_unpacked_up_to_a_limit(mirror, monkeypatch):
+    monkeypatch.setattr("shelfnet.data.objaverse_source.MAX_ANNOTATIONS_BYTES", 1 << 20)
+    path = mirror / "hf-objaverse-v1" / "lvis-annotations.json.gz"
+    path.write_bytes(gzip.compress(bytes(1 << 24)))
+    assert path.stat().st_size < 1 << 15
+    with pytest.raises(DatasetError, match=r"json\.gz: .*at most 1048576 bytes when unpacked, got more; correct"):
+        find_objects(settings(mirror=str(mirror)))
 
 
 def test_hostile_uids_and_links_are_passed_by(mirror):
