@@ -115,6 +115,37 @@ def predicted() -> bytes:
     return stream.getvalue()
 
 
+def tags() -> bytes:
+    """Tags of three models, as a stranger writes them."""
+    columns = {"Model ID": ["a", "b", "c"], "file": ["a/o.obj", "b/o.obj", None], **_TAG_COLUMNS, "price": [1.5, 2, 3]}
+    return _table(columns)
+
+
+def photographs() -> bytes:
+    """What is said of three photographs."""
+    columns = {
+        "photo": ["a.jpg", "b.jpg", "c.png"],
+        "object_id": ["x", "x", None],
+        **_TAG_COLUMNS,
+        "theme": [1, 2, None],
+    }
+    return _table(columns | {"caption": ["A chair", None, "A chair of a kind"]})
+
+
+_TAG_COLUMNS = {
+    "super_category": ["Chair", "Chair", "Sofa"],
+    "category": ["Dining Chair", "Stool", None],
+    "style": ["Modern", None, "Modern"],
+    "material": ["Wood", "Metal", "Cloth"],
+}
+
+
+def _table(columns: dict[str, list]) -> bytes:
+    stream = io.BytesIO()
+    pq.write_table(pa.table(columns), stream)
+    return stream.getvalue()
+
+
 _MODELS = (("a", "train"), ("b", "test"), ("c", "test"))
 
 

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -12,12 +12,14 @@ from shelfnet.data import catalogue, surfaces, views
 from shelfnet.data.captions import make_caption
 from shelfnet.data.images import ImageError, decode_png
 from shelfnet.data.materials import load_texture, read_surfaces
-from shelfnet.data.model_info import DatasetError, read_model_info
+from shelfnet.data.model_info import DatasetError, is_safe_id, read_model_info
 from shelfnet.data.obj_text import ObjText, read_obj_text
 from shelfnet.data.objects import ModelError, load_obj
+from shelfnet.data.photo_tags import read_photo_tags
 from shelfnet.data.predictions import PredictionsError, read_predictions
 from shelfnet.data.quarantine import read_quarantine, write_quarantine
 from shelfnet.data.shards import ShardError
+from shelfnet.data.tags import read_tags
 from shelfnet.evaluation import predictions as evaluated
 from shelfnet.geometry.meshes import normalise
 from shelfnet.preview.models import load_parts
@@ -150,6 +152,23 @@ def _read_predictions(path: Path) -> None:
     evaluated.read_predictions([path.parent], "coarse")
 
 
+def _read_tags(path: Path) -> None:
+    files = {name: PurePosixPath(name, "o.obj") for name in "abc"}
+    for model_id, info in read_tags(path, files).items():
+        if info.model_id != model_id or model_id not in files:
+            raise AssertionError(f"tags of {info.model_id!r} for {model_id!r}")
+        json.dumps(make_caption(info.style, info.category, info.material)).encode()
+
+
+def _read_photo_tags(path: Path) -> None:
+    table = read_photo_tags(path.parent)
+    refused = {row.path for row in table.refused}
+    for photo, said in table.tags.items():
+        json.dumps([photo, said.caption]).encode()
+        if said.object_id is not None and not is_safe_id(said.object_id) and photo not in refused:
+            raise AssertionError(f"the id {said.object_id!r} is no name of files")
+
+
 @dataclass(frozen=True)
 class Subject:
     """A kind of file: its name, who reads it, what may be raised, and whether the message must name the file."""
@@ -169,6 +188,8 @@ SUBJECTS = {
     "shard": Subject("shard-0000.parquet", _read_shard, (ShardError,)),
     "surfaces": Subject("shard-0000.parquet", _read_surfaces, (ShardError,)),
     "catalogue": Subject("models.parquet", lambda path: catalogue.read_models(path) and None, (ValueError,)),
+    "tags": Subject("tags.parquet", _read_tags, (DatasetError,)),
+    "photographs": Subject("photographs.parquet", _read_photo_tags, (DatasetError,)),
     "predictions": Subject("predictions.parquet", _read_predictions, (PredictionsError,)),
 }
 """The project's own errors that may end the reading of each kind of file; a broken MTL never ends it."""

@@ -49,6 +49,8 @@ PLANS = {
     "shard": Plan(200, lambda: [seeds.shard()], _table_or_bytes),
     "surfaces": Plan(150, lambda: [seeds.surface_shard()], _table_or_bytes),
     "catalogue": Plan(150, lambda: [seeds.models()], _table_or_bytes),
+    "tags": Plan(150, lambda: [seeds.tags()], _table_or_bytes),
+    "photographs": Plan(150, lambda: [seeds.photographs()], _table_or_bytes),
     "predictions": Plan(150, lambda: [seeds.predicted()], _table_or_bytes),
 }
 
