@@ -9,6 +9,7 @@ from shelfnet.report.facts import (
     MAX_TAG_VALUES,
     count_values,
     dataset_facts,
+    kind_of_fault,
     notices,
     provenance_facts,
     stage_times,
@@ -29,8 +30,9 @@ def test_models_refusals_and_bytes_are_counted(results):
     facts = dataset_facts(results)
     by_title = {counts.title: counts for counts in facts.counts}
     assert dict(by_title["split"].rows) == {"train": 6, "validation": 3, "test": 3}
+    assert list(by_title) == ["split", "super_category", "category", "style", "theme", "material"]
     assert dict(by_title["theme"].rows) == {"none": 12}
-    assert facts.quarantine.rows == (("catalogue: raw_model.obj: line 3: <b>no number</b>", 1),)
+    assert facts.quarantine.rows == (("catalogue: raw_model.obj: line …: <b>no number</b>", 1),)
     assert facts.views == 12 * 3
     shard_bytes = sum(path.stat().st_size for path in (results / "renders").glob("*.parquet"))
     assert facts.bytes_per_view == pytest.approx(shard_bytes / 36)
@@ -53,6 +55,35 @@ def test_a_refusal_while_rendering_counts_too(results):
     (results / "surfaces").mkdir()
     (results / "surfaces" / "quarantine-0000.csv").write_text("model_id,stage,reason,path\nn,surface,no area,n.obj\n")
     assert dataset_facts(results).quarantine.total == 3
+
+
+@pytest.mark.parametrize(
+    ("reasons", "kind"),
+    [
+        (["a.obj: line 3: expected a number, got 'x'", 'a.obj: line 1204: expected a number, got "it\'s"'],
+         "a.obj: line …: expected a number, got …"),
+        (["used more than 1500 MB", "used more than 812.5 MB"], "used more than … MB"),
+        (["got -1.5e-07 of 1,024 x 64x64", "got 3 of 7 x 1"], "got … of … x …"),
+        (['expected "a" or `b`', "expected 'c' or 'cut"], "expected … or …"),
+        (["no network for https://host/000-001/c2.glb>", "no network for http://other>"], "no network for …>"),
+        (["the photo's own alpha and KTX2 in UTF-8, the models' too"] * 2,
+         "the photo's own alpha and KTX2 in UTF-8, the models' too"),
+    ],
+)  # fmt: skip
+def test_reasons_that_differ_in_numbers_and_values_are_one_fault(reasons, kind):
+    assert {kind_of_fault(reason) for reason in reasons} == {kind}
+
+
+def test_two_lines_of_one_fault_are_counted_together(tmp_path):
+    folder = tmp_path / "results"
+    write_report_tree(folder, ("base",), seeds=(0,))
+    with (folder / "catalogue" / "quarantine.csv").open("a") as stream:
+        stream.write("bad-2,catalogue,raw_model.obj: line 1204: <b>no number</b>,bad-2/raw_model.obj\n")
+    assert dataset_facts(folder).quarantine.rows == (("catalogue: raw_model.obj: line …: <b>no number</b>", 2),)
+
+
+def test_the_tags_of_3d_future_are_all_shown():
+    assert len(count_values("category", map(str, range(42))).rows) == 42
 
 
 def test_rare_values_are_summed_up():
