@@ -6,6 +6,7 @@ this order, a mask file, the photo's own alpha, or what a segmenter finds. In a 
 """
 
 import io
+import logging
 import math
 import os
 import warnings
@@ -26,6 +27,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
 MASK_SUFFIX = "_mask"
 MASK_FOLDER = "masks"
+SHOWN_NAMES = 5
 
 INSIDE = 127
 """Pixels with a larger alpha belong to the object."""
@@ -37,6 +39,8 @@ FILTER_REACH = 1
 
 SIZE_TOLERANCE = 0.01
 """A mask at another size than its photo's may differ by so much in the ratio of its sides, for rounding."""
+
+logger = logging.getLogger(__name__)
 
 
 class PhotoError(ValueError):
@@ -136,31 +140,47 @@ def median_object_share(pictures: Iterable[UInt8[np.ndarray, "h w 4"]]) -> float
 def find_photos(folder: Path) -> list[tuple[Path, Path | None]]:
     """Photos below a folder, sorted, each with its mask file as :func:`find_mask` knows it.
 
-    Hidden files and folders hold no photos, and links to folders are not followed.
+    Hidden files and folders hold no photos, links to folders are not followed, and neither are links to files outside
+    of the folder, which the log tells.
     """
     found = []
     for place, folders, _ in os.walk(folder):
         folders[:] = [name for name in folders if name != MASK_FOLDER and not name.startswith(".")]
-        pictures = _pictures_in(Path(place))
-        masks = _masks_for(Path(place), pictures)
+        pictures = _pictures_in(Path(place), folder)
+        masks = _masks_for(Path(place), pictures, folder)
         found += [(path, masks.get(path.stem)) for path in pictures if path not in masks.values()]
     return sorted(found)
 
 
 def find_mask(photo: Path) -> Path | None:
-    """The mask file of ``chair.jpg``: ``chair_mask.png`` beside it, else ``masks/chair.png``, if there is one."""
+    """The mask file of ``chair.jpg``: ``chair_mask.png`` beside it, else ``masks/chair.png``, if there is one.
+
+    Whoever names a photo alone names no folder that links could lead out of: they are followed.
+    """
     return _masks_for(photo.parent, _pictures_in(photo.parent)).get(photo.stem)
 
 
-def _masks_for(folder: Path, pictures: Iterable[Path]) -> dict[str, Path]:
+def _masks_for(folder: Path, pictures: Iterable[Path], root: Path | None = None) -> dict[str, Path]:
     """Mask files by the stems of their photos; those beside the photos go before those in a folder below."""
     beside = [path for path in pictures if path.stem.endswith(MASK_SUFFIX)]
-    below = {path.stem: path for path in _pictures_in(folder / MASK_FOLDER)}
+    below = {path.stem: path for path in _pictures_in(folder / MASK_FOLDER, root)}
     return below | {path.stem.removesuffix(MASK_SUFFIX): path for path in beside}
 
 
-def _pictures_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if _is_photo(path)) if folder.is_dir() else []
+def _pictures_in(folder: Path, root: Path | None = None) -> list[Path]:
+    """Pictures right in a folder, sorted, but for links that lead out of ``root``."""
+    pictures = sorted(path for path in folder.iterdir() if _is_photo(path)) if folder.is_dir() else []
+    outside = {path for path in pictures if root is not None and _leads_out(path, root)}
+    if outside:
+        shown = ", ".join(repr(path.name) for path in sorted(outside)[:SHOWN_NAMES])
+        logger.warning("%r: %d links lead out of %r, not followed: %s", str(folder), len(outside), str(root), shown)
+    return [path for path in pictures if path not in outside]
+
+
+def _leads_out(path: Path, root: Path) -> bool:
+    """Whether a link, or a file in a folder that is one, lies elsewhere; no other folders on the way are links."""
+    is_link = path.is_symlink() or path.parent.is_symlink()
+    return is_link and not path.resolve().is_relative_to(root.resolve())
 
 
 def _is_photo(path: Path) -> bool:

@@ -413,3 +413,25 @@ def test_links_to_folders_are_not_followed(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
     assert find_photos(tmp_path) == [(tmp_path / "a.png", None)]
     assert find_photos(tmp_path / "nowhere") == []
+
+
+def test_links_to_files_outside_of_the_folder_are_not_followed(tmp_path, caplog):
+    outside, inside = tmp_path / "elsewhere", tmp_path / "photographs"
+    for folder in (outside, inside / "sub"):
+        folder.mkdir(parents=True)
+    for path in (outside / "b.png", outside / "a.png", inside / "a.jpg", inside / "sub" / "c.jpg"):
+        path.write_bytes(b"")
+    (inside / "b.png").symlink_to(outside / "b.png")
+    (inside / "a_mask.png").symlink_to("../elsewhere/a.png")
+    (inside / "near.jpg").symlink_to("sub/c.jpg")
+    (inside / "sub" / "masks").symlink_to(outside)
+    (tmp_path / "alias").symlink_to(inside)
+    for root in (inside, tmp_path / "alias"):
+        with caplog.at_level("WARNING"):
+            found = find_photos(root)
+        assert found == [(root / "a.jpg", None), (root / "near.jpg", None), (root / "sub" / "c.jpg", None)]
+        told = [record.getMessage() for record in caplog.records]
+        assert len(told) == 2
+        assert told[0].endswith(f"2 links lead out of {str(root)!r}, not followed: 'a_mask.png', 'b.png'")
+        caplog.clear()
+    assert find_mask(inside / "a.jpg") == inside / "a_mask.png"
