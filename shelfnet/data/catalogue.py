@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.captions import make_caption
-from shelfnet.data.future3d import OBJ_NAME, folder_of, model_folders
+from shelfnet.data.future3d import OBJ_NAME, folder_of, model_folders, unlisted_folders
 from shelfnet.data.lvis import category_tag
 from shelfnet.data.materials import read_surfaces
-from shelfnet.data.model_info import FILE_NAME, STAGE, DatasetError, ModelInfo, read_model_info
+from shelfnet.data.model_info import FILE_NAME, MAX_ID_CHARACTERS, STAGE, DatasetError, ModelInfo, read_model_info
 from shelfnet.data.objects import ModelError, load_obj_model
 from shelfnet.data.quarantine import Quarantined, refused
 from shelfnet.data.selection import select_models
@@ -50,6 +50,8 @@ NULLABLE = frozenset({"super_category", "category", "style", "theme", "material"
 
 PLAUSIBLE_SIDE_M = (0.05, 20.0)
 """Longest sides of furniture in metres; beyond them the unit is probably another one, which normalising forgives."""
+
+SHOWN_NAMES = 5
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +109,7 @@ def make_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -> Cata
     infos, quarantined = read_model_info(root / FILE_NAME)
     chosen = {info.model_id: info for info in select_models(infos, settings)}
     folders = model_folders(root)
+    _warn_of_unlisted(root, unlisted_folders(folders, (row.model_id for row in (*infos, *quarantined))))
     usable: dict[str, _Measures] = {}
     make = partial(_make_measure, root, settings.max_faces)
     with IsolatedWorker(make, timeout_s=settings.model_timeout_s, memory_mb=settings.model_memory_mb) as worker:
@@ -169,6 +172,13 @@ def read_models(path: Path, shard: int | None = None) -> tuple[CatalogueModel, .
     except (OSError, pa.ArrowException, ValueError) as error:
         raise ValueError(f"{path}: expected a catalogue with the columns {', '.join(SCHEMA.names)}: {error}") from error
     return tuple(model for model in models if shard is None or model.shard == shard)
+
+
+def _warn_of_unlisted(root: Path, names: Sequence[str]) -> None:
+    """Tell how many models no entry names; ``repr`` shows control characters and bytes that are no UTF-8 as escapes."""
+    if names:
+        shown = ", ".join(repr(name[:MAX_ID_CHARACTERS]) for name in names[:SHOWN_NAMES])
+        logger.warning("%s: %d folders with models that %s does not list: %s", root, len(names), FILE_NAME, shown)
 
 
 def _make_measure(root: Path, max_faces: int) -> Callable[[Path | None], _Measures]:

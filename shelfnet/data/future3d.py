@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from shelfnet.data.archives import DEFAULT_LIMITS, Limits, extract_zip
@@ -131,6 +131,13 @@ def folder_of(model_id: str, folders: dict[str, Path]) -> Path | None:
         return folders[model_id]
     similar = [folder for name, folder in folders.items() if name.casefold() == model_id.casefold()]
     return similar[0] if len(similar) == 1 else None
+
+
+def unlisted_folders(folders: Mapping[str, Path], model_ids: Iterable[str]) -> list[str]:
+    """Names, sorted, of the folders with a model that no id means."""
+    listed = {model_id.casefold() for model_id in model_ids}
+    names = (name for name in folders if name.casefold() not in listed)
+    return sorted(name for name in names if (folders[name] / OBJ_NAME).is_file())
 
 
 def content_digest(root: Path) -> str:

@@ -1,5 +1,7 @@
 import ctypes
+import json
 import logging
+import os
 
 import pyarrow.parquet as pq
 import pytest
@@ -172,6 +174,22 @@ def test_implausible_sizes_are_warned_about(tmp_path, write_dataset, caplog):
     with caplog.at_level(logging.WARNING):
         assert make_catalogue(root, SETTINGS, 1).models[0].longest_side_m == 200.0
     assert "a longest side of 200 is not plausible in metres" in caplog.text
+
+
+def test_models_that_the_list_does_not_name_are_told_in_one_warning(tmp_path, write_dataset, write_model, caplog):
+    root = write_dataset(tmp_path / "data", "a", "B")
+    (root / "B").rename(root / "b")
+    entries = json.loads((root / "model_info.json").read_text())
+    (root / "model_info.json").write_text(json.dumps([*entries, {"model_id": ".hidden"}]))
+    for name in (os.fsdecode(b"chair\xff"), "two\nlines", "part/inner", ".hidden", *"vwxyz"):
+        write_model(root, name)
+    (root / "no model").mkdir()
+    with caplog.at_level(logging.WARNING):
+        assert len(make_catalogue(root, SETTINGS, 1).models) == 2
+    (told,) = [record.getMessage() for record in caplog.records if "does not list" in record.getMessage()]
+    shown = "'chair\\udcff', 'inner', 'two\\nlines', 'v', 'w'"
+    assert told == f"{root}: 8 folders with models that model_info.json does not list: {shown}"
+    assert told.encode("utf-8")
 
 
 def test_the_catalogue_survives_a_round_trip(tmp_path, write_dataset):
