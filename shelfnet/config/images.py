@@ -53,5 +53,4 @@ class ImagesSettings(Section):
     object_share: Annotated[float, Field(ge=0.1, le=1.0)] = 0.7
     min_coverage: Fraction = 0.005
     min_object_px: Count = 32
-    min_object_px: Count = 32
     segmenter: SegmenterSettings = SegmenterSettings()
