@@ -62,6 +62,7 @@ class Page:
         self._write, self._read = write, read
         self._sent, self._buffer, self._loaded = 0, b"", False
         self._session: str | None = None
+        self._frame: tuple[str, str] | None = None
         self.requests: list[str] = []
         self.errors: list[str] = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
@@ -69,11 +70,11 @@ class Page:
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
 
-    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Send one command and return its result."""
+    def call(self, method: str, *, session: str | None = None, **parameters: Any) -> dict[str, Any]:
+        """Send one command, to the page unless a session is named, and return its result."""
         self._sent += 1
         message = {"id": self._sent, "method": method, "params": parameters}
-        message |= {"sessionId": self._session} if self._session else {}
+        message |= {"sessionId": session or self._session} if session or self._session else {}
         os.write(self._write, json.dumps(message).encode() + b"\0")
         while (answer := self._receive()).get("id") != self._sent:
             pass
@@ -88,6 +89,25 @@ class Page:
         while not self._loaded:
             self._receive()
 
+    @contextmanager
+    def inside(self, selector: str) -> Iterator[None]:
+        """In the block, expressions and selectors are those of a sandboxed frame, a target of its own."""
+        self.wait_for(f"document.querySelector({json.dumps(selector)}) !== null")
+        own = self.call("Target.getTargetInfo")["targetInfo"]["targetId"]
+        end = time.monotonic() + TIMEOUT_S
+        while not (frames := [t for t in self.call("Target.getTargets")["targetInfos"] if t.get("parentId") == own]):
+            if time.monotonic() > end:
+                raise TimeoutError(f"{selector} stayed without a page")
+            time.sleep(0.1)
+        session = self.call("Target.attachToTarget", targetId=frames[0]["targetId"], flatten=True)["sessionId"]
+        for domain in ("Runtime", "Network", "Log"):
+            self.call(f"{domain}.enable", session=session)
+        self._frame = (session, selector)
+        try:
+            yield
+        finally:
+            self._frame = None
+
     def resize(self, width: int, height: int, *, phone: bool = False) -> None:
         """Another window, or another phone."""
         scale = 2 if phone else 1
@@ -98,7 +118,10 @@ class Page:
 
     def evaluate(self, expression: str) -> Any:
         """Value of a JavaScript expression; a promise is waited for."""
-        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        session = self._frame[0] if self._frame else None
+        result = self.call(
+            "Runtime.evaluate", session=session, expression=expression, returnByValue=True, awaitPromise=True
+        )
         if "exceptionDetails" in result:
             raise RuntimeError(result["exceptionDetails"].get("exception", {}).get("description", expression))
         return result["result"].get("value")
@@ -117,7 +140,8 @@ class Page:
         element = f"document.querySelector({json.dumps(selector)})"
         self.evaluate(f"{element}.scrollIntoView({{block: 'center', inline: 'center'}})")
         box = self.evaluate(f"{element}.getBoundingClientRect().toJSON()")
-        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        left, top = self._frame_corner()
+        return left + box["x"] + box["width"] / 2, top + box["y"] + box["height"] / 2
 
     def click(self, selector: str) -> None:
         """A click of the left button."""
@@ -147,6 +171,15 @@ class Page:
         """A PNG of the window, or of the whole page."""
         data = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)["data"]
         path.write_bytes(base64.b64decode(data))
+
+    def _frame_corner(self) -> tuple[float, float]:
+        """Where on the page what happens inside the entered frame happens: the mouse knows the page alone."""
+        if self._frame is None:
+            return 0.0, 0.0
+        (_, selector), entered, self._frame = self._frame, self._frame, None
+        box = self.evaluate(f"document.querySelector({json.dumps(selector)}).getBoundingClientRect().toJSON()")
+        self._frame = entered
+        return box["x"], box["y"]
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:

@@ -1,0 +1,108 @@
+"""The report as MLflow shows it: an artifact in a sandboxed frame, without what a page of its own may do."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from urllib.error import URLError
+
+import chromium
+import pytest
+from report_tree import write_report_tree
+
+from shelfnet.config.load import validate
+from shelfnet.config.workflow import TrackingSettings
+from shelfnet.steps.write_report import write_report
+from shelfnet.tracking.mirror import mirror
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(chromium.BINARY is None, reason="no chromium to open the report in"),
+]
+FRAME = "iframe[sandbox]"
+MESH = "canvas[data-mesh=base]"
+STARTS_WITHIN_S = 120.0
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """A report, mirrored into a data base of its own."""
+    results = tmp_path_factory.mktemp("tree") / "results"
+    tables = write_report_tree(results, ("base", "untrained"), seeds=(0,), n_models=8)
+    write_report(
+        config=validate({"reconstruct": {"views_per_model": 2}}),
+        results=results,
+        comparison=results / "comparison.csv",
+        figures=results / "figures",
+        tables=tables,
+        output=results / "report.html",
+        journal=results / "journal" / "write_report.jsonl",
+    )
+    settings = TrackingSettings(uri=f"sqlite:///{results}/mlflow.db", timeout_s=60.0)
+    assert mirror(results / "journal", settings, results).pending == 0
+    return results
+
+
+@pytest.fixture(scope="module")
+def server(results):
+    """Address of MLflow's pages."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
+    command += ["--backend-store-uri", f"sqlite:///{results}/mlflow.db"]
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    with (results / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=results, env=os.environ | quiet, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        wait_until_healthy(f"http://127.0.0.1:{port}/health", process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        # Its workers are processes of their own.
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30.0)
+
+
+def wait_until_healthy(address, process):
+    end = time.monotonic() + STARTS_WITHIN_S
+    while process.poll() is None and time.monotonic() < end:
+        try:
+            return urllib.request.urlopen(address, timeout=5.0).close()
+        except (URLError, TimeoutError):
+            time.sleep(0.2)
+    raise TimeoutError(f"{address} did not answer")
+
+
+def artifact_page(results, server):
+    """Address of the page that shows ``report.html`` among the artifacts of its run."""
+    (path,) = results.glob("mlartifacts/*/artifacts/report.html")
+    return f"{server}/#/experiments/1/runs/{path.parent.parent.name}/artifacts/report.html"
+
+
+def picture(page):
+    """The first canvas, once it shows something."""
+    page.middle_of(MESH)
+    return page.wait_for(
+        f"""(() => {{
+            const canvas = document.querySelector("{MESH}");
+            const values = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+            return values.some((value) => value > 0) && canvas.toDataURL();
+        }})()"""
+    )
+
+
+def test_the_artifact_shows_its_table_and_a_mesh_that_turns(results, server, tmp_path):
+    with chromium.chromium(tmp_path, *chromium.WITH_WEBGL) as page:
+        page.resize(1500, 1000)
+        page.open(artifact_page(results, server))
+        with page.inside(FRAME):
+            methods = "[...document.querySelectorAll('#comparison tbody td:first-child')].map((td) => td.innerText)"
+            assert {"base", "untrained", "mean_shape"} <= set(page.wait_for(methods))
+            before = picture(page)
+            page.drag(MESH, right=60, down=20)
+            turned = f"document.querySelector('{MESH}').toDataURL()"
+            assert len(page.wait_for(turned, lambda now: now != before)) > len("data:image/png;base64,")
