@@ -5,6 +5,7 @@ import torch
 
 from shelfnet.networks.shelfnet import Rendering
 from shelfnet.training.learner import build_learner
+from shelfnet.training.loop import NO_HOOKS, iterate
 from shelfnet.training.phases import (
     NonFiniteLossError,
     check_finite,
@@ -98,6 +99,18 @@ def test_r1_runs_only_where_it_is_asked_for(tiny, store):
     assert [phase.name for phase in discriminator_phases(penalised)] == ["discriminator", "r1"]
     forward, _ = generator_phase(penalised, store.draw(2, penalised.randomness))
     assert r1_phase(penalised, forward)["r1"] >= 0
+
+
+@pytest.mark.parametrize("every", [1, 2, 3])
+def test_the_discriminator_steps_at_the_first_of_every_so_many_iterations(tiny, store, every):
+    overrides = {"train": {"discriminator_every": every, "r1_every": 4}, "losses": {"r1_gamma": 1.0}}
+    learner = build_learner(tiny(overrides), 0, CPU)
+    steps, generator_steps = [], []
+    learner.discriminator_optimiser.register_step_post_hook(lambda *_: steps.append(learner.iteration))
+    learner.generator_optimiser.register_step_post_hook(lambda *_: generator_steps.append(learner.iteration))
+    iterate(learner, store, NO_HOOKS, "counted")
+    assert generator_steps == [0, 1, 2, 3]
+    assert steps == sorted([*range(0, 4, every), 0])  # once more for R1, at the first iteration of four
 
 
 def test_augmentation_treats_real_pictures_and_renders_alike_and_keeps_white_white():
