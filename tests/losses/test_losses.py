@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
 from shelfnet.config.supervision import PerceptualSettings
 from shelfnet.losses.adversarial import discriminator_accuracy, discriminator_loss, generator_loss, r1_penalty
@@ -106,6 +107,58 @@ def test_perceptual_loss_is_zero_on_equal_pictures_grows_with_difference_and_rea
     loss(render, 1.0 - image).sum().backward()
     assert render.grad is not None and render.grad.abs().sum() > 0
     assert not any(parameter.requires_grad for parameter in loss.parameters())
+
+
+def pointwise(*rows: tuple[float, float, float], bias: float = 0.0) -> nn.Conv2d:
+    """A 1 x 1 convolution from three channels to three, by its rows."""
+    layer = nn.Conv2d(3, 3, 1)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor(rows)[..., None, None])
+        layer.bias.fill_(bias)
+    return layer
+
+
+def perceptual_by_hand() -> PerceptualLoss:
+    """Five layers of known features in the place of AlexNet's, at the places where those are compared."""
+    loss = PerceptualLoss(PerceptualSettings(weights="untrained"))
+    same, nothing = nn.Identity(), (0.0, 0.0, 0.0)
+    loss.features = nn.Sequential(
+        *(same, nn.ReLU(), same),  # (a, b, 0)
+        *(pointwise((1, -1, 0), (-1, 1, 0), nothing), nn.ReLU(), same),  # a - b and b - a, where positive
+        *(pointwise((1, 0, 0), (1, 1, 0), nothing), nn.ReLU()),  # (a, a + b, 0)
+        *(pointwise((1, 0, 0), nothing, nothing), nn.ReLU()),  # (a, 0, 0)
+        *(pointwise(nothing, nothing, nothing, bias=1.0), nn.ReLU()),  # all the same
+    )
+    return loss
+
+
+def coloured_columns(loss: PerceptualLoss, *features: tuple[float, float, float], height: int) -> torch.Tensor:
+    """A picture whose columns, normalised as AlexNet wants them, have these values."""
+    values = torch.tensor(features).T[:, None, :].expand(-1, height, -1)
+    return (values * loss.std + loss.mean)[None]
+
+
+LAYERS_AFTER_THE_FIRST = (2.0, 2.0 - math.sqrt(2.0), 1.0, 0.0)
+"""Squared distances between what the later layers of :func:`perceptual_by_hand` make of (1, 0, 0) and of (0, 1, 0)."""
+
+
+def test_perceptual_loss_by_hand_is_the_mean_of_squared_distances_of_unit_features():
+    loss = perceptual_by_hand()
+    first, second = [(1.0, 0.0, 0.0)] * 80, [(1.0, 0.0, 0.0)] * 60 + [(0.0, 2.0, 0.0)] * 20
+    pictures = (coloured_columns(loss, *columns, height=80) for columns in (first, second))
+    # A quarter of the picture differs; the length of its features does not count.
+    assert loss(*pictures).item() == pytest.approx(0.25 * (2.0 + sum(LAYERS_AFTER_THE_FIRST)) / 5, rel=1e-5)
+
+
+def test_perceptual_loss_by_hand_enlarges_small_pictures_linearly():
+    loss = perceptual_by_hand()
+    step = coloured_columns(loss, (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), height=2)
+    plain = coloured_columns(loss, (1.0, 0.0, 0.0), (1.0, 0.0, 0.0), height=2)
+    # Enlarged to 64 columns, the step is a ramp (1 - t, t, 0), flat beyond the centres of its two pixels.
+    ramp = [min(max((column + 0.5) / 32 - 0.5, 0.0), 1.0) for column in range(64)]
+    # The layer after it knows only which side of the middle a column is on, and so do those after that.
+    first = sum(2.0 - 2.0 * (1.0 - t) / math.hypot(1.0 - t, t) for t in ramp) / 64
+    assert loss(step, plain).item() == pytest.approx((first + 0.5 * sum(LAYERS_AFTER_THE_FIRST)) / 5, rel=1e-5)
 
 
 def test_missing_imagenet_weights_are_an_error_with_a_remedy(tmp_path):
