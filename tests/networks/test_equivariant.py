@@ -22,6 +22,7 @@ from shelfnet.networks.equivariant.basis import lattice_offsets, radial_profile,
 from shelfnet.networks.equivariant.convolution import EquivariantKernel
 from shelfnet.networks.equivariant.gate import SIGMOID_GAIN, SILU_GAIN
 from shelfnet.networks.equivariant.irreps import copy_of_channel
+from shelfnet.representations.voxels import sample_grid
 
 IRREPS = o3.Irreps("3x0e + 2x1o + 1x2e")
 PSEUDO = o3.Irreps("2x0e + 1x0o + 1x1e + 1x1o + 1x2o")
@@ -384,6 +385,60 @@ class TestArbitraryRotations:
 
     def test_two_gated_blocks_err_by_less_than_8_percent_on_average(self):
         assert self.errors(self.two_blocks).mean() < 0.08
+
+
+class TestArbitraryRotationsOfTheWholeStack:
+    """From the learned field to features and occupancy, upsampling included.
+
+    The outputs are scalars: what a rotated input makes at R p is compared with what the upright one makes at p, on
+    points all over a ball far from the border. Errors are relative to the outputs' deviation over the ball, pooled over
+    decoders. They come from the lattice alone: an input twice as smooth leaves a quarter of them.
+    """
+
+    BALL_CELLS, POINTS, DECODERS, TURNS = 2.5, 1000, 5, 4
+
+    def blobs(self, size, spread_cells, centres, values):
+        distance = (lattice_offsets(size)[None] - centres[:, None, None, None]).norm(dim=-1)
+        return torch.einsum("nzyx,nc->czyx", torch.exp(-0.5 * (distance / spread_cells) ** 2), values)
+
+    def errors(self, size, spread_cells, alter=lambda decoder: None):
+        """Of the features, and of the occupancy logits."""
+        pairs = [self.squares(size, spread_cells, alter, seed) for seed in range(self.DECODERS)]
+        squared_error, variance = torch.tensor(pairs).sum(dim=0).unbind(dim=-1)
+        return (squared_error / variance).sqrt().tolist()
+
+    def squares(self, size, spread_cells, alter, seed):
+        torch.manual_seed(seed)
+        decoder = EquivariantDecoder(SETTINGS, LATENT_DIM)
+        alter(decoder)
+        irreps = decoder.irreps_constant
+        centres, values = 2.0 * torch.rand(20, 3) - 1.0, torch.randn(20, irreps.dim)
+        matrices = o3.rand_matrix(self.TURNS)
+        turned = [(centres @ m.T, values @ representation(irreps, m).T) for m in matrices]
+        fields = torch.stack([self.blobs(size, spread_cells, *pair) for pair in [(centres, values), *turned]])
+        with torch.no_grad():
+            outputs = decoder.stack(fields, torch.randn(1, LATENT_DIM).expand(len(fields), -1))
+        points = functional.normalize(torch.randn(self.POINTS, 3), dim=1) * torch.rand(self.POINTS, 1) ** (1 / 3)
+        points = points * self.BALL_CELLS / size
+        found = []
+        for volume in outputs:
+            upright = sample_grid(volume[:1], points[None], padding="border")
+            where = points @ matrices.transpose(1, 2)
+            error = sample_grid(volume[1:], where, padding="border") - upright
+            found.append((error.square().mean().item(), upright.var(dim=1).mean().item()))
+        return found
+
+    @pytest.mark.parametrize(("size", "spread_cells", "bounds"), [(9, 1.5, (0.07, 0.03)), (11, 3.0, (0.02, 0.008))])
+    def test_features_and_occupancy_err_by_a_few_percent(self, size, spread_cells, bounds):
+        found = self.errors(size, spread_cells)
+        for error, bound in zip(found, bounds, strict=True):
+            assert error < bound
+
+    def test_with_a_component_wise_activation_they_err_by_a_third_and_more(self):
+        def alter(decoder):
+            decoder.first.forward = component_wise(decoder.first)
+
+        assert min(self.errors(9, 1.5, alter)) > 0.3
 
 
 class TestDecoder:
