@@ -17,8 +17,8 @@ FIGURE_CAPTIONS = {
         "Chamfer distance on the test split by category (objects in it), log scale; the grey bar is the mean shape."
     ),
     "azimuth_confusion": (
-        "Predicted against true azimuth of the test views after one rotation per trained model: points, and shares of"
-        " each 30° of true azimuths. The dashed lines take front for back, as do the views counted as turned."
+        "Predicted (coarse) against true azimuth of the test views after one rotation per trained model: points, and"
+        " shares of each 30° of true azimuths. The dashed lines take front for back, as do the views counted as turned."
     ),
     "view_prior": "Predicted and true test views, and the range of the prior p(v).",
     "floaters": (
@@ -26,7 +26,9 @@ FIGURE_CAPTIONS = {
         " surface; means with 95 % intervals over objects and seeds. Below, what random backgrounds behind CLIP's"
         " renders change, paired by object."
     ),
-    "loss_curves": "Loss terms during training, unweighted, mean over seeds.",
+    "loss_curves": (
+        "Loss terms during training, unweighted: mean over seeds (faint), and its running mean over nine logged values."
+    ),
     "memory_scaling": (
         "Memory (bytes of tensors) and time of one object against resolution N on the CPU, at the same rays for every"
         " N. Exponents are fitted over the three largest N. The voxel grid is narrowed to two channels, so that 256³"

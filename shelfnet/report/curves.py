@@ -14,6 +14,8 @@ VALIDATION_MASK_IOU = "validation/mask_iou"
 LOSS_PREFIX = "loss/"
 MIN_POINTS_FOR_LINE = 2
 FAR_ABOVE = 3.0
+SMOOTHED_OVER = 9
+"""Logged values around each, over which a loss is averaged."""
 
 
 def draw_chamfer_curves(
@@ -56,20 +58,19 @@ def draw_mask_iou_curves(drawn: Figure, curves: pd.DataFrame, style: Mapping[str
         return note(drawn, "no run was validated")
     axes = _validation_axes(drawn, own, style)
     axes.set(ylabel="mask IoU of renders")
-    axes.set_ylim(bottom=0.0)
     drawn.legend(*axes.get_legend_handles_labels(), loc="outside right upper")
     return None
 
 
 def draw_loss_curves(drawn: Figure, curves: pd.DataFrame, style: Mapping[str, Look]) -> None:
-    """Every loss term in a panel of its own, one line an ablation (mean over seeds)."""
+    """Every loss term in a panel of its own, one line an ablation: the running mean; faint, the mean over seeds."""
     names = loss_names(curves)
     if not names:
         return note(drawn, "no loss was logged")
     for axes, name in zip(panels(drawn, len(names), 3, sharex=True), names, strict=True):
         own = curves[curves["name"] == name]
         for ablation, look in style.items():
-            _band(axes, own[own["ablation"] == ablation], ablation, look)
+            _smoothed(axes, own[own["ablation"] == ablation], ablation, look)
         axes.set_title(name.removeprefix(LOSS_PREFIX))
         axes.margins(x=0.02)
     drawn.supxlabel("iteration", fontsize=9)
@@ -114,3 +115,13 @@ def _band(axes: Axes, rows: pd.DataFrame, label: str, look: Look) -> None:
     axes.plot(iterations, grouped.mean(), color=look.colour, linestyle=look.dash, marker=marker, label=label)
     if rows["seed"].nunique() > 1:
         axes.fill_between(iterations, grouped.min(), grouped.max(), color=look.colour, alpha=0.15, linewidth=0)
+
+
+def _smoothed(axes: Axes, rows: pd.DataFrame, label: str, look: Look) -> None:
+    if rows.empty:
+        return
+    mean = rows.astype({"value": float}).groupby("iteration")["value"].mean()
+    running = mean.rolling(SMOOTHED_OVER, center=True, min_periods=1).mean()
+    iterations = mean.index.to_numpy(dtype=float)
+    axes.plot(iterations, mean, color=look.colour, linewidth=0.6, alpha=0.25)
+    axes.plot(iterations, running, color=look.colour, linestyle=look.dash, label=label)

@@ -19,7 +19,11 @@ from shelfnet.report.style import note, panels
 NOVEL_TURNS_DEG = (100.0, 220.0)
 """The novel views are the same camera, these much further around the object."""
 NOVEL_ELEVATION_DEG = 20.0
-CELL_IN, LABELS_IN, TITLES_IN = 0.85, 0.85, 0.3
+CELL_IN, LABELS_IN, TITLES_IN = 1.0, 0.85, 0.3
+GROUND = np.array([0xF3, 0xF3, 0xF1]) / 255.0
+"""Behind meshes, as in the report's viewer: on white, what is nearly white looks like a hole."""
+MARGIN = 1.06
+"""Room around the largest object of a block of cells, whose pictures are all cut to one size."""
 _TURNS_DEG = (None, *NOVEL_TURNS_DEG)
 """Of the rows of a stage: as predicted, then the novel views."""
 _ROWS = tuple((stage, turn_deg) for stage in STAGES for turn_deg in _TURNS_DEG)
@@ -40,7 +44,7 @@ def draw_reconstructions(
     Args:
         drawn: an empty figure of :func:`reconstructions_size_in`.
         views: test views.
-        ablations: columns between input and truth.
+        ablations: columns between input and truth; those without any surface are left out.
         render: draws meshes.
         distance: of the cameras from the origin.
     """
@@ -49,6 +53,7 @@ def draw_reconstructions(
     drawn.set_layout_engine("none")
     width_in, height_in = drawn.get_size_inches()
     spacing = {"left": LABELS_IN / width_in, "right": 1.0, "bottom": 0.0, "top": 1.0 - TITLES_IN / height_in}
+    ablations = with_surface(views, ablations)
     columns = column_titles(views, ablations)
     shape = (len(_ROWS) * len(views), len(columns))
     grid = drawn.subplots(*shape, squeeze=False, gridspec_kw={**spacing, "wspace": 0.02, "hspace": 0.02})
@@ -68,12 +73,22 @@ def draw_reconstructions(
         for line, turn_deg in zip(block, _TURNS_DEG, strict=False):
             if view.truth is not None:
                 _show(line[-1], render(view.truth, _camera(view.azimuth_deg, view.elevation_deg, turn_deg, distance)))
+        _cut_to_content(list(block.ravel()))
     return None
 
 
 def column_titles(views: Sequence[ShownView], ablations: Sequence[str]) -> list[str]:
-    """Input, every ablation, and truth where any view has one."""
-    return ["input", *ablations, *(["truth"] if any(view.truth is not None for view in views) else [])]
+    """Input, every ablation that has a surface, and truth where any view has one."""
+    return [
+        "input",
+        *with_surface(views, ablations),
+        *(["truth"] if any(view.truth is not None for view in views) else []),
+    ]
+
+
+def with_surface(views: Sequence[ShownView], ablations: Sequence[str]) -> list[str]:
+    """Ablations with a prediction to show of any of the views."""
+    return [name for name in ablations if any(key[0] == name for view in views for key in view.predictions)]
 
 
 def reconstructions_size_in(views: Sequence[ShownView], ablations: Sequence[str]) -> tuple[float, float]:
@@ -125,7 +140,30 @@ def _blank(axes: Axes) -> None:
         spine.set_visible(False)
 
 
+def _cut_to_content(cells: Sequence[Axes]) -> None:
+    """All cells to the one square about the middle that holds what any of them shows."""
+    shown = [np.asarray(cell.images[0].get_array()) for cell in cells if cell.images]
+    reach = min(1.0, MARGIN * max((_reach(picture) for picture in shown), default=1.0))
+    for cell in cells:
+        for image in cell.images:
+            left, right, bottom, top = image.get_extent()
+            cell.set_xlim(*_shrunk(left, right, reach))
+            cell.set_ylim(*_shrunk(bottom, top, reach))
+
+
+def _reach(picture: Float[np.ndarray, "h w 3"]) -> float:
+    """How far from the middle anything lies that is not ground, in half-sides."""
+    places = np.argwhere(np.abs(picture - GROUND).max(axis=-1) > 1.0 / 255.0)
+    half = np.array(picture.shape[:2]) / 2
+    return float(((np.abs(places + 0.5 - half) + 0.5) / half).max(initial=0.1))
+
+
+def _shrunk(low: float, high: float, factor: float) -> tuple[float, float]:
+    middle, half = (low + high) / 2, (high - low) / 2
+    return middle - factor * half, middle + factor * half
+
+
 def _show(axes: Axes, rgba: UInt8[np.ndarray, "h w 4"]) -> None:
-    """The picture over white."""
+    """The picture over a light ground."""
     alpha = rgba[..., 3:] / 255.0
-    axes.imshow(rgba[..., :3] / 255.0 * alpha + (1.0 - alpha), interpolation="antialiased")
+    axes.imshow(rgba[..., :3] / 255.0 * alpha + GROUND * (1.0 - alpha), interpolation="antialiased")

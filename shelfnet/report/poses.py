@@ -18,6 +18,7 @@ from shelfnet.report.style import BASELINE_GREY, Look, note, panels
 _BIN_DEG = 30.0
 AZIMUTH_BINS_DEG = np.arange(-180.0, 181.0, _BIN_DEG)
 TICKS_DEG = (-180, -90, 0, 90, 180)
+TRUE_GREY = "#555555"
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ def draw_azimuth_confusion(drawn: Figure, poses: Mapping[str, Poses], style: Map
             axes.axline((0, shift), slope=1, color=BASELINE_GREY, linewidth=0.8, linestyle="--")
         axes.plot(own.true_azimuth_deg, own.predicted_azimuth_deg, ".", color="black", markersize=2, alpha=_alpha(own))
         axes.set(xlim=(-180, 180), ylim=(-180, 180), xticks=TICKS_DEG, yticks=TICKS_DEG, aspect="equal")
-        axes.set_title(f"{name}\n{azimuth_errors(own).sentence}", fontsize=8)
+        axes.tick_params(labelsize=7)
+        axes.set_title(f"{name}, coarse\n{azimuth_errors(own).sentence}", fontsize=8)
     drawn.supxlabel("true azimuth (°)", fontsize=9)
     drawn.supylabel("predicted, aligned (°)", fontsize=9)
     return None
@@ -123,11 +125,14 @@ def draw_view_prior(drawn: Figure, poses: Mapping[str, Poses], prior: ViewPrior,
     for axes, (name, own) in zip(drawn_in, poses.items(), strict=True):
         axes.add_patch(_prior_range(prior))
         if own.has_truth:
-            axes.plot(own.true_azimuth_deg, own.true_elevation_deg, ".", color="#b0b0b0", markersize=3)
+            axes.plot(
+                own.true_azimuth_deg, own.true_elevation_deg, "x", color=TRUE_GREY, markersize=3, markeredgewidth=0.7
+            )
         where = (own.predicted_azimuth_deg, own.predicted_elevation_deg)
         axes.plot(*where, ".", color=style[name].colour, markersize=5, alpha=_alpha(own))
         axes.set_title(f"{name}\n{100.0 * share_outside(own, prior):.0f} % outside p(v)", fontsize=8)
         axes.set(xlim=(-185, 185), xticks=TICKS_DEG)
+        axes.tick_params(labelsize=7)
     drawn_in[0].margins(y=0.15)
     drawn.supxlabel("azimuth (°), aligned", fontsize=9)
     drawn.supylabel("elevation (°)", fontsize=9)
@@ -156,7 +161,7 @@ def _prior_legend(with_truth: bool) -> list[Artist]:
     handles: list[Artist] = [Patch(facecolor="#eeeeee", edgecolor=BASELINE_GREY, label="prior p(v)")]
     handles.append(Line2D([], [], marker="o", color="black", linestyle="", markersize=4, label="predicted"))
     if with_truth:
-        handles.append(Line2D([], [], marker="o", color="#b0b0b0", linestyle="", markersize=3, label="true"))
+        handles.append(Line2D([], [], marker="x", color=TRUE_GREY, linestyle="", markersize=4, label="true"))
     return handles
 
 

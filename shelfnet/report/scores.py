@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from shelfnet.report.headline import UNTRAINED
 from shelfnet.report.style import BASELINE_GREY, Look, log_scale, note
 
 MAX_CATEGORIES = 12
@@ -18,13 +19,15 @@ def draw_chamfer_by_category(
 ) -> None:
     """Mean Chamfer distance of the last stage in each category, the most frequent categories first; log scale.
 
+    The network before training is left out: far off, it would press the others together.
+
     Args:
         drawn: an empty figure.
         tables: rows of ``chamfer.csv`` by ablation.
         baselines: rows of the trivial baselines; ``mean_shape`` is drawn as a bar to compare with.
         style: looks by ablation.
     """
-    last = {name: last_stage(table) for name, table in tables.items() if len(table)}
+    last = {name: last_stage(table) for name, table in tables.items() if len(table) and name != UNTRAINED}
     if not last:
         return note(drawn, "no test view was evaluated")
     if all(rows["chamfer"].isna().all() for rows in last.values()):
@@ -35,7 +38,7 @@ def draw_chamfer_by_category(
     for rank, (name, rows) in enumerate(last.items()):
         height = _category_means(rows, order)
         offset = (rank - (len(last) - 1) / 2) * min(0.1, 0.7 / len(last))
-        axes.plot(height, places + offset, "o", markersize=5, color=style[name].colour, label=name)
+        axes.plot(height, places + offset, style[name].marker, markersize=4.5, color=style[name].colour, label=name)
     mean_shape = _category_means(baselines[baselines["ablation"] == "mean_shape"], order)
     axes.plot(mean_shape, places, "|", markersize=15, markeredgewidth=2, color=BASELINE_GREY, label="mean_shape")
     counts = _object_counts(next(iter(last.values())), order)

@@ -19,6 +19,8 @@ from shelfnet.provenance import publish
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
 """Okabe and Ito's palette without its yellow, which is too faint for lines on white."""
 DASHES = ("-", "--", ":", "-.")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
+"""Another number of them than of colours, so that what shares a colour has another marker."""
 BASELINE_GREY = "#767676"
 DPI = 150
 
@@ -40,16 +42,21 @@ _RC = {
 
 @dataclass(frozen=True)
 class Look:
-    """Colour and dash of one ablation, the same in every figure."""
+    """Colour, dash and marker of one ablation, the same in every figure."""
 
     colour: str
     dash: str
+    marker: str
 
 
 def looks(names: Sequence[str]) -> dict[str, Look]:
     """A look by name: colours first, then the same colours in the next dash."""
     return {
-        name: Look(OKABE_ITO[rank % len(OKABE_ITO)], DASHES[rank // len(OKABE_ITO) % len(DASHES)])
+        name: Look(
+            OKABE_ITO[rank % len(OKABE_ITO)],
+            DASHES[rank // len(OKABE_ITO) % len(DASHES)],
+            MARKERS[rank % len(MARKERS)],
+        )
         for rank, name in enumerate(names)
     }
 

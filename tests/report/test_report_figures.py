@@ -1,13 +1,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+import trimesh
 from PIL import Image
 
 from shelfnet.config.render import ViewPrior
-from shelfnet.report.curves import draw_chamfer_curves, draw_loss_curves
+from shelfnet.report.curves import draw_chamfer_curves, draw_loss_curves, draw_mask_iou_curves
 from shelfnet.report.floaters import draw_floaters
 from shelfnet.report.memory import QUANTITIES, draw_memory_scaling, fitted_exponent
-from shelfnet.report.pictures import draw_contact_sheet, draw_reconstructions
+from shelfnet.report.pictures import (
+    draw_contact_sheet,
+    draw_reconstructions,
+    reconstructions_size_in,
+    with_surface,
+)
 from shelfnet.report.poses import (
     Poses,
     azimuth_confusion,
@@ -18,6 +24,7 @@ from shelfnet.report.poses import (
     share_outside,
 )
 from shelfnet.report.scores import OTHERS, draw_chamfer_by_category, last_stage
+from shelfnet.report.shown_views import ShownView
 from shelfnet.report.style import OKABE_ITO, figure, log_scale, looks, save
 from shelfnet.report.view_sphere import angle_bins, draw_view_sphere
 
@@ -33,6 +40,7 @@ def curve(ablation, seed, values, name="validation/chamfer"):
 def test_more_ablations_than_colours_differ_in_their_dash():
     names = [f"a{n}" for n in range(2 * len(OKABE_ITO))]
     assert len({(look.colour, look.dash) for look in looks(names).values()}) == len(names)
+    assert len({(look.colour, look.marker) for look in looks(names).values()}) == len(names)
 
 
 def test_a_figure_is_published_twice_and_leaves_nothing_beside(tmp_path):
@@ -73,6 +81,36 @@ def test_every_loss_has_a_panel_and_validation_none():
     with figure(4.0, 3.0) as drawn:
         draw_loss_curves(drawn, curves, STYLE)
         assert [axes.get_title(loc="left") for axes in drawn.axes] == ["mask", "rgb"]
+
+
+def test_a_loss_is_averaged_over_the_logged_values_around():
+    with figure(4.0, 3.0) as drawn:
+        draw_loss_curves(drawn, curve("base", 0, [0.0, 9.0] * 10, "loss/rgb"), STYLE)
+        raw, running = drawn.axes[0].lines
+        np.testing.assert_allclose(raw.get_ydata(), [0.0, 9.0] * 10)
+        np.testing.assert_allclose(running.get_ydata()[4:16], [4.0, 5.0] * 6)
+
+
+def test_the_mask_iou_axis_is_that_of_the_data():
+    with figure(4.0, 3.0) as drawn:
+        draw_mask_iou_curves(drawn, curve("base", 0, [0.7, 0.8], "validation/mask_iou"), STYLE)
+        low, high = drawn.axes[0].get_ylim()
+        assert 0.6 < low < 0.7 and 0.8 < high < 0.9
+
+
+def test_pictures_lie_on_light_grey_cut_to_what_they_show_without_methods_that_have_no_surface():
+    pixels = np.zeros((40, 40, 4), dtype=np.uint8)
+    pixels[10:30, 15:25] = 255
+    view = ShownView("m", "a chair", pixels, 0.0, 0.0, trimesh.creation.box(), {})
+    assert with_surface([view], ["untrained"]) == []
+    with figure(*reconstructions_size_in([view], ["untrained"])) as drawn:
+        draw_reconstructions(drawn, [view], ["untrained"], lambda mesh, cam2world: pixels, 2.6)
+        shown = [axes for axes in drawn.axes if axes.images]
+        assert [axes.get_title(loc="center") for axes in drawn.axes[:2]] == ["input", "truth"]
+        assert len(shown) == 4
+        np.testing.assert_allclose(shown[0].images[0].get_array()[0, 0] * 255, [0xF3, 0xF3, 0xF1])
+        for axes in shown:
+            np.testing.assert_allclose(np.ptp(axes.get_xlim()), 20 * 1.06)
 
 
 def test_an_exact_power_law_is_recovered_and_a_constant_at_small_n_is_not_fitted():
@@ -117,6 +155,15 @@ def test_rare_categories_are_drawn_together():
         labels = [label.get_text() for label in axes.get_yticklabels()]
         assert (len(labels), labels[0], labels[-1]) == (13, "c00 (10)", f"{OTHERS} (18)")
         np.testing.assert_allclose(axes.lines[0].get_xdata(), [0.05] * 12 + [0.09])
+
+
+def test_the_network_before_training_does_not_press_the_categories_together():
+    tables = {name: scores(["a"] * 3, chamfer=0.05) for name in ("untrained", "base", "clip")}
+    with figure(4.0, 3.0) as drawn:
+        draw_chamfer_by_category(drawn, tables, scores(["a"]).assign(ablation="mean_shape"), STYLE)
+        (axes,) = drawn.axes
+        assert axes.get_legend_handles_labels()[1] == ["base", "clip", "mean_shape"]
+        assert len({str(line.get_marker()) for line in axes.lines}) == 3
 
 
 def test_the_last_stage_is_the_refined_one_where_there_is_one():
@@ -202,7 +249,7 @@ def test_azimuth_panels_name_the_quantiles():
     poses = {"base": poses_of([10.0, 100.0, 178.0], [0.0, 90.0, -170.0])}
     with figure(4.0, 3.0) as drawn:
         draw_azimuth_confusion(drawn, poses, STYLE)
-        assert drawn.axes[0].get_title(loc="left") == "base\nmedian 10°, 90 % < 12°\n0 % turned round"
+        assert drawn.axes[0].get_title(loc="left") == "base, coarse\nmedian 10°, 90 % < 12°\n0 % turned round"
 
 
 def test_the_prior_is_a_range_and_points_outside_are_counted():
