@@ -34,12 +34,12 @@ def _lead(best: pd.Series, mean_shape: float) -> str:
     if _is_true(best["beats_mean_shape"]):
         gain = 100.0 * (1.0 - best["mean"] / mean_shape)
         return (
-            f"The best model is {best['ablation']} ({best['stage']}): its Chamfer distance on unseen objects is "
-            f"{score}, {gain:.0f} % below always answering with the mean shape ({mean_shape:.4f})."
+            f"The most accurate model is the ablation `{best['ablation']}` ({best['stage']}): its Chamfer distance on "
+            f"unseen objects is {score}, {gain:.0f} % below always answering with the mean shape ({mean_shape:.4f})."
         )
     return (
         f"No model beats always answering with the mean shape ({mean_shape:.4f}) beyond chance. The best, "
-        f"{best['ablation']}, reaches {score}. Nothing here shows that a model has learned anything about the single "
+        f"`{best['ablation']}`, reaches {score}. Nothing here shows that a model has learned anything about the single "
         "object."
     )
 

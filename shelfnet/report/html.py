@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import jinja2
 import numpy as np
 from jaxtyping import UInt8
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from PIL import Image
 
 from shelfnet.provenance import publish
@@ -79,6 +80,8 @@ def render_page(page: Page, mesh_data: Mapping[str, Any]) -> str:
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
 
+    environment.filters["with_code"] = with_code
+
     def own(name: str) -> Markup:
         return Markup(loader.get_source(environment, name)[0])
 
@@ -90,6 +93,11 @@ def render_page(page: Page, mesh_data: Mapping[str, Any]) -> str:
         # "<" could end the script element that holds the data.
         mesh_data=Markup(json.dumps(mesh_data, separators=(",", ":")).replace("<", "\\u003c")),
     )
+
+
+def with_code(text: str) -> Markup:
+    """The text, escaped, with what stands in backticks as code."""
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
 
 
 def write_page(path: Path, html: str) -> None:

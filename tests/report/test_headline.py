@@ -1,6 +1,7 @@
 import pandas as pd
 
 from shelfnet.report.headline import headline
+from shelfnet.report.html import with_code
 
 
 def row(ablation, mean, beats=False, against_base=(float("nan"),) * 3, stage="refined"):
@@ -23,7 +24,7 @@ TRIVIAL = [row("sphere", 0.116), row("random_train", 0.075), row("mean_shape", 0
 
 def test_a_model_that_beats_the_mean_shape_is_named_with_its_gain():
     sentences = headline(pd.DataFrame([row("base", 0.03, beats=True), *TRIVIAL]))
-    assert sentences[0].startswith("The best model is base (refined)")
+    assert sentences[0].startswith("The most accurate model is the ablation `base` (refined)")
     assert "50 % below always answering with the mean shape (0.0600)" in sentences[0]
     assert len(sentences) == 1
 
@@ -71,3 +72,7 @@ def test_the_refined_row_counts_and_the_coarse_one_where_there_is_no_other():
     table = pd.DataFrame([row("base", 0.03, True, stage="coarse"), row("base", 0.04, True), *TRIVIAL])
     assert "(refined): its Chamfer distance on unseen objects is 0.0400" in headline(table)[0]
     assert "(coarse)" in headline(table.drop(index=1))[0]
+
+
+def test_names_are_shown_as_code_and_nothing_else_is_markup():
+    assert with_code("the ablation `a<b` & `c`") == "the ablation <code>a&lt;b</code> &amp; <code>c</code>"
