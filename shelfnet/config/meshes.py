@@ -30,13 +30,13 @@ class ReconstructSettings(Section):
 
 
 class RefineWeights(Section):
-    """Weights of the refinement energy; the defaults are the original code's."""
+    """Weights of the refinement energy; the defaults are the original code's, whose mask term is a mean distance."""
 
     mask: Weight = 50.0
     rgb: Weight = 10.0
     laplacian: Weight = 100.0
-    edge: Weight = 1.0
-    normal: Weight = 0.01
+    edge: Weight = 100.0
+    normal: Weight = 1.0
     offset: Weight = 1000.0
 
 

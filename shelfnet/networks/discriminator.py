@@ -16,12 +16,12 @@ class Discriminator(nn.Module):
 
     Args:
         settings: widths and which heads.
-        resolution_px: side of the pictures it sees; four cells remain at the end.
+        smallest_px: least side of the pictures it will see; two cells a side remain of them at the end.
     """
 
-    def __init__(self, settings: DiscriminatorSettings, resolution_px: int) -> None:
+    def __init__(self, settings: DiscriminatorSettings, smallest_px: int) -> None:
         super().__init__()
-        levels = max(int(math.log2(resolution_px)) - 2, 1)
+        levels = max(int(math.log2(smallest_px)) - 1, 1)
         plan = [min(settings.base_channels << level, settings.max_channels) for level in range(levels)]
         self.sees_mask = settings.sees_mask
         ins = [4 if settings.sees_mask else 3, *plan]

@@ -99,8 +99,10 @@ def _train_share(share: Share, run: Run) -> None:
     learner = build_learner(config, run.seed, device)
     learner.share = share
     store = PictureStore(load_training_views(run.shards), config.model.renderer.resolution_px, device)
+    clip_weights = "unused"
     if config.losses.clip > 0:
         frozen = load_clip(config.clip, run.clip).to(device)
+        clip_weights = frozen.weights
         learner.clip = ClipLoss(frozen, store.captions, config.clip.backgrounds).to(device)
     resumed = load_progress(run.output / "resume", learner, run.signature)
     if not share.leads:
@@ -108,7 +110,7 @@ def _train_share(share: Share, run: Run) -> None:
         return
     events = Journal(run.journal, run.name, append=resumed)
     if not resumed:
-        _describe(events, run, device)
+        _describe(events, run, device, clip_weights)
     hooks = _hooks(run, learner, store, events)
     log.info("%s: %d pictures, %s, from iteration %d", run.name, len(store), device_name(device), learner.iteration)
     started = time.perf_counter()
@@ -116,7 +118,7 @@ def _train_share(share: Share, run: Run) -> None:
         validate(learner, hooks, run.name)
     iterate(learner, store, hooks, run.name)
     object_share = median_object_share(picture.cpu().numpy() for picture in store.pictures)
-    _publish(run, learner, object_share, time.perf_counter() - started)
+    _publish(run, learner, object_share, clip_weights, time.perf_counter() - started)
     shutil.rmtree(run.output / "resume", ignore_errors=True)
     for file in ("model.safetensors", "model.json", "metrics.parquet"):
         events.artifact(run.output / file, "checkpoint")
@@ -141,7 +143,7 @@ def _hooks(run: Run, learner: Learner, store: PictureStore, events: Journal) -> 
     return Hooks(validate=measure_and_show, record=events.metrics, save=save)
 
 
-def _describe(events: Journal, run: Run, device: torch.device) -> None:
+def _describe(events: Journal, run: Run, device: torch.device, clip_weights: str) -> None:
     config = run.config
     supervision = {"clip": config.losses.clip, "perceptual": config.losses.perceptual}
     sections = ("render", "model", "losses", "train", *(name for name, weight in supervision.items() if weight > 0))
@@ -155,11 +157,12 @@ def _describe(events: Journal, run: Run, device: torch.device) -> None:
             "code_version": code_version(),
             "device": device_name(device),
             "perceptual_features": features if config.losses.perceptual > 0 else "unused",
+            "clip_weights": clip_weights,
         }
     )
 
 
-def _publish(run: Run, learner: Learner, object_share: float, seconds: float) -> None:
+def _publish(run: Run, learner: Learner, object_share: float, clip_weights: str, seconds: float) -> None:
     config = run.config
     description = {
         "ablation": run.ablation,
@@ -170,6 +173,7 @@ def _publish(run: Run, learner: Learner, object_share: float, seconds: float) ->
         "losses": config.losses.model_dump(mode="json"),
         "train": config.train.model_dump(mode="json"),
         "perceptual_features": config.perceptual.weights,
+        "clip_weights": clip_weights,
         "object_share": round(object_share, 4),
         "dataset_digest": run.dataset_digest,
         "code_version": code_version(),

@@ -101,6 +101,7 @@ def save_progress(folder: Path, learner: Learner, signature: str) -> None:
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     tensors = {"randomness": learner.randomness.get_state()}
+    tensors |= {f"lately/{name}": value for name, value in learner.lately.items()}
     for name, module in learner.modules().items():
         tensors |= {f"{name}/{key}": value for key, value in module.state_dict().items()}
     for name, optimiser in learner.optimisers().items():
@@ -109,12 +110,17 @@ def save_progress(folder: Path, learner: Learner, signature: str) -> None:
     save_file(_contiguous(tensors), beside / "state.safetensors")
     state = {"iteration": learner.iteration, "signature": signature, "history": learner.history}
     (beside / "state.json").write_text(json.dumps(state))
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(_before(folder), ignore_errors=True)
+        folder.rename(_before(folder))
     publish(beside, folder)
+    shutil.rmtree(_before(folder), ignore_errors=True)
 
 
 def load_progress(folder: Path, learner: Learner, signature: str) -> bool:
     """Bring a fresh learner to where an interrupted run of the same settings was; ``False`` where there is none."""
+    if not folder.exists() and _before(folder).exists():  # it was interrupted between the two renames
+        _before(folder).rename(folder)
     if not (folder / "state.json").is_file():
         return False
     state = json.loads((folder / "state.json").read_text())
@@ -126,9 +132,15 @@ def load_progress(folder: Path, learner: Learner, signature: str) -> bool:
     for name, optimiser in learner.optimisers().items():
         _restore_optimiser(optimiser, _below(tensors, f"{name}_optimiser/"))
     learner.randomness.set_state(tensors["randomness"].cpu())
+    learner.lately = {name: value.to(learner.device) for name, value in _below(tensors, "lately/").items()}
     learner.iteration = state["iteration"]
     learner.history = [tuple(row) for row in state["history"]]
     return True
+
+
+def _before(folder: Path) -> Path:
+    """Where the previous state waits until the next one is in place."""
+    return folder.with_name(folder.name + ".old")
 
 
 def _restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:

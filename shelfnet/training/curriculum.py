@@ -9,6 +9,11 @@ def render_px(train: TrainSettings, renderer: RendererSettings, iteration: int) 
     return train.coarse_px if iteration < train.coarse_iterations else renderer.resolution_px
 
 
+def smallest_px(train: TrainSettings, renderer: RendererSettings) -> int:
+    """Least side of the renders of a run."""
+    return min(train.coarse_px, renderer.resolution_px) if train.coarse_iterations > 0 else renderer.resolution_px
+
+
 def latent_share(train: TrainSettings, iteration: int) -> float:
     """Factor of the latent before it is decoded, in [0, 1].
 

@@ -35,7 +35,7 @@ class Iteration:
         self.last_forward: Forward | None = None
 
     def __call__(self, batch: Batch) -> Scalars:
-        """Move networks and optimisers by one iteration; its terms, on the device, before the average's."""
+        """Move networks and optimisers by one iteration; its terms, on the device, and the last of the lazy phases."""
         learner = self.learner
         learner.follow_schedules()
         batch = batch if self.held is None else self.held.hold(batch)
@@ -47,8 +47,8 @@ class Iteration:
         self.last_forward = forward
         for every, phase in self.phases:
             if learner.iteration % every == 0:
-                terms |= phase(what_follows, learner, forward)
-        return terms
+                learner.lately |= phase(what_follows, learner, forward)
+        return terms | learner.lately
 
 
 class HeldBatch:

@@ -12,7 +12,7 @@ from shelfnet.config.schema import Config
 from shelfnet.losses.perceptual import PerceptualLoss
 from shelfnet.networks.discriminator import Discriminator
 from shelfnet.networks.shelfnet import ShelfNet
-from shelfnet.training.curriculum import latent_share, render_px
+from shelfnet.training.curriculum import latent_share, render_px, smallest_px
 from shelfnet.training.device import lay_out
 from shelfnet.training.optimisers import adam, set_rate
 from shelfnet.training.precision import mixed_precision
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # CLIP's package is needed by those alone who use it
 
 @dataclass
 class Learner:
-    """State of a run; ``iteration`` counts finished iterations."""
+    """State of a run; ``iteration`` counts finished iterations, ``lately`` holds the last terms of lazy phases."""
 
     config: Config
     model: ShelfNet
@@ -39,6 +39,7 @@ class Learner:
     history: list[tuple[int, str, float]] = field(default_factory=list)
     share: Share = field(default_factory=Share)
     latent_share: Float[Tensor, ""] = field(default_factory=lambda: torch.ones(()))
+    lately: dict[str, Float[Tensor, ""]] = field(default_factory=dict)
 
     @property
     def device(self) -> torch.device:
@@ -114,7 +115,7 @@ def build_learner(config: Config, seed: int, device: torch.device) -> Learner:
     model = place(build_model(config, seed), device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed + 1)
-        discriminator = Discriminator(config.model.discriminator, config.model.renderer.resolution_px)
+        discriminator = Discriminator(config.model.discriminator, smallest_px(config.train, config.model.renderer))
     discriminator = place(discriminator, device)
     rate = config.train.learning_rate
     learner = Learner(

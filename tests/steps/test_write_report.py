@@ -44,7 +44,7 @@ def test_texts_from_outside_are_escaped(report):
 
 def test_the_page_says_what_beats_what_and_what_is_untrained(report):
     html = report.read_text()
-    assert "The best model is base (refined)" in html
+    assert "The most accurate model is the ablation <code>base</code> (refined)" in html
     assert "Perceptual features are untrained" in html
 
 

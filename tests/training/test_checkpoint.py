@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from shelfnet.config.load import merge
 from shelfnet.training.checkpoint import (
     CheckpointError,
     load_model,
@@ -24,9 +25,20 @@ def description(config):
 
 
 @pytest.mark.parametrize("interrupted_at", [1, 2, 3])
-@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
-def test_a_resumed_run_is_bitwise_the_uninterrupted_one(tiny, store, tmp_path, interrupted_at, ema_decay):
-    config = tiny({"train": {"ema_decay": ema_decay, "checkpoint_every": interrupted_at}})
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"train": {"ema_decay": 0.9}},
+        {"train": {"discriminator_every": 4, "r1_every": 4}, "losses": {"r1_gamma": 1.0}},
+        {"train": {"shared_shape_iterations": 1, "latent_ramp_iterations": 3, "content_views": 1}},
+        {"model": {"decoder": {"representation": "triplane"}, "discriminator": {"augment": True}}},
+        {"model": {"decoder": {"representation": "se3"}}},
+    ],
+    ids=["plain", "average", "lazy phases", "schedules", "triplane, augmented", "se3"],
+)
+def test_a_resumed_run_is_bitwise_the_uninterrupted_one(tiny, store, tmp_path, interrupted_at, changes):
+    config = tiny(merge(changes, {"train": {"checkpoint_every": interrupted_at}}))
     whole = build_learner(config, 0, torch.device("cpu"))
     iterate(whole, store, hooks(), "whole")
 
@@ -43,10 +55,22 @@ def test_a_resumed_run_is_bitwise_the_uninterrupted_one(tiny, store, tmp_path, i
     second = build_learner(config, 0, torch.device("cpu"))
     assert load_progress(tmp_path / "resume", second, "same") and second.iteration == interrupted_at
     iterate(second, store, hooks(), "second")
-    for name, value in whole.result.state_dict().items():
-        assert torch.equal(value, second.result.state_dict()[name]), name
+    for name, module in whole.modules().items():
+        for key, value in module.state_dict().items():
+            assert torch.equal(value, second.modules()[name].state_dict()[key]), f"{name} {key}"
+    assert torch.equal(whole.randomness.get_state(), second.randomness.get_state())
     timeless = [row for row in whole.history if "speed" not in row[1]]
     assert timeless == [row for row in second.history if "speed" not in row[1]]
+
+
+def test_a_save_that_dies_between_its_renames_loses_nothing(tiny, learner, tmp_path):
+    learner.iteration = 2
+    save_progress(tmp_path / "resume", learner, "same")
+    (tmp_path / "resume").rename(tmp_path / "resume.old")
+    fresh = build_learner(learner.config, 5, torch.device("cpu"))
+    assert load_progress(tmp_path / "resume", fresh, "same") and fresh.iteration == 2
+    save_progress(tmp_path / "resume", fresh, "same")
+    assert [path.name for path in tmp_path.iterdir()] == ["resume"]
 
 
 def test_progress_of_other_settings_is_not_continued(learner, tmp_path):

@@ -129,3 +129,11 @@ def test_augmentation_treats_real_pictures_and_renders_alike_and_keeps_white_whi
 def test_a_loss_that_is_no_number_names_iteration_and_term():
     with pytest.raises(NonFiniteLossError, match="iteration 7: rgb is nan"):
         check_finite({"mask": torch.tensor(1.0), "rgb": torch.tensor(float("nan"))}, 7)
+
+
+def test_lazy_phases_are_logged_whatever_iterations_the_log_falls_on(tiny, store):
+    train = {"iterations": 6, "log_every": 3, "discriminator_every": 2, "r1_every": 4}
+    learner = build_learner(tiny({"train": train, "losses": {"r1_gamma": 1.0}}), 0, torch.device("cpu"))
+    iterate(learner, store, NO_HOOKS, "run")
+    for name in ("loss/discriminator", "health/discriminator_accuracy", "loss/r1"):
+        assert [iteration for iteration, logged, _ in learner.history if logged == name] == [3, 6]

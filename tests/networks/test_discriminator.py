@@ -1,0 +1,24 @@
+"""The discriminator's plan of channels, and the pictures that it can take."""
+
+import pytest
+import torch
+from torch.nn.utils.parametrize import is_parametrized
+
+from shelfnet.config.networks import DiscriminatorSettings
+from shelfnet.networks.discriminator import Discriminator
+
+
+def test_the_paper_s_has_128_to_2048_channels_under_spectral_norm_with_style_heads():
+    with torch.device("meta"):
+        discriminator = Discriminator(DiscriminatorSettings(), 64)
+    assert [level.out_channels for level in discriminator.levels] == [128, 256, 512, 1024, 2048]
+    assert [head.in_features for head in discriminator.style_heads] == [512, 1024, 2048, 4096]
+    weighted = [*discriminator.levels, *discriminator.style_heads, discriminator.content_head]
+    assert all(is_parametrized(module, "weight") for module in weighted)
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_one_that_sees_small_renders_first_takes_both_sizes(size):
+    discriminator = Discriminator(DiscriminatorSettings(base_channels=4, max_channels=8), 32)
+    logits = discriminator(torch.rand(2, 3, size, size), torch.rand(2, size, size))
+    assert logits.shape == (2, 4) and logits.isfinite().all()
