@@ -58,13 +58,14 @@ def iterate(learner: Learner, store: PictureStore, hooks: Hooks, name: str) -> N
         learner.iteration += 1
         learner.update_average()
         logs = _is_due(learner.iteration, settings.log_every, settings.iterations)
-        if logs or on_cpu:  # elsewhere, looking at a number waits for the device
+        saves = learner.iteration % settings.checkpoint_every == 0
+        if logs or saves or on_cpu:  # elsewhere, looking at a number waits for the device
             check_finite(terms, learner.iteration)
         if logs:
             _log(learner, terms, hooks, clock, name)
         if _is_due(learner.iteration, settings.validate_every, settings.iterations):
             validations.start()
-        if learner.iteration % settings.checkpoint_every == 0:
+        if saves:
             validations.finish()
             hooks.save(learner)
     validations.finish()

@@ -1,5 +1,8 @@
 """One iteration: which gradients reach what, and what stops it."""
 
+import dataclasses
+import math
+
 import pytest
 import torch
 
@@ -137,3 +140,12 @@ def test_lazy_phases_are_logged_whatever_iterations_the_log_falls_on(tiny, store
     iterate(learner, store, NO_HOOKS, "run")
     for name in ("loss/discriminator", "health/discriminator_accuracy", "loss/r1"):
         assert [iteration for iteration, logged, _ in learner.history if logged == name] == [3, 6]
+
+
+def test_a_run_stops_at_the_first_loss_that_is_no_number_and_saves_nothing(tiny, store):
+    learner = build_learner(tiny({"train": {"iterations": 3, "checkpoint_every": 1}}), 0, torch.device("cpu"))
+    with torch.no_grad():
+        next(learner.model.decoder.parameters()).fill_(math.nan)
+    unsaved = dataclasses.replace(NO_HOOKS, save=lambda _: pytest.fail("saved"))
+    with pytest.raises(NonFiniteLossError, match=r"^iteration 1: \w+ is nan"):
+        iterate(learner, store, unsaved, "run")
