@@ -9,6 +9,7 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 from shelfnet.config.networks import DiscriminatorSettings
+from shelfnet.networks.precision import at_least_float32
 
 
 class Discriminator(nn.Module):
@@ -39,7 +40,7 @@ class Discriminator(nn.Module):
         x = torch.cat([x, 2.0 * masks[:, None] - 1.0], dim=1) if self.sees_mask else x
         styles = []
         for level in self.levels:
-            x = level(x)
+            x = at_least_float32(level(x))
             x, mean, deviation = _standardise(x) if level is not self.levels[0] else (x, None, None)
             if mean is not None:
                 styles.append(torch.cat([mean, deviation], dim=1))
@@ -51,7 +52,10 @@ class Discriminator(nn.Module):
 def _standardise(
     x: Float[Tensor, "b c h w"],
 ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b c"], Float[Tensor, "b c"]]:
-    """Features of zero mean and unit deviation over the picture, and the mean and deviation that they had."""
+    """Features of zero mean and unit deviation over the picture, and the mean and deviation that they had.
+
+    Of no less than float32: deviations of the few cells of the last level would be all rounding in bfloat16.
+    """
     variance, mean = torch.var_mean(x, dim=(2, 3), correction=0)
     deviation = torch.sqrt(variance + 1e-5)
     return (x - mean[..., None, None]) / deviation[..., None, None], mean, deviation
