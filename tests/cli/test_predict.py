@@ -58,6 +58,17 @@ def test_a_bad_photo_is_reported_and_the_rest_goes_on(tmp_path, write_photo, cap
     assert "[4/4]" in told.out and "4 photo(s): 2 mesh(es), 2 refused" in told.out
 
 
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_the_mask_that_is_named_serves_a_photo_without_one(tmp_path, write_photo, device):
+    photo = write_photo(tmp_path / "a.png", alpha=False)
+    mask = photo.with_name("a_mask.png").rename(tmp_path / "elsewhere.png")
+    assert predict(photo, "-o", tmp_path / "without.glb", "--device", device) == 1
+    assert predict(photo, "-o", tmp_path / "with.glb", "--mask", mask, "--device", device) == 0
+    assert not (tmp_path / "without.glb").exists()
+    radii = np.linalg.norm(load_glb(tmp_path / "with.glb").mesh.vertices, axis=1)
+    np.testing.assert_allclose(radii, RADIUS, atol=0.01)
+
+
 def test_a_photo_that_is_not_there_is_an_error_of_its_own(tmp_path, write_photo, capsys):
     assert predict(tmp_path / "gone.png", write_photo(tmp_path / "a.png"), "-o", tmp_path / "out") == 1
     assert "[1/2]" in capsys.readouterr().err
