@@ -23,6 +23,7 @@ MEAN_METRICS = (
     "normal_consistency",
     "components",
     "floater_fraction",
+    "mask_iou",
 )
 IN_THE_PAPER = (BASE, "triplane", "clip", "triplane_clip", "se3")
 """Ablations of "Enhancing Shelf-Supervised Mesh Prediction in the Wild"."""

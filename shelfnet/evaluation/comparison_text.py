@@ -32,6 +32,7 @@ _SCORES = (
     Column("normal_consistency", "normals ↑", 3, False),
     Column("azimuth_error_deg", "azimuth error, ° ↓", 1, True),
     Column("floater_fraction", "floaters ↓", 3, True),
+    Column("mask_iou", "mask IoU ↑", 3, False),
 )
 _NOTES = """\
 `chamfer` is half the sum of both mean unsquared distances, with the true object's longest side = 1, after one rotation
@@ -57,7 +58,24 @@ def verdict(table: pd.DataFrame) -> str:
     learned = [row for _, row in table.iterrows() if row["ablation"] not in BASELINES]
     lines = [_best(table)]
     lines += [f"- {_against_mean_shape(row)}{_against_base(row)}" for row in learned]
+    methods = [table[table["ablation"] == name] for name in dict.fromkeys(table["ablation"])]
+    lines += [f"- {_of_refinement(rows)}" for rows in methods if _is_refined(rows)]
     return "\n".join([lines[0], "", *lines[1:]])
+
+
+def _is_refined(rows: pd.DataFrame) -> bool:
+    return set(rows["stage"]) == {"coarse", "refined"} and bool((rows["mask_iou"] > 0.0).all())
+
+
+def _of_refinement(rows: pd.DataFrame) -> str:
+    """What refinement did to the mask error at the input view, and to the shape."""
+    stages = rows.set_index("stage")
+    coarse, refined = stages.loc["coarse"], stages.loc["refined"]
+    masks = (1.0 - refined["mask_iou"]) / max(1.0 - coarse["mask_iou"], 1e-9) - 1.0
+    shape = refined["mean"] - coarse["mean"]
+    warning = " **It makes shapes worse: lower `refine.max_offset`.**" if shape > 0.0 else ""
+    name = f"`{coarse['ablation']}`"
+    return f"Refinement changes the mask error of {name} by {masks:+.0%} and `chamfer` by {shape:+.4f}.{warning}"
 
 
 def _best(table: pd.DataFrame) -> str:

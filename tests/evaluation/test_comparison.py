@@ -131,7 +131,9 @@ def test_missing_baselines_and_empty_tables_are_named(baselines):
 
 def test_the_words_say_who_has_learned_nothing(table):
     lines = {
-        line.split("`")[1] + line.split("(")[1][:4]: line for line in verdict(table).splitlines() if line[:1] == "-"
+        line.split("`")[1] + line.split("(")[1][:4]: line
+        for line in verdict(table).splitlines()
+        if line.startswith("- `")
     }
     assert set(lines) == {"basecoar", "baserefi", "triplanecoar", "luckcoar", "untrainedcoar"}
     assert "does not beat `mean_shape`" in lines["untrainedcoar"]
@@ -163,3 +165,16 @@ def test_the_table_is_whole_and_marks_the_best(table):
     assert "metric is undefined" in text
     assert "- perceptual: untrained" in text
     assert "nan" not in text
+
+
+@pytest.mark.parametrize(("refined_chamfer", "warns"), [(0.03, False), (0.07, True)])
+def test_what_refinement_does_is_said(baselines, refined_chamfer, warns):
+    stages = [
+        results("base", 0.05, seed=4, mask_iou=0.6),
+        results("base", refined_chamfer, stages=("refined",), seed=4, mask_iou=0.7),
+    ]
+    table = comparison_table({"base": pd.concat(stages, ignore_index=True)}, baselines, samples=10, seed=0)
+    (line,) = [line for line in comparison_markdown(table, {}).splitlines() if line.startswith("- Refinement")]
+    change = refined_chamfer - 0.05
+    assert f"mask error of `base` by -25% and `chamfer` by {change:+.2f}" in line
+    assert ("worse" in line) == warns
