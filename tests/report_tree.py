@@ -9,9 +9,11 @@ import pandas as pd
 import trimesh
 from PIL import Image
 
+from shelfnet.config.schema import Config
 from shelfnet.data.shards import write_shard
 from shelfnet.evaluation.comparison import comparison_table
 from shelfnet.evaluation.results import COLUMNS, write_results, write_table
+from shelfnet.steps.write_report import write_report
 
 CATEGORIES = ("Dining Chair", "Barstool", "Lounge Chair / Cafe Chair / Office Chair")
 STYLES, MATERIALS = ("Modern", "Nordic"), ("Wood", "Cloth", "Metal")
@@ -54,6 +56,21 @@ def write_report_tree(
     benchmark = "s\th:m:s\tmax_rss\n75.0\t0:01:15\t812.5\n"
     (results / "benchmarks" / "train" / "base-seed0.tsv").write_text(benchmark)
     return tables
+
+
+def write_report_of(results: Path, tables: dict[str, Path], config: Config) -> Path:
+    """Write the report of such a tree and return its path."""
+    report = results / "report.html"
+    write_report(
+        config=config,
+        results=results,
+        comparison=results / "comparison.csv",
+        figures=results / "figures",
+        tables=tables,
+        output=report,
+        journal=results / "journal" / "write_report.jsonl",
+    )
+    return report
 
 
 def _write_model(results: Path, rank: int, n_models: int, generator: np.random.Generator) -> dict:

@@ -111,13 +111,17 @@ def training_json(config: Config) -> str:
     so that its settings retrain nothing.
     """
     reads: dict[str, Any] = {
-        **dict.fromkeys(("render", "model", "losses", "train"), True),
+        **dict.fromkeys(learning_sections(config), True),
         "reconstruct": {"level", "choose_view"},
         "evaluate": {"alignment_steps"},
     }
-    supervision = {"clip": config.losses.clip, "perceptual": config.losses.perceptual}
-    reads |= {section: True for section, weight in supervision.items() if weight > 0}
     return config.model_dump_json(include=reads)
+
+
+def learning_sections(config: Config) -> tuple[str, ...]:
+    """Sections of an ablation's tree that decide what its network learns; supervision only where a loss uses it."""
+    supervision = {"clip": config.losses.clip, "perceptual": config.losses.perceptual}
+    return ("render", "model", "losses", "train", *(name for name, weight in supervision.items() if weight > 0))
 
 
 def _check_name(name: str) -> None:

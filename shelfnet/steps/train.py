@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from shelfnet.config.load import training_json
+from shelfnet.config.load import learning_sections, training_json
 from shelfnet.config.schema import Config
 from shelfnet.data.photos import median_object_share
 from shelfnet.data.views import load_training_views
@@ -145,9 +145,7 @@ def _hooks(run: Run, learner: Learner, store: PictureStore, events: Journal) -> 
 
 def _describe(events: Journal, run: Run, device: torch.device, clip_weights: str) -> None:
     config = run.config
-    supervision = {"clip": config.losses.clip, "perceptual": config.losses.perceptual}
-    sections = ("render", "model", "losses", "train", *(name for name, weight in supervision.items() if weight > 0))
-    events.params({name: getattr(config, name).model_dump(mode="json") for name in sections})
+    events.params({name: getattr(config, name).model_dump(mode="json") for name in learning_sections(config)})
     features = config.perceptual.weights
     events.tags(
         {

@@ -4,10 +4,9 @@ import json
 
 import chromium
 import pytest
-from report_tree import write_report_tree
+from report_tree import write_report_of, write_report_tree
 
 from shelfnet.config.load import validate
-from shelfnet.steps.write_report import write_report
 
 pytestmark = pytest.mark.skipif(chromium.BINARY is None, reason="no chromium to open the report in")
 MESH = "canvas[data-mesh=base]"
@@ -20,16 +19,7 @@ def report(tmp_path_factory):
     results = tmp_path_factory.mktemp("tree") / "results"
     tables = write_report_tree(results, ("base", "untrained"), seeds=(0, 1), n_models=8)
     (results / "untrained" / "seed1").rename(results / "not_run")
-    write_report(
-        config=validate({"reconstruct": {"views_per_model": 2}, "seeds": [0, 1]}),
-        results=results,
-        comparison=results / "comparison.csv",
-        figures=results / "figures",
-        tables=tables,
-        output=results / "report.html",
-        journal=results / "journal" / "write_report.jsonl",
-    )
-    return results / "report.html"
+    return write_report_of(results, tables, validate({"reconstruct": {"views_per_model": 2}, "seeds": [0, 1]}))
 
 
 @pytest.fixture(scope="module", params=[chromium.WITH_WEBGL, chromium.WITHOUT_WEBGL], ids=["webgl", "2d"])

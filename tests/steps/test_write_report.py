@@ -2,12 +2,12 @@ import json
 import re
 
 import pytest
-from report_tree import write_report_tree
+from report_tree import write_report_of, write_report_tree
 
 from shelfnet.config.load import validate
 from shelfnet.report.captions import ABOUT_DATA, FIGURE_CAPTIONS
 from shelfnet.report.html import png_uri
-from shelfnet.steps.write_report import _pictures, write_report
+from shelfnet.steps.write_report import _pictures
 
 
 @pytest.fixture(scope="module")
@@ -15,16 +15,9 @@ def report(tmp_path_factory):
     results = tmp_path_factory.mktemp("tree") / "results"
     tables = write_report_tree(results, ("base", "<i>odd"), seeds=(0,))
     (results / "figures" / "floaters.png").write_bytes(b"not looked at")
-    write_report(
-        config=validate({"reconstruct": {"views_per_model": 2}, "perceptual": {"weights": "untrained"}}),
-        results=results,
-        comparison=results / "comparison.csv",
-        figures=results / "figures",
-        tables=tables,
-        output=results / "report.html",
-        journal=results / "journal" / "write_report.jsonl",
+    return write_report_of(
+        results, tables, validate({"reconstruct": {"views_per_model": 2}, "perceptual": {"weights": "untrained"}})
     )
-    return results / "report.html"
 
 
 def test_the_page_asks_the_network_for_nothing(report):
