@@ -91,7 +91,7 @@ class BallNet(ShelfNet):
 
     def encode(self, images: Tensor) -> Encoding:
         batch = len(images)
-        assert images.shape[1:] == (3, RENDER.resolution_px, RENDER.resolution_px)
+        assert images.shape[1] == 3 and images.shape[2] == images.shape[3] >= RENDER.resolution_px
         assert float(images[:, :, 0, 0].min()) == 1.0
         angles = torch.full((batch, 1), AZIMUTH), torch.full((batch, 1), ELEVATION)
         return Encoding(torch.zeros(batch, 2), *angles, torch.zeros(batch, 1))

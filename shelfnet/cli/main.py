@@ -57,6 +57,11 @@ def _add_predict(command: argparse.ArgumentParser) -> None:
         help="settings of meshes and segmenter, repeatable; else config.yaml",
     )
     add("--refine", action="store_true", help="fit mesh and camera to the photo, which takes longer")
+    add(
+        "--texture",
+        choices=("vertex", "atlas"),
+        help="one colour a vertex, or a picture baked from photo and prediction; else as the settings say",
+    )
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
     add("--preview", type=Path, help="a picture of photo and mesh: a .png file for one photo; a folder for several")
     add("--segmenter", choices=("none", "mask_rcnn"), help="makes masks for photos without one")

@@ -16,7 +16,7 @@ from shelfnet.cli.errors import UsageError
 from shelfnet.cli.jobs import Job, plan_jobs
 from shelfnet.cli.predictor import EmptyMeshError, Predictor
 from shelfnet.cli.previews import CELL_PX, Render, save_preview
-from shelfnet.cli.settings import override_segmenter, prediction_settings
+from shelfnet.cli.settings import mesh_settings, override_segmenter, prediction_settings
 from shelfnet.cli.usage import peak_memory_text
 from shelfnet.data.photos import PhotoError
 from shelfnet.data.pictures import PictureError
@@ -105,13 +105,14 @@ def _load(arguments: argparse.Namespace) -> Predictor:
         description = read_description(folder)
         settings = prediction_settings(arguments.config, description.ablation)
         images = settings.dataset.images
+        reconstruct, refine = mesh_settings(settings, refined=arguments.refine, texture=arguments.texture)
         predictor = Predictor(
             model=load_model(folder, device),
             render=description.render,
             object_share=description.object_share or images.object_share,
             images=images,
-            reconstruct=settings.reconstruct,
-            refine=settings.refine if arguments.refine else None,
+            reconstruct=reconstruct,
+            refine=refine,
             segment=build_segmenter(override_segmenter(images.segmenter, _segmenter_overrides(arguments)), device),
         )
     # A checkpoint or weights of another network, or weights that are nowhere to be had.

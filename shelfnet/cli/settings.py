@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from shelfnet.cli.errors import UsageError
 from shelfnet.config.images import SegmenterSettings
 from shelfnet.config.load import UNTRAINED, ConfigError, for_ablation, load_config
+from shelfnet.config.meshes import ReconstructSettings, RefineSettings, Texture
 from shelfnet.config.schema import Config
 
 DEFAULT = Path("config.yaml")
@@ -31,6 +32,22 @@ def prediction_settings(paths: Sequence[Path] | None, ablation: str) -> Config:
         return for_ablation(config, ablation) if ablation in {*config.ablations, UNTRAINED} else config
     except ConfigError as error:
         raise UsageError(str(error)) from error
+
+
+def mesh_settings(
+    config: Config, *, refined: bool, texture: Texture | None
+) -> tuple[ReconstructSettings, RefineSettings | None]:
+    """Settings of the coarse mesh, and of the refinement where there is to be one.
+
+    Args:
+        config: the tree.
+        refined: whether the mesh is refined.
+        texture: of the mesh that is written; ``None`` for what the tree says.
+    """
+    colours = {} if texture is None else {"texture": texture}
+    if refined:
+        return config.reconstruct, config.refine.model_copy(update=colours)
+    return config.reconstruct.model_copy(update=colours), None
 
 
 def override_segmenter(configured: SegmenterSettings, overrides: Mapping[str, Any]) -> SegmenterSettings:

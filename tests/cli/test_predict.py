@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+import trimesh
 from photographed import RADIUS, BallNet
 from PIL import Image
 
@@ -39,6 +40,15 @@ def test_one_photo_becomes_one_mesh(tmp_path, write_photo, capsys):
     measured = rf"{len(mesh.faces)} faces, mask IoU \d\.\d\d, \d+\.\d\d s, peak memory \d+ MB"
     assert re.match(rf"\[1/1\] .*a\.png -> .*chair\.glb: {measured}", lines[1])
     assert re.match(r"1 photo\(s\): 1 mesh\(es\), 0 refused; \d+\.\d\d s .* each\); peak memory \d+ MB", lines[2])
+
+
+@pytest.mark.parametrize("stage", [[], ["--refine"]])
+def test_a_texture_can_be_asked_for(tmp_path, write_photo, stage):
+    assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "a.glb", "--texture", "atlas", *stage) == 0
+    assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "b.glb", "--texture", "vertex", *stage) == 0
+    baked, plain = (trimesh.load(tmp_path / name, force="mesh").visual.material for name in ("a.glb", "b.glb"))
+    assert min(baked.baseColorTexture.size) > 16
+    assert plain.baseColorTexture is None
 
 
 def test_a_bad_photo_is_reported_and_the_rest_goes_on(tmp_path, write_photo, capsys):

@@ -3,7 +3,7 @@
 import pytest
 
 from shelfnet.cli.errors import UsageError
-from shelfnet.cli.settings import override_segmenter, prediction_settings
+from shelfnet.cli.settings import mesh_settings, override_segmenter, prediction_settings
 from shelfnet.config.images import SegmenterSettings
 from shelfnet.config.schema import Config
 
@@ -48,6 +48,15 @@ def test_a_misspelt_setting_is_named(place):
     path = write(place / "a.yaml", "reconstruct: {resolutoin: 40}")
     with pytest.raises(UsageError, match=r"reconstruct\.resolutoin: no such setting"):
         prediction_settings([path], "base")
+
+
+@pytest.mark.parametrize("texture", [None, "vertex", "atlas"])
+def test_the_texture_is_that_of_the_mesh_that_is_written(texture):
+    config = Config()
+    coarse, none = mesh_settings(config, refined=False, texture=texture)
+    assert (coarse.texture, none) == (texture or config.reconstruct.texture, None)
+    coarse, refined = mesh_settings(config, refined=True, texture=texture)
+    assert (coarse, refined.texture) == (config.reconstruct, texture or config.refine.texture)
 
 
 def test_the_command_line_goes_over_the_configured_segmenter():
