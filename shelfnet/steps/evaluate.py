@@ -178,7 +178,7 @@ def _identity(row: Any) -> dict[str, Any]:
 
 
 def _with_view_errors(rows: pd.DataFrame, views: pd.DataFrame, alignment: YRotation) -> pd.DataFrame:
-    """Add true views and the errors of predicted ones; no predicted view is the worst error."""
+    """Add true views and the errors of predicted ones; where there is no surface or no view, the worst error."""
     rows = rows.merge(views, on=["model_id", "view"], how="left", validate="many_to_one")
     azimuth, elevation, true_azimuth, true_elevation = (
         rows[name].to_numpy(dtype=np.float64)
@@ -186,9 +186,10 @@ def _with_view_errors(rows: pd.DataFrame, views: pd.DataFrame, alignment: YRotat
     )
     azimuth_error = azimuth_error_deg(azimuth, true_azimuth, alignment.angle_deg)
     elevation_error = elevation_error_deg(elevation, true_elevation)
+    empty = (rows["status"] == "empty").to_numpy()
     return rows.assign(
-        azimuth_error_deg=np.where(np.isnan(azimuth_error), WORST_AZIMUTH_ERROR_DEG, azimuth_error),
-        elevation_error_deg=np.where(np.isnan(elevation_error), WORST_ELEVATION_ERROR_DEG, elevation_error),
+        azimuth_error_deg=np.where(empty | np.isnan(azimuth_error), WORST_AZIMUTH_ERROR_DEG, azimuth_error),
+        elevation_error_deg=np.where(empty | np.isnan(elevation_error), WORST_ELEVATION_ERROR_DEG, elevation_error),
     )
 
 

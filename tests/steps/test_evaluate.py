@@ -169,16 +169,17 @@ def test_the_alignment_comes_from_validation_alone(run, predict):
     assert crooked["chamfer"].min() > 2 * rows["chamfer"].max()
 
 
-def test_an_empty_prediction_is_a_row_with_the_worst_values(run, predict):
-    change = {"status": "empty", "mesh": "", "azimuth_deg": np.nan, "mask_iou": np.nan}
+@pytest.mark.parametrize("azimuth_deg", [np.nan, 0.0])
+def test_an_empty_prediction_is_a_row_with_the_worst_values(run, predict, azimuth_deg):
+    """Its view counts as wrong too, were it right: without a surface there is nothing that is seen from there."""
+    change = {"status": "empty", "mesh": "", "azimuth_deg": azimuth_deg, "mask_iou": np.nan}
     rows, events = run(predict("coarse", {("t1", 0): change, ("v0", 0): change}))
     empty = rows[rows["status"] == "empty"]
     assert list(zip(empty["model_id"], empty["view"], strict=True)) == [("t1", 0)]
     row = empty.iloc[0]
     assert row["chamfer"] == pytest.approx(WORST.chamfer, rel=1e-5)
     assert (row["azimuth_error_deg"], row["components"], row["floater_fraction"]) == (180.0, 0, 1.0)
-    assert row["mask_iou"] == 0.0
-    assert row["elevation_error_deg"] == pytest.approx(3.0)
+    assert (row["mask_iou"], row["elevation_error_deg"]) == (0.0, 180.0)
     metrics = next(event["values"] for event in events if event["event"] == "metrics")
     assert metrics["test/coarse/empty"] == 1
 
