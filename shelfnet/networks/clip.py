@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import open_clip
 import torch
@@ -10,11 +10,13 @@ from jaxtyping import Float
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
+from torchvision.transforms.functional import center_crop
 
 from shelfnet.config.supervision import ClipSettings, ClipTraining
-from shelfnet.provenance import files_digest
+from shelfnet.networks.pillow_resize import Interpolation, resize_as_bytes
+from shelfnet.provenance import file_digest
 
-Interpolation = Literal["bilinear", "bicubic"]
+ResizeMode = Literal["shortest", "squash"]
 
 TEXT_CONTEXT = 24
 VISION_PATCH_PX = 8
@@ -30,7 +32,9 @@ class ClipModel(nn.Module):
         mean: of its normalisation, a number a channel.
         std: likewise.
         interpolation: with which it was trained to bring pictures to that side.
-        weights: what its weights are, for the record: a tag, or a file's name and digest.
+        resize_mode: what it was trained to make of pictures that are not square: ``shortest`` cuts the middle out,
+            ``squash`` distorts them.
+        weights: what its weights are, for the record: their tag, if any, and their file's name and SHA-256.
     """
 
     def __init__(
@@ -41,28 +45,35 @@ class ClipModel(nn.Module):
         mean: tuple,
         std: tuple,
         interpolation: Interpolation = "bilinear",
+        resize_mode: ResizeMode = "shortest",
         weights: str = "untrained",
     ) -> None:
         super().__init__()
         self.clip = clip
         self.tokenize = tokenize
         self.image_px = image_px
-        self.interpolation = interpolation
+        self.interpolation: Interpolation = interpolation
+        self.resize_mode = resize_mode
         self.weights = weights
         self.register_buffer("mean", torch.tensor(mean)[:, None, None])
         self.register_buffer("std", torch.tensor(std)[:, None, None])
 
     def preprocess(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 p p"]:
-        """What open_clip's own transform does to square pictures, differentiably and where they are.
+        """open_clip's own transform, differentiably and where the pictures are.
 
-        Like Pillow's, an enlargement goes along rows, then columns, and is cut to [0, 1] after each.
+        The model was trained on 8-bit pictures that Pillow resized, so that is what it sees here: the same to the last
+        bit for pictures of bytes, while gradients are those of the arithmetic without rounding
+        (:func:`~shelfnet.networks.pillow_resize.resize_as_bytes`).
         """
-        pixels = images
-        for size in ((images.shape[-2], self.image_px), (self.image_px, self.image_px)):
-            if pixels.shape[-2:] != size:
-                pixels = functional.interpolate(pixels, size, mode=self.interpolation, antialias=True)
-                pixels = pixels.clamp(0.0, 1.0)
-        return (pixels - self.mean) / self.std
+        pixels = resize_as_bytes(images, self._resized(*images.shape[-2:]), self.interpolation)
+        return (center_crop(pixels, [self.image_px, self.image_px]) - self.mean) / self.std
+
+    def _resized(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of a picture before the middle is cut out; truncated as torchvision does."""
+        if self.resize_mode == "squash":
+            return self.image_px, self.image_px
+        shorter = min(height, width)
+        return self.image_px * height // shorter, self.image_px * width // shorter
 
     def embed_images(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
         """Unit image embeddings, differentiable in the pictures."""
@@ -126,28 +137,45 @@ def _load_small(folder: Path | None) -> ClipModel:
 
 def _load_released(settings: ClipSettings) -> ClipModel:
     try:
+        weights = _released_weights(settings)
         clip = open_clip.create_model(settings.model, pretrained=settings.pretrained)
     except (OSError, RuntimeError) as error:
         raise FileNotFoundError(
             f"clip: cannot load {settings.model!r} with pretrained {settings.pretrained!r} ({error}); set "
             "clip.pretrained to a local weights file or a tag that is cached, or clip.source: trained"
         ) from error
-    local = Path(settings.pretrained)
-    weights = _file_record(local) if local.is_file() else f"{settings.model}/{settings.pretrained}"
     return with_own_preprocessing(clip, settings.model, weights)
 
 
+def _released_weights(settings: ClipSettings) -> str:
+    """The record of a tag's file in open_clip's cache, fetched if need be, or of the local file.
+
+    Raises:
+        FileNotFoundError: ``clip.pretrained`` is neither a tag of the model nor a file.
+    """
+    of_tag = open_clip.get_pretrained_cfg(settings.model, settings.pretrained)
+    if of_tag:
+        return f"{settings.model}/{settings.pretrained} {_file_record(Path(open_clip.download_pretrained(of_tag)))}"
+    local = Path(settings.pretrained)
+    if not local.is_file():
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(settings.model)) or "none"
+        raise FileNotFoundError(f"neither a file nor a tag; open_clip's tags of this model: {tags}")
+    return _file_record(local)
+
+
 def with_own_preprocessing(clip: nn.Module, name: str, weights: str) -> ClipModel:
-    """A model of open_clip with the size, normalisation and interpolation that open_clip gives it.
+    """A model of open_clip with the size, normalisation and resizing that open_clip gives it.
 
     Raises:
         ValueError: it wants its pictures resized in a way that is not known here.
     """
     wanted = open_clip.get_model_preprocess_cfg(clip)
-    interpolation = wanted["interpolation"]
-    if interpolation not in ("bilinear", "bicubic"):
-        raise ValueError(f"clip: {name} resizes pictures by {interpolation!r}; expected bilinear or bicubic")
-    size = wanted["size"]
+    interpolation, resize_mode, size = wanted["interpolation"], wanted["resize_mode"], wanted["size"]
+    if interpolation not in get_args(Interpolation) or resize_mode not in get_args(ResizeMode):
+        raise ValueError(
+            f"clip: {name} resizes pictures by {interpolation!r} and {resize_mode!r}; expected one of "
+            f"{', '.join(get_args(Interpolation))} and one of {', '.join(get_args(ResizeMode))}"
+        )
     return ClipModel(
         clip,
         open_clip.get_tokenizer(name),
@@ -155,9 +183,10 @@ def with_own_preprocessing(clip: nn.Module, name: str, weights: str) -> ClipMode
         tuple(wanted["mean"]),
         tuple(wanted["std"]),
         interpolation,
+        resize_mode,
         weights,
     )
 
 
 def _file_record(path: Path) -> str:
-    return f"{path.name} sha256:{files_digest([path])}"
+    return f"{path.name} sha256:{file_digest(path)}"

@@ -63,7 +63,7 @@ def write_report(
     page = Page(
         has_truth=truth,
         headline=headline(compared) if truth else _headline_without_truth(compared),
-        notices=notices(config),
+        notices=notices(config, results),
         comparison=comparison_cells(compared if truth else compared.dropna(axis="columns", how="all")),
         meshes=[_mesh_row(index, view, list(rows)) for index, view in enumerate(views)],
         stages=stages,

@@ -1,6 +1,7 @@
 """The small CLIP of the embedded default: contrastive learning on renders and their captions."""
 
 import logging
+from collections.abc import Collection, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -11,6 +12,7 @@ from shelfnet.config.supervision import ClipTraining
 from shelfnet.data.views import TrainingViews
 from shelfnet.losses.backgrounds import PAINTERS, over_backgrounds
 from shelfnet.networks.clip import ClipModel, small_clip
+from shelfnet.networks.retrieval import Retrieval
 from shelfnet.training.batches import PictureStore
 from shelfnet.training.loop import ProgressClock
 
@@ -80,13 +82,32 @@ def distinct_caption_rows(
 
 
 @torch.no_grad()
-def retrieval_accuracy(model: ClipModel, views: TrainingViews, choices: int, generator: torch.Generator) -> float:
-    """Share of pictures whose own caption comes first among ``choices`` different ones (chance: 1 / choices)."""
+def measure_retrieval(
+    model: ClipModel,
+    held_out: TrainingViews,
+    others: Sequence[Collection[str]],
+    choices: int,
+    generator: torch.Generator,
+) -> Retrieval:
+    """How often a held-out picture finds its own caption among ``choices`` different ones.
+
+    Pictures and their own captions are held out always; so are the rivals, as long as there are enough. Where there are
+    not, the captions of other splits fill up (:func:`caption_pool`). That never makes the task easier: whoever finds
+    the own caption in the larger set finds it in the smaller one too, chance falls with every rival, and captions that
+    the model was trained on are the very ones that it has learned to match with pictures.
+
+    Args:
+        model: to be measured.
+        held_out: pictures that it was not trained on, and their captions.
+        others: captions of other splits, those to be preferred first.
+        choices: captions to choose from; fewer where there are not so many in all.
+        generator: of the rivals.
+    """
     device = model.mean.device
-    store = PictureStore(views, model.image_px, device)
-    n_captions = len(store.captions)
-    choices = min(choices, n_captions)
-    texts = model.embed_text(store.captions)
+    store = PictureStore(held_out, model.image_px, device)
+    captions = caption_pool(store.captions, others, choices, generator)
+    choices = min(choices, len(captions))
+    texts = model.embed_text(captions)
     right = []
     for index in torch.arange(len(store), device=device).split(256):
         batch = store.take(index)
@@ -96,4 +117,23 @@ def retrieval_accuracy(model: ClipModel, views: TrainingViews, choices: int, gen
         noise.scatter_(1, batch.captions[:, None], 2.0)
         rivals = noise.topk(choices, dim=1).indices[:, 1:]
         right.append((similarity.gather(1, rivals) < own).all(dim=1))
-    return torch.cat(right).float().mean().item()
+    return Retrieval(torch.cat(right).float().mean().item(), choices)
+
+
+def caption_pool(
+    own: Sequence[str], others: Sequence[Collection[str]], size: int, generator: torch.Generator
+) -> list[str]:
+    """All of ``own``, and where they are fewer than ``size``, different captions drawn from ``others`` in their order.
+
+    Args:
+        own: pairwise different captions, which keep their places.
+        others: further captions, those to be used up first in front.
+        size: wanted.
+        generator: of the draw.
+    """
+    pool = list(own)
+    for captions in others:
+        fresh = sorted(set(captions) - set(pool))
+        drawn = torch.randperm(len(fresh), generator=generator, device=generator.device)
+        pool += [fresh[place] for place in drawn[: max(size - len(pool), 0)].tolist()]
+    return pool

@@ -1,43 +1,97 @@
+import hashlib
+from copy import deepcopy
+from pathlib import Path
+
 import numpy as np
 import open_clip
 import pytest
+import skimage.data
 import torch
+from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from shelfnet.config.supervision import ClipSettings, ClipTraining
-from shelfnet.networks.clip import load_clip, small_clip, with_own_preprocessing
-from shelfnet.provenance import files_digest
+from shelfnet.networks.clip import ClipModel, load_clip, small_clip, with_own_preprocessing
 
-NATURAL = ("astronaut", "coffee", "chelsea", "rocket")
+NATURAL = ("astronaut", "coffee", "chelsea", "rocket", "gravel")
+PHOTOGRAPHS = sorted((Path(__file__).parents[3] / "shared" / "real").rglob("image.jpg"))[:3]
+TAG = "a_tag"
 
 
 def tiny_released() -> open_clip.CLIP:
     """A model with ViT-B-16's preprocessing, and hardly any weights."""
-    vision = open_clip.CLIPVisionCfg(layers=1, width=32, head_width=32, patch_size=16, image_size=224)
-    text = open_clip.CLIPTextCfg(context_length=77, width=32, heads=1, layers=1)
-    return open_clip.CLIP(16, vision, text)
+    return open_clip.CLIP(**deepcopy(TINY))
+
+
+TINY = {
+    "embed_dim": 16,
+    "vision_cfg": {"layers": 1, "width": 32, "head_width": 32, "patch_size": 16, "image_size": 224},
+    "text_cfg": {"layers": 1, "width": 32, "heads": 1, "context_length": 77},
+}
+
+
+def with_preprocessing(**changes) -> ClipModel:
+    clip = tiny_released()
+    open_clip.model.set_model_preprocess_cfg(clip, {**vars(PreprocessCfg()), **changes})
+    return with_own_preprocessing(clip, "ViT-B-16", "random")
 
 
 @pytest.fixture(scope="module")
 def released():
+    return with_preprocessing()
+
+
+@pytest.fixture
+def tiny_file(tmp_path, monkeypatch):
+    """Weights in a file, and ``tiny`` with the tag :data:`TAG` among the models that open_clip knows."""
     clip = tiny_released()
-    open_clip.model.set_model_preprocess_cfg(clip, open_clip.transform.PreprocessCfg().__dict__)
-    return with_own_preprocessing(clip, "ViT-B-16", "random")
+    path = tmp_path / "weights.safetensors"
+    save_file({name: value.contiguous() for name, value in clip.state_dict().items()}, path)
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "tiny", TINY)
+    tag = {"hf_hub": "somebody/tiny/", "mean": (0.1, 0.2, 0.3)}
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "tiny", {TAG: tag})
+    monkeypatch.setattr(open_clip.pretrained, "hf_hub_download", lambda **_: str(path))
+    return path
+
+
+def fractal_noise(height: int, width: int) -> np.ndarray:
+    """Noise with a spectrum that falls with the frequency, as that of natural pictures does."""
+    spectrum = np.fft.rfft2(np.random.default_rng(0).normal(size=(3, height, width)))
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
+    noise = np.fft.irfft2(spectrum / np.maximum(frequency, 1.0 / width), (height, width))
+    return np.clip(128 + 60 * noise / noise.std(), 0, 255).astype(np.uint8).transpose(1, 2, 0)
+
+
+def normalised_difference(model: ClipModel, picture: Image.Image, wanted: PreprocessCfg) -> float:
+    """The largest difference to open_clip's own transform, in units of what the model sees."""
+    theirs = image_transform_v2(wanted, is_train=False)(picture)
+    as_float = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None] / 255.0
+    return (model.preprocess(as_float)[0] - theirs).abs().max().item()
 
 
 @pytest.mark.parametrize("name", NATURAL)
-@pytest.mark.parametrize("side_px", [512, 300, 64])
-def test_preprocessing_is_open_clips_on_natural_pictures(released, name, side_px):
-    from skimage import data
+@pytest.mark.parametrize("size_px", [None, (300, 200), (64, 64), (90, 130), (224, 224)])
+def test_preprocessing_is_open_clips_on_natural_pictures(released, name, size_px):
+    picture = Image.fromarray(getattr(skimage.data, name)()).convert("RGB")
+    picture = picture.resize(size_px, Image.Resampling.LANCZOS) if size_px else picture
+    assert normalised_difference(released, picture, PreprocessCfg()) < 1e-5
 
-    pixels = getattr(data, name)()
-    side = min(pixels.shape[:2])
-    picture = Image.fromarray(pixels[:side, :side]).resize((side_px, side_px), Image.Resampling.LANCZOS)
-    theirs = open_clip.transform.image_transform_v2(open_clip.transform.PreprocessCfg(), is_train=False)(picture)
-    as_float = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None] / 255.0
-    difference = ((released.preprocess(as_float)[0] - theirs) * released.std).abs()
-    assert difference.max() < 1e-2
+
+@pytest.mark.parametrize("shape", [(64, 64), (447, 331), (33, 300), (500, 230)])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("resize_mode", ["shortest", "squash"])
+def test_preprocessing_is_open_clips_on_textures(shape, interpolation, resize_mode):
+    changes = {"interpolation": interpolation, "resize_mode": resize_mode}
+    picture = Image.fromarray(fractal_noise(*shape))
+    assert normalised_difference(with_preprocessing(**changes), picture, PreprocessCfg(**changes)) < 1e-5
+
+
+@pytest.mark.skipif(not PHOTOGRAPHS, reason="no photographs beside the checkout")
+def test_preprocessing_is_open_clips_on_pictures_of_furniture(released):
+    for path in PHOTOGRAPHS:
+        with Image.open(path) as picture:
+            assert normalised_difference(released, picture.convert("RGB"), PreprocessCfg()) < 1e-5
 
 
 def test_preprocessing_is_differentiable_in_the_picture(released):
@@ -46,23 +100,42 @@ def test_preprocessing_is_differentiable_in_the_picture(released):
     assert picture.grad.abs().sum() > 0
 
 
-def test_a_model_that_resizes_otherwise_is_refused():
-    clip = tiny_released()
-    wanted = {**open_clip.transform.PreprocessCfg().__dict__, "interpolation": "random"}
-    open_clip.model.set_model_preprocess_cfg(clip, wanted)
-    with pytest.raises(ValueError, match="random"):
-        with_own_preprocessing(clip, "ViT-B-16", "random")
+@pytest.mark.parametrize("otherwise", [{"interpolation": "random"}, {"resize_mode": "longest"}])
+def test_a_model_that_resizes_otherwise_is_refused(otherwise):
+    with pytest.raises(ValueError, match=next(iter(otherwise.values()))):
+        with_preprocessing(**otherwise)
 
 
-def test_released_weights_from_a_local_file_are_those_and_leave_their_digest(tmp_path):
-    clip = open_clip.create_model("ViT-B-32-quickgelu", load_weights=False)
-    path = tmp_path / "weights.safetensors"
-    save_file({name: value.contiguous() for name, value in clip.state_dict().items()}, path)
-    settings = ClipSettings(source="pretrained", model="ViT-B-32-quickgelu", pretrained=str(path))
-    loaded = load_clip(settings, None)
-    assert torch.equal(loaded.clip.visual.proj, clip.visual.proj)
-    assert loaded.weights == f"weights.safetensors sha256:{files_digest([path])}"
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_released_weights_from_a_local_file_are_those_and_leave_their_digest(tiny_file):
+    loaded = load_clip(ClipSettings(source="pretrained", model="tiny", pretrained=str(tiny_file)), None)
+    assert torch.equal(loaded.clip.visual.proj, load_file(tiny_file)["visual.proj"])
+    assert loaded.weights == f"weights.safetensors sha256:{sha256(tiny_file)}"
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
+
+
+def test_released_weights_by_tag_are_those_of_the_cache_and_leave_their_digest(tiny_file):
+    loaded = load_clip(ClipSettings(source="pretrained", model="tiny", pretrained=TAG), None)
+    assert torch.equal(loaded.clip.visual.proj, load_file(tiny_file)["visual.proj"])
+    assert loaded.weights == f"tiny/{TAG} weights.safetensors sha256:{sha256(tiny_file)}"
+    assert loaded.mean.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
+
+
+def test_a_tag_that_the_model_does_not_have_is_an_error_that_names_those_it_has(tiny_file):
+    with pytest.raises(FileNotFoundError, match=rf"tags of this model: {TAG}.*clip\.pretrained"):
+        load_clip(ClipSettings(source="pretrained", model="tiny", pretrained="openai"), None)
+
+
+def test_a_cache_without_the_file_and_no_network_is_an_error_with_a_remedy(tiny_file, monkeypatch):
+    def unreachable(**_):
+        raise OSError("no network")
+
+    monkeypatch.setattr(open_clip.pretrained, "hf_hub_download", unreachable)
+    with pytest.raises(FileNotFoundError, match=r"no network.*clip\.pretrained"):
+        load_clip(ClipSettings(source="pretrained", model="tiny", pretrained=TAG), None)
 
 
 def test_weights_that_cannot_be_had_are_an_error_with_a_remedy(tmp_path):

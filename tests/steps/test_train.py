@@ -131,7 +131,7 @@ def test_training_with_clip_learns_from_the_caption(tmp_path, inputs):
     folder = tmp_path / "clip"
     train_clip(settings=settings, shards=inputs["shards"], output=folder, threads=1, journal=tmp_path / "clip.jsonl")
     description = json.loads((folder / "model.json").read_text())
-    assert 0.0 <= description["retrieval_top1"] <= 1.0 and description["retrieval_choices"] == 2
+    assert 0.0 <= description["retrieval_top1"] <= 1.0 and description["retrieval_choices"] == 4
     config = for_ablation(CONFIG, "clip_bg")
     with_clip = run(tmp_path / "with", inputs, config, folder, "clip_bg")
     metrics = pd.read_parquet(tmp_path / "with/metrics.parquet")

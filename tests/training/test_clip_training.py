@@ -8,7 +8,15 @@ import torch
 
 from shelfnet.config.supervision import ClipTraining
 from shelfnet.data.views import TrainingViews
-from shelfnet.training.clip import contrastive_loss, distinct_caption_rows, retrieval_accuracy, train_small_clip
+from shelfnet.networks.clip import small_clip
+from shelfnet.training.batches import composite
+from shelfnet.training.clip import (
+    caption_pool,
+    contrastive_loss,
+    distinct_caption_rows,
+    measure_retrieval,
+    train_small_clip,
+)
 
 SMALL = ClipTraining(iterations=80, batch_size=4, learning_rate=2e-3, image_px=32, width=32, layers=1, embed_dim=16)
 
@@ -43,16 +51,59 @@ def coloured(seed: int) -> TrainingViews:
 
 def test_it_learns_to_find_the_caption_of_a_new_picture_on_any_background():
     model = train_small_clip(coloured(0), SMALL, torch.device("cpu"))
-    found = retrieval_accuracy(model, coloured(1), 4, torch.Generator().manual_seed(0))
-    assert found > 0.7
+    found = measure_retrieval(model, coloured(1), [], 4, torch.Generator().manual_seed(0))
+    assert found.top1 > 0.7 and found.choices == 4
     assert not any(parameter.requires_grad for parameter in model.parameters())
     text = model.embed_text(["A red chair", "A blue chair"])
     assert torch.allclose(text.norm(dim=1), torch.ones(2), atol=1e-5)
 
 
+def test_rivals_are_held_out_as_long_as_there_are_enough_and_different_always():
+    own, unseen, seen = ["a", "b", "c"], ["c", "d", "e", "d"], {"a", "e", *"stuvw"}
+    for size, from_unseen, from_seen in ((2, 0, 0), (3, 0, 0), (4, 1, 0), (5, 2, 0), (7, 2, 2), (40, 2, 5)):
+        pool = caption_pool(own, [unseen, seen], size, torch.Generator().manual_seed(size))
+        assert pool[:3] == own and len(set(pool)) == len(pool)
+        assert len({"d", "e"} & set(pool)) == from_unseen
+        assert len(set("stuvw") & set(pool)) == from_seen
+
+
+def test_rivals_are_drawn_by_the_generator():
+    draws = [caption_pool(["a"], ["bcdefghijk"], 4, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
+
+
+def naive_top1(model, views: TrainingViews, captions: list[str]) -> float:
+    """One picture at a time, against all captions."""
+    right = 0
+    for pixels, own in zip(views.images, views.captions, strict=True):
+        picture, _ = composite(torch.from_numpy(pixels).permute(2, 0, 1)[None])
+        similarity = {text: (model.embed_images(picture) @ model.embed_text([text]).T).item() for text in captions}
+        right += max(similarity, key=similarity.__getitem__) == own
+    return right / len(views.captions)
+
+
+def test_retrieval_is_that_of_a_naive_loop_and_only_falls_with_more_rivals():
+    torch.manual_seed(0)
+    model, views = small_clip(SMALL).eval().requires_grad_(False), coloured(0)
+    captions, accuracies = sorted(set(views.captions)), []
+    for others in (set(), {f"A {name} chair" for name in ("grey", "violet", "striped", "white", "tall", "old")}):
+        found = measure_retrieval(model, views, [others], 32, torch.Generator().manual_seed(0))
+        assert found.choices == 4 + len(others)
+        assert found.top1 == pytest.approx(naive_top1(model, views, captions + sorted(others)))
+        accuracies.append(found.top1)
+    assert accuracies[0] > accuracies[1]
+
+
+def test_among_many_held_out_captions_rivals_are_drawn_for_each_picture():
+    torch.manual_seed(0)
+    model, views = small_clip(SMALL).eval().requires_grad_(False), coloured(0)
+    found = measure_retrieval(model, views, [{"A further chair"}], 2, torch.Generator().manual_seed(0))
+    assert found.choices == 2
+    assert found.top1 > measure_retrieval(model, views, [], 4, torch.Generator().manual_seed(0)).top1
+
+
 def test_clip_loss_reaches_the_picture(tiny, store):
     from shelfnet.losses.clip import ClipLoss
-    from shelfnet.networks.clip import small_clip
     from shelfnet.networks.shelfnet import Rendering
 
     torch.manual_seed(0)
