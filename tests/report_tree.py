@@ -167,7 +167,8 @@ def _write_run(
 
 def _write_metrics(folder: Path, level: float, generator: np.random.Generator) -> None:
     rows = []
-    signs = {"discriminator_accuracy": 0.7, "mask_coverage": 0.2, "azimuth_spread": 0.8, "latent_deviation": 0.5}
+    signs = {"discriminator_accuracy": 0.7, "mask_coverage": 0.2, "latent_deviation": 0.5}
+    signs |= {"azimuth_spread": 0.8, "azimuth_spread_prior": 1.0}
     for iteration in range(0, 501, 20):
         decay = np.exp(-iteration / 150)
         rows += [(iteration, f"loss/{name}", s * (0.3 + decay) * generator.uniform(0.9, 1.1)) for name, s in _LOSSES]
@@ -183,6 +184,8 @@ _DESCRIPTION = {
     "device": "cpu",
     "seconds": 75.0,
     "perceptual_features": "untrained",
+    "train": {"coarse_iterations": 300, "coarse_px": 32},
+    "model": {"renderer": {"resolution_px": 64}},
 }
 _LOSSES = (
     ("total", 60.0),

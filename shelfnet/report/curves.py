@@ -1,12 +1,13 @@
 """Figures over training iterations: the validation curve (the paper's figure 4) and every loss term."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from shelfnet.report.render_switches import RenderSwitch, Switches
 from shelfnet.report.style import BASELINE_GREY, Look, log_scale, note, panels
 
 VALIDATION = "validation/chamfer"
@@ -16,10 +17,13 @@ MIN_POINTS_FOR_LINE = 2
 FAR_ABOVE = 3.0
 SMOOTHED_OVER = 9
 """Logged values around each, over which a loss is averaged."""
+SWITCH_WIDTH = 1.2
+DOT_SPACING = 2.65
+"""From dot to dot, in widths of the line, as in matplotlib's dotted lines."""
 
 
 def draw_chamfer_curves(
-    drawn: Figure, curves: pd.DataFrame, baselines: Mapping[str, float], style: Mapping[str, Look]
+    drawn: Figure, curves: pd.DataFrame, baselines: Mapping[str, float], style: Mapping[str, Look], switches: Switches
 ) -> None:
     """Validation Chamfer distance by iteration, log scale: mean over seeds, band from the lowest to the highest seed.
 
@@ -28,13 +32,14 @@ def draw_chamfer_curves(
         curves: ``ablation, seed, iteration, name, value``.
         baselines: mean Chamfer distance of the trivial rows on the test split, drawn as levels.
         style: looks by ablation, in the order of the legend.
+        switches: where the renders that training sees change their size.
     """
     own = curves[curves["name"] == VALIDATION]
     if own.empty and not baselines:
         any_other = (curves["name"] == VALIDATION_MASK_IOU).any()
         return note(drawn, "there are no true shapes to measure a distance to" if any_other else "no run was validated")
     beyond = _beyond_scale(own, baselines)
-    axes = _validation_axes(drawn, own[~own["ablation"].isin(beyond)], style)
+    axes = _validation_axes(drawn, own[~own["ablation"].isin(beyond)], style, switches)
     for (name, level), dash in zip(baselines.items(), ("-", "--", ":", "-."), strict=False):
         axes.axhline(level, color=BASELINE_GREY, linestyle=dash, linewidth=1.0, label=f"{name} (test)")
     axes.set(ylabel="Chamfer distance (unit sides)")
@@ -45,25 +50,33 @@ def draw_chamfer_curves(
     return None
 
 
-def draw_mask_iou_curves(drawn: Figure, curves: pd.DataFrame, style: Mapping[str, Look]) -> None:
+def draw_mask_iou_curves(drawn: Figure, curves: pd.DataFrame, style: Mapping[str, Look], switches: Switches) -> None:
     """Validation mask IoU of neural renders by iteration, drawn as the Chamfer distance is.
 
     Args:
         drawn: an empty figure.
         curves: ``ablation, seed, iteration, name, value``.
         style: looks by ablation, in the order of the legend.
+        switches: where the renders that training sees change their size.
     """
     own = curves[curves["name"] == VALIDATION_MASK_IOU]
     if own.empty:
         return note(drawn, "no run was validated")
-    axes = _validation_axes(drawn, own, style)
+    axes = _validation_axes(drawn, own, style, switches)
     axes.set(ylabel="mask IoU of renders")
     drawn.legend(*axes.get_legend_handles_labels(), loc="outside right upper")
     return None
 
 
-def draw_loss_curves(drawn: Figure, curves: pd.DataFrame, style: Mapping[str, Look]) -> None:
-    """Every loss term in a panel of its own, one line an ablation: the running mean; faint, the mean over seeds."""
+def draw_loss_curves(drawn: Figure, curves: pd.DataFrame, style: Mapping[str, Look], switches: Switches) -> None:
+    """Every loss term in a panel of its own, one line an ablation: the running mean; faint, the mean over seeds.
+
+    Args:
+        drawn: an empty figure.
+        curves: ``ablation, seed, iteration, name, value``.
+        style: looks by ablation, in the order of the legend.
+        switches: where the renders change their size.
+    """
     names = loss_names(curves)
     if not names:
         return note(drawn, "no loss was logged")
@@ -71,6 +84,7 @@ def draw_loss_curves(drawn: Figure, curves: pd.DataFrame, style: Mapping[str, Lo
         own = curves[curves["name"] == name]
         for ablation, look in style.items():
             _smoothed(axes, own[own["ablation"] == ablation], ablation, look)
+        _mark_switches(axes, own, style, switches)
         axes.set_title(name.removeprefix(LOSS_PREFIX))
         axes.margins(x=0.02)
     drawn.supxlabel("iteration", fontsize=9)
@@ -86,13 +100,36 @@ def loss_names(curves: pd.DataFrame) -> list[str]:
     return sorted({name for name in curves["name"] if str(name).startswith(LOSS_PREFIX)})
 
 
-def _validation_axes(drawn: Figure, own: pd.DataFrame, style: Mapping[str, Look]) -> Axes:
+def _validation_axes(drawn: Figure, own: pd.DataFrame, style: Mapping[str, Look], switches: Switches) -> Axes:
     """One line an ablation over iterations."""
     axes = drawn.subplots()
     for ablation, look in style.items():
         _band(axes, own[own["ablation"] == ablation], ablation, look)
+    _mark_switches(axes, own, style, switches)
     axes.set(xlabel="iteration", title="Validation during training")
     return axes
+
+
+def _mark_switches(axes: Axes, own: pd.DataFrame, style: Mapping[str, Look], switches: Switches) -> None:
+    """A dotted line where renders change their size: grey where all that are shown do, else in the colours of those."""
+    trained = [name for name in style if (own.loc[own["ablation"] == name, "iteration"] > 0).any()]
+    sharing: dict[RenderSwitch, list[str]] = {}
+    for name in trained:
+        for switch in switches.get(name, ()):
+            sharing.setdefault(switch, []).append(name)
+    for switch, names in sharing.items():
+        colours = [BASELINE_GREY] if names == trained else [style[name].colour for name in names]
+        _dot_line(axes, switch.iteration, colours)
+    for resolution_px in sorted({switch.resolution_px for switch in sharing}):
+        label = f"renders of {resolution_px} pixels from here"
+        axes.plot([], [], color=BASELINE_GREY, linestyle=":", linewidth=SWITCH_WIDTH, label=label)
+
+
+def _dot_line(axes: Axes, iteration: int, colours: Sequence[str]) -> None:
+    """A vertical line of dots that take turns in their colours."""
+    for turn, colour in enumerate(colours):
+        dots = (turn * DOT_SPACING, (1.0, len(colours) * DOT_SPACING - 1.0))
+        axes.axvline(iteration, color=colour, linestyle=dots, linewidth=SWITCH_WIDTH)
 
 
 def _beyond_scale(own: pd.DataFrame, baselines: Mapping[str, float]) -> dict[str, float]:

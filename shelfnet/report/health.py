@@ -10,24 +10,44 @@ from shelfnet.report.scores import last_stage
 
 GUESSED_AZIMUTH_DEG = 60.0
 MANY_FLOATERS = 0.1
+LAST_LOGGED = 5
+"""Logged values of a run's end that are averaged: each is of one batch."""
+AZIMUTH_SPREAD_PRIOR = "health/azimuth_spread_prior"
 
 
 @dataclass(frozen=True)
 class Sign:
-    """A number that training logs, the range in which it is well, and what is wrong outside."""
+    """A number that training logs, the range in which it is well, and what is wrong outside.
+
+    Attributes:
+        name: of the number.
+        low: end of the range.
+        high: likewise.
+        below: what is wrong below the range.
+        above: what is wrong above it.
+        measured_in: name of another logged number, whose multiples the ends of the range are.
+    """
 
     name: str
     low: float
     high: float
     below: str
     above: str
+    measured_in: str | None = None
 
 
 TRAINING_SIGNS = (
     Sign("health/discriminator_accuracy", 0.0, 0.98, "", "the discriminator tells every render from a photo"),
     Sign("health/mask_coverage", 0.01, 0.9, "renders are nearly empty", "renders fill the whole picture"),
-    Sign("health/azimuth_spread", 0.1, 1.0, "all predicted azimuths are nearly the same", ""),
     Sign("health/latent_deviation", 0.01, float("inf"), "latents hardly differ between pictures", ""),
+    Sign(
+        "health/azimuth_spread",
+        0.2,  # where the prior is all around: a standard deviation of 27 degrees
+        float("inf"),
+        "all predicted azimuths are nearly the same",
+        "",
+        measured_in=AZIMUTH_SPREAD_PRIOR,
+    ),
 )
 
 
@@ -43,7 +63,8 @@ class Health:
         azimuth_error_deg: median over test views; a guess has 90; NaN where no true view is known.
         floater_fraction: mean share of surface outside the largest piece.
         mask_iou: mean overlap of silhouette and input mask.
-        training: last values of :data:`TRAINING_SIGNS`, mean over seeds; none where they were not logged.
+        training: :data:`TRAINING_SIGNS` at the end, mean over seeds; none where they were not logged.
+        azimuth_spread_prior: what the spread of azimuths from the prior is in expectation, likewise.
         warnings: what is wrong, in plain words.
     """
 
@@ -55,6 +76,7 @@ class Health:
     floater_fraction: float
     mask_iou: float
     training: tuple[float | None, ...]
+    azimuth_spread_prior: float | None
     warnings: tuple[str, ...]
 
 
@@ -73,7 +95,6 @@ def _examine_one(ablation: str, rows: pd.DataFrame, curves: pd.DataFrame) -> Hea
     mask_iou = _validation_means(curves, VALIDATION_MASK_IOU)
     empty = int((rows["status"] == "empty").sum())
     azimuth_error, floaters = float(rows["azimuth_error_deg"].median()), float(rows["floater_fraction"].mean())
-    training = tuple(_last_value(curves, sign.name) for sign in TRAINING_SIGNS)
     warnings = {
         f"{empty} predictions have no surface": empty > 0,
         "validation did not improve during training": _did_not_improve(validation, mask_iou),
@@ -89,21 +110,26 @@ def _examine_one(ablation: str, rows: pd.DataFrame, curves: pd.DataFrame) -> Hea
         azimuth_error_deg=azimuth_error,
         floater_fraction=floaters,
         mask_iou=float(rows["mask_iou"].astype(float).mean()),
-        training=training,
-        warnings=(*(text for text, holds in warnings.items() if holds), *_training_warnings(training)),
+        training=tuple(_value_at_end(curves, sign.name) for sign in TRAINING_SIGNS),
+        azimuth_spread_prior=_value_at_end(curves, AZIMUTH_SPREAD_PRIOR),
+        warnings=(*(text for text, holds in warnings.items() if holds), *_training_warnings(curves)),
     )
 
 
-def _last_value(curves: pd.DataFrame, name: str) -> float | None:
+def _value_at_end(curves: pd.DataFrame, name: str) -> float | None:
     own = curves[curves["name"] == name]
-    return float(own.loc[own["iteration"] == own["iteration"].max(), "value"].mean()) if len(own) else None
+    last = sorted(own["iteration"].unique())[-LAST_LOGGED:]
+    return float(own.loc[own["iteration"].isin(last), "value"].mean()) if len(own) else None
 
 
-def _training_warnings(values: Sequence[float | None]) -> list[str]:
-    known = [(sign, value) for sign, value in zip(TRAINING_SIGNS, values, strict=True) if value is not None]
-    return [
-        sign.below if value < sign.low else sign.above for sign, value in known if not sign.low <= value <= sign.high
-    ]
+def _training_warnings(curves: pd.DataFrame) -> list[str]:
+    found = []
+    for sign in TRAINING_SIGNS:
+        value = _value_at_end(curves, sign.name)
+        unit = 1.0 if sign.measured_in is None else _value_at_end(curves, sign.measured_in)
+        if value is not None and unit is not None and not sign.low * unit <= value <= sign.high * unit:
+            found.append(sign.below if value < sign.low * unit else sign.above)
+    return found
 
 
 def _validation_means(curves: pd.DataFrame, name: str) -> list[float]:

@@ -5,7 +5,8 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from shelfnet.config.render import ViewPrior
-from shelfnet.report.style import BASELINE_GREY, OKABE_ITO, note
+from shelfnet.palette import OKABE_ITO
+from shelfnet.report.style import BASELINE_GREY, note
 
 AZIMUTH_BIN_DEG, ELEVATION_BIN_DEG = 15.0, 5.0
 _MANY = 3000

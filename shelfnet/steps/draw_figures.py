@@ -20,6 +20,7 @@ from shelfnet.report.floaters import draw_floaters, floaters_height_in
 from shelfnet.report.memory import draw_memory_scaling
 from shelfnet.report.pictures import draw_contact_sheet, draw_reconstructions, reconstructions_size_in
 from shelfnet.report.poses import draw_azimuth_confusion, draw_view_prior
+from shelfnet.report.render_switches import read_render_switches
 from shelfnet.report.scores import MAX_CATEGORIES, draw_chamfer_by_category
 from shelfnet.report.shown_views import collect_poses, collect_shown_views
 from shelfnet.report.sources import TrueMeshes, read_curves
@@ -74,16 +75,16 @@ def _saved(width_in: float, height_in: float, path: Path) -> Iterator[Figure]:
 
 
 def _draw_curves(results: Path, comparison: pd.DataFrame, output: Path, style: Mapping[str, Look]) -> None:
-    curves = read_curves(results, style)
+    curves, switches = read_curves(results, style), read_render_switches(results, style)
     trivial = comparison[~comparison["ablation"].isin(list(style)) & comparison["mean"].notna()]
     levels = {row.ablation: float(row.mean) for row in trivial[["ablation", "mean"]].itertuples()}
     with _saved(8.0, 4.2, output / "chamfer_curves.png") as drawn:
-        draw_chamfer_curves(drawn, curves, levels, style)
+        draw_chamfer_curves(drawn, curves, levels, style, switches)
     with _saved(8.0, 4.2, output / "mask_iou_curves.png") as drawn:
-        draw_mask_iou_curves(drawn, curves, style)
+        draw_mask_iou_curves(drawn, curves, style, switches)
     rows = max(1, math.ceil(len(loss_names(curves)) / 3))
     with _saved(9.0, 1.0 + 1.7 * rows, output / "loss_curves.png") as drawn:
-        draw_loss_curves(drawn, curves, style)
+        draw_loss_curves(drawn, curves, style, switches)
 
 
 def _draw_categories(

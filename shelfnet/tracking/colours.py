@@ -3,22 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from shelfnet.palette import OKABE_ITO
+
 COLOUR_TAG = "mlflow.runColor"
-RUN_COLOURS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#4D4D4D",
-    "#882255",
-    "#999933",
-    "#332288",
-    "#AA4466",
-    "#44AA99",
-)
-"""Okabe and Ito's palette as in the report's figures, then darker colours of Tol's."""
+RUN_COLOURS = (*OKABE_ITO, "#882255", "#999933", "#332288", "#AA4466", "#44AA99")
+"""The palette of the report's figures, then darker colours of Tol's."""
 
 
 def least_used(taken: Iterable[str | None]) -> str:

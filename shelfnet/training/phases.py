@@ -62,7 +62,7 @@ def generator_phase(learner: Learner, batch: Batch) -> tuple[Forward, Scalars]:
     _step_generator(learner, seen, terms, adversarial)
     if adversarial is not None:
         terms["adversarial"] = adversarial.detach()
-    return forward, terms | health(seen)
+    return forward, terms | health(learner, seen)
 
 
 def discriminator_phase(learner: Learner, forward: Forward) -> Scalars:

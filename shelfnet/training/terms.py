@@ -1,11 +1,13 @@
 """The generator's terms of Eq. 9 that need no discriminator, and the health of what it saw."""
 
+import math
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from shelfnet.config.render import ViewPrior
 from shelfnet.losses.content import ContentTerms, content_terms, pose_prior_loss
 from shelfnet.losses.distortion import distortion_loss
 from shelfnet.losses.reconstruction import kl_loss, mask_loss, rgb_loss
@@ -73,15 +75,35 @@ def caption_term(learner: Learner, seen: Sight, batch: Batch) -> Scalars:
     return {"clip": at_least_float32(distance).mean()}
 
 
-def health(seen: Sight) -> Scalars:
-    """What shows a collapse early."""
-    azimuth = seen.azimuth.detach().chunk(2)[0]
-    spread = 1.0 - torch.hypot(torch.cos(azimuth).mean(), torch.sin(azimuth).mean())
-    return {
-        "health/mask_coverage": seen.at_novel_view.mask.detach().mean(),
-        "health/azimuth_spread": spread,
-        "health/latent_deviation": seen.encoding.latent.detach().std(dim=0).mean(),
-    }
+def health(learner: Learner, seen: Sight) -> Scalars:
+    """What shows a collapse early; what compares pictures is left out where there is only one."""
+    signs = {"health/mask_coverage": seen.at_novel_view.mask.detach().mean()}
+    latent, azimuth = seen.encoding.latent.detach(), seen.azimuth.detach().chunk(2)[0]
+    if len(latent) > 1:
+        signs["health/azimuth_spread"] = azimuth_spread(azimuth)
+        signs["health/azimuth_spread_prior"] = azimuth.new_full((), prior_azimuth_spread(learner.config.render.prior))
+        signs["health/latent_deviation"] = latent.std(dim=0).mean()
+    return signs
+
+
+def azimuth_spread(azimuth: Float[Tensor, "b"]) -> Float[Tensor, ""]:
+    """Mean of 1 - cos of the difference between the azimuths of two pictures, over all pairs of a batch.
+
+    Its expectation does not depend on the size of the batch, as that of the length of the mean resultant does: so it
+    can be compared with :func:`prior_azimuth_spread`. 0 where all are the same; at most b / (b - 1).
+
+    Args:
+        azimuth: radians, of two or more pictures.
+    """
+    pictures = len(azimuth)
+    squared_resultant = torch.cos(azimuth).mean().square() + torch.sin(azimuth).mean().square()
+    return (1.0 - squared_resultant) * (pictures / (pictures - 1))
+
+
+def prior_azimuth_spread(prior: ViewPrior) -> float:
+    """Expectation of :func:`azimuth_spread` for views from p(v), uniform in their range: 1 for all directions."""
+    half_range = 0.5 * math.radians(prior.azimuth_max_deg - prior.azimuth_min_deg)
+    return 1.0 - (math.sin(half_range) / half_range) ** 2
 
 
 @torch.no_grad()

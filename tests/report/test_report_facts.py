@@ -1,3 +1,4 @@
+import json
 import math
 
 import pandas as pd
@@ -16,7 +17,7 @@ from shelfnet.report.facts import (
     storage_by_stage,
     training_runs,
 )
-from shelfnet.report.health import examine
+from shelfnet.report.health import AZIMUTH_SPREAD_PRIOR, LAST_LOGGED, examine
 
 
 @pytest.fixture(scope="module")
@@ -112,13 +113,39 @@ def test_runs_say_where_they_were_trained(results):
     )
 
 
-def test_stand_ins_are_announced():
+STAND_IN = Config.model_validate({"perceptual": {"weights": "untrained"}, "clip": {"source": "trained"}})
+
+
+def test_stand_ins_are_announced(tmp_path):
     real = Config.model_validate({"dataset": {"kind": "3d_future"}})
-    assert notices(real) == []
-    stand_in = {"perceptual": {"weights": "untrained"}, "clip": {"source": "trained"}}
-    assert len(notices(Config.model_validate(stand_in))) == 3
-    assert "untrained" in notices(Config.model_validate(stand_in))[0]
+    assert notices(real, tmp_path) == []
+    assert len(notices(STAND_IN, tmp_path)) == 3
+    assert "untrained" in notices(STAND_IN, tmp_path)[0]
     assert dict(provenance_facts(real))["seeds"] == "0"
+
+
+def write_clip_description(results, top1: float, choices: int) -> None:
+    (results / "clip_model").mkdir(parents=True)
+    description = {"retrieval_top1": top1, "retrieval_choices": choices}
+    (results / "clip_model" / "model.json").write_text(json.dumps(description))
+
+
+def test_the_small_clip_is_announced_with_its_retrieval(tmp_path):
+    write_clip_description(tmp_path, 0.2202, 32)
+    _, clip, _ = notices(STAND_IN, tmp_path)
+    assert clip.endswith("the caption of 22.0 % of held-out pictures among 32: 7.0 times chance.")
+
+
+def test_a_small_clip_that_retrieves_too_little_is_warned_of(tmp_path):
+    write_clip_description(tmp_path, 0.1, 32)
+    _, clip, warning, _ = notices(STAND_IN, tmp_path)
+    assert clip.endswith("3.2 times chance.")
+    assert warning.startswith("⚠") and "3.2 times chance, expected at least 5 times" in warning
+
+
+def test_the_small_clip_is_of_no_interest_where_a_released_one_is_used(tmp_path):
+    write_clip_description(tmp_path, 0.1, 32)
+    assert notices(Config.model_validate({"dataset": {"kind": "3d_future"}}), tmp_path) == []
 
 
 def rows(**changes):
@@ -130,11 +157,32 @@ def curves(values, name="validation/chamfer"):
     return pd.DataFrame({"ablation": "base", "seed": 0, "iteration": range(len(values)), "name": name, "value": values})
 
 
+def spreads(values, prior):
+    own, of_prior = curves(values, "health/azimuth_spread"), curves([prior] * len(values), AZIMUTH_SPREAD_PRIOR)
+    return pd.concat([own, of_prior], ignore_index=True)
+
+
+def test_azimuths_that_spread_as_a_narrow_prior_does_are_well():
+    (health,) = examine({"base": rows()}, spreads([0.1] * 6, prior=0.1))
+    assert (health.training[-1], health.azimuth_spread_prior) == (pytest.approx(0.1), pytest.approx(0.1))
+    assert health.warnings == ()
+
+
+def test_a_spread_without_that_of_the_prior_is_not_judged():
+    (health,) = examine({"base": rows()}, curves([0.0] * 6, "health/azimuth_spread"))
+    assert health.warnings == ()
+
+
+def test_one_batch_is_no_collapse():
+    (health,) = examine({"base": rows()}, spreads([0.8, 0.8, 0.8, 0.8, 0.1], prior=1.0))
+    assert health.warnings == () and health.training[-1] == pytest.approx(0.66)
+
+
 def test_a_healthy_ablation_has_no_warning():
     (health,) = examine({"base": rows()}, curves([0.2, 0.1]))
     assert health.warnings == ()
     assert health.validation == "0.2000 → 0.1000"
-    assert health.training == (None, None, None, None)
+    assert health.training == (None, None, None, None) and health.azimuth_spread_prior is None
 
 
 @pytest.mark.parametrize(
@@ -145,11 +193,11 @@ def test_a_healthy_ablation_has_no_warning():
         (rows(azimuth_error_deg=88.0), curves([0.2, 0.1]), "close to a guess"),
         (rows(floater_fraction=0.4), curves([0.2, 0.1]), "much of the surface floats"),
         (rows(), curves([1.0, float("nan")], "loss/rgb"), "not finite"),
-        (rows(), curves([0.7, 0.999], "health/discriminator_accuracy"), "tells every render"),
-        (rows(), curves([0.2, 0.001], "health/mask_coverage"), "nearly empty"),
-        (rows(), curves([0.2, 0.95], "health/mask_coverage"), "fill the whole picture"),
-        (rows(), curves([0.8, 0.01], "health/azimuth_spread"), "nearly the same"),
-        (rows(), curves([0.8, 0.0001], "health/latent_deviation"), "hardly differ"),
+        (rows(), curves([0.7, *[0.999] * LAST_LOGGED], "health/discriminator_accuracy"), "tells every render"),
+        (rows(), curves([0.2, *[0.001] * LAST_LOGGED], "health/mask_coverage"), "nearly empty"),
+        (rows(), curves([0.2, *[0.95] * LAST_LOGGED], "health/mask_coverage"), "fill the whole picture"),
+        (rows(), spreads([0.8, *[0.1] * LAST_LOGGED], prior=1.0), "nearly the same"),
+        (rows(), curves([0.8, *[0.0001] * LAST_LOGGED], "health/latent_deviation"), "hardly differ"),
     ],
 )
 def test_what_is_wrong_is_said(table, curve, warning):

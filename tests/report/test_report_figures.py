@@ -2,9 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import trimesh
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from shelfnet.config.render import ViewPrior
+from shelfnet.palette import OKABE_ITO
 from shelfnet.report.curves import draw_chamfer_curves, draw_loss_curves, draw_mask_iou_curves
 from shelfnet.report.floaters import draw_floaters
 from shelfnet.report.memory import QUANTITIES, draw_memory_scaling, fitted_exponent
@@ -23,9 +26,10 @@ from shelfnet.report.poses import (
     match_poses,
     share_outside,
 )
+from shelfnet.report.render_switches import RenderSwitch
 from shelfnet.report.scores import OTHERS, draw_chamfer_by_category, last_stage
 from shelfnet.report.shown_views import ShownView
-from shelfnet.report.style import OKABE_ITO, figure, log_scale, looks, save
+from shelfnet.report.style import BASELINE_GREY, figure, log_scale, looks, save
 from shelfnet.report.view_sphere import angle_bins, draw_view_sphere
 
 STYLE = looks(["base", "clip"])
@@ -55,7 +59,7 @@ def test_a_figure_is_published_twice_and_leaves_nothing_beside(tmp_path):
 def test_the_validation_curve_is_the_mean_over_seeds_with_a_band():
     curves = pd.concat([curve("base", 0, [0.1, 0.06]), curve("base", 1, [0.2, 0.08])])
     with figure(4.0, 3.0) as drawn:
-        draw_chamfer_curves(drawn, curves, {"mean_shape": 0.065}, STYLE)
+        draw_chamfer_curves(drawn, curves, {"mean_shape": 0.065}, STYLE, {})
         (axes,) = drawn.axes
         line, level = axes.lines
         np.testing.assert_allclose(line.get_xydata(), [[0, 0.15], [10, 0.07]])
@@ -67,7 +71,7 @@ def test_the_validation_curve_is_the_mean_over_seeds_with_a_band():
 def test_a_single_value_far_above_all_curves_is_told_in_the_legend_and_does_not_press_them_flat():
     curves = pd.concat([curve("base", 0, [0.1, 0.06]), curve("untrained", 0, [1.7]), curve("clip", 0, [0.2])])
     with figure(4.0, 3.0) as drawn:
-        draw_chamfer_curves(drawn, curves, {"mean_shape": 0.065}, STYLE | {"untrained": STYLE["base"]})
+        draw_chamfer_curves(drawn, curves, {"mean_shape": 0.065}, STYLE | {"untrained": STYLE["base"]}, {})
         (axes,) = drawn.axes
         labels = axes.get_legend_handles_labels()[1]
     assert axes.get_ylim()[1] < 0.5
@@ -79,21 +83,76 @@ def test_every_loss_has_a_panel_and_validation_none():
         [curve("base", 0, [1.0, 0.5], f"loss/{name}") for name in ("rgb", "mask")] + [curve("base", 0, [0.1, 0.1])]
     )
     with figure(4.0, 3.0) as drawn:
-        draw_loss_curves(drawn, curves, STYLE)
+        draw_loss_curves(drawn, curves, STYLE, {})
         assert [axes.get_title(loc="left") for axes in drawn.axes] == ["mask", "rgb"]
 
 
 def test_a_loss_is_averaged_over_the_logged_values_around():
     with figure(4.0, 3.0) as drawn:
-        draw_loss_curves(drawn, curve("base", 0, [0.0, 9.0] * 10, "loss/rgb"), STYLE)
+        draw_loss_curves(drawn, curve("base", 0, [0.0, 9.0] * 10, "loss/rgb"), STYLE, {})
         raw, running = drawn.axes[0].lines
         np.testing.assert_allclose(raw.get_ydata(), [0.0, 9.0] * 10)
         np.testing.assert_allclose(running.get_ydata()[4:16], [4.0, 5.0] * 6)
 
 
+def switch_lines(switches, curves, style):
+    """Place and colour of the vertical lines of the validation figure, and what its legend says besides names."""
+    with figure(4.0, 3.0) as drawn:
+        draw_mask_iou_curves(drawn, curves.assign(name="validation/mask_iou"), style, switches)
+        vertical = [line for line in drawn.axes[0].lines if list(line.get_ydata()) == [0, 1]]
+        labels = [text.get_text() for text in drawn.legends[0].get_texts()]
+        return [(line.get_xdata()[0], line.get_color()) for line in vertical], [x for x in labels if x not in style]
+
+
+def test_where_all_ablations_go_to_larger_renders_one_grey_line_says_so():
+    """An ablation of no iterations has no renders to switch."""
+    curves = pd.concat([curve("base", 0, [0.5, 0.7]), curve("clip", 0, [0.6, 0.8]), curve("untrained", 0, [0.1])])
+    switches = {name: frozenset([RenderSwitch(6, 64)]) for name in ("base", "clip")} | {"untrained": frozenset()}
+    lines, labels = switch_lines(switches, curves, looks(["base", "clip", "untrained"]))
+    assert lines == [(6, BASELINE_GREY)]
+    assert labels == ["renders of 64 pixels from here"]
+
+
+def test_where_ablations_differ_lines_have_the_colours_of_theirs():
+    names = ["base", "clip", "se3", "best"]
+    curves, style = pd.concat([curve(name, 0, [0.5, 0.7]) for name in names]), looks(names)
+    early, late = frozenset([RenderSwitch(3, 64)]), frozenset([RenderSwitch(6, 64)])
+    switches = {"base": late, "clip": early, "se3": late, "best": frozenset()}
+    lines, labels = switch_lines(switches, curves, style)
+    assert set(lines) == {(3, style["clip"].colour), (6, style["base"].colour), (6, style["se3"].colour)}
+    assert labels == ["renders of 64 pixels from here"]
+    assert switch_lines({}, curves, style) == ([], [])
+
+
+def test_dots_of_several_colours_do_not_hide_one_another():
+    curves = pd.concat([curve(name, 0, [0.5, 0.7], "validation/mask_iou") for name in ("base", "clip", "se3")])
+    switches = {name: frozenset([RenderSwitch(6, 64)]) for name in ("base", "clip")}
+    with figure(4.0, 3.0) as drawn:
+        draw_mask_iou_curves(drawn, curves, looks(["base", "clip", "se3"]), switches)
+        (axes,) = drawn.axes
+        axes.set_axis_off()
+        drawn.legends[0].remove()
+        FigureCanvasAgg(drawn).draw()
+        pixels = np.asarray(drawn.canvas.buffer_rgba())
+    column = pixels[:, int(axes.transData.transform((6, 0.5))[0]), :3].astype(int)
+    for look in list(looks(["base", "clip"]).values()):
+        wanted = 255 * np.array(to_rgb(look.colour))
+        assert (np.abs(column - wanted).sum(axis=1) < 150).sum() > 20
+
+
+def test_a_panel_of_a_loss_marks_what_its_own_ablations_switch():
+    curves = pd.concat([curve("base", 0, [1.0, 0.5], "loss/rgb"), curve("clip", 0, [1.0, 0.5], "loss/clip")])
+    with figure(4.0, 3.0) as drawn:
+        draw_loss_curves(drawn, curves, STYLE, {"clip": frozenset([RenderSwitch(6, 64)])})
+        at = {axes.get_title(loc="left"): [list(line.get_xdata()) for line in axes.lines] for axes in drawn.axes}
+        labels = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert [6, 6] in at["clip"] and [6, 6] not in at["rgb"]
+    assert labels == ["clip", "renders of 64 pixels from here", "base"]
+
+
 def test_the_mask_iou_axis_is_that_of_the_data():
     with figure(4.0, 3.0) as drawn:
-        draw_mask_iou_curves(drawn, curve("base", 0, [0.7, 0.8], "validation/mask_iou"), STYLE)
+        draw_mask_iou_curves(drawn, curve("base", 0, [0.7, 0.8], "validation/mask_iou"), STYLE, {})
         low, high = drawn.axes[0].get_ylim()
         assert 0.6 < low < 0.7 and 0.8 < high < 0.9
 
@@ -301,8 +360,8 @@ def no_picture(mesh, cam2world):
 @pytest.mark.parametrize(
     ("draw", "text"),
     [
-        (lambda drawn: draw_chamfer_curves(drawn, curve("base", 0, []), {}, STYLE), "no run was validated"),
-        (lambda drawn: draw_loss_curves(drawn, curve("base", 0, []), STYLE), "no loss was logged"),
+        (lambda drawn: draw_chamfer_curves(drawn, curve("base", 0, []), {}, STYLE, {}), "no run was validated"),
+        (lambda drawn: draw_loss_curves(drawn, curve("base", 0, []), STYLE, {}), "no loss was logged"),
         (
             lambda drawn: draw_floaters(drawn, {"base": scores([])}, *[structure().iloc[:0]] * 2, STYLE),
             "no test prediction has a surface",
