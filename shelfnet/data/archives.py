@@ -5,6 +5,8 @@ import stat
 import unicodedata
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -47,14 +49,31 @@ def extract_zip(archive: Path, target: Path, limits: Limits = DEFAULT_LIMITS) ->
         ArchiveError: damaged, encrypted, no zip, beyond a limit, or an entry that leaves the folder, is a link, or
             has the name of another one (letter case apart). The folder may then hold a part of the archive.
     """
+    with _judged(archive, limits) as (opened, entries):
+        _check_room(entries, target)
+        for entry in entries:
+            _extract(opened, entry, target)
+
+
+def list_zip(archive: Path, limits: Limits = DEFAULT_LIMITS) -> dict[PurePosixPath, int]:
+    """Size in bytes of every file that :func:`extract_zip` would write, by its path in the folder.
+
+    Raises:
+        ArchiveError: the archive would be refused for what its table of contents says.
+    """
+    with _judged(archive, limits) as (_, entries):
+        return {PurePosixPath(entry.filename): entry.file_size for entry in entries if not entry.is_dir()}
+
+
+@contextmanager
+def _judged(archive: Path, limits: Limits) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]]:
+    """An open archive with its entries, all of them harmless; errors while it is open name the archive."""
     try:
         with zipfile.ZipFile(archive) as opened:
             entries = [entry for entry in opened.infolist() if not DEBRIS & set(PurePosixPath(entry.filename).parts)]
             _check(entries, limits)
             _check_sum(entries, archive.stat().st_size, limits)
-            _check_room(entries, target)
-            for entry in entries:
-                _extract(opened, entry, target)
+            yield opened, entries
     except ArchiveError as error:
         raise ArchiveError(f"{archive}: {error}") from None
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:

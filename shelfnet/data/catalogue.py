@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.captions import make_caption
-from shelfnet.data.future3d import OBJ_NAME, folder_of, model_folders, unlisted_folders
+from shelfnet.data.future3d import OBJ_NAME, FolderIndex, model_folders, unlisted_folders
 from shelfnet.data.lvis import category_tag
 from shelfnet.data.materials import read_surfaces
 from shelfnet.data.model_info import FILE_NAME, MAX_ID_CHARACTERS, STAGE, DatasetError, ModelInfo, read_model_info
@@ -110,6 +110,7 @@ def make_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -> Cata
     chosen = {info.model_id: info for info in select_models(infos, settings)}
     folders = model_folders(root)
     _warn_of_unlisted(root, unlisted_folders(folders, (row.model_id for row in (*infos, *quarantined))))
+    index = FolderIndex(folders)
     usable: dict[str, _Measures] = {}
     make = partial(_make_measure, root, settings.max_faces)
     with IsolatedWorker(make, timeout_s=settings.model_timeout_s, memory_mb=settings.model_memory_mb) as worker:
@@ -117,7 +118,7 @@ def make_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -> Cata
             if len(usable) == settings.max_models:
                 break
             try:
-                usable[model_id] = worker.run(folder_of(model_id, folders))
+                usable[model_id] = worker.run(index.find(model_id))
             except Exception as error:  # whatever is wrong with one model must not stop the others
                 quarantined.append(refused(model_id, STAGE, error, f"{model_id}/{OBJ_NAME}"))
     if not usable:

@@ -9,11 +9,12 @@ from shelfnet.config.dataset import DatasetSettings, ShowroomSettings
 from shelfnet.data.downloads import RemoteFile, fetch
 from shelfnet.data.folder_source import find_models, models_of
 from shelfnet.data.foreign.staging import stage_models
-from shelfnet.data.future3d import content_digest, dataset_path, extract, find_root, released_files
+from shelfnet.data.future3d import content_digest, dataset_path, find_root
 from shelfnet.data.manifest import Manifest, write_manifest
 from shelfnet.data.model_info import FILE_NAME, read_model_info
 from shelfnet.data.objaverse_source import fetch_objects, find_objects
 from shelfnet.data.quarantine import Quarantined, write_quarantine
+from shelfnet.data.release import Release, assemble, find_release
 from shelfnet.data.showroom.generate import generate_showroom
 from shelfnet.provenance import code_version, publish
 from shelfnet.tracking.journal import Journal
@@ -54,8 +55,7 @@ def _stage(settings: DatasetSettings, output_dir: Path) -> tuple[Path, list[Quar
     if settings.kind == "showroom":
         return _generate(settings.showroom, output_dir), []
     if settings.kind == "3d_future":
-        files, source = _released(settings)
-        return extract(files, output_dir) if files else find_root(source), []
+        return _stage_release(settings, output_dir), []
     if settings.kind == "folder":
         return _convert_folder(settings, output_dir)
     infos = find_objects(settings.objaverse)
@@ -64,14 +64,20 @@ def _stage(settings: DatasetSettings, output_dir: Path) -> tuple[Path, list[Quar
     return find_root(output_dir), left_out
 
 
-def _released(settings: DatasetSettings) -> tuple[tuple[Path, ...], Path]:
-    """Files to extract, fetched where the settings give addresses, and where a data set without such files is."""
+def _stage_release(settings: DatasetSettings, output_dir: Path) -> Path:
     if settings.urls:
-        folder = Path(settings.downloads).expanduser()
-        remotes = [RemoteFile(item.url, item.sha256, item.size_bytes) for item in settings.urls]
-        return tuple(fetch(remote, folder) for remote in remotes), folder
+        return assemble(_fetched(settings), output_dir)
     source = dataset_path(settings.path, settings.path_env)
-    return released_files(source), source
+    release = find_release(source)
+    return find_root(source) if release is None else assemble(release, output_dir)
+
+
+def _fetched(settings: DatasetSettings) -> Release:
+    folder = Path(settings.downloads).expanduser()
+    remotes = [RemoteFile(item.url, item.sha256, item.size_bytes) for item in settings.urls]
+    files = [fetch(remote, folder) for remote in remotes]
+    lists = tuple(file for file in files if file.suffix.lower() == ".json")
+    return Release(tuple(file for file in files if file not in lists), lists)
 
 
 def _convert_folder(settings: DatasetSettings, output_dir: Path) -> tuple[Path, list[Quarantined]]:

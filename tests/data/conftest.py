@@ -2,6 +2,8 @@
 
 import io
 import json
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +52,16 @@ def _write_list(root: Path, entries: list) -> None:
     (root / "model_info.json").write_text(json.dumps(entries))
 
 
+def _zip_folder(path: Path, folder: Path, prefix: str = "", only: Callable[[str], bool] = lambda name: True) -> Path:
+    """Packs the files of a folder whose names, relative to it, are wanted; ``prefix`` is what they are wrapped in."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.rglob("*")):
+            name = file.relative_to(folder).as_posix()
+            if file.is_file() and only(name):
+                archive.write(file, prefix + name)
+    return path
+
+
 def _picture_row(model_id: str, view: int, /, **changes) -> dict:
     pixels = np.full((6, 6, 4), view, np.uint8)
     row = {
@@ -96,6 +108,11 @@ def write_model():
 @pytest.fixture
 def write_list():
     return _write_list
+
+
+@pytest.fixture
+def zip_folder():
+    return _zip_folder
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import trimesh
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue import make_catalogue
 from shelfnet.data.downloads import DownloadError
+from shelfnet.data.future3d import model_folders
 from shelfnet.data.manifest import read_manifest
 from shelfnet.data.model_info import DatasetError
 from shelfnet.data.quarantine import read_quarantine
@@ -56,9 +57,23 @@ def test_an_archive_named_by_the_environment_is_extracted(tmp_path, stage, monke
     monkeypatch.setenv("SHELFNET_DATASET", str(tmp_path / "models.zip"))
     manifest = stage(kind="3d_future")
     assert manifest.root.is_relative_to(tmp_path / "results" / "dataset" / "models")
-    assert (manifest.root / "a" / "raw_model.obj").read_text() == "v 0 0 0\n"
+    assert (model_folders(manifest.root)["a"] / "raw_model.obj").read_text() == "v 0 0 0\n"
     by_folder = stage(kind="3d_future", path=str(source))
     assert by_folder.digest == manifest.digest
+
+
+def test_archives_beside_an_extracted_part_complete_the_data_set(tmp_path, stage):
+    source = write_dataset(tmp_path / "src", "a", "b", "c")
+    whole = stage(kind="3d_future", path=str(source)).digest
+    (tmp_path / "data" / "part1").mkdir(parents=True)
+    for name in "bc":
+        with zipfile.ZipFile(tmp_path / "data" / f"{name}.zip", "w") as archive:
+            archive.write(source / name / "raw_model.obj", f"part-{name}/{name}/raw_model.obj")
+    (source / "a").rename(tmp_path / "data" / "part1" / "a")
+    (source / "model_info.json").rename(tmp_path / "data" / "model_info.json")
+    manifest = stage(kind="3d_future", path=str(tmp_path / "data"))
+    assert (manifest.models, manifest.digest) == (3, whole)
+    assert {"a", "b", "c"} <= model_folders(manifest.root).keys()
 
 
 def test_an_absent_data_set_publishes_nothing(tmp_path, stage, monkeypatch):
@@ -128,7 +143,7 @@ def test_files_are_fetched_from_a_mirror_and_extracted(tmp_path, stage):
     ]
     manifest = stage(kind="3d_future", urls=remotes, accept_licence=True)
     assert manifest.models == 2
-    assert (manifest.root / "b" / "raw_model.obj").is_file()
+    assert (model_folders(manifest.root)["b"] / "raw_model.obj").is_file()
     remotes[0]["sha256"] = "0" * 64
     with pytest.raises(DownloadError, match=r"part-a\.zip: expected SHA-256 0{64}"):
         stage(kind="3d_future", urls=remotes, accept_licence=True)

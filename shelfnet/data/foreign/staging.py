@@ -18,6 +18,7 @@ from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.foreign.convert import SUFFIXES, Orientation, convert_model
 from shelfnet.data.foreign.models import STAGE, Fetch, ForeignModel
 from shelfnet.data.future3d import MODEL_FOLDER
+from shelfnet.data.links import link_or_copy
 from shelfnet.data.model_info import FILE_NAME, DatasetError, ModelInfo
 from shelfnet.data.quarantine import Quarantined, refused
 from shelfnet.data.selection import select_models
@@ -115,7 +116,7 @@ def _convert(
     for folder in (final, unfinished):
         shutil.rmtree(folder, ignore_errors=True)
     if _stamp_of(earlier / model.info.model_id) == stamp:
-        shutil.copytree(earlier / model.info.model_id, unfinished, copy_function=_link_or_copy)
+        shutil.copytree(earlier / model.info.model_id, unfinished, copy_function=link_or_copy)
     else:
         unfinished.mkdir()
         worker.run(_Job(model.path, unfinished))
@@ -167,13 +168,6 @@ def _stamp_of(folder: Path) -> str | None:
         return (folder / STAMP_NAME).read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
         return None
-
-
-def _link_or_copy(source: str, destination: str) -> None:
-    try:
-        os.link(source, destination)
-    except OSError:
-        shutil.copy2(source, destination)
 
 
 def _remove_others(root: Path, kept: set[str]) -> None:

@@ -1,0 +1,32 @@
+import os
+
+from shelfnet.data.links import link_folder, link_or_copy
+
+
+def test_a_link_shares_the_bytes(tmp_path):
+    (tmp_path / "a").write_text("1")
+    link_or_copy(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "a").samefile(tmp_path / "b")
+
+
+def test_what_cannot_be_linked_is_copied(tmp_path, monkeypatch):
+    def refused(source, destination):
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refused)
+    (tmp_path / "a").write_text("1")
+    link_or_copy(tmp_path / "a", tmp_path / "b")
+    assert not (tmp_path / "a").samefile(tmp_path / "b")
+    assert (tmp_path / "b").read_text() == "1"
+
+
+def test_a_folder_comes_with_what_is_below_it_but_without_links(tmp_path):
+    (tmp_path / "in" / "textures").mkdir(parents=True)
+    (tmp_path / "in" / "textures" / "oak.png").write_text("1")
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "in" / "folder").symlink_to(tmp_path / "secret")
+    (tmp_path / "in" / "file").symlink_to(tmp_path / "in" / "textures" / "oak.png")
+    link_folder(tmp_path / "in", tmp_path / "deep" / "out")
+    found = sorted(path.relative_to(tmp_path / "deep" / "out").as_posix() for path in tmp_path.glob("deep/out/**/*"))
+    assert (tmp_path / "deep/out/textures/oak.png").samefile(tmp_path / "in/textures/oak.png")
+    assert found == ["textures", "textures/oak.png"]

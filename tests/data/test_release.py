@@ -1,0 +1,323 @@
+import json
+import logging
+import os
+
+import pytest
+
+from shelfnet.data import archive_parts, release
+from shelfnet.data.archives import ArchiveError, Limits
+from shelfnet.data.future3d import content_digest, find_root, model_folders
+from shelfnet.data.model_info import DatasetError
+from shelfnet.data.release import Release, assemble, find_release
+
+
+def of(*names):
+    """Chooses the files of models, and of the list where that is among the names."""
+    return lambda file: file.split("/")[0] in names
+
+
+LIST = "model_info.json"
+
+
+def ids(root):
+    return sorted(name for name, folder in model_folders(root).items() if (folder / "raw_model.obj").is_file())
+
+
+@pytest.fixture
+def extractions(monkeypatch):
+    """The archives that are extracted, by name, in their order."""
+    names = []
+
+    def extract(archive, target, limits):
+        names.append(archive.name)
+        original(archive, target, limits)
+
+    original = archive_parts.extract_zip
+    monkeypatch.setattr(archive_parts, "extract_zip", extract)
+    return names
+
+
+@pytest.fixture
+def source(tmp_path, write_dataset):
+    return write_dataset(tmp_path / "src", "a", "b", "c")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Where a user keeps what was downloaded."""
+    (tmp_path / "data").mkdir()
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def zips(folder, source, zip_folder):
+    """Three archives with a model each, the last one with the list."""
+    return (
+        zip_folder(folder / "part1.zip", source, "part1/", of("a")),
+        zip_folder(folder / "part2.ZIP", source, "part2/models/", of("b")),
+        zip_folder(folder / "part3.zip", source, "part3/", of("c", LIST)),
+    )
+
+
+@pytest.mark.parametrize("prefix", ["", "3D-FUTURE-model/", "download (1)/3D-FUTURE-model/"])
+def test_one_archive_however_it_is_wrapped(tmp_path, source, zip_folder, prefix):
+    archive = zip_folder(tmp_path / "x.zip", source, prefix)
+    found = find_release(archive)
+    assert found == Release((archive,))
+    root = assemble(found, tmp_path / "out")
+    assert ids(root) == ["a", "b", "c"]
+    assert (root / LIST).read_bytes() == (source / LIST).read_bytes()
+    assert content_digest(root) == content_digest(source)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "src", "x.zip"]
+
+
+def test_the_parts_of_the_release_come_together(tmp_path, folder, zips):
+    found = find_release(folder)
+    assert found == Release(zips)
+    assert ids(assemble(found, tmp_path / "out")) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("inner", ["", "parts"])
+def test_the_list_may_lie_beside_the_archives(tmp_path, folder, source, zip_folder, inner):
+    (folder / inner).mkdir(exist_ok=True)
+    archives = tuple(zip_folder(folder / inner / f"{name}.zip", source, f"part-{name}/", of(name)) for name in "ab")
+    (source / LIST).rename(folder / LIST)
+    found = find_release(folder)
+    assert found == Release(archives, (folder / LIST,))
+    root = assemble(found, tmp_path / "out")
+    assert ids(root) == ["a", "b"]
+    assert (root / LIST).read_bytes() == (folder / LIST).read_bytes()
+
+
+def test_a_folder_without_archives_is_used_as_it_is(source):
+    assert find_release(source) is None
+
+
+def test_archives_that_were_kept_beside_their_models_are_not_even_opened(source, zip_folder):
+    zip_folder(source / "kept.zip", source, only=of("a", "b"))
+    (source / "broken.zip").write_bytes(b"no archive")
+    assert find_release(source) is None
+
+
+def test_archives_among_the_files_of_a_model_are_not_looked_at(source):
+    (source / "a" / "broken.zip").write_bytes(b"no archive")
+    (source / "b" / "raw_model.obj").unlink()
+    assert find_release(source) is None
+
+
+def test_a_list_that_names_only_what_is_extracted_wants_no_archive(folder, source, zips, write_list):
+    (source / "a").rename(folder / "a")
+    write_list(folder, [{"model_id": "A"}])
+    assert find_release(folder) is None
+
+
+@pytest.mark.parametrize("place", ["", "3D-FUTURE-model-part1", "download/part1"])
+def test_archives_bring_what_is_not_extracted(tmp_path, folder, source, zips, extractions, place):
+    (folder / place).mkdir(parents=True, exist_ok=True)
+    (source / "a").rename(folder / place / "a")
+    (source / LIST).rename(folder / LIST)
+    found = find_release(folder)
+    assert found == Release(zips[1:], (folder / LIST,), {"a": folder / place / "a"})
+    assert ids(assemble(found, tmp_path / "out")) == ["a", "b", "c"]
+    assert extractions == ["part2.ZIP", "part3.zip"]
+    assert (folder / place / "a" / "raw_model.obj").is_file()
+
+
+def test_extracted_models_without_a_list_take_it_from_an_archive(tmp_path, folder, source, zips, zip_folder):
+    zip_folder(zips[2], source, only=of("c"))
+    zip_folder(folder / "tags.zip", source, only=of(LIST))
+    (source / "a").rename(folder / "a")
+    zips[0].unlink()
+    root = assemble(find_release(folder), tmp_path / "out")
+    assert ids(root) == ["a", "b", "c"]
+    assert (root / LIST).is_file()
+
+
+def test_extracted_models_may_be_in_several_archives_and_ids_in_another_letter_case(
+    tmp_path, folder, source, zip_folder, write_list
+):
+    first = zip_folder(folder / "ab.zip", source, only=of("a", "b"))
+    second = zip_folder(folder / "ac.zip", source, only=of("a", "c"))
+    (source / "a").rename(folder / "a")
+    write_list(folder, [{"model_id": name} for name in "ABC"])
+    found = find_release(folder)
+    assert found.archives == (first, second)
+    assert ids(assemble(found, tmp_path / "out")) == ["a", "b", "c"]
+
+
+def test_models_and_list_in_folders_of_their_own_come_together(tmp_path, folder, source, zips, extractions):
+    for name in "abc":
+        (folder / "models").mkdir(exist_ok=True)
+        (source / name).rename(folder / "models" / name)
+    (folder / "tags").mkdir()
+    (source / LIST).rename(folder / "tags" / LIST)
+    assert ids(assemble(find_release(folder), tmp_path / "out")) == ["a", "b", "c"]
+    assert extractions == []
+
+
+def test_an_extracted_model_and_list_count_before_those_of_an_archive(
+    tmp_path, folder, source, zip_folder, write_list, caplog
+):
+    zip_folder(folder / "all.zip", source)
+    (source / "a").rename(folder / "a")
+    (folder / "a" / "raw_model.obj").write_text("v 1 2 3\n")
+    write_list(folder, [{"model_id": "a"}, {"model_id": "b"}])
+    with caplog.at_level(logging.WARNING):
+        root = assemble(find_release(folder), tmp_path / "out")
+    folders = model_folders(root)
+    assert (folders["a"] / "raw_model.obj").read_text() == "v 1 2 3\n"
+    assert (folders["b"] / "raw_model.obj").read_bytes() == (source / "b" / "raw_model.obj").read_bytes()
+    assert [entry["model_id"] for entry in json.loads((root / LIST).read_text())] == ["a", "b"]
+    assert "all.zip: its model_info.json differs from" in caplog.text
+
+
+def test_a_folder_without_its_obj_file_is_no_extracted_model(tmp_path, folder, source, zips):
+    for name in "ab":
+        (source / name).rename(folder / name)
+    (folder / "a" / "raw_model.obj").unlink()
+    (source / LIST).rename(folder / LIST)
+    found = find_release(folder)
+    assert list(found.extracted) == ["b"]
+    assert ids(assemble(found, tmp_path / "out")) == ["a", "b", "c"]
+
+
+def test_a_damaged_archive_that_may_be_needed_is_named(folder, source):
+    (source / "a").rename(folder / "a")
+    (source / LIST).rename(folder / LIST)
+    (folder / "half.zip").write_bytes(b"PK\x03\x04")
+    with pytest.raises(ArchiveError, match=r"half\.zip: expected a whole zip archive"):
+        find_release(folder)
+
+
+def test_links_among_extracted_models_are_left_out(tmp_path, folder, source, zips):
+    (source / "a").rename(folder / "a")
+    (folder / "a" / "secret.png").symlink_to(tmp_path / "src" / LIST)
+    os.mkfifo(folder / "a" / "pipe.png")
+    found = model_folders(assemble(find_release(folder), tmp_path / "out"))
+    assert sorted(path.name for path in found["a"].iterdir()) == ["model.mtl", "raw_model.obj", "texture.png"]
+
+
+def test_every_archive_may_bring_the_same_list_but_no_other(tmp_path, source, zip_folder, write_list):
+    parts = tuple(zip_folder(tmp_path / f"{name}.zip", source, only=of(name, LIST)) for name in "ab")
+    assert ids(assemble(Release(parts), tmp_path / "out")) == ["a", "b"]
+    write_list(source, [{"model_id": "other"}])
+    zip_folder(tmp_path / "b.zip", source, only=of("b", LIST))
+    with pytest.raises(DatasetError, match=r"b\.zip: its model_info\.json differs from that of .*a\.zip"):
+        assemble(Release(parts), tmp_path / "out")
+
+
+def test_archives_that_make_no_data_set_are_refused_before_extraction(tmp_path, source, zip_folder, extractions):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "inner.zip").write_bytes(b"x")
+    nested = zip_folder(tmp_path / "nested.zip", tmp_path / "other")
+    bare = zip_folder(tmp_path / "bare.zip", source / "a")
+    models = zip_folder(tmp_path / "models.zip", source, only=of("a", "b"))
+    again = zip_folder(tmp_path / "again.zip", source, only=of("a", LIST))
+    with pytest.raises(DatasetError, match=r"nested\.zip: .* found archives in the archive \(inner\.zip\): extract it"):
+        assemble(Release((nested,)), tmp_path / "out")
+    with pytest.raises(DatasetError, match=r"bare\.zip: .* found raw_model\.obj in no folder that names its model"):
+        assemble(Release((bare,)), tmp_path / "out")
+    with pytest.raises(DatasetError, match=r"models\.zip: expected model_info\.json .* found none.*tianchi"):
+        assemble(Release((models,)), tmp_path / "out")
+    with pytest.raises(DatasetError, match=r"again\.zip: a is also in another archive, .*models\.zip"):
+        assemble(Release((models, again)), tmp_path / "out")
+    assert extractions == []
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("out")]
+
+
+def test_an_archive_that_was_downloaded_twice_counts_once(tmp_path, zips, extractions, caplog):
+    copy = zips[0].with_name("part1 (1).zip")
+    copy.write_bytes(zips[0].read_bytes())
+    assert ids(assemble(Release((*zips, copy)), tmp_path / "out")) == ["a", "b", "c"]
+    assert extractions == ["part1.zip", "part2.ZIP", "part3.zip"]
+    assert "part1 (1).zip is the same file as" in caplog.text
+
+
+@pytest.mark.parametrize("place", ["archive", "moving"])
+def test_what_was_extracted_before_an_interruption_is_not_extracted_again(
+    tmp_path, zips, extractions, monkeypatch, place
+):
+    def interrupted(*args):
+        if place == "moving" or args[0].name == "part2.ZIP":
+            raise KeyboardInterrupt
+        original(*args)
+
+    module, name = (archive_parts, "extract_zip") if place == "archive" else (release, "_place_list")
+    original = getattr(module, name)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            assemble(Release(zips), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    before = extractions.copy()
+    assert before == (["part1.zip"] if place == "archive" else ["part1.zip", "part2.ZIP", "part3.zip"])
+    assert ids(assemble(Release(zips), tmp_path / "out")) == ["a", "b", "c"]
+    assert sorted(extractions) == ["part1.zip", "part2.ZIP", "part3.zip"]
+    assert not (tmp_path / "out.partial").exists()
+
+
+def test_what_a_killed_run_left_half_extracted_is_redone(tmp_path, zips, extractions):
+    root = assemble(Release(zips), tmp_path / "out")
+    whole = content_digest(root)
+    (tmp_path / "out").rename(tmp_path / "out.partial")
+    left = tmp_path / "out.partial" / root.relative_to(tmp_path / "out")
+    parts = {next(path.iterdir()).name: path for path in left.glob("zip-*") if not (path / LIST).exists()}
+    (parts["a"] / "a" / "texture.png").unlink()
+    (parts["b"] / "b" / "raw_model.obj").write_text("")
+    (left / archive_parts.UNFINISHED / "models" / "stale").mkdir(parents=True)
+    (left / "stale").mkdir()
+    extractions.clear()
+    again = assemble(Release(zips), tmp_path / "out")
+    assert extractions == ["part1.zip", "part2.ZIP"]
+    assert content_digest(again) == whole
+    assert not (again / "stale").exists()
+    assert not (again / archive_parts.UNFINISHED).exists()
+
+
+def test_an_archive_that_changed_is_extracted_afresh_and_nothing_old_stays(
+    tmp_path, folder, source, zips, zip_folder, extractions
+):
+    broken = folder / "part3.zip"
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:60] + bytes([whole[60] ^ 1]) + whole[61:])
+    with pytest.raises(ArchiveError, match=r"part3\.zip"):
+        assemble(Release(zips), tmp_path / "out")
+    broken.write_bytes(whole)
+    obj = source / "a" / "raw_model.obj"
+    obj.write_text(obj.read_text().replace("v 2 0 0", "v 3 0 0"))
+    (source / "a").rename(source / "d")
+    zip_folder(zips[0], source, "part1/", of("d"))
+    extractions.clear()
+    root = assemble(Release(zips), tmp_path / "out")
+    assert extractions == ["part1.zip", "part3.zip"]
+    assert ids(root) == ["b", "c", "d"]
+    assert "v 3 0 0" in (model_folders(root)["d"] / "raw_model.obj").read_text()
+    assert len(list(root.glob("zip-*"))) == 3
+
+
+def test_a_data_set_that_is_complete_is_not_extracted_again_and_never_half_replaced(tmp_path, zips, extractions):
+    first = content_digest(assemble(Release(zips), tmp_path / "out"))
+    (tmp_path / "out" / "stale").write_text("")
+    extractions.clear()
+    assert content_digest(assemble(Release(zips), tmp_path / "out")) == first
+    assert extractions == []
+    assert not (tmp_path / "out" / "stale").exists()
+    broken = tmp_path / "broken.zip"
+    broken.write_bytes(zips[0].read_bytes()[:-30])
+    with pytest.raises(ArchiveError, match=r"broken\.zip"):
+        assemble(Release((*zips, broken)), tmp_path / "out")
+    assert content_digest(find_root(tmp_path / "out")) == first
+
+
+def test_an_only_archive_that_is_damaged_leaves_nothing(tmp_path, source, zip_folder):
+    archive = zip_folder(tmp_path / "x.zip", source)
+    archive.write_bytes(archive.read_bytes().replace(b"v 2 0 0", b"v 3 0 0"))
+    with pytest.raises(ArchiveError, match=r"x\.zip"):
+        assemble(Release((archive,)), tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["src", "x.zip"]
+
+
+def test_limits_hold_for_archives_of_the_release(tmp_path, zips):
+    with pytest.raises(ArchiveError, match=r"part1\.zip: expected at most 1 entries"):
+        assemble(Release(zips), tmp_path / "out", Limits(entries=1))
+    assert not (tmp_path / "out.partial").exists()

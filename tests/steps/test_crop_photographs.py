@@ -1,0 +1,142 @@
+"""Photographs without masks get them from the configured network, or are set aside, or the stage says what is amiss."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+from torchvision.models.detection import maskrcnn_resnet50_fpn_v2
+
+from shelfnet.config.dataset import DatasetSettings
+from shelfnet.config.images import ImagesSettings
+from shelfnet.data.images import decode_png
+from shelfnet.data.quarantine import read_quarantine
+from shelfnet.networks.segmenter import LABELS
+from shelfnet.steps.catalogue_photographs import catalogue_photographs
+from shelfnet.steps.crop_photographs import crop_photographs
+from shelfnet.steps.stage_photographs import stage_photographs
+
+SIDE_PX, CROP_PX = 96, 32
+BRIGHT = 160
+"""Added to a pixel's column, which is its grey."""
+SHARE = 0.5
+"""Of the photograph's sides that the network's one box takes."""
+
+
+def pass_first_channel(network: nn.Module) -> None:
+    """Let every layer hand on the first of its channels, and nothing else."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.weight[0, 0, layer.kernel_size[0] // 2, layer.kernel_size[1] // 2] = 1.0
+        elif isinstance(layer, nn.BatchNorm2d):
+            layer.weight.fill_(1.0)
+            layer.running_var.fill_(1.0)
+        elif isinstance(layer, nn.Linear):
+            layer.weight[0] = 1.0
+
+
+@torch.no_grad()
+def simple_network() -> nn.Module:
+    """Mask R-CNN that sees, in photographs brighter than ImageNet's mean, a chair in their middle half."""
+    with torch.device("meta"):
+        network = maskrcnn_resnet50_fpn_v2(weights=None, weights_backbone=None, num_classes=len(LABELS))
+    network.to_empty(device="cpu")
+    for value in network.state_dict().values():
+        value.zero_()
+    pass_first_channel(network.backbone)
+    pass_first_channel(network.roi_heads.box_head)
+    score, box = network.roi_heads.box_predictor.cls_score, network.roi_heads.box_predictor.bbox_pred
+    score.weight[LABELS.index("chair"), 0] = 1.0
+    score.bias[LABELS.index("__background__")] = 10.0
+    # Square anchors become larger than the photograph, which they are clipped to, the others too small to count; the
+    # last step shrinks the one box that is left.
+    square = torch.tensor([False, True, False])
+    network.rpn.head.bbox_pred.bias.view(3, 4)[:, 2:] = torch.where(square, 4.0, -20.0)[:, None]
+    box.bias.view(-1, 4)[:, 2:] = 5.0 * math.log(SHARE)
+    network.roi_heads.mask_predictor.mask_fcn_logits.bias.fill_(20.0)
+    return network
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Kernels hold zeros and ones, so that bytes do for them."""
+    path = tmp_path_factory.mktemp("weights") / "mask_rcnn.pth"
+    state = simple_network().state_dict()
+    torch.save({name: value.to(torch.int8) if value.dim() > 1 else value for name, value in state.items()}, path)
+    return path
+
+
+@pytest.fixture
+def crop(tmp_path):
+    """Stages, lists and crops two opaque photographs and one with a mask; returns crops by id, and the refused."""
+    (tmp_path / "in").mkdir()
+    columns = np.tile(np.arange(SIDE_PX, dtype=np.uint8)[None, :, None], (SIDE_PX, 1, 3))
+    Image.fromarray(columns).save(tmp_path / "in" / "dark.png")
+    Image.fromarray(columns + BRIGHT).save(tmp_path / "in" / "bright.png")
+    inside = np.zeros((SIDE_PX, SIDE_PX, 1), np.uint8)
+    inside[10:50, 10:50] = 255
+    Image.fromarray(np.concatenate([columns, inside], axis=2)).save(tmp_path / "in" / "masked.png")
+    settings = DatasetSettings(kind="images", path=str(tmp_path / "in"), path_env=None)
+    manifest, journal = tmp_path / "out" / "manifest.json", tmp_path / "out" / "j.jsonl"
+    photographs, shard = tmp_path / "out" / "photographs.parquet", tmp_path / "out" / "shard.parquet"
+
+    def run(**segmenter):
+        stage_photographs(settings=settings, output_dir=tmp_path / "out", manifest=manifest, journal=journal)
+        catalogue_photographs(
+            settings=settings,
+            n_shards=1,
+            manifest=manifest,
+            models=tmp_path / "out" / "models.parquet",
+            photographs=photographs,
+            quarantine=tmp_path / "out" / "refused.csv",
+            journal=journal,
+        )
+        crop_photographs(
+            settings=ImagesSettings.model_validate({"segmenter": {"kind": "mask_rcnn", **segmenter}}),
+            resolution_px=CROP_PX,
+            timeout_s=120.0,
+            memory_mb=4000,
+            manifest=manifest,
+            photographs=photographs,
+            shard=0,
+            output=shard,
+            quarantine=tmp_path / "out" / "quarantine.csv",
+            journal=journal,
+        )
+        rows = pd.read_parquet(shard).set_index("model_id")["image"]
+        crops = {model_id: decode_png(image["bytes"]) for model_id, image in rows.items()}
+        return crops, read_quarantine(tmp_path / "out" / "quarantine.csv")
+
+    return run
+
+
+def shown_columns(crop):
+    """First and last column of the photograph that the object takes, and its width in the crop."""
+    inside = crop[..., 3] > 127
+    seen = crop[inside][:, 0].astype(int)
+    return seen.min(), seen.max(), np.ptp(np.flatnonzero(inside.any(axis=0))) + 1
+
+
+def test_the_network_makes_the_masks_that_are_missing_and_what_it_does_not_see_is_set_aside(crop, weights):
+    crops, (refused,) = crop(weights="file", path=str(weights))
+    assert sorted(crops) == ["bright", "masked"]
+    first, last, width = shown_columns(crops["bright"])
+    assert (first - BRIGHT, last - BRIGHT) == pytest.approx((0.25 * SIDE_PX, 0.75 * SIDE_PX), abs=3.0)
+    assert width == pytest.approx(0.7 * CROP_PX, abs=1.5)
+    assert shown_columns(crops["masked"])[:2] == pytest.approx((10, 49), abs=3.0)
+    assert (refused.model_id, refused.stage, refused.path) == ("dark", "crop_photographs", "dark.png")
+    assert refused.reason.startswith("the segmenter sees no chair, couch, bed, dining table with a score of at least")
+    assert "(it sees nothing)" in refused.reason
+
+
+def test_absent_weights_stop_the_stage_and_say_what_to_do(crop, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch_home"))
+    for variable in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")  # nobody listens at the port "discard"
+    remedy = r"neither in .*torch_home.* nor to be fetched.*put mask.*\.pth.*segmenter\.weights: file.*pass masks"
+    with pytest.raises(FileNotFoundError, match=f"(?s){remedy}"):
+        crop(weights="cache")
+    assert not (tmp_path / "out" / "shard.parquet").exists()
