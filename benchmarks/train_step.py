@@ -257,15 +257,12 @@ def random_clip(config: Config, captions: Sequence[str]) -> torch.nn.Module:
     import open_clip
 
     from shelfnet.losses.clip import ClipLoss
-    from shelfnet.networks.clip import ClipModel, small_clip
+    from shelfnet.networks.clip import small_clip, with_own_preprocessing
 
     if config.clip.source == "trained":
         clip = small_clip(config.clip.training)
     else:
-        network = open_clip.create_model(config.clip.model)
-        clip = ClipModel(
-            network, open_clip.get_tokenizer(config.clip.model), 224, (0.48, 0.46, 0.41), (0.27, 0.26, 0.28)
-        )
+        clip = with_own_preprocessing(open_clip.create_model(config.clip.model), config.clip.model, "random")
     return ClipLoss(clip.eval().requires_grad_(False), list(captions), config.clip.backgrounds)
 
 

@@ -139,7 +139,7 @@ def _shrunk(rgb: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "p q 3"]:
 
 def _file_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
-        raise FileNotFoundError(f"segmenter.path: no Mask R-CNN weights at {path}")
+        raise FileNotFoundError(f"segmenter.path: no Mask R-CNN weights at {path}; {WEIGHTS.url} are the ones expected")
     try:
         return dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # a damaged file raises whatever its bytes lead to

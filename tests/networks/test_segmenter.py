@@ -136,7 +136,9 @@ def from_file(path):
 
 
 def test_files_that_are_no_weights_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"segmenter\.path: no Mask R-CNN weights at .*absent\.pth"):
+    with pytest.raises(
+        FileNotFoundError, match=r"segmenter\.path: no Mask R-CNN weights at .*absent\.pth; https://.*\.pth"
+    ):
         build_segmenter(from_file(tmp_path / "absent.pth"))
     (tmp_path / "text.pth").write_text("not tensors")
     torch.save({"weight": torch.zeros(1)}, tmp_path / "other.pth")
