@@ -58,6 +58,6 @@ def test_a_new_ablation_needs_config_alone(snakemake: Snakemake):
     assert jobs(snakemake("--dry-run", "results/comparison.csv", *overlay))["train"] == ABLATIONS + 2
 
 
-@pytest.mark.parametrize("preset", ["paper", "3d_future", "real_sample", "tiny"])
+@pytest.mark.parametrize("preset", ["paper", "3d_future", "real_sample", "tiny", "benchmark", "longer"])
 def test_presets_lie_over_the_default(project: Path, snakemake: Snakemake, preset: str):
     assert jobs(snakemake("--dry-run", "all", "--configfile", f"workflow/presets/{preset}.yaml"))["compare"] == 1
