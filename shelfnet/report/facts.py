@@ -20,7 +20,7 @@ from shelfnet.data.manifest import read_manifest
 from shelfnet.data.quarantine import read_quarantine
 from shelfnet.networks.retrieval import SUFFICIENT_TIMES_CHANCE, Retrieval
 from shelfnet.provenance import code_version
-from shelfnet.report.sources import run_folders
+from shelfnet.report.sources import run_descriptions
 
 TAGS = ("super_category", "category", "style", "theme", "material")
 LIBRARIES = ("torch", "numpy", "bpy", "open_clip_torch", "e3nn", "mlflow")
@@ -90,10 +90,9 @@ class TrainingRun:
 def training_runs(results: Path, ablations: Iterable[str]) -> list[TrainingRun]:
     """Every trained model of the ablations, by seed."""
     return [
-        _training_run(ablation, seed, json.loads((folder / "model.json").read_text(encoding="utf-8")))
+        _training_run(ablation, seed, described)
         for ablation in ablations
-        for seed, folder in run_folders(results, ablation).items()
-        if (folder / "model.json").is_file()
+        for seed, described in run_descriptions(results, ablation).items()
     ]
 
 

@@ -95,6 +95,9 @@ def _examine_one(ablation: str, rows: pd.DataFrame, curves: pd.DataFrame) -> Hea
     mask_iou = _validation_means(curves, VALIDATION_MASK_IOU)
     empty = int((rows["status"] == "empty").sum())
     azimuth_error, floaters = float(rows["azimuth_error_deg"].median()), float(rows["floater_fraction"].mean())
+    at_end = {
+        name: _value_at_end(curves, name) for name in (*(sign.name for sign in TRAINING_SIGNS), AZIMUTH_SPREAD_PRIOR)
+    }
     warnings = {
         f"{empty} predictions have no surface": empty > 0,
         "validation did not improve during training": _did_not_improve(validation, mask_iou),
@@ -110,9 +113,9 @@ def _examine_one(ablation: str, rows: pd.DataFrame, curves: pd.DataFrame) -> Hea
         azimuth_error_deg=azimuth_error,
         floater_fraction=floaters,
         mask_iou=float(rows["mask_iou"].astype(float).mean()),
-        training=tuple(_value_at_end(curves, sign.name) for sign in TRAINING_SIGNS),
-        azimuth_spread_prior=_value_at_end(curves, AZIMUTH_SPREAD_PRIOR),
-        warnings=(*(text for text, holds in warnings.items() if holds), *_training_warnings(curves)),
+        training=tuple(at_end[sign.name] for sign in TRAINING_SIGNS),
+        azimuth_spread_prior=at_end[AZIMUTH_SPREAD_PRIOR],
+        warnings=(*(text for text, holds in warnings.items() if holds), *_training_warnings(at_end)),
     )
 
 
@@ -122,11 +125,11 @@ def _value_at_end(curves: pd.DataFrame, name: str) -> float | None:
     return float(own.loc[own["iteration"].isin(last), "value"].mean()) if len(own) else None
 
 
-def _training_warnings(curves: pd.DataFrame) -> list[str]:
+def _training_warnings(at_end: Mapping[str, float | None]) -> list[str]:
     found = []
     for sign in TRAINING_SIGNS:
-        value = _value_at_end(curves, sign.name)
-        unit = 1.0 if sign.measured_in is None else _value_at_end(curves, sign.measured_in)
+        value = at_end[sign.name]
+        unit = 1.0 if sign.measured_in is None else at_end[sign.measured_in]
         if value is not None and unit is not None and not sign.low * unit <= value <= sign.high * unit:
             found.append(sign.below if value < sign.low * unit else sign.above)
     return found

@@ -1,12 +1,11 @@
 """Where in its training a run goes from small renders to those of full size."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shelfnet.report.sources import run_folders
+from shelfnet.report.sources import run_descriptions
 
 
 @dataclass(frozen=True, order=True)
@@ -28,12 +27,11 @@ Switches = Mapping[str, frozenset[RenderSwitch]]
 
 def read_render_switches(results: Path, ablations: Iterable[str]) -> Switches:
     """The switches that the ``model.json`` of every run tells of, whatever the present settings say."""
-    return {name: frozenset(_switches(run_folders(results, name).values())) for name in ablations}
+    return {name: frozenset(_switches(run_descriptions(results, name).values())) for name in ablations}
 
 
-def _switches(folders: Iterable[Path]) -> list[RenderSwitch]:
-    descriptions = [path for folder in folders if (path := folder / "model.json").is_file()]
-    found = [_switch(json.loads(path.read_text(encoding="utf-8"))) for path in descriptions]
+def _switches(descriptions: Iterable[Mapping[str, Any]]) -> list[RenderSwitch]:
+    found = map(_switch, descriptions)
     return [switch for switch in found if switch is not None]
 
 

@@ -1,9 +1,11 @@
 """The tree of results as a report reads it: curves, predictions, alignments and true meshes."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,6 +37,12 @@ def run_folders(results: Path, ablation: str) -> dict[int, Path]:
     """Folders ``{ablation}/seed{n}`` by seed, in order."""
     found = {int(path.name[4:]): path for path in (results / ablation).glob("seed*") if path.name[4:].isdigit()}
     return dict(sorted(found.items()))
+
+
+def run_descriptions(results: Path, ablation: str) -> dict[int, dict[str, Any]]:
+    """What ``model.json`` says of every trained run of an ablation, by seed, in order."""
+    files = {seed: folder / "model.json" for seed, folder in run_folders(results, ablation).items()}
+    return {seed: json.loads(path.read_text(encoding="utf-8")) for seed, path in files.items() if path.is_file()}
 
 
 def read_curves(results: Path, ablations: Iterable[str]) -> pd.DataFrame:
