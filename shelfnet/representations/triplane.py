@@ -77,7 +77,8 @@ class TriplaneField:
 
 def aggregate_projections(planes: Float[Tensor, "b 3 p h w"], points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n p"]:
     """Sum over the three planes of the bilinear feature at a point's projection."""
-    at = torch.stack([points[..., list(axes)] for axes in PLANE_AXES], dim=1)
+    along = points.unbind(dim=-1)
+    at = torch.stack([torch.stack([along[axis] for axis in axes], dim=-1) for axes in PLANE_AXES], dim=1)
     flat_at = (2.0 * at).flatten(0, 1)[:, :, None, :]
     values = functional.grid_sample(planes.flatten(0, 1), flat_at, padding_mode="border", align_corners=False)
     per_plane = values.squeeze(-1).unflatten(0, (-1, 3))

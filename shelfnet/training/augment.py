@@ -21,7 +21,8 @@ def augment(
     batch = len(images)
     shift, mirror, brightness = _draw(batch, images.device, generator)
     theta = torch.zeros(batch, 2, 3, device=images.device)
-    theta[:, 0, 0], theta[:, 1, 1] = mirror, 1.0
+    theta[:, 0, 0] = mirror
+    theta[:, 1, 1].fill_(1.0)
     theta[:, :, 2] = shift
     grid = functional.affine_grid(theta, [batch, 4, *masks.shape[1:]], align_corners=False)
     darkness = torch.cat([1.0 - images, masks[:, None]], dim=1)
