@@ -10,6 +10,8 @@ from shelfnet.evaluation.baselines import BASELINES, MEAN_SHAPE
 from shelfnet.evaluation.comparison import BASE
 
 _UNKNOWN = "n/a"
+_FEW_RUNS = {1: " in this one run", 2: " in these two runs"}
+"""Added to a verdict that rests on so few trainings of one side; of more, an interval says how far runs differ."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ _SCORES = (
 _NOTES = """\
 `chamfer` is half the sum of both mean unsquared distances, with the true object's longest side = 1, after one rotation
 about +Y per trained model that was fitted on the validation split. Brackets are 95 % bootstrap intervals over objects
-and seeds; differences are paired by object. With one seed they hold nothing of what another training run would change.
+and seeds; differences are paired by object. With one seed they hold nothing of what another training run would change, with
+two little: verdicts from so few runs say so.
 Azimuth errors are medians over views, other metrics means. Empty predictions count with the worst value of each metric.
 Bold marks the best value of a column.
 
@@ -56,8 +59,9 @@ def comparison_markdown(table: pd.DataFrame, provenance: Mapping[str, str]) -> s
 def verdict(table: pd.DataFrame) -> str:
     """What beats what, one line a method, and where a method has learned nothing about the instance."""
     learned = [row for _, row in table.iterrows() if row["ablation"] not in BASELINES]
+    base_runs = table.loc[table["ablation"] == BASE, "n_seeds"].min()
     lines = [_best(table)]
-    lines += [f"- {_against_mean_shape(row)}{_against_base(row)}" for row in learned]
+    lines += [f"- {_against_mean_shape(row)}{_against_base(row, base_runs)}" for row in learned]
     methods = [table[table["ablation"] == name] for name in dict.fromkeys(table["ablation"])]
     lines += [f"- {_of_refinement(rows)}" for rows in methods if _is_refined(rows)]
     return "\n".join([lines[0], "", *lines[1:]])
@@ -87,7 +91,8 @@ def _against_mean_shape(row: pd.Series) -> str:
     difference = row["difference_to_mean_shape"]
     interval = _interval(row, "difference_to_mean_shape")
     if row["beats_mean_shape"]:
-        return f"{_name(row)} beats `{MEAN_SHAPE}` by {-difference:.4f} (difference {interval})."
+        runs = _FEW_RUNS.get(row["n_seeds"], "")
+        return f"{_name(row)} beats `{MEAN_SHAPE}`{runs} by {-difference:.4f} (difference {interval})."
     if difference < 0.0:
         return (
             f"{_name(row)} is {-difference:.4f} below `{MEAN_SHAPE}`, but the interval {interval} includes zero: it"
@@ -99,15 +104,16 @@ def _against_mean_shape(row: pd.Series) -> str:
     )
 
 
-def _against_base(row: pd.Series) -> str:
+def _against_base(row: pd.Series, base_runs: float) -> str:
     difference = row["difference_to_base"]
     if math.isnan(difference):
         return ""
     interval = _interval(row, "difference_to_base")
+    runs = _FEW_RUNS.get(min(row["n_seeds"], base_runs), "")
     if row["difference_to_base_ci_high"] < 0.0:
-        return f" It beats `{BASE}` by {-difference:.4f} ({interval})."
+        return f" It beats `{BASE}`{runs} by {-difference:.4f} ({interval})."
     if row["difference_to_base_ci_low"] > 0.0:
-        return f" It is worse than `{BASE}` by {difference:.4f} ({interval})."
+        return f" It is worse than `{BASE}`{runs} by {difference:.4f} ({interval})."
     return f" It cannot be told from `{BASE}` (difference {difference:+.4f}, {interval})."
 
 

@@ -3,9 +3,12 @@
 Scores are ``objects x seeds`` matrices. A seed is one training run that all objects share, so the two factors cross: a
 bootstrap sample draws objects with replacement and, independently, seeds with replacement, and averages the cells
 that both hit. (Drawing seeds for each object anew would average the runs' differences away and make intervals too
-narrow.)
+narrow.) Draws from n seeds vary by only (n - 1) / n of the variance between runs, half of it for two: how far the drawn
+seeds lie from all of them is therefore stretched by sqrt(n / (n - 1)) (Rao and Wu, "Resampling inference with complex
+survey data", JASA 1988).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,8 +85,10 @@ def bootstrap_difference(method: Scores, reference: Scores, samples: int, genera
 
 
 def _take(method: Scores, model_ids: list[str]) -> Scores:
+    """The scores of some objects; a seed that has none of them is left out."""
     position = {model_id: row for row, model_id in enumerate(method.model_ids)}
-    return Scores(tuple(model_ids), method.values[[position[model_id] for model_id in model_ids]])
+    values = method.values[[position[model_id] for model_id in model_ids]]
+    return Scores(tuple(model_ids), values[:, ~np.isnan(values).all(axis=0)])
 
 
 def _draws(n: int, samples: int, generator: np.random.Generator) -> Float[np.ndarray, "samples n"]:
@@ -96,10 +101,17 @@ def _resampled_means(
     object_draws: Float[np.ndarray, "samples objects"],
     seed_draws: Float[np.ndarray, "samples seeds"],
 ) -> Float[np.ndarray, "samples"]:
-    """Weighted mean over the known cells, for all bootstrap samples at once; NaN where a sample hit none."""
+    """Means of all bootstrap samples at once over the known cells; NaN where a sample hit none."""
     known: Bool[np.ndarray, "objects seeds"] = ~np.isnan(values)
-    totals = ((object_draws @ np.where(known, values, 0.0)) * seed_draws).sum(axis=1)
-    counts = ((object_draws @ known) * seed_draws).sum(axis=1)
+    totals, counts = object_draws @ np.where(known, values, 0.0), object_draws @ known
+    of_all_seeds = _ratio(totals.sum(axis=1), counts.sum(axis=1))
+    of_drawn_seeds = _ratio((totals * seed_draws).sum(axis=1), (counts * seed_draws).sum(axis=1))
+    seeds = values.shape[1]
+    stretch = math.sqrt(seeds / (seeds - 1)) if seeds > 1 else 1.0
+    return of_all_seeds + stretch * (of_drawn_seeds - of_all_seeds)
+
+
+def _ratio(totals: Float[np.ndarray, "samples"], counts: Float[np.ndarray, "samples"]) -> Float[np.ndarray, "samples"]:
     return np.divide(totals, counts, out=np.full(len(totals), np.nan), where=counts > 0)
 
 

@@ -138,12 +138,21 @@ def test_the_words_say_who_has_learned_nothing(table):
     assert set(lines) == {"basecoar", "baserefi", "triplanecoar", "luckcoar", "untrainedcoar"}
     assert "does not beat `mean_shape`" in lines["untrainedcoar"]
     assert "it has learned nothing about the instance" in lines["untrainedcoar"]
-    assert "It is worse than `base`" in lines["untrainedcoar"]
+    assert "It is worse than `base` in this one run by" in lines["untrainedcoar"]
     assert "learned" not in lines["triplanecoar"] + lines["basecoar"]
-    assert "`triplane` (coarse) beats `mean_shape` by 0.0" in lines["triplanecoar"]
-    assert "It beats `base` by 0.0" in lines["triplanecoar"]
+    assert "`triplane` (coarse) beats `mean_shape` in this one run by 0.0" in lines["triplanecoar"]
+    assert "It beats `base` in this one run by 0.0" in lines["triplanecoar"]
+    assert "`base` (coarse) beats `mean_shape` in these two runs by 0.0" in lines["basecoar"]
     assert "base` by" not in lines["basecoar"]
     assert "by `triplane` (coarse)" in verdict(table).splitlines()[0]
+
+
+def test_the_words_count_the_runs_of_the_side_that_has_fewer(baselines):
+    tables = {"base": results("base", 0.05, seeds=2, seed=4), "triplane": results("triplane", 0.04, seeds=3, seed=5)}
+    text = verdict(comparison_table(tables, baselines, samples=500, seed=0))
+    line = next(line for line in text.splitlines() if line.startswith("- `triplane`"))
+    assert "beats `mean_shape` by 0.0" in line
+    assert "It beats `base` in these two runs by 0.0" in line
 
 
 def test_a_lead_within_chance_is_not_sold_as_a_win(table):
