@@ -1,0 +1,134 @@
+"""A device that only pretends: its tensors hold CPU memory and, as a GPU's would, refuse to meet the CPU's.
+
+What runs on it gives the CPU's numbers, and fails where code forgets to say on which device it makes a tensor. It
+registers a backend with torch, which must happen before the first backward pass of a process: import it in a process of
+its own.
+"""
+
+from contextlib import contextmanager
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
+
+MAY_CROSS = {"copy_", "_to_copy"}
+"""Operations between two devices; of all others, the CPU's tensors may only be single numbers, or indices."""
+
+
+class _Module(_DummyBackendModule):
+    def get_amp_supported_dtype(self):
+        """Of autocast."""
+        return [torch.bfloat16]
+
+
+_setup_privateuseone_for_python_backend("pretend", backend_module=_Module())
+PRETEND = torch.device("pretend", 0)
+
+
+class PretendTensor(torch.Tensor):
+    """Claims to be elsewhere."""
+
+    @staticmethod
+    def __new__(cls, held):
+        """A tensor of the shape of ``held``, without memory of its own."""
+        return torch.Tensor._make_wrapper_subclass(
+            cls,
+            held.shape,
+            strides=held.stride(),
+            storage_offset=held.storage_offset(),
+            dtype=held.dtype,
+            device=PRETEND,
+        )
+
+    def __init__(self, held):
+        self.held = held
+
+    def tolist(self):
+        """As of any tensor; torch has none for subclasses."""
+        return self.held.tolist()
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        """Operations on what pretends."""
+        return _run(func, args, kwargs or {})
+
+
+class _Creation(TorchDispatchMode):
+    """Operations that have no tensor among their arguments, but name the device."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        pretends = any(isinstance(leaf, PretendTensor) for leaf in tree_leaves((args, kwargs)))
+        if pretends or torch.device(kwargs.get("device") or "cpu").type == PRETEND.type:
+            return _run(func, args, kwargs)
+        return func(*args, **kwargs)
+
+
+def _run(func, args, kwargs):
+    name = func.overloadpacket.__name__
+    tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+    away = [tensor for tensor in tensors if isinstance(tensor, PretendTensor)]
+    here = [tensor for tensor in tensors if not isinstance(tensor, PretendTensor) and tensor.ndim > 0]
+    if away and here and name not in MAY_CROSS and not name.startswith(("index", "_index")):
+        raise RuntimeError(f"{name}: tensors of two devices meet: {[tuple(t.shape) for t in here]} is on the CPU")
+    asked = kwargs.get("device")
+    held = tree_map(_held, (args, kwargs | ({"device": torch.device("cpu")} if asked else {})))
+    result = func(*held[0], **held[1])
+    if name == "copy_":
+        return args[0]
+    if not (torch.device(asked).type == PRETEND.type if asked else away):
+        return result.clone() if name == "_to_copy" and result is held[0][0] else result
+    known = {id(tensor.held): tensor for tensor in away}  # what an operation in place returns
+    return tree_map(lambda leaf: _pretending(leaf, known), result)
+
+
+def _pretending(leaf, known):
+    if not isinstance(leaf, torch.Tensor) or isinstance(leaf, PretendTensor):
+        return leaf
+    return known[id(leaf)] if id(leaf) in known else PretendTensor(leaf)
+
+
+def _held(leaf):
+    return leaf.held if isinstance(leaf, PretendTensor) else leaf
+
+
+def _empty_strided(size, stride, dtype=None, layout=None, device=None, pin_memory=None):
+    return PretendTensor(torch.empty_strided(size, stride, dtype=dtype))
+
+
+def _copy_from(source, target, non_blocking=False):
+    _held(target).copy_(_held(source))
+    return target
+
+
+_KERNELS = torch.library.Library("aten", "IMPL")
+_KERNELS.impl("empty_strided", _empty_strided, "PrivateUse1")
+_KERNELS.impl("_copy_from", _copy_from, "PrivateUse1")
+
+
+@contextmanager
+def pretending():
+    """Inside, tensors can be made on :data:`PRETEND`, and random numbers there are those of the CPU."""
+    kept = {name: getattr(torch, name) for name in ("rand", "randint", "randperm")} | {"Generator": torch.Generator}
+    for name, draw in kept.items():
+        setattr(torch, name, _Generator if name == "Generator" else _drawn_here(draw))
+    with _Creation():
+        yield
+    for name, original in kept.items():
+        setattr(torch, name, original)
+
+
+class _Generator:
+    """In the place of a generator on the device."""
+
+    def __new__(cls, device="cpu", of=torch.Generator):
+        """One on the CPU."""
+        return of("cpu")
+
+
+def _drawn_here(draw):
+    def drawn(*args, device=None, **kwargs):
+        return draw(*args, **kwargs).to(device or "cpu")
+
+    return drawn

@@ -1,0 +1,39 @@
+"""Where tensors live is never forgotten: what runs on another device runs, and gives the CPU's numbers."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CASES = (
+    "training voxel",
+    "training triplane",
+    "training se3",
+    "prediction voxel",
+    "prediction triplane",
+    "refinement",
+    "small CLIP",
+)
+
+
+@pytest.fixture(scope="module")
+def differences():
+    """Largest difference to the CPU of every case, from a process of its own: the device is registered with torch."""
+    program = [sys.executable, str(Path(__file__).with_name("second_device_cases.py"))]
+    done = subprocess.run(
+        program, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_another_device_gives_the_numbers_of_the_cpu(differences, case):
+    assert differences[case] < 1e-4
+
+
+def test_every_case_has_its_test(differences):
+    assert set(differences) == set(CASES)
