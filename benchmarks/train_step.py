@@ -124,12 +124,12 @@ def read_options() -> argparse.Namespace:
 
 
 def build_config(options: argparse.Namespace, ablation: str) -> Config:
-    """The ablation's tree; nothing that would need a download."""
+    """The ablation's tree, with renders of full size from the start; nothing that would need a download."""
     overlays = [ROOT / overlay for overlay in PRESETS[options.preset]] + (
         [options.settings] if options.settings else []
     )
     tree = for_ablation(load_config(ROOT / "config.yaml", *overlays), ablation).model_dump(mode="json")
-    train = {"batch_size": options.batch_size, "device": options.device}
+    train = {"batch_size": options.batch_size, "device": options.device, "coarse_iterations": 0}
     return validate(
         merge(tree, {"train": train, "perceptual": {"weights": "untrained"}, "tracking": {"enabled": False}})
     )
@@ -145,11 +145,12 @@ def measure_ablation(config: Config, name: str, device: torch.device, options: a
     fast = {"precision": options.precision, "compile": options.compile}
     label = f"{name} ({clip_name(config)}, random)" if config.losses.clip > 0 else name
     store = generated_store(config, device)
-    eager_config = with_train(config, EAGER)
-    learner, step = make_step(eager_config, store, device)
-    work = mean_work(learner, step)
-    parts = phase_seconds(learner, store)
-    del learner, step
+    with strict_float32():
+        tune(device, "float32")
+        learner, step = make_step(with_train(config, EAGER), store, device)
+        work = mean_work(learner, step)
+        parts = phase_seconds(learner, store)
+        del learner, step
     for path, settings, context in (("eager", EAGER, strict_float32()), ("fast", fast, nullcontext())):
         with context:
             chosen = with_train(config, settings)

@@ -9,7 +9,7 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 from shelfnet.config.networks import DiscriminatorSettings
-from shelfnet.networks.precision import at_least_float32
+from shelfnet.networks.precision import at_least_float32, full_precision
 
 
 class Discriminator(nn.Module):
@@ -27,12 +27,12 @@ class Discriminator(nn.Module):
         self.sees_mask = settings.sees_mask
         ins = [4 if settings.sees_mask else 3, *plan]
         self.levels = nn.ModuleList(
-            spectral_norm(nn.Conv2d(narrow, wide, 4, 2, 1)) for narrow, wide in zip(ins, plan, strict=False)
+            _normalised(nn.Conv2d(narrow, wide, 4, 2, 1)) for narrow, wide in zip(ins, plan, strict=False)
         )
         self.style_heads = nn.ModuleList(
-            spectral_norm(nn.Linear(2 * width, 1)) for width in (plan[1:] if settings.style_heads else [])
+            _normalised(nn.Linear(2 * width, 1)) for width in (plan[1:] if settings.style_heads else [])
         )
-        self.content_head = spectral_norm(nn.Linear(plan[-1], 1))
+        self.content_head = _normalised(nn.Linear(plan[-1], 1))
 
     def forward(self, images: Float[Tensor, "b 3 h w"], masks: Float[Tensor, "b h w"]) -> Float[Tensor, "b heads"]:
         """Logits that a picture in [0, 1] is real, a column a head."""
@@ -47,6 +47,30 @@ class Discriminator(nn.Module):
             x = functional.leaky_relu(x, 0.2)
         logits = [head(style) for head, style in zip(self.style_heads, styles, strict=False)]
         return torch.cat([self.content_head(x.mean(dim=(2, 3))), *logits], dim=1)
+
+
+class FullPrecision(nn.Module):
+    """A parametrization that loses no digits, whatever precision its layer runs in.
+
+    CUDA's autocast would take the products of the power iteration in bfloat16, the CPU's would not.
+    """
+
+    def __init__(self, of: nn.Module) -> None:
+        super().__init__()
+        self.of = of
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """The parametrized weight."""
+        with full_precision(weight):
+            return self.of(weight)
+
+
+def _normalised(layer: nn.Module) -> nn.Module:
+    """A layer under spectral norm."""
+    parametrized = spectral_norm(layer)
+    parametrizations = parametrized.parametrizations["weight"]
+    parametrizations[0] = FullPrecision(parametrizations[0])
+    return parametrized
 
 
 def _standardise(

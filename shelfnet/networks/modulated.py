@@ -73,7 +73,8 @@ class ModulatedConv(nn.Module):
         if not self.demodulate:
             return out
         energy = self.weight.square().flatten(2).sum(dim=2)
-        return out * _spread(torch.rsqrt(scale.square() @ energy.T + 1e-8), self.dimensions)
+        inverse_norm = torch.rsqrt(scale.square() @ energy.T + 1e-8)
+        return out * _spread(inverse_norm.to(out.dtype), self.dimensions)
 
     def _convolve(self, x: Float[Tensor, "b c *coarse"]) -> Float[Tensor, "b o *fine"]:
         if self.upsamples:

@@ -200,6 +200,7 @@ def _keep_nearest(pairs: Pairs, faces_per_pixel: int) -> Pairs:
 
 def pair_ranks(pixel: Int[Tensor, "p"]) -> Int[Tensor, "p"]:
     """Position of every pair among its pixel's, for pairs in order of pixel."""
-    counts = torch.unique_consecutive(pixel, return_counts=True)[1]
-    starts = torch.repeat_interleave(counts.cumsum(0) - counts, counts)
-    return torch.arange(len(pixel), device=pixel.device) - starts
+    place = torch.arange(len(pixel), device=pixel.device)
+    is_first = torch.ones_like(pixel, dtype=torch.bool)
+    is_first[1:] = pixel[1:] != pixel[:-1]
+    return place - torch.where(is_first, place, 0).cummax(0).values

@@ -10,7 +10,7 @@ from shelfnet.data.views import TrainingViews
 from shelfnet.networks.encoder import resize
 from shelfnet.training.shares import Share
 
-RESIDENT_SHARE = 0.3
+RESIDENT_SHARE = 0.5
 """Of a GPU's free memory, that the pictures may take."""
 
 

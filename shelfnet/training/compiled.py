@@ -15,6 +15,9 @@ from shelfnet.training.learner import Learner
 
 log = logging.getLogger(__name__)
 
+VERSIONS_OF_ONE_FUNCTION = 64
+"""torch compiles every ``nn.Sequential`` as a version of one function, and gives up, without an error, after so many."""
+
 
 def compile_networks(learner: Learner) -> bool:
     """Compile, in place, every network of an iteration that turns tensors into tensors; names of weights stay.
@@ -32,6 +35,7 @@ def compile_networks(learner: Learner) -> bool:
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache / "shelfnet" / "inductor"))
     torch._dynamo.config.suppress_errors = True
+    torch._dynamo.config.recompile_limit = VERSIONS_OF_ONE_FUNCTION
     for network in compiled_networks(learner):
         network.compile(dynamic=False)
     return True

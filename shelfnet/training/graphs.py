@@ -1,6 +1,7 @@
 """A phase of the iteration as one CUDA graph: recorded once, then started by the host with a single call."""
 
 import logging
+import threading
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -13,6 +14,9 @@ log = logging.getLogger(__name__)
 CALLS_BEFORE_CAPTURE = 3
 """With the same key; they let libraries choose their kernels and compilers finish."""
 
+ALONE_ON_THE_GPU = threading.Lock()
+"""Held while a graph is recorded, and by other threads while they use the GPU: a wait of theirs can break a recording."""
+
 
 class Replayed(Generic[T]):
     """A function whose work on the GPU is recorded and replayed as long as its key stays the same.
@@ -23,15 +27,15 @@ class Replayed(Generic[T]):
     Args:
         function: has no host decision that depends on a tensor, and returns the same tensors for the same key.
         randomness: the generator that it draws from.
-        pool: memory that graphs share which run one after another, :func:`torch.cuda.graph_pool_handle`.
     """
 
-    def __init__(self, function: Callable[..., T], randomness: torch.Generator, pool: tuple[int, int]) -> None:
-        self.function, self.randomness, self.pool = function, randomness, pool
+    def __init__(self, function: Callable[..., T], randomness: torch.Generator) -> None:
+        self.function, self.randomness = function, randomness
         self.stream = torch.cuda.Stream(randomness.device)
         self.key: Hashable = None
         self.calls = 0
         self.graph: torch.cuda.CUDAGraph | None = None
+        self.result: T | None = None
         self.can_capture = True
 
     def __call__(self, key: Hashable, *arguments: object) -> T:
@@ -42,7 +46,7 @@ class Replayed(Generic[T]):
             arguments: of the function.
         """
         if key != self.key:
-            self.key, self.calls, self.graph = key, 0, None
+            self.key, self.calls, self.graph, self.result = key, 0, None, None
         if self.graph is None and self.calls >= CALLS_BEFORE_CAPTURE and self.can_capture:
             self._capture(*arguments)
         if self.graph is not None:
@@ -61,11 +65,14 @@ class Replayed(Generic[T]):
     def _capture(self, *arguments: object) -> None:
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self.randomness)
+        outside = torch.cuda.current_stream()
         try:
-            with torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local"):
-                self.result = self.function(*arguments)
+            with ALONE_ON_THE_GPU, torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):
+                result = self.function(*arguments)
         except RuntimeError as error:
             log.warning("train.compile: a phase cannot be captured and runs as it is (%s)", error)
             self.can_capture = False
         else:
-            self.graph = graph
+            self.graph, self.result = graph, result
+        finally:
+            torch.cuda.set_stream(outside)  # a recording that fails does not leave its stream by itself

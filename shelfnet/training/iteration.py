@@ -67,8 +67,7 @@ class HeldBatch:
 
 
 def _replaying(learner: Learner) -> Callable[[Callable[..., Any]], Runner]:
-    pool = torch.cuda.graph_pool_handle()
-    return lambda function: Replayed(function, learner.randomness, pool)
+    return lambda function: Replayed(function, learner.randomness)
 
 
 def _as_it_is(function: Callable[..., Any]) -> Runner:

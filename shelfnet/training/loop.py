@@ -11,6 +11,7 @@ import torch
 
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.training.batches import PictureStore
+from shelfnet.training.graphs import ALONE_ON_THE_GPU
 from shelfnet.training.iteration import Iteration
 from shelfnet.training.learner import Learner
 from shelfnet.training.phases import Scalars, check_finite
@@ -113,7 +114,11 @@ class Validations:
         self.finish()
         copied = copy.deepcopy(self.learner.result).eval()
         iteration = self.learner.iteration
-        self.running.append((iteration, self.beside.submit(self.hooks.validate, copied, iteration)))
+        self.running.append((iteration, self.beside.submit(self._measure, copied, iteration)))
+
+    def _measure(self, copied: ShelfNet, iteration: int) -> dict[str, float]:
+        with ALONE_ON_THE_GPU:
+            return self.hooks.validate(copied, iteration)
 
     def finish(self) -> None:
         """Wait for what was started, and remember its numbers."""

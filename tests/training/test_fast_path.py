@@ -124,6 +124,15 @@ def test_every_convolution_is_in_a_compiled_part(tiny, representation):
 
 
 @pytest.mark.slow
+def test_every_compiled_network_is_one_graph_at_both_sizes():
+    """What torch cannot compile it runs as it is, without an error: only time would tell."""
+    program = [sys.executable, str(ROOT / "tests" / "compiled_frames.py")]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {name: {"uncompiled": 0, "breaks": {}} for name in ("voxel", "triplane", "se3")}
+
+
+@pytest.mark.slow
 def test_three_hundred_iterations_in_bfloat16_end_where_float32_does(tiny, store):
     ends = {}
     for precision in ("float32", "bfloat16"):

@@ -50,6 +50,9 @@ class EquivariantConv(nn.Module):
         super().__init__()
         self.irreps_in = as_irreps(irreps_in)
         self.irreps_out = as_irreps(irreps_out)
+        # Plain numbers: torch.compile does not follow e3nn's classes.
+        self.channels_in, self.copies_in = self.irreps_in.dim, self.irreps_in.num_irreps
+        self.copies_out = self.irreps_out.num_irreps
         self.upsampling = upsampling
         self.demodulate = demodulate
         self.kernel = EquivariantKernel(self.irreps_in, self.irreps_out, kernel_size, upsampling)
@@ -67,8 +70,8 @@ class EquivariantConv(nn.Module):
         Raises:
             ValueError: the channels of ``x`` are not those of ``irreps_in``.
         """
-        if x.shape[1] != self.irreps_in.dim:
-            raise ValueError(f"expected {self.irreps_in.dim} channels ({self.irreps_in}), got {x.shape[1]}")
+        if x.shape[1] != self.channels_in:
+            raise ValueError(f"expected {self.channels_in} channels ({self.irreps_in}), got {x.shape[1]}")
         kernel = self.kernel()
         scales = self.affine(style)
         modulated = x * _per_channel(scales, self.copy_in)
@@ -86,8 +89,8 @@ class EquivariantConv(nn.Module):
             scales: one factor for each copy of an input irrep.
         """
         energy = kernel.square().sum(dim=(3, 4, 5)).mean(dim=1)
-        energy = _sum_copies(energy, self.copy_in, self.irreps_in.num_irreps, dim=1)
-        energy = _sum_copies(energy, self.copy_out, self.irreps_out.num_irreps, dim=0)
+        energy = _sum_copies(energy, self.copy_in, self.copies_in, dim=1)
+        energy = _sum_copies(energy, self.copy_out, self.copies_out, dim=0)
         return torch.rsqrt(scales.square() @ (energy / self.components).T + EPSILON)
 
 

@@ -27,19 +27,19 @@ class GatedNonlinearity(nn.Module):
         self.irreps_out = as_irreps(irreps_out)
         self.n_gates = sum(mul for mul, ir in self.irreps_out if not ir.is_scalar())
         self.irreps_in = as_irreps(f"{self.n_gates}x0e + {self.irreps_out}").remove_zero_multiplicities()
+        # Plain numbers: torch.compile does not follow e3nn's classes.
+        self.fields = [(mul, ir.dim, ir.is_scalar()) for mul, ir in self.irreps_out]
 
     def forward(self, x: Float[Tensor, "b c z y x"]) -> Float[Tensor, "b k z y x"]:
         """Gate the fields ``irreps_in`` down to ``irreps_out``."""
-        gates, fields = x.split([self.n_gates, self.irreps_out.dim], dim=1)
+        gates, *chunks = x.split([self.n_gates, *(copies * components for copies, components, _ in self.fields)], dim=1)
         gates = SIGMOID_GAIN * torch.sigmoid(gates)
         gated, used = [], 0
-        for chunk, (mul, ir) in zip(
-            fields.split([m.dim for m in self.irreps_out], dim=1), self.irreps_out, strict=True
-        ):
-            if ir.is_scalar():
+        for chunk, (mul, components, is_scalar) in zip(chunks, self.fields, strict=True):
+            if is_scalar:
                 gated.append(SILU_GAIN * nn.functional.silu(chunk))
                 continue
-            copies = chunk.unflatten(1, (mul, ir.dim)) * gates[:, used : used + mul, None]
+            copies = chunk.unflatten(1, (mul, components)) * gates[:, used : used + mul, None]
             gated.append(copies.flatten(1, 2))
             used += mul
         return torch.cat(gated, dim=1)
