@@ -29,10 +29,21 @@ class TrainSettings(Section):
     log_every: Count = 100
     validate_every: Count = 5_000
     validation_views: Count = 64
+    validation_level: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.05
     checkpoint_every: Count = 5_000
 
     @model_validator(mode="after")
     def _equal_shares(self) -> "TrainSettings":
         if self.batch_size % self.processes:
             raise ValueError(f"train.batch_size ({self.batch_size}) must be a multiple of processes ({self.processes})")
+        return self
+
+    @model_validator(mode="after")
+    def _latent_is_whole_in_the_end(self) -> "TrainSettings":
+        shared, ramp = self.shared_shape_iterations, self.latent_ramp_iterations
+        if 0 < self.iterations < shared + ramp:
+            raise ValueError(
+                f"train.shared_shape_iterations ({shared}) + train.latent_ramp_iterations ({ramp}) must be at most "
+                f"train.iterations ({self.iterations}), for a finished model decodes its latent in full"
+            )
         return self

@@ -1,5 +1,7 @@
 """L_content (Eq. 8): a render, encoded again, must give back the view and the latent that made it."""
 
+import cmath
+import math
 from dataclasses import dataclass
 
 import torch
@@ -7,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from shelfnet.config.render import ViewPrior
 from shelfnet.networks.encoder import Encoding
 
 
@@ -33,7 +36,9 @@ def content_terms(
         encoding: of the render.
         azimuth: radians, of the render's camera; compared as (sin, cos), so that +-180 degrees meet.
         elevation: radians.
-        latent: that the field was decoded from.
+        latent: of the pictures whose objects the renders show, in full, though training decodes a share of it alone
+            while that rises: a target of that share would teach the encoder latents that shrink from one encoding to
+            the next.
     """
     error = view_error(encoding.view_azimuths, encoding.view_elevations, azimuth[:, None], elevation[:, None])
     nearest = error.detach().argmin(dim=1)
@@ -59,7 +64,32 @@ def choice_loss(logits: Float[Tensor, "b k"], index: Int[Tensor, "b"]) -> Float[
     return functional.cross_entropy(logits, index, reduction="none")
 
 
-def pose_prior_loss(azimuth: Float[Tensor, "b"]) -> Float[Tensor, ""]:
-    """Squared first two circular moments of a batch of azimuths: small for the uniform prior, 2 at collapse."""
-    moments = [torch.cos(azimuth), torch.sin(azimuth), torch.cos(2 * azimuth), torch.sin(2 * azimuth)]
-    return torch.stack(moments).mean(dim=1).square().sum()
+def pose_prior_loss(azimuth: Float[Tensor, "b"], prior: ViewPrior) -> Float[Tensor, ""]:
+    """Squared distance of a batch's first two circular moments from those of p(v).
+
+    Of views from p(v) it is what a batch's size leaves: the sum of 1 - |m_k|^2 over b, m_k being the prior's moments.
+    It is 2 where all views of a prior from all around are the same. Elevations need none: the encoder keeps them in
+    their range.
+
+    Args:
+        azimuth: radians, of the predicted views.
+        prior: p(v).
+    """
+    loss = azimuth.new_zeros(())
+    for order in (1, 2):
+        expected = prior_azimuth_moment(prior, order)
+        loss = loss + (torch.cos(order * azimuth).mean() - expected.real).square()
+        loss = loss + (torch.sin(order * azimuth).mean() - expected.imag).square()
+    return loss
+
+
+def prior_azimuth_moment(prior: ViewPrior, order: int) -> complex:
+    """E[exp(i order azimuth)] of views from p(v), whose azimuth is uniform in its range.
+
+    Args:
+        prior: p(v).
+        order: 1 or more.
+    """
+    middle = 0.5 * order * math.radians(prior.azimuth_max_deg + prior.azimuth_min_deg)
+    half_range = 0.5 * order * math.radians(prior.azimuth_max_deg - prior.azimuth_min_deg)
+    return cmath.rect(math.sin(half_range) / half_range, middle)

@@ -56,6 +56,10 @@ def predicted_view(
 ) -> tuple[Float[Tensor, "b"], Float[Tensor, "b"]]:
     """Azimuth and elevation of pictures in radians: one of the hypotheses.
 
+    Renders are compared by Eq. 4 and 5 in equal parts, at the model's own size. Training weighs them by ``losses.rgb``
+    and ``losses.mask``, of which a network knows nothing, and looks at smaller renders: it compares in the same way
+    where these weights are equal.
+
     Args:
         model: renders, at its own size.
         field: the pictures' objects.

@@ -15,16 +15,18 @@ import torch
 
 from shelfnet.config.load import learning_sections, training_json
 from shelfnet.config.schema import Config
-from shelfnet.data.photos import median_object_share
+from shelfnet.data.photographs.crops import median_object_share
 from shelfnet.data.views import load_training_views
+from shelfnet.dependencies import code_digest
 from shelfnet.losses.clip import ClipLoss
 from shelfnet.networks.clip import load_clip
 from shelfnet.networks.shelfnet import ShelfNet
-from shelfnet.provenance import code_version, files_digest, publish
+from shelfnet.provenance import code_version, file_digest, files_digest, publish
 from shelfnet.steps.validation import build_validator
 from shelfnet.tracking.journal import Journal
 from shelfnet.training.batches import PictureStore
-from shelfnet.training.checkpoint import load_progress, save_model, save_progress
+from shelfnet.training.checkpoint import Signature, load_progress, save_model, save_progress
+from shelfnet.training.curriculum import latent_share
 from shelfnet.training.device import device_name, pick_device, tune
 from shelfnet.training.learner import Learner, build_learner
 from shelfnet.training.loop import NO_HOOKS, Hooks, iterate, validate
@@ -75,14 +77,18 @@ class Run:
         return files_digest(self.shards)
 
     @cached_property
-    def signature(self) -> str:
-        """Of all that decides what comes of it: progress of another signature is not continued."""
-        parts = (training_json(self.config), str(self.seed), self.dataset_digest, code_version())
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    def signature(self) -> Signature:
+        """Of all that decides what it learns, down to the source of the modules that training needs."""
+        supervision = [] if self.clip is None else [file_digest(self.clip / "model.safetensors")]
+        return Signature(
+            code=code_digest("steps.train"),
+            settings=_digest(training_json(self.config), str(self.seed)),
+            data=_digest(self.dataset_digest, *supervision),
+        )
 
 
 def train(run: Run) -> None:
-    """Train, or continue an interrupted run of the same settings and data, and publish the last checkpoint.
+    """Train, or continue an interrupted run of the same code, settings and data, and publish the last checkpoint.
 
     Raises:
         NonFiniteLossError: a loss is no finite number.
@@ -131,11 +137,12 @@ def _hooks(run: Run, learner: Learner, store: PictureStore, events: Journal) -> 
 
     def measure_and_show(model: ShelfNet, iteration: int) -> dict[str, float]:
         picture = run.output / "samples" / f"{iteration:07d}.png"
-        save_sample_grid(model, shown, run.config.reconstruct.choose_view, picture)
+        share = latent_share(run.config.train, iteration)
+        save_sample_grid(model, shown, share, run.config.reconstruct.choose_view, picture)
         shutil.copyfile(picture, run.output / "samples.png")
         events.image(iteration, "validation/samples", picture)
         with torch.no_grad():
-            return measure(model, iteration)
+            return measure(model, share)
 
     def save(present: Learner) -> None:
         save_progress(run.output / "resume", present, run.signature)
@@ -185,3 +192,7 @@ def _publish(run: Run, learner: Learner, object_share: float, clip_weights: str,
     temporary = run.output / "metrics.parquet.tmp"
     pq.write_table(table.replace_schema_metadata({"code_version": code_version()}), temporary)
     publish(temporary, run.output / "metrics.parquet")
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from shelfnet.config.schema import Config
 from shelfnet.data.surfaces import load_surfaces
 from shelfnet.data.views import EvaluationViews, load_evaluation_views
-from shelfnet.evaluation.alignment import AlignmentPair, ValidationSet, fit_y_rotation, view_alignment
-from shelfnet.evaluation.metrics import chamfer
+from shelfnet.evaluation.alignment import AlignmentPair, ValidationSet, YRotation, fit_y_rotation
+from shelfnet.evaluation.metrics import CURVE_POINTS, WORST_AZIMUTH_ERROR_DEG, azimuth_error_deg, chamfer
 from shelfnet.evaluation.neighbours import neighbour_index
 from shelfnet.geometry.meshes import Mesh, sample_surface
 from shelfnet.losses.hypotheses import predicted_view
@@ -22,9 +23,6 @@ from shelfnet.networks.shelfnet import Rendering, ShelfNet
 from shelfnet.reconstruction.extract import mesh_from_grid
 from shelfnet.representations.field import Field
 from shelfnet.training.batches import composite
-
-SURFACE_POINTS = 2_048
-"""Points a side of the curve's Chamfer distance; the test table uses the configured number."""
 
 ALIGNMENT_POINTS = 256
 EMPTY_CHAMFER = 3.0**0.5
@@ -43,8 +41,8 @@ class Predictions:
     meshes: tuple[Mesh, ...]
 
 
-Measure = Callable[[ShelfNet, int], dict[str, float]]
-"""What a network is worth at an iteration, as named numbers."""
+Measure = Callable[[ShelfNet, float], dict[str, float]]
+"""What a network is worth while training decodes a share of its latents, as named numbers."""
 
 
 def build_validator(config: Config, shards: Sequence[Path], surfaces: Sequence[Path], seed: int) -> Measure:
@@ -74,39 +72,43 @@ class SilhouetteValidator:
         )
         self.rows = np.arange(len(self.views.model_ids))
         self.resolution = config.model.decoder.occupancy_resolution
-        self.settings = config.reconstruct
+        self.level = config.train.validation_level
+        self.chosen_by = config.reconstruct.choose_view
 
-    def __call__(self, model: ShelfNet, iteration: int) -> dict[str, float]:
-        """Mean ``mask_iou`` and what tells a collapse, at an iteration."""
-        return self.summarise(self.predict(model))
+    def __call__(self, model: ShelfNet, latent_share: float) -> dict[str, float]:
+        """Mean ``mask_iou`` and what tells a collapse.
+
+        Args:
+            model: in evaluation mode.
+            latent_share: factor of the latents, as in training at that time; 1 of a finished model.
+        """
+        return self.summarise(self.predict(model, latent_share))
 
     def summarise(self, predictions: Predictions) -> dict[str, float]:
         """What masks and occupancies say by themselves."""
         return {
             "mask_iou": float(predictions.mask_iou.mean()),
-            "occupied_fraction": float((predictions.occupancy > self.settings.level).mean()),
+            "occupied_fraction": float((predictions.occupancy > self.level).mean()),
             "empty_fraction": float(np.mean([mesh.is_empty for mesh in predictions.meshes])),
         }
 
-    def predict(self, model: ShelfNet) -> Predictions:
+    def predict(self, model: ShelfNet, latent_share: float) -> Predictions:
         """Views, occupancies, meshes and overlaps of all validation pictures."""
-        device = next(model.parameters()).device
-        parts = [self._predict_batch(model, rows, device) for rows in np.array_split(self.rows, _batches(self.rows))]
+        batches = np.array_split(self.rows, _batches(self.rows))
+        parts = [self._predict_batch(model, latent_share, rows) for rows in batches]
         azimuth, occupancy, iou = (np.concatenate(values) for values in zip(*parts, strict=True))
-        meshes = [
-            mesh_from_grid(grid, self.settings.level, largest_component=False, max_faces=grid.size)
-            for grid in occupancy
-        ]
+        meshes = [mesh_from_grid(grid, self.level, largest_component=False, max_faces=grid.size) for grid in occupancy]
         return Predictions(azimuth, occupancy, iou, tuple(meshes))
 
     def _predict_batch(
-        self, model: ShelfNet, rows: np.ndarray, device: torch.device
+        self, model: ShelfNet, latent_share: float, rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        device = next(model.parameters()).device
         images, masks = _pictures(self.views, rows, device)
         encoding = model.encode(images)
-        field = model.decode(encoding.latent)
+        field = model.decode(latent_share * encoding.latent)
         pictures = Rendering(images, masks.squeeze(1))
-        view = predicted_view(model, field, encoding, pictures, self.settings.choose_view)
+        view = predicted_view(model, field, encoding, pictures, self.chosen_by)
         rendered = model.render(field, *view)
         iou = soft_iou(rendered.mask, resize(masks, rendered.mask.shape[-1]).squeeze(1))
         azimuth = torch.rad2deg(view[0]).double()
@@ -114,7 +116,7 @@ class SilhouetteValidator:
 
 
 class Validator:
-    """Measures a network on validation views, under one rotation fitted on them.
+    """Measures a network on validation views, under one rotation fitted on their shapes, as the test table does.
 
     Args:
         config: of the ablation.
@@ -131,21 +133,31 @@ class Validator:
         self.true_azimuth_deg = views.azimuths_deg[rows]
         self.seed = seed
         self.steps = config.evaluate.alignment_steps
-        self.true_points = {id_: stored[id_].points[:SURFACE_POINTS] for id_ in sorted(set(self.model_ids))}
+        self.true_points = {id_: stored[id_].points[:CURVE_POINTS] for id_ in sorted(set(self.model_ids))}
         self.true_index = {model_id: neighbour_index(points) for model_id, points in self.true_points.items()}
 
-    def __call__(self, model: ShelfNet, iteration: int) -> dict[str, float]:
-        """Mean ``chamfer``, median ``azimuth_error_deg`` and what tells a collapse, at an iteration."""
-        predictions = self.silhouettes.predict(model)
+    def __call__(self, model: ShelfNet, latent_share: float) -> dict[str, float]:
+        """Mean ``chamfer``, median ``azimuth_error_deg`` and what tells a collapse.
+
+        Args:
+            model: in evaluation mode.
+            latent_share: factor of the latents, as in training at that time; 1 of a finished model.
+        """
+        predictions = self.silhouettes.predict(model, latent_share)
         pairs = self._pairs(predictions.meshes)
         rotation = fit_y_rotation(ValidationSet(tuple(_thinned(pair) for pair in pairs if pair)), self.steps)
         distances = [EMPTY_CHAMFER if pair is None else self._chamfer(pair, rotation.apply) for pair in pairs]
-        pose = view_alignment(predictions.azimuth_deg, self.true_azimuth_deg)
         return {
             "chamfer": float(np.mean(distances)),
-            "azimuth_error_deg": pose.median_azimuth_error_deg,
+            "azimuth_error_deg": float(np.median(self._azimuth_errors_deg(predictions, rotation))),
             **self.silhouettes.summarise(predictions),
         }
+
+    def _azimuth_errors_deg(self, predictions: Predictions, rotation: YRotation) -> Float[np.ndarray, "n"]:
+        """Errors of the predicted azimuths; without a surface, the worst."""
+        errors = azimuth_error_deg(predictions.azimuth_deg, self.true_azimuth_deg, rotation.angle_deg)
+        empty = [mesh.is_empty for mesh in predictions.meshes]
+        return np.where(empty, WORST_AZIMUTH_ERROR_DEG, errors)
 
     def _pairs(self, meshes: Sequence[Mesh]) -> list[AlignmentPair | None]:
         generator = np.random.default_rng(self.seed)
@@ -154,7 +166,7 @@ class Validator:
             if mesh.is_empty:
                 pairs.append(None)
                 continue
-            points, _ = sample_surface(mesh, SURFACE_POINTS, generator)
+            points, _ = sample_surface(mesh, CURVE_POINTS, generator)
             pairs.append(AlignmentPair(model_id, "validation", points, self.true_points[model_id]))
         return pairs
 

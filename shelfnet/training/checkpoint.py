@@ -1,8 +1,9 @@
 """Checkpoints: tensors as safetensors and plain JSON, never pickles."""
 
 import json
+import logging
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from shelfnet.config.render import RenderSettings
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.provenance import publish
 from shelfnet.training.learner import Learner
+
+log = logging.getLogger(__name__)
 
 
 class CheckpointError(ValueError):
@@ -95,7 +98,22 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> ShelfNet:
     return model.to(device).eval().requires_grad_(False)
 
 
-def save_progress(folder: Path, learner: Learner, signature: str) -> None:
+@dataclass(frozen=True)
+class Signature:
+    """Digests of all that decides what comes of a run: progress of another signature is not continued.
+
+    Attributes:
+        code: of the modules that training needs.
+        settings: of what training reads of them, and of the seed.
+        data: of what it learns from.
+    """
+
+    code: str
+    settings: str
+    data: str
+
+
+def save_progress(folder: Path, learner: Learner, signature: Signature) -> None:
     """Keep all that an exact continuation needs; the previous state is replaced only by a complete one."""
     beside = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(beside, ignore_errors=True)
@@ -108,7 +126,7 @@ def save_progress(folder: Path, learner: Learner, signature: str) -> None:
         for index, state in optimiser.state_dict()["state"].items():
             tensors |= {f"{name}_optimiser/{index}/{key}": value for key, value in state.items()}
     save_file(_contiguous(tensors), beside / "state.safetensors")
-    state = {"iteration": learner.iteration, "signature": signature, "history": learner.history}
+    state = {"iteration": learner.iteration, "signature": asdict(signature), "history": learner.history}
     (beside / "state.json").write_text(json.dumps(state))
     if folder.exists():
         shutil.rmtree(_before(folder), ignore_errors=True)
@@ -117,14 +135,21 @@ def save_progress(folder: Path, learner: Learner, signature: str) -> None:
     shutil.rmtree(_before(folder), ignore_errors=True)
 
 
-def load_progress(folder: Path, learner: Learner, signature: str) -> bool:
-    """Bring a fresh learner to where an interrupted run of the same settings was; ``False`` where there is none."""
+def load_progress(folder: Path, learner: Learner, signature: Signature) -> bool:
+    """Bring a fresh learner to where an interrupted run of the same signature was; ``False`` where there is none.
+
+    That there is one of another signature, and what differs, is told in a warning.
+    """
     if not folder.exists() and _before(folder).exists():  # it was interrupted between the two renames
         _before(folder).rename(folder)
     if not (folder / "state.json").is_file():
         return False
     state = json.loads((folder / "state.json").read_text())
-    if state["signature"] != signature:
+    others = _differing(state["signature"], signature)
+    if others:
+        if learner.share.leads:
+            made, what = state["iteration"], ", ".join(others)
+            log.warning("%s: training starts anew, for its %d iterations were made with other %s", folder, made, what)
         return False
     tensors = load_file(folder / "state.safetensors")
     for name, module in learner.modules().items():
@@ -138,6 +163,12 @@ def load_progress(folder: Path, learner: Learner, signature: str) -> bool:
     return True
 
 
+def _differing(kept: object, signature: Signature) -> list[str]:
+    """Parts of a signature that are not as kept; all of them where what is kept is no such signature."""
+    parts = kept if isinstance(kept, dict) else {}
+    return [name for name, digest in asdict(signature).items() if parts.get(name) != digest]
+
+
 def _before(folder: Path) -> Path:
     """Where the previous state waits until the next one is in place."""
     return folder.with_name(folder.name + ".old")
@@ -149,6 +180,10 @@ def _restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tens
         index, key = name.split("/")
         kept.setdefault(int(index), {})[key] = value
     optimiser.load_state_dict({**optimiser.state_dict(), "state": kept})
+    for parameter, state in optimiser.state.items():
+        for key, value in state.items():
+            if key != "step":  # a fused step asks for moments that are laid out as their weights are
+                state[key] = torch.empty_like(parameter).copy_(value)
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -91,10 +91,11 @@ def measure_retrieval(
 ) -> Retrieval:
     """How often a held-out picture finds its own caption among ``choices`` different ones.
 
-    Pictures are held out always, since models are; their captions may occur in training, as two models can have the same
-    tags. Rivals are held out as long as there are enough. Where there are not, the captions of other splits fill up (:func:`caption_pool`). That never makes the task easier: whoever finds
-    the own caption in the larger set finds it in the smaller one too, chance falls with every rival, and captions that
-    the model was trained on are the very ones that it has learned to match with pictures.
+    Pictures are held out always, since models are; their captions may occur in training, as two models can have the
+    same tags. Rivals are held out as long as there are enough. Where there are not, the captions of other splits fill
+    up (:func:`caption_pool`). That never makes the task easier: whoever finds the own caption in the larger set finds
+    it in the smaller one too, chance falls with every rival, and captions that the model was trained on are the very
+    ones that it has learned to match with pictures.
 
     Args:
         model: to be measured.

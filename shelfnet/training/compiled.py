@@ -16,7 +16,7 @@ from shelfnet.training.learner import Learner
 log = logging.getLogger(__name__)
 
 VERSIONS_OF_ONE_FUNCTION = 64
-"""torch compiles every ``nn.Sequential`` as a version of one function, and gives up, without an error, after so many."""
+"""torch compiles every ``nn.Sequential`` as a version of one function; after so many it gives up, without an error."""
 
 
 def compile_networks(learner: Learner) -> bool:

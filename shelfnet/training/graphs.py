@@ -15,7 +15,7 @@ CALLS_BEFORE_CAPTURE = 3
 """With the same key; they let libraries choose their kernels and compilers finish."""
 
 ALONE_ON_THE_GPU = threading.Lock()
-"""Held while a graph is recorded, and by other threads while they use the GPU: a wait of theirs can break a recording."""
+"""Held while a graph is recorded, and by other threads that use the GPU: a wait of theirs can break the recording."""
 
 
 class Replayed(Generic[T]):

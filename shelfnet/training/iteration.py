@@ -4,8 +4,6 @@ import dataclasses
 from collections.abc import Callable, Hashable
 from typing import Any
 
-import torch
-
 from shelfnet.training.batches import Batch
 from shelfnet.training.compiled import compile_networks
 from shelfnet.training.graphs import Replayed

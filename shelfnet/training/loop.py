@@ -11,10 +11,11 @@ import torch
 
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.training.batches import PictureStore
+from shelfnet.training.finite import FiniteWatch
 from shelfnet.training.graphs import ALONE_ON_THE_GPU
 from shelfnet.training.iteration import Iteration
 from shelfnet.training.learner import Learner
-from shelfnet.training.phases import Scalars, check_finite
+from shelfnet.training.terms import Scalars
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ def iterate(learner: Learner, store: PictureStore, hooks: Hooks, name: str) -> N
     take_iteration = Iteration(learner)
     clock = ProgressClock(learner.iteration, settings.iterations)
     validations = Validations(learner, hooks, name)
+    watch = FiniteWatch()
     on_cpu = learner.device.type == "cpu"
     learner.model.train()
     while learner.iteration < settings.iterations:
@@ -60,8 +62,9 @@ def iterate(learner: Learner, store: PictureStore, hooks: Hooks, name: str) -> N
         learner.update_average()
         logs = _is_due(learner.iteration, settings.log_every, settings.iterations)
         saves = learner.iteration % settings.checkpoint_every == 0
+        watch.add(learner.iteration, terms)
         if logs or saves or on_cpu:  # elsewhere, looking at a number waits for the device
-            check_finite(terms, learner.iteration)
+            watch.look()
         if logs:
             _log(learner, terms, hooks, clock, name)
         if _is_due(learner.iteration, settings.validate_every, settings.iterations):

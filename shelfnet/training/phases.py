@@ -1,12 +1,13 @@
 """One iteration, as a table of phases: the generator, the discriminator, and its lazy R1 penalty."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from shelfnet.config.supervision import LossSettings
 from shelfnet.losses.adversarial import discriminator_accuracy, discriminator_loss, generator_loss, r1_penalty
 from shelfnet.networks.precision import at_least_float32
 from shelfnet.networks.shelfnet import Rendering
@@ -18,13 +19,9 @@ from shelfnet.training.sight import Sight, look
 from shelfnet.training.terms import Scalars, caption_term, health, reconstruction_terms, view_terms
 
 
-class NonFiniteLossError(ArithmeticError):
-    """A loss is infinite or not a number; the message names the iteration and the term."""
-
-
 @dataclass(frozen=True)
 class Forward:
-    """What the generator made of a batch, kept for the phases that follow it."""
+    """What the generator made of a batch, kept for the phases that follow it; cut from what made it."""
 
     batch: Batch
     at_view: Rendering
@@ -56,21 +53,21 @@ def generator_phase(learner: Learner, batch: Batch) -> tuple[Forward, Scalars]:
     encoded again are cut from the decoder.
     """
     seen = look(learner, batch)
-    forward = Forward(batch, seen.at_view, seen.at_novel_view)
     terms = reconstruction_terms(learner, seen, batch) | view_terms(learner, seen) | caption_term(learner, seen, batch)
-    adversarial = _adversarial_term(learner, forward) if learner.config.losses.adversarial > 0 else None
+    adversarial = _adversarial_term(learner, seen) if learner.config.losses.adversarial > 0 else None
     _step_generator(learner, seen, terms, adversarial)
-    if adversarial is not None:
-        terms["adversarial"] = adversarial.detach()
-    return forward, terms | health(learner, seen)
+    return Forward(batch, seen.at_view.detach(), seen.at_novel_view.detach()), terms | health(learner, seen)
 
 
 def discriminator_phase(learner: Learner, forward: Forward) -> Scalars:
-    """A step of D on real pictures and on both renders (Eq. 7)."""
+    """A step of D on real pictures and on both renders (Eq. 7).
+
+    The loss bears no weight: ``losses.adversarial`` is the generator's, and Adam's steps do not depend on the scale.
+    """
     real = Rendering(forward.batch.targets, forward.batch.masks)
-    real, at_view, at_novel = _judge(learner, real, forward.at_view.detach(), forward.at_novel_view.detach())
+    real, at_view, at_novel = _judge(learner, real, forward.at_view, forward.at_novel_view)
     loss = discriminator_loss(real, at_view, at_novel)
-    _step_discriminator(learner, learner.config.losses.adversarial * loss)
+    _step_discriminator(learner, loss)
     fake = torch.cat([at_view, at_novel]).detach()
     return {
         "discriminator": loss.detach(),
@@ -79,27 +76,35 @@ def discriminator_phase(learner: Learner, forward: Forward) -> Scalars:
 
 
 def r1_phase(learner: Learner, forward: Forward) -> Scalars:
-    """The lazy gradient penalty of StyleGAN2 on real pictures."""
+    """The lazy gradient penalty of StyleGAN2 on real pictures, in a step of its own.
+
+    It stands for the steps of D from this iteration up to the next penalty, ``r1_every / discriminator_every`` of them
+    (in the mean, where that is no whole number), and is weighted by as many times ``r1_gamma``: so ``r1_gamma`` is the
+    weight of R1 beside D's own loss in each of them, as in StyleGAN2.
+    """
     pictures = forward.batch.targets.detach().requires_grad_(True)
-    logits = learner.discriminator(pictures, forward.batch.masks)
+    # As it is written, not compiled: torch's compiler knows no gradients of gradients.
+    logits = learner.discriminator.forward(pictures, forward.batch.masks)
     penalty = r1_penalty(logits, pictures)
-    _step_discriminator(learner, learner.config.losses.r1_gamma * learner.config.train.r1_every * penalty)
+    train, losses = learner.config.train, learner.config.losses
+    discriminator_steps = train.r1_every / train.discriminator_every
+    _step_discriminator(learner, losses.r1_gamma * discriminator_steps * penalty)
     return {"r1": penalty.detach()}
 
 
-def check_finite(terms: Scalars, iteration: int) -> None:
-    """Stop at the first term that is no finite number.
-
-    Raises:
-        NonFiniteLossError: names the iteration and the term.
-    """
-    for name, value in zip(terms, torch.stack(list(terms.values())).tolist(), strict=True):
-        if not math.isfinite(value):
-            raise NonFiniteLossError(f"iteration {iteration}: {name} is {value}")
+def _adversarial_term(learner: Learner, seen: Sight) -> Tensor:
+    with _frozen(learner.discriminator):
+        return generator_loss(*_judge(learner, seen.at_view, seen.at_novel_view))
 
 
-def _adversarial_term(learner: Learner, forward: Forward) -> Tensor:
-    return generator_loss(*_judge(learner, forward.at_view, forward.at_novel_view))
+@contextmanager
+def _frozen(network: nn.Module) -> Iterator[None]:
+    """Inside, nothing is prepared for gradients of the network's weights, which a compiled one would calculate."""
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)
 
 
 def _judge(learner: Learner, *pictures: Rendering) -> list[Tensor]:
@@ -113,16 +118,24 @@ def _judge(learner: Learner, *pictures: Rendering) -> list[Tensor]:
 
 
 def _step_generator(learner: Learner, seen: Sight, terms: Scalars, adversarial: Tensor | None) -> None:
+    """A step on all terms; they are cut from what made them, and joined by ``adversarial`` and the ``total``."""
     weights = learner.config.losses
-    weighted = {name: getattr(weights, name) for name in terms if name in type(weights).model_fields}
-    total = torch.stack([weight * terms[name] for name, weight in weighted.items()]).sum()
     learner.generator_optimiser.zero_grad(set_to_none=True)
-    _backward(learner, seen, total, None if adversarial is None else weights.adversarial * adversarial)
+    foreign = None if adversarial is None else weights.adversarial * adversarial
+    _backward(learner, seen, _weighted_sum(terms, weights), foreign)
     learner.share.average_gradients(learner.model)
     learner.generator_optimiser.step()
+    if adversarial is not None:
+        terms["adversarial"] = adversarial
     for name, value in terms.items():
         terms[name] = value.detach()
-    terms["total"] = total.detach()
+    terms["total"] = _weighted_sum(terms, weights)
+
+
+def _weighted_sum(terms: Scalars, weights: LossSettings) -> Tensor:
+    """Of the terms that have a weight (Eq. 9)."""
+    weighted = {name: getattr(weights, name) for name in terms if name in type(weights).model_fields}
+    return torch.stack([weight * terms[name] for name, weight in weighted.items()]).sum()
 
 
 def _backward(learner: Learner, seen: Sight, total: Tensor, adversarial: Tensor | None) -> None:

@@ -16,10 +16,18 @@ NOVEL_VIEWS_DEG = ((0.0, 15.0), (90.0, 15.0))
 
 
 @torch.no_grad()
-def save_sample_grid(model: ShelfNet, batch: Batch, chosen_by: ChosenBy, path: Path) -> None:
-    """Write a PNG; columns: pictures; rows: input, render at the predicted view, two novel views, predicted mask."""
+def save_sample_grid(model: ShelfNet, batch: Batch, latent_share: float, chosen_by: ChosenBy, path: Path) -> None:
+    """Write a PNG; columns: pictures; rows: input, render at the predicted view, two novel views, predicted mask.
+
+    Args:
+        model: in evaluation mode.
+        batch: of the pictures.
+        latent_share: factor of their latents, as in training at that time (:mod:`shelfnet.training.curriculum`).
+        chosen_by: what chooses among the hypotheses of the view.
+        path: of the file; its folder is made if needed.
+    """
     encoding = model.encode(batch.images)
-    field = model.decode(encoding.latent)
+    field = model.decode(latent_share * encoding.latent)
     view = predicted_view(model, field, encoding, Rendering(batch.targets, batch.masks), chosen_by)
     predicted = model.render(field, *view)
     rows = [batch.targets, predicted.image]

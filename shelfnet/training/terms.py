@@ -1,6 +1,5 @@
 """The generator's terms of Eq. 9 that need no discriminator, and the health of what it saw."""
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from shelfnet.config.render import ViewPrior
-from shelfnet.losses.content import ContentTerms, content_terms, pose_prior_loss
+from shelfnet.losses.content import ContentTerms, content_terms, pose_prior_loss, prior_azimuth_moment
 from shelfnet.losses.distortion import distortion_loss
 from shelfnet.losses.reconstruction import kl_loss, mask_loss, rgb_loss
 from shelfnet.networks.precision import at_least_float32
@@ -22,7 +21,15 @@ Scalars = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Recognisable:
-    """Renders, and what the encoder should find in them (Eq. 8)."""
+    """Renders, and what the encoder should find in them (Eq. 8).
+
+    Attributes:
+        images: on white.
+        azimuth: radians, of their cameras.
+        elevation: likewise.
+        latent: of the pictures whose objects they show, in full, whatever share of it the objects were decoded from
+            (:func:`shelfnet.losses.content.content_terms` says why).
+    """
 
     images: Float[Tensor, "n 3 h w"]
     azimuth: Float[Tensor, "n"]
@@ -62,7 +69,7 @@ def view_terms(learner: Learner, seen: Sight) -> Scalars:
         terms["content"] = _content_sum(content, weights.content_latent, weights.content_choice)
         terms["content_view"] = content.view.mean().detach()
     if weights.pose_prior > 0:
-        terms["pose_prior"] = pose_prior_loss(seen.azimuth[: len(encoding.latent)])
+        terms["pose_prior"] = pose_prior_loss(seen.azimuth[: len(encoding.latent)], learner.config.render.prior)
     return terms
 
 
@@ -102,8 +109,7 @@ def azimuth_spread(azimuth: Float[Tensor, "b"]) -> Float[Tensor, ""]:
 
 def prior_azimuth_spread(prior: ViewPrior) -> float:
     """Expectation of :func:`azimuth_spread` for views from p(v), uniform in their range: 1 for all directions."""
-    half_range = 0.5 * math.radians(prior.azimuth_max_deg - prior.azimuth_min_deg)
-    return 1.0 - (math.sin(half_range) / half_range) ** 2
+    return 1.0 - abs(prior_azimuth_moment(prior, order=1)) ** 2
 
 
 @torch.no_grad()

@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import nn
 
+from shelfnet.config.render import ViewPrior
 from shelfnet.config.supervision import PerceptualSettings
 from shelfnet.losses.adversarial import discriminator_accuracy, discriminator_loss, generator_loss, r1_penalty
 from shelfnet.losses.backgrounds import PAINTERS, over_backgrounds
 from shelfnet.losses.clip import cosine_loss
-from shelfnet.losses.content import content_terms, pose_prior_loss, view_error
+from shelfnet.losses.content import content_terms, pose_prior_loss, prior_azimuth_moment, view_error
 from shelfnet.losses.perceptual import PerceptualLoss
 from shelfnet.losses.reconstruction import kl_loss, mask_loss, rgb_loss
 from shelfnet.networks.encoder import Encoding
@@ -86,9 +87,36 @@ def test_azimuth_error_is_continuous_across_the_back():
 
 
 def test_pose_prior_sees_a_collapse_and_not_a_uniform_batch():
-    assert pose_prior_loss(torch.full((16,), 0.7)).item() == pytest.approx(2.0, rel=1e-5)
+    assert pose_prior_loss(torch.full((16,), 0.7), ViewPrior()).item() == pytest.approx(2.0, rel=1e-5)
     uniform = torch.arange(16) * (2 * math.pi / 16)
-    assert pose_prior_loss(uniform).item() == pytest.approx(0.0, abs=1e-6)
+    assert pose_prior_loss(uniform, ViewPrior()).item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_moments_of_a_prior_by_hand():
+    quarter = ViewPrior(azimuth_min_deg=0.0, azimuth_max_deg=90.0)  # the mean of cos over it is 2 / pi, as that of sin
+    assert prior_azimuth_moment(quarter, 1) == pytest.approx(complex(2 / math.pi, 2 / math.pi))
+    assert prior_azimuth_moment(quarter, 2) == pytest.approx(complex(0.0, 2 / math.pi))
+    assert abs(prior_azimuth_moment(ViewPrior(), 1)) == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize(("low_deg", "high_deg"), [(-60.0, 60.0), (10.0, 100.0), (-180.0, 90.0)])
+@pytest.mark.parametrize("turn_deg", [-30.0, 45.0, 180.0])
+def test_pose_prior_pulls_views_into_the_range_of_the_prior(low_deg, high_deg, turn_deg):
+    prior = ViewPrior(azimuth_min_deg=low_deg, azimuth_max_deg=high_deg)
+    azimuth = torch.deg2rad(torch.linspace(low_deg, high_deg, 720) + turn_deg)
+    assert pose_prior_loss(azimuth, prior).item() > 0.04
+
+
+@pytest.mark.parametrize(("low_deg", "high_deg"), [(-180.0, 180.0), (-60.0, 60.0), (10.0, 100.0), (-180.0, 90.0)])
+def test_pose_prior_of_views_from_the_prior_is_what_the_size_of_a_batch_leaves(low_deg, high_deg):
+    prior = ViewPrior(azimuth_min_deg=low_deg, azimuth_max_deg=high_deg)
+    evenly = torch.deg2rad(low_deg + (high_deg - low_deg) * (torch.arange(720).double() + 0.5) / 720)
+    assert pose_prior_loss(evenly, prior).item() == pytest.approx(0.0, abs=1e-9)
+    drawn = evenly[torch.randint(720, (4000, 8), generator=torch.Generator().manual_seed(0))]
+    expected = sum(1.0 - abs(prior_azimuth_moment(prior, order)) ** 2 for order in (1, 2)) / 8
+    of_batches = torch.stack([pose_prior_loss(batch, prior) for batch in drawn])
+    standard_error = of_batches.std().item() / math.sqrt(len(of_batches))
+    assert abs(of_batches.mean().item() - expected) < 4.0 * standard_error
 
 
 def test_clip_loss_is_one_minus_cosine():

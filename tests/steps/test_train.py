@@ -1,6 +1,7 @@
 """The training steps: honest, resumable, and complete in what they publish."""
 
 import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,9 @@ from shelfnet.config.load import for_ablation, validate
 from shelfnet.config.supervision import ClipSettings, ClipTraining
 from shelfnet.data.shards import write_shard
 from shelfnet.data.surfaces import measure_surface, write_surfaces
+from shelfnet.dependencies import code_digest
 from shelfnet.geometry.meshes import Mesh
+from shelfnet.steps import train as steps_train
 from shelfnet.steps.train import Run, train
 from shelfnet.steps.train_clip import train_clip
 
@@ -88,10 +91,9 @@ def inputs(tmp_path):
 def run(folder, inputs, config=CONFIG, clip=None, ablation="base"):
     train(
         Run(
-            config=config,
             ablation=ablation,
             seed=1,
-            **inputs,
+            **{"config": config, **inputs},
             clip=clip,
             output=folder,
             threads=1,
@@ -118,6 +120,100 @@ def test_a_run_publishes_all_that_it_promises(tmp_path, inputs):
     assert {event["event"] for event in events} == {"params", "tags", "metrics", "artifact", "image"}
 
 
+class InterruptionError(Exception):
+    """What ends a run before its last iteration."""
+
+
+def interrupt(monkeypatch, at):
+    """Let the next run die after it has kept its progress at an iteration."""
+    keep = steps_train.save_progress
+
+    def keep_and_die(folder, learner, signature):
+        keep(folder, learner, signature)
+        if learner.iteration == at:
+            raise InterruptionError
+
+    monkeypatch.setattr(steps_train, "save_progress", keep_and_die)
+
+
+def start_again(tmp_path, inputs, monkeypatch, caplog, **changes):
+    """Interrupt a run after 2 of 3 iterations and start it again with something changed.
+
+    Returns:
+        From which iteration it went on, and what was warned of.
+    """
+    with monkeypatch.context() as patched:
+        interrupt(patched, at=2)
+        with pytest.raises(InterruptionError):
+            run(tmp_path / "run", inputs)
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        run(tmp_path / "run", inputs | changes)
+    (start,) = (record.args[-1] for record in caplog.records if "from iteration" in record.msg)
+    return start, [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_an_interrupted_run_goes_on_whatever_was_committed_or_noted_elsewhere(tmp_path, inputs, monkeypatch, caplog):
+    versions = iter(range(100))
+    monkeypatch.setattr(steps_train, "code_version", lambda: f"1.0-{next(versions)}+dirty")
+    assert start_again(tmp_path, inputs, monkeypatch, caplog) == (2, [])
+
+
+def test_an_interrupted_run_of_edited_modules_starts_anew_and_says_so(tmp_path, inputs, monkeypatch, caplog):
+    sources = iter(["before", "after"])
+    monkeypatch.setattr(steps_train, "code_digest", lambda module: f"{module} {next(sources)}")
+    start, (warning,) = start_again(tmp_path, inputs, monkeypatch, caplog)
+    assert start == 0
+    assert warning.endswith("resume: training starts anew, for its 2 iterations were made with other code")
+
+
+def test_an_interrupted_run_of_other_pictures_and_settings_starts_anew_and_says_so(
+    tmp_path, inputs, monkeypatch, caplog
+):
+    settings = CONFIG.train.model_copy(update={"learning_rate": 3e-4})
+    changes = {
+        "shards": [write_pictures(tmp_path / "others.parquet", -50.0)],
+        "config": CONFIG.model_copy(update={"train": settings}),
+    }
+    start, (warning,) = start_again(tmp_path, inputs, monkeypatch, caplog, **changes)
+    assert start == 0 and warning.endswith("with other settings, data")
+
+
+def test_the_signature_knows_code_settings_seed_pictures_and_the_weights_of_clip(tmp_path, inputs):
+    clip = tmp_path / "clip"
+    clip.mkdir()
+    (clip / "model.safetensors").write_bytes(b"some")
+    first = Run(CONFIG, "base", 0, **inputs, clip=clip, output=tmp_path, threads=1, journal=tmp_path / "journal")
+    assert first.signature == replace(first).signature
+    assert first.signature.code == code_digest("steps.train")
+    assert differing(first, replace(first, seed=1)) == {"settings"}
+    (clip / "model.safetensors").write_bytes(b"others")
+    assert differing(first, replace(first)) == {"data"}
+
+
+def differing(first, second):
+    one, two = asdict(first.signature), asdict(second.signature)
+    return {name for name in one if one[name] != two[name]}
+
+
+def test_validation_and_samples_have_the_share_of_the_latent_that_training_has(tmp_path, inputs, monkeypatch):
+    measured, shown, grid = [], [], steps_train.save_sample_grid
+
+    def measure(model, latent_share):
+        measured.append(latent_share)
+        return {"chamfer": 0.1}
+
+    def show(model, batch, latent_share, *others):
+        shown.append(latent_share)
+        grid(model, batch, latent_share, *others)
+
+    monkeypatch.setattr(steps_train, "build_validator", lambda *_: measure)
+    monkeypatch.setattr(steps_train, "save_sample_grid", show)
+    ramp = {"shared_shape_iterations": 1, "latent_ramp_iterations": 2, "validate_every": 1}
+    run(tmp_path / "run", inputs, CONFIG.model_copy(update={"train": CONFIG.train.model_copy(update=ramp)}))
+    assert measured == shown == [0.0, 0.5, 1.0]
+
+
 def test_training_cannot_see_poses(tmp_path, inputs):
     """The honesty rule: with every pose of the training split changed, the weights are the same to the bit."""
     honest = run(tmp_path / "one", inputs)
@@ -129,7 +225,14 @@ def test_training_cannot_see_poses(tmp_path, inputs):
 def test_training_with_clip_learns_from_the_caption(tmp_path, inputs):
     settings = ClipSettings(source="trained", training=ClipTraining(**CLIP))
     folder = tmp_path / "clip"
-    train_clip(settings=settings, shards=inputs["shards"], output=folder, threads=1, journal=tmp_path / "clip.jsonl")
+    train_clip(
+        settings=settings,
+        shards=inputs["shards"],
+        output=folder,
+        device="cpu",
+        threads=1,
+        journal=tmp_path / "clip.jsonl",
+    )
     description = json.loads((folder / "model.json").read_text())
     assert 0.0 <= description["retrieval_top1"] <= 1.0 and description["retrieval_choices"] == 4
     config = for_ablation(CONFIG, "clip_bg")

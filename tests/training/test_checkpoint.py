@@ -1,19 +1,26 @@
 """Checkpoints come back exactly, and bad ones say so."""
 
+import dataclasses
+import json
+
 import pytest
 import torch
 
 from shelfnet.config.load import merge
 from shelfnet.training.checkpoint import (
     CheckpointError,
+    Signature,
     load_model,
     load_progress,
     read_description,
     save_model,
     save_progress,
 )
+from shelfnet.training.device import lay_out
 from shelfnet.training.learner import build_learner
 from shelfnet.training.loop import Hooks, iterate
+
+SAME = Signature(code="same", settings="same", data="same")
 
 
 def hooks(save=lambda learner: None):
@@ -46,14 +53,14 @@ def test_a_resumed_run_is_bitwise_the_uninterrupted_one(tiny, store, tmp_path, i
         pass
 
     def save_and_stop(learner):
-        save_progress(tmp_path / "resume", learner, "same")
+        save_progress(tmp_path / "resume", learner, SAME)
         raise InterruptionError
 
     first = build_learner(config, 0, torch.device("cpu"))
     with pytest.raises(InterruptionError):
         iterate(first, store, hooks(save_and_stop), "first")
     second = build_learner(config, 0, torch.device("cpu"))
-    assert load_progress(tmp_path / "resume", second, "same") and second.iteration == interrupted_at
+    assert load_progress(tmp_path / "resume", second, SAME) and second.iteration == interrupted_at
     iterate(second, store, hooks(), "second")
     for name, module in whole.modules().items():
         for key, value in module.state_dict().items():
@@ -63,20 +70,68 @@ def test_a_resumed_run_is_bitwise_the_uninterrupted_one(tiny, store, tmp_path, i
     assert timeless == [row for row in second.history if "speed" not in row[1]]
 
 
+def test_moments_come_back_laid_out_as_their_weights_are(tiny, store, tmp_path):
+    """On a GPU weights are channels last, and a fused step refuses moments in another order."""
+
+    def laid_out():
+        learner = build_learner(tiny(), 0, torch.device("cpu"))
+        lay_out(learner.model)
+        lay_out(learner.discriminator)
+        return learner
+
+    first, again = laid_out(), laid_out()
+    iterate(first, store, hooks(), "run")
+    save_progress(tmp_path / "resume", first, SAME)
+    assert load_progress(tmp_path / "resume", again, SAME)
+    for name, optimiser in again.optimisers().items():
+        for weight, state in optimiser.state.items():
+            assert state["exp_avg"].stride() == state["exp_avg_sq"].stride() == weight.stride()
+        kept, back = (one.state_dict()["state"] for one in (first.optimisers()[name], optimiser))
+        assert all(torch.equal(kept[index]["exp_avg"], back[index]["exp_avg"]) for index in kept)
+    assert any(weight.ndim == 4 and not weight.is_contiguous() for weight in again.model.parameters())
+
+
 def test_a_save_that_dies_between_its_renames_loses_nothing(tiny, learner, tmp_path):
     learner.iteration = 2
-    save_progress(tmp_path / "resume", learner, "same")
+    save_progress(tmp_path / "resume", learner, SAME)
     (tmp_path / "resume").rename(tmp_path / "resume.old")
     fresh = build_learner(learner.config, 5, torch.device("cpu"))
-    assert load_progress(tmp_path / "resume", fresh, "same") and fresh.iteration == 2
-    save_progress(tmp_path / "resume", fresh, "same")
+    assert load_progress(tmp_path / "resume", fresh, SAME) and fresh.iteration == 2
+    save_progress(tmp_path / "resume", fresh, SAME)
     assert [path.name for path in tmp_path.iterdir()] == ["resume"]
 
 
-def test_progress_of_other_settings_is_not_continued(learner, tmp_path):
-    save_progress(tmp_path / "resume", learner, "one")
-    assert not load_progress(tmp_path / "resume", learner, "another")
-    assert not load_progress(tmp_path / "nothing", learner, "one")
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        ({"code": "edited"}, "code"),
+        ({"settings": "others"}, "settings"),
+        ({"data": "more"}, "data"),
+        ({"code": "edited", "data": "more"}, "code, data"),
+    ],
+)
+def test_progress_of_another_signature_is_not_continued_and_a_warning_says_why(learner, tmp_path, caplog, others, told):
+    learner.iteration = 12
+    save_progress(tmp_path / "resume", learner, SAME)
+    fresh = build_learner(learner.config, 5, torch.device("cpu"))
+    assert not load_progress(tmp_path / "resume", fresh, dataclasses.replace(SAME, **others))
+    assert fresh.iteration == 0
+    assert f"training starts anew, for its 12 iterations were made with other {told}\n" in caplog.text
+    caplog.clear()
+    assert load_progress(tmp_path / "resume", fresh, SAME) and not caplog.text
+
+
+def test_where_there_is_no_progress_nothing_is_told(learner, tmp_path, caplog):
+    assert not load_progress(tmp_path / "nothing", learner, SAME) and not caplog.text
+
+
+def test_progress_signed_by_one_digest_of_all_is_not_continued(learner, tmp_path, caplog):
+    """As runs were signed before their parts were kept apart."""
+    save_progress(tmp_path / "resume", learner, SAME)
+    state = tmp_path / "resume" / "state.json"
+    state.write_text(json.dumps(json.loads(state.read_text()) | {"signature": "5e0c"}))
+    assert not load_progress(tmp_path / "resume", learner, SAME)
+    assert "other code, settings, data" in caplog.text
 
 
 @pytest.mark.parametrize("representation", ["voxel", "triplane", "se3"])

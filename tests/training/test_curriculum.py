@@ -17,12 +17,18 @@ def test_the_latent_is_silent_then_rises_to_its_full_share():
     assert [latent_share(train, iteration) for iteration in (0, 9, 10, 20, 30, 500)] == [0.0, 0.0, 0.0, 0.5, 1.0, 1.0]
 
 
+def test_a_finished_model_has_its_whole_latent():
+    train = TrainSettings(iterations=30, shared_shape_iterations=10, latent_ramp_iterations=20)
+    assert [latent_share(train, iteration) for iteration in (29, 30)] == [0.95, 1.0]
+    assert latent_share(TrainSettings(iterations=0, shared_shape_iterations=10), 0) == 1.0
+
+
 def test_without_a_curriculum_the_latent_counts_at_once():
     assert latent_share(TrainSettings(), 0) == 1.0
 
 
 def test_pictures_that_share_a_shape_are_told_apart_by_their_views_alone(tiny, store):
-    shared = tiny({"train": {"shared_shape_iterations": 5}})
+    shared = tiny({"train": {"shared_shape_iterations": 4}})
     learner = build_learner(shared, 0, torch.device("cpu"))
     generator_phase(learner, store.draw(2, learner.randomness))
     mapping = learner.model.decoder.mapping.layers[0].weight.grad

@@ -5,13 +5,13 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
 from shelfnet.networks.shelfnet import Rendering
+from shelfnet.training.finite import FiniteWatch, NonFiniteLossError
 from shelfnet.training.learner import build_learner
 from shelfnet.training.loop import NO_HOOKS, iterate
 from shelfnet.training.phases import (
-    NonFiniteLossError,
-    check_finite,
     discriminator_phase,
     discriminator_phases,
     generator_phase,
@@ -104,6 +104,56 @@ def test_r1_runs_only_where_it_is_asked_for(tiny, store):
     assert r1_phase(penalised, forward)["r1"] >= 0
 
 
+class LinearCritic(nn.Module):
+    """One logit a picture, w x: its R1 is half of |w|^2, whatever the pictures."""
+
+    def __init__(self, weight):
+        super().__init__()
+        self.weight = nn.Parameter(weight)
+
+    def forward(self, images, masks):
+        return (images.flatten(1) @ self.weight)[:, None]
+
+
+def gradient_of(phase, learner, store, weight):
+    """What a phase asks of a linear critic, and the real pictures and renders that it saw."""
+    forward, _ = generator_phase(learner, store.draw(2, learner.randomness))
+    learner.discriminator = LinearCritic(weight)
+    learner.discriminator_optimiser = torch.optim.SGD(learner.discriminator.parameters(), 0.0)
+    phase(learner, forward)
+    shown = (forward.batch.targets, forward.at_view.image, forward.at_novel_view.image)
+    return learner.discriminator.weight.grad, [images.detach().flatten(1) for images in shown]
+
+
+@pytest.mark.parametrize(("r1_every", "discriminator_every", "weight"), [(16, 2, 24.0), (6, 3, 6.0), (3, 2, 4.5)])
+def test_r1_weighs_gamma_in_each_step_of_the_discriminator_that_it_stands_for(
+    tiny, store, r1_every, discriminator_every, weight
+):
+    train = {"r1_every": r1_every, "discriminator_every": discriminator_every}
+    learner = build_learner(tiny({"losses": {"r1_gamma": 3.0, "adversarial": 0.3}, "train": train}), 0, CPU)
+    critic = torch.linspace(-1.0, 1.0, 3 * 16 * 16)
+    gradient, _ = gradient_of(r1_phase, learner, store, critic)
+    assert torch.allclose(gradient, weight * critic, rtol=1e-5)
+
+
+@pytest.mark.parametrize("adversarial", [0.3, 1.0])
+def test_the_weight_of_the_adversarial_loss_is_the_generators_alone(tiny, store, adversarial):
+    learner = learner_with(tiny, adversarial=adversarial)
+    gradient, (real, at_view, at_novel) = gradient_of(discriminator_phase, learner, store, torch.zeros(3 * 16 * 16))
+    # At logits of 0 the softplus has a slope of 1/2, and each kind of render counts half.
+    expected = -0.5 * real.mean(dim=0) + 0.25 * (at_view.mean(dim=0) + at_novel.mean(dim=0))
+    assert torch.allclose(gradient, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_the_total_is_the_weighted_sum_of_all_terms_the_adversarial_one_too(tiny, store):
+    weights = {"mask": 2.0, "rgb": 3.0, "kl": 0.5, "adversarial": 0.7, "content": 1.5}
+    learner = learner_with(tiny, **weights)
+    _, terms = generator_phase(learner, store.draw(2, learner.randomness))
+    assert terms["adversarial"] > 0.1 and not any(value.requires_grad for value in terms.values())
+    by_hand = sum(weight * terms[name].item() for name, weight in weights.items())
+    assert terms["total"].item() == pytest.approx(by_hand, rel=1e-6)
+
+
 @pytest.mark.parametrize("every", [1, 2, 3])
 def test_the_discriminator_steps_at_the_first_of_every_so_many_iterations(tiny, store, every):
     overrides = {"train": {"discriminator_every": every, "r1_every": 4}, "losses": {"r1_gamma": 1.0}}
@@ -129,9 +179,24 @@ def test_augmentation_treats_real_pictures_and_renders_alike_and_keeps_white_whi
     assert not torch.allclose(moved, render)
 
 
-def test_a_loss_that_is_no_number_names_iteration_and_term():
+def test_a_loss_that_is_no_number_names_where_it_began_however_late_one_looks():
+    watch = FiniteWatch()
+    mask, rgb = torch.tensor(1.0), torch.tensor(2.0)
+    watch.add(6, {"mask": mask, "rgb": rgb})
+    watch.look()
+    rgb.fill_(math.nan)  # as a replayed graph writes new values into old places
+    watch.add(7, {"mask": mask, "rgb": rgb, "r1": torch.tensor(0.5)})
+    mask.fill_(math.inf)
+    watch.add(8, {"mask": mask, "rgb": rgb})
     with pytest.raises(NonFiniteLossError, match="iteration 7: rgb is nan"):
-        check_finite({"mask": torch.tensor(1.0), "rgb": torch.tensor(float("nan"))}, 7)
+        watch.look()
+
+
+def test_what_follows_the_generator_keeps_no_graph_of_it(learner, store):
+    forward, _ = generator_phase(learner, store.draw(2, learner.randomness))
+    kept = [forward.at_view.image, forward.at_view.mask, forward.at_novel_view.image, forward.at_novel_view.mask]
+    assert not any(tensor.requires_grad for tensor in kept)
+    assert all(weight.requires_grad for weight in learner.discriminator.parameters())
 
 
 def test_lazy_phases_are_logged_whatever_iterations_the_log_falls_on(tiny, store):
