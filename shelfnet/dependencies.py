@@ -25,6 +25,8 @@ def code_digest(module: str) -> str:
 def needed_modules(module: str) -> tuple[str, ...]:
     """A module and all of ours that it imports, directly or not, sorted; packages as their ``__init__``.
 
+    What a package holds beside Python, :func:`~shelfnet.provenance.modules_digest` takes with its ``__init__``.
+
     Raises:
         ValueError: no such module.
     """

@@ -28,23 +28,28 @@ def code_version() -> str:
 
 
 def modules_digest(*modules: str) -> str:
-    """Digest of the source of modules or packages, dotted below ``shelfnet`` (``"networks"``, ``"steps.train"``).
+    """Digest of the source of modules, dotted below ``shelfnet`` (``"steps.train"``, ``"report.__init__"``).
 
+    A package's ``__init__`` stands for the package's files that are no Python as well: templates, styles, scripts.
     A rule takes it as a param: editing a module reruns what depends on it, and nothing else.
 
     Raises:
         ValueError: no such module.
     """
     digest = hashlib.sha256()
-    for module in modules:
-        base = PACKAGE.joinpath(*module.split("."))
-        sources = (file for file in base.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
-        files = sorted(sources) if base.is_dir() else [base.with_suffix(".py")]
-        if not all(file.is_file() for file in files):
-            raise ValueError(f"no module shelfnet.{module}")
-        for file in files:
-            digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
+    for file in (file for module in modules for file in _source_files(module)):
+        digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _source_files(module: str) -> list[Path]:
+    source = PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
+    if not source.is_file():
+        raise ValueError(f"no module shelfnet.{module}")
+    if source.stem != "__init__":
+        return [source]
+    below = source.parent.rglob("*")
+    return [source, *sorted(file for file in below if file.is_file() and file.suffix not in (".py", ".pyc"))]
 
 
 def file_digest(path: Path) -> str:

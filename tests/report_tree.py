@@ -9,7 +9,9 @@ import pandas as pd
 import trimesh
 from PIL import Image
 
+from shelfnet.config.load import UNTRAINED, merge
 from shelfnet.config.schema import Config
+from shelfnet.data.predictions import Prediction, mesh_name, write_predictions
 from shelfnet.data.shards import write_shard
 from shelfnet.evaluation.comparison import comparison_table
 from shelfnet.evaluation.results import COLUMNS, write_results, write_table
@@ -19,6 +21,8 @@ CATEGORIES = ("Dining Chair", "Barstool", "Lounge Chair / Cafe Chair / Office Ch
 STYLES, MATERIALS = ("Modern", "Nordic"), ("Wood", "Cloth", "Metal")
 SPLITS = {"train": 0.5, "validation": 0.7, "test": 1.0}
 VIEWS_PER_MODEL = 3
+SHARDS = 2
+BASELINE_LEVELS = {"sphere": 0.116, "random_train": 0.075, "mean_shape": 0.062}
 
 
 def make_chair(generator: np.random.Generator) -> trimesh.Trimesh:
@@ -37,14 +41,15 @@ def make_chair(generator: np.random.Generator) -> trimesh.Trimesh:
 def write_report_tree(
     results: Path, ablations: tuple[str, ...], seeds: tuple[int, ...] = (0, 1), n_models: int = 12, noise: float = 0.01
 ) -> dict[str, Path]:
-    """Write the tree and return ``chamfer.csv`` by ablation."""
+    """Write the tree and return ``chamfer.csv`` by ablation; ``untrained`` has the first seed alone."""
     generator = np.random.default_rng(0)
     models = [_write_model(results, rank, n_models, generator) for rank in range(n_models)]
     _write_catalogue(results, models)
     _write_renders(results, models, generator)
     tables = {}
     for rank, ablation in enumerate(ablations):
-        rows = [_write_run(results, ablation, seed, 0.05 + 0.012 * rank, models, noise, generator) for seed in seeds]
+        own = seeds[:1] if ablation == UNTRAINED else seeds
+        rows = [_write_run(results, ablation, seed, 0.05 + 0.012 * rank, models, noise, generator) for seed in own]
         tables[ablation] = results / ablation / "chamfer.csv"
         write_results(pd.concat(rows, ignore_index=True), tables[ablation])
     _write_baselines(results, models, generator)
@@ -56,6 +61,13 @@ def write_report_tree(
     benchmark = "s\th:m:s\tmax_rss\n75.0\t0:01:15\t812.5\n"
     (results / "benchmarks" / "train" / "base-seed0.tsv").write_text(benchmark)
     return tables
+
+
+def tree_config(*ablations: str, **sections: dict) -> Config:
+    """The settings that such a tree was made with, and ``sections`` over them."""
+    named = {name: {} for name in ablations if name != UNTRAINED}
+    made_with = {"render": {"shards": SHARDS}, "reconstruct": {"views_per_model": 2}, "ablations": named}
+    return Config.model_validate(merge(made_with, sections))
 
 
 def write_report_of(results: Path, tables: dict[str, Path], config: Config) -> Path:
@@ -84,7 +96,7 @@ def _write_model(results: Path, rank: int, n_models: int, generator: np.random.G
     return {
         "model_id": model_id,
         "split": split,
-        "shard": rank % 2,
+        "shard": rank % SHARDS,
         "super_category": "Chair",
         "category": category,
         "style": style,
@@ -113,7 +125,7 @@ def _write_catalogue(results: Path, models: list[dict]) -> None:
 
 def _write_renders(results: Path, models: list[dict], generator: np.random.Generator) -> None:
     tags = ("model_id", "split", "caption", "category", "super_category", "style", "theme", "material")
-    for shard in (0, 1):
+    for shard in range(SHARDS):
         rows = [
             {name: model[name] for name in tags}
             | {
@@ -158,8 +170,8 @@ def _write_run(
             if model["split"] != "train"
             for view in range(2)
         ]
-        pd.DataFrame(predicted).to_parquet(part / "predictions.parquet")
-        tested = [row for row in predicted if row["split"] == "test"]
+        write_predictions(part, predicted)
+        tested = [row for row in predicted if row.split == "test"]
         gain = 0.004 if stage == "refined" else 0.0
         rows += [_score(ablation, seed, row, models, level - gain, generator) for row in tested]
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -199,9 +211,9 @@ _LOSSES = (
 
 def _write_prediction(
     part: Path, stage: str, model: dict, view: int, noise: float, generator: np.random.Generator
-) -> dict:
+) -> Prediction:
     empty = stage == "coarse" and model["model_id"].endswith("11") and view == 1
-    name = f"{model['model_id']}_{view:03d}.glb"
+    name = mesh_name(model["model_id"], view)
     if not empty:
         root = part.parents[3] / "dataset" / "data"
         mesh = trimesh.load_mesh(root / model["obj_path"], process=False).subdivide()
@@ -212,31 +224,31 @@ def _write_prediction(
         vertices = vertices + generator.normal(0, noise, vertices.shape)
         colours = np.clip(120 + 200 * vertices, 0, 255).astype(np.uint8)
         trimesh.Trimesh(vertices, mesh.faces, vertex_colors=colours, process=False).export(part / name)
-    return {
-        "model_id": model["model_id"],
-        "split": model["split"],
-        "view": view,
-        "stage": stage,
-        "status": "empty" if empty else "ok",
-        "mesh": name,
-        "azimuth_deg": float(view * 100.0 - 120.0 - 40.0 + generator.normal(0, 12)),
-        "elevation_deg": float(12.0 + generator.normal(0, 4)),
-        "n_vertices": 0,
-        "n_faces": 0,
-        "mask_iou": 0.8,
-        "seconds": 0.1,
-    }
+    return Prediction(
+        model_id=model["model_id"],
+        split=model["split"],
+        view=view,
+        stage=stage,
+        status="empty" if empty else "ok",
+        mesh=None if empty else name,
+        azimuth_deg=float(view * 100.0 - 120.0 - 40.0 + generator.normal(0, 12)),
+        elevation_deg=float(12.0 + generator.normal(0, 4)),
+        n_vertices=0,
+        n_faces=0,
+        mask_iou=0.8,
+        seconds=0.1,
+    )
 
 
-def _score(ablation: str, seed: int, row: dict, models: list[dict], level: float, generator) -> dict:
-    category = next(model["category"] for model in models if model["model_id"] == row["model_id"])
+def _score(ablation: str, seed: int, row: Prediction, models: list[dict], level: float, generator) -> dict:
+    category = next(model["category"] for model in models if model["model_id"] == row.model_id)
     return dict.fromkeys(COLUMNS, 0.5) | {
         "ablation": ablation,
         "seed": seed,
-        "model_id": row["model_id"],
-        "view": row["view"],
-        "stage": row["stage"],
-        "status": row["status"],
+        "model_id": row.model_id,
+        "view": row.view,
+        "stage": row.stage,
+        "status": row.status,
         "chamfer": level + abs(generator.normal(0, 0.01)),
         "azimuth_error_deg": abs(generator.normal(0, 12)),
         "components": int(generator.integers(1, 9)),
@@ -250,12 +262,19 @@ def _score(ablation: str, seed: int, row: dict, models: list[dict], level: float
 
 def _write_baselines(results: Path, models: list[dict], generator: np.random.Generator) -> None:
     rows = []
-    for name, level in (("sphere", 0.116), ("random_train", 0.075), ("mean_shape", 0.062)):
+    for name, level in BASELINE_LEVELS.items():
         for model in models:
             if model["split"] == "test":
-                row = {"model_id": model["model_id"], "view": 0, "stage": "coarse", "status": "ok"}
-                rows.append(_score(name, 0, row, models, level, generator))
+                row = Prediction(model["model_id"], "test", 0, "coarse", "ok", "a.glb", 0.0, 0.0, 0, 0, 0.5, 0.0)
+                rows.append(_score(name, 0, row, models, level, generator) | {"alignment": "none"})
     write_results(pd.DataFrame(rows, columns=list(COLUMNS)), results / "baselines" / "chamfer.csv")
+    levels = {
+        "ablation": list(BASELINE_LEVELS),
+        "n_views": 6,
+        "n_points": 2048,
+        "chamfer": list(BASELINE_LEVELS.values()),
+    }
+    write_table(pd.DataFrame(levels).assign(n_views=6, n_points=2048), results / "baselines" / "validation.csv")
 
 
 def _write_memory(results: Path) -> None:

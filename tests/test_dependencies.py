@@ -1,5 +1,6 @@
 """The import closure, against an independent reader of imports."""
 
+import shutil
 from pathlib import Path
 
 import grimp
@@ -35,7 +36,8 @@ def test_a_digest_follows_what_is_imported_and_nothing_else(tmp_path: Path, monk
     (package / "inner" / "__init__.py").write_text("")
     (package / "top.py").write_text("def f():\n    from shelfnet.inner import used\n")
     (package / "inner" / "used.py").write_text("import shelfnet.base\n")
-    for name in ("base.py", "inner/unused.py"):
+    (package / "inner" / "templates").mkdir()
+    for name in ("base.py", "inner/unused.py", "inner/templates/page.html", "page.html"):
         (package / name).write_text("")
     monkeypatch.setattr(dependencies, "PACKAGE", package)
     monkeypatch.setattr(provenance, "PACKAGE", package)
@@ -47,10 +49,25 @@ def test_a_digest_follows_what_is_imported_and_nothing_else(tmp_path: Path, monk
 
     assert needed_modules("top") == ("base", "inner.__init__", "inner.used", "top")
     before = code_digest("top")
-    assert digest_after("inner/unused.py") == before
-    digests = [before, *(digest_after(name) for name in ("base.py", "inner/used.py", "inner/__init__.py", "top.py"))]
-    assert len(set(digests)) == 5
+    assert digest_after("inner/unused.py") == digest_after("page.html") == before
+    edited = ("base.py", "inner/used.py", "inner/__init__.py", "inner/templates/page.html", "top.py")
+    assert len({before, *map(digest_after, edited)}) == 1 + len(edited)
     dependencies._imported_modules.cache_clear()
+
+
+@pytest.mark.parametrize("step", ["write_report", "train"])
+def test_the_page_is_written_anew_where_its_template_changed_and_nothing_is_trained(step: str, tmp_path: Path):
+    """The templates of the package itself, in a copy of it."""
+    shutil.copytree(provenance.PACKAGE, tmp_path / "shelfnet", ignore=shutil.ignore_patterns("__pycache__"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provenance, "PACKAGE", tmp_path / "shelfnet")
+        before = code_digest(f"steps.{step}")
+        for name in ("report.html.j2", "style.css", "tables.js", "viewer.js"):
+            with (tmp_path / "shelfnet" / "report" / "templates" / name).open("a") as template:
+                template.write(" ")
+            changed = code_digest(f"steps.{step}") != before
+            assert changed == (step == "write_report")
+            before = code_digest(f"steps.{step}")
 
 
 def test_an_unknown_module_is_named():

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from shelfnet.report.headline import TRIVIAL, UNTRAINED
+from shelfnet.config.load import UNTRAINED
+from shelfnet.evaluation.baselines import BASELINES
 
 UNKNOWN = "\N{EN DASH}"
 LOWER, HIGHER, NEITHER = -1, 1, 0
@@ -85,7 +86,7 @@ def comparison_cells(comparison: pd.DataFrame) -> ComparisonTable:
     rows = [
         Row(
             cells=tuple(_cell(row, column, best.get(column.name)) for column in columns),
-            trivial=row["ablation"] in (*TRIVIAL, UNTRAINED),
+            trivial=row["ablation"] in (*BASELINES, UNTRAINED),
         )
         for _, row in comparison.iterrows()
     ]
@@ -98,7 +99,7 @@ def _cell(row: pd.Series, column: Column, best: str | None) -> Cell:
         return Cell(_why_unknown(row, column), "", False)
     text = column.pattern.format(value)
     if column.name == "beats_mean_shape":
-        text = UNKNOWN if row["ablation"] in TRIVIAL else "yes" if str(value) == "True" else "no"
+        text = UNKNOWN if row["ablation"] in BASELINES else "yes" if str(value) == "True" else "no"
     if column.name in WITH_INTERVAL:
         low, high = row[f"{column.name}_ci_low"], row[f"{column.name}_ci_high"]
         text += f" [{low:+.4f}, {high:+.4f}]"

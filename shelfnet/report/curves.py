@@ -23,25 +23,25 @@ DOT_SPACING = 2.65
 
 
 def draw_chamfer_curves(
-    drawn: Figure, curves: pd.DataFrame, baselines: Mapping[str, float], style: Mapping[str, Look], switches: Switches
+    drawn: Figure, curves: pd.DataFrame, levels: Mapping[str, float], style: Mapping[str, Look], switches: Switches
 ) -> None:
     """Validation Chamfer distance by iteration, log scale: mean over seeds, band from the lowest to the highest seed.
 
     Args:
         drawn: an empty figure.
         curves: ``ablation, seed, iteration, name, value``.
-        baselines: mean Chamfer distance of the trivial rows on the test split, drawn as levels.
+        levels: mean Chamfer distance of the trivial rows, measured as the curves are.
         style: looks by ablation, in the order of the legend.
         switches: where the renders that training sees change their size.
     """
     own = curves[curves["name"] == VALIDATION]
-    if own.empty and not baselines:
+    if own.empty and not levels:
         any_other = (curves["name"] == VALIDATION_MASK_IOU).any()
         return note(drawn, "there are no true shapes to measure a distance to" if any_other else "no run was validated")
-    beyond = _beyond_scale(own, baselines)
+    beyond = _beyond_scale(own, levels)
     axes = _validation_axes(drawn, own[~own["ablation"].isin(beyond)], style, switches)
-    for (name, level), dash in zip(baselines.items(), ("-", "--", ":", "-."), strict=False):
-        axes.axhline(level, color=BASELINE_GREY, linestyle=dash, linewidth=1.0, label=f"{name} (test)")
+    for (name, level), dash in zip(levels.items(), ("-", "--", ":", "-."), strict=False):
+        axes.axhline(level, color=BASELINE_GREY, linestyle=dash, linewidth=1.0, label=name)
     axes.set(ylabel="Chamfer distance (unit sides)")
     for name, value in beyond.items():
         axes.plot([], [], "^", color=style[name].colour, label=f"{name}: {value:.2f}, beyond the scale")
@@ -132,11 +132,11 @@ def _dot_line(axes: Axes, iteration: int, colours: Sequence[str]) -> None:
         axes.axvline(iteration, color=colour, linestyle=dots, linewidth=SWITCH_WIDTH)
 
 
-def _beyond_scale(own: pd.DataFrame, baselines: Mapping[str, float]) -> dict[str, float]:
+def _beyond_scale(own: pd.DataFrame, levels: Mapping[str, float]) -> dict[str, float]:
     """Mean of every ablation measured once and far above all curves and levels: drawn, it would press them flat."""
     values = own.astype({"value": float}).groupby("ablation")["value"]
     measured = own.groupby("ablation")["iteration"].nunique()
-    shown = [*values.max()[measured >= MIN_POINTS_FOR_LINE], *baselines.values()]
+    shown = [*values.max()[measured >= MIN_POINTS_FOR_LINE], *levels.values()]
     if not shown:
         return {}
     once = values.mean()[measured < MIN_POINTS_FOR_LINE]

@@ -6,10 +6,9 @@ import math
 import os
 import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -18,11 +17,12 @@ from shelfnet.config.load import for_ablation
 from shelfnet.config.schema import Config
 from shelfnet.data.manifest import read_manifest
 from shelfnet.data.quarantine import read_quarantine
+from shelfnet.data.tags import TAGS
 from shelfnet.networks.retrieval import SUFFICIENT_TIMES_CHANCE, Retrieval
 from shelfnet.provenance import code_version
-from shelfnet.report.sources import run_descriptions
+from shelfnet.report.runs import Runs, each, quarantine_paths, shard_paths
+from shelfnet.training.description import RunDescription, read_run_description
 
-TAGS = ("super_category", "category", "style", "theme", "material")
 LIBRARIES = ("torch", "numpy", "bpy", "open_clip_torch", "e3nn", "mlflow")
 MAX_TAG_VALUES = 60
 """Rows of a table before the rest is summed up: 3D-FUTURE has 42 categories, 19 styles and 16 materials."""
@@ -34,12 +34,24 @@ FOLDER_STAGES = {
     "catalogue": "build_catalogue",
     "surfaces": "sample_surfaces",
     "renders": "render_views",
+    "baselines": "evaluate_baselines",
     "clip_model": "train_clip",
     "figures": "draw_figures",
     "mlartifacts": "mirror_tracking",
+    "coarse": "reconstruct",
+    "refined": "refine",
+    "chamfer.csv": "evaluate",
 }
-"""Stages by the folder of the results that they write to; any other folder stands for itself."""
-RUN_STAGES = {"coarse": "reconstruct", "refined": "refine"}
+"""Stages by the folder of the results, or of a run, that they write to; any other folder stands for itself."""
+PHOTOGRAPH_STAGES = {
+    **FOLDER_STAGES,
+    "dataset": "stage_photographs",
+    "catalogue": "catalogue_photographs",
+    "renders": "crop_photographs",
+    "baselines": "evaluate_sphere",
+    "chamfer.csv": "evaluate_silhouettes",
+}
+"""The same where the data set is photographs, without a truth."""
 
 
 @dataclass(frozen=True)
@@ -76,55 +88,35 @@ class DatasetFacts:
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What ``model.json`` says about one run."""
+    """A run and what it says of its training."""
 
     ablation: str
     seed: int
-    iterations: int
-    device: str
-    seconds: float
-    code_version: str
-    perceptual_features: str
+    description: RunDescription
 
 
-def training_runs(results: Path, ablations: Iterable[str]) -> list[TrainingRun]:
-    """Every trained model of the ablations, by seed."""
-    return [
-        _training_run(ablation, seed, described)
-        for ablation in ablations
-        for seed, described in run_descriptions(results, ablation).items()
-    ]
+def training_runs(runs: Runs) -> list[TrainingRun]:
+    """Every trained model that was evaluated.
+
+    Raises:
+        DescriptionError: a description is missing or damaged, or lacks a key.
+    """
+    return [TrainingRun(run.ablation, run.seed, read_run_description(run.folder)) for run in each(runs)]
 
 
-def _training_run(ablation: str, seed: int, described: dict[str, Any]) -> TrainingRun:
-    return TrainingRun(
-        ablation=ablation,
-        seed=seed,
-        iterations=int(described.get("iterations", 0)),
-        device=str(described.get("device", "unknown")),
-        seconds=float(described.get("seconds", 0.0)),
-        code_version=str(described.get("code_version", "unknown")),
-        perceptual_features=str(described.get("perceptual_features", "unknown")),
-    )
-
-
-def dataset_facts(results: Path) -> DatasetFacts:
+def dataset_facts(config: Config, results: Path) -> DatasetFacts:
     """Count models, refusals and bytes."""
     manifest = read_manifest(results / "dataset" / "manifest.json")
     models = pd.read_parquet(results / "catalogue" / "models.parquet")
-    refused = [results / "catalogue" / "quarantine.csv"]
-    refused += [
-        path for stage in ("surfaces", "renders") for path in sorted((results / stage).glob("quarantine-*.csv"))
-    ]
-    rows = [row for path in refused if path.is_file() for row in read_quarantine(path)]
-    shards = sorted((results / "renders").glob("shard-*.parquet"))
+    rows = [row for path in quarantine_paths(config, results) for row in read_quarantine(path)]
+    shards = shard_paths(config, results)
     views = sum(pq.read_metadata(path).num_rows for path in shards)
     return DatasetFacts(
         kind=manifest.kind,
         digest=manifest.digest,
         counts=tuple(count_values(name, models[name].fillna("none")) for name in ("split", *TAGS)),
         quarantine=count_values("refused", (f"{row.stage}: {kind_of_fault(row.reason)}" for row in rows)),
-        storage=storage_by_stage(results),
+        storage=storage_by_stage(results, FOLDER_STAGES if config.dataset.has_truth else PHOTOGRAPH_STAGES),
         views=views,
         bytes_per_view=sum(path.stat().st_size for path in shards) / views if views else math.nan,
     )
@@ -137,22 +129,27 @@ def kind_of_fault(reason: str) -> str:
     return reason
 
 
-def storage_by_stage(results: Path) -> tuple[tuple[str, int, float], ...]:
-    """Stage, files and megabytes, the largest first."""
-    found = [(_stage_of(path.relative_to(results)), path.lstat().st_size) for path in _files(results)]
+def storage_by_stage(results: Path, stages: Mapping[str, str]) -> tuple[tuple[str, int, float], ...]:
+    """Stage, files and megabytes, the largest first; what an earlier run left behind counts, for it is there.
+
+    Args:
+        results: the tree of results.
+        stages: by folder, :data:`FOLDER_STAGES` or :data:`PHOTOGRAPH_STAGES`.
+    """
+    found = [(_stage_of(path.relative_to(results), stages), path.lstat().st_size) for path in _files(results)]
     frame = pd.DataFrame(found, columns=["stage", "bytes"])
     sizes = frame.groupby("stage")["bytes"].agg(["count", "sum"]).sort_values("sum", ascending=False)
     return tuple((str(stage), int(files), size / 1e6) for stage, files, size in sizes.itertuples())
 
 
-def _stage_of(path: Path) -> str:
+def _stage_of(path: Path, stages: Mapping[str, str]) -> str:
     """Who writes a file of the results: by its folder, within a trained model's folder by the next one."""
     top, *below = path.parts
     if not below:
         return "report"
     if below[0].startswith("seed") and len(below) > 1:
-        return "evaluate" if below[1] == "chamfer.csv" else RUN_STAGES.get(below[1], "train")
-    return "evaluate" if below == ["chamfer.csv"] else FOLDER_STAGES.get(top, top)
+        return stages.get(below[1], "train")
+    return stages.get(top) or stages.get(below[0], top)
 
 
 def _files(folder: Path) -> Iterable[Path]:
@@ -169,11 +166,13 @@ def count_values(title: str, values: Iterable[str]) -> Counts:
     return Counts(title, tuple(shown), int(counts.sum()))
 
 
-def stage_times(results: Path) -> list[tuple[str, int, float, float]]:
-    """Stage, jobs, summed hours and largest memory (MB) out of the workflow's benchmarks."""
+def stage_times(config: Config, results: Path, runs: Runs) -> list[tuple[str, int, float, float]]:
+    """Stage, jobs, summed hours and largest memory (MB) out of the benchmarks of the workflow's jobs."""
     rows = []
-    folder = results / "benchmarks"
+    folder, jobs = results / "benchmarks", _job_names(config, runs)
     for path in sorted(folder.rglob("*.tsv")):
+        if path.parent != folder and path.stem not in jobs:
+            continue
         table = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
         stage = path.relative_to(folder).parts[0].removesuffix(".tsv")
         rows.append((stage, float(table["s"].sum()) / 3600.0, float(table["max_rss"].max())))
@@ -182,6 +181,13 @@ def stage_times(results: Path) -> list[tuple[str, int, float, float]]:
         (str(stage), len(own), float(own["hours"].sum()), float(own["rss"].max()))
         for stage, own in frame.groupby("stage")
     ]
+
+
+def _job_names(config: Config, runs: Runs) -> frozenset[str]:
+    """What the benchmarks of this run's jobs are called, where a stage has several."""
+    of_runs = [f"{run.ablation}-seed{run.seed}" for run in each(runs)]
+    of_parts = [f"{run.ablation}-seed{run.seed}-part{part}" for run in each(runs) for part in range(run.parts)]
+    return frozenset([*runs, *of_runs, *of_parts, *(path.stem for path in shard_paths(config, Path()))])
 
 
 def _seeds(config: Config) -> str:

@@ -48,10 +48,31 @@ class MeshRow:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything the template shows; ``has_truth`` where numbers and meshes have a truth beside them."""
+    """Everything the template shows.
+
+    Attributes:
+        has_truth: whether numbers and meshes have a truth beside them.
+        headline: what leads, and what must be known with it.
+        findings: what the comparison says of each method.
+        notices: what else must be known.
+        comparison: the table.
+        meshes: test views of the viewer.
+        stages: that it shows.
+        seeds: that it shows.
+        seeds_left_out: how many more there are.
+        figures: of the results.
+        data_figures: of the data.
+        health: of each ablation.
+        dataset: numbers of models and bytes.
+        provenance: code, seeds and machine.
+        times: of the workflow's stages: jobs, hours, largest memory in MB.
+        runs: what was trained.
+        configuration: the whole tree as YAML.
+    """
 
     has_truth: bool
     headline: list[str]
+    findings: list[str]
     notices: list[str]
     comparison: ComparisonTable
     meshes: list[MeshRow]
@@ -80,7 +101,7 @@ def render_page(page: Page, mesh_data: Mapping[str, Any]) -> str:
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
 
-    environment.filters["with_code"] = with_code
+    environment.filters["inline_markdown"] = inline_markdown
 
     def own(name: str) -> Markup:
         return Markup(loader.get_source(environment, name)[0])
@@ -95,9 +116,10 @@ def render_page(page: Page, mesh_data: Mapping[str, Any]) -> str:
     )
 
 
-def with_code(text: str) -> Markup:
-    """The text, escaped, with what stands in backticks as code."""
-    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
+def inline_markdown(text: str) -> Markup:
+    """The text, escaped, with what stands in backticks as code and what stands in double asterisks as strong."""
+    coded = re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", coded))
 
 
 def write_page(path: Path, html: str) -> None:

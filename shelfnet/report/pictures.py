@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from shelfnet.evaluation.comparison import STAGES
 from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.report.shown_views import PredictedMesh, ShownView
-from shelfnet.report.sources import STAGES, load_mesh
+from shelfnet.report.sources import load_mesh
 from shelfnet.report.style import note, panels
 
 NOVEL_TURNS_DEG = (100.0, 220.0)

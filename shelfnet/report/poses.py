@@ -13,6 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from shelfnet.config.render import ViewPrior
+from shelfnet.evaluation.alignment import wrap_deg
+from shelfnet.evaluation.metrics import azimuth_error_deg
 from shelfnet.report.style import BASELINE_GREY, Look, note, panels
 
 _BIN_DEG = 30.0
@@ -54,8 +56,8 @@ def match_poses(predictions: pd.DataFrame, truth: pd.DataFrame) -> Poses:
     joined = own.merge(truth, on=["model_id", "view"])
     azimuth = joined["azimuth_deg"].to_numpy(float) + joined["alignment_deg"].to_numpy(float)
     return Poses(
-        predicted_azimuth_deg=_wrapped(azimuth),
-        true_azimuth_deg=_wrapped(joined["true_azimuth_deg"].to_numpy(float)),
+        predicted_azimuth_deg=wrap_deg(azimuth),
+        true_azimuth_deg=wrap_deg(joined["true_azimuth_deg"].to_numpy(float)),
         predicted_elevation_deg=joined["elevation_deg"].to_numpy(float),
         true_elevation_deg=joined["true_elevation_deg"].to_numpy(float),
     )
@@ -110,7 +112,7 @@ class AzimuthErrors:
 
 def azimuth_errors(poses: Poses) -> AzimuthErrors:
     """How far predicted azimuths are off; turned round is what is off by half a circle, give or take a bin."""
-    errors = np.abs(_wrapped(poses.predicted_azimuth_deg - poses.true_azimuth_deg))
+    errors = azimuth_error_deg(poses.predicted_azimuth_deg, poses.true_azimuth_deg, alignment_deg=0.0)
     if not len(errors):
         return AzimuthErrors(np.nan, np.nan, np.nan)
     median, ninth = np.quantile(errors, [0.5, 0.9])
@@ -168,7 +170,3 @@ def _prior_legend(with_truth: bool) -> list[Artist]:
 def _alpha(poses: Poses) -> float:
     """Fainter points, the more there are."""
     return float(np.clip(60 / max(len(poses.predicted_azimuth_deg), 1), 0.15, 0.8))
-
-
-def _wrapped(degrees: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-    return (degrees + 180.0) % 360.0 - 180.0

@@ -1,11 +1,10 @@
 """Where in its training a run goes from small renders to those of full size."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from shelfnet.report.sources import run_descriptions
+from shelfnet.report.runs import Runs
+from shelfnet.training.description import RunDescription, read_run_description
 
 
 @dataclass(frozen=True, order=True)
@@ -25,19 +24,17 @@ Switches = Mapping[str, frozenset[RenderSwitch]]
 """Of the runs of each ablation; none where their renders keep one size."""
 
 
-def read_render_switches(results: Path, ablations: Iterable[str]) -> Switches:
-    """The switches that the ``model.json`` of every run tells of, whatever the present settings say."""
-    return {name: frozenset(_switches(run_descriptions(results, name).values())) for name in ablations}
+def read_render_switches(runs: Runs) -> Switches:
+    """The switches that the ``model.json`` of every run tells of, whatever the present settings say.
+
+    Raises:
+        DescriptionError: one is missing or damaged, or lacks a key.
+    """
+    found = {name: [_switch(read_run_description(run.folder)) for run in own] for name, own in runs.items()}
+    return {name: frozenset(switch for switch in own if switch is not None) for name, own in found.items()}
 
 
-def _switches(descriptions: Iterable[Mapping[str, Any]]) -> list[RenderSwitch]:
-    found = map(_switch, descriptions)
-    return [switch for switch in found if switch is not None]
-
-
-def _switch(described: Mapping[str, Any]) -> RenderSwitch | None:
+def _switch(run: RunDescription) -> RenderSwitch | None:
     """Of one run; ``None`` where it ended before, or has one size from the first iteration."""
-    train, renderer = described.get("train", {}), described.get("model", {}).get("renderer", {})
-    iteration, resolution_px = train.get("coarse_iterations", 0), renderer.get("resolution_px")
-    reached = 0 < iteration < described.get("iterations", 0)
-    return RenderSwitch(iteration, resolution_px) if reached and train["coarse_px"] != resolution_px else None
+    switches = 0 < run.coarse_iterations < run.iterations and run.coarse_px != run.resolution_px
+    return RenderSwitch(run.coarse_iterations, run.resolution_px) if switches else None

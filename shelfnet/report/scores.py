@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from shelfnet.report.headline import UNTRAINED
+from shelfnet.config.load import UNTRAINED
+from shelfnet.evaluation.baselines import MEAN_SHAPE
 from shelfnet.report.style import BASELINE_GREY, Look, log_scale, note
 
 MAX_CATEGORIES = 12
@@ -24,7 +25,7 @@ def draw_chamfer_by_category(
     Args:
         drawn: an empty figure.
         tables: rows of ``chamfer.csv`` by ablation.
-        baselines: rows of the trivial baselines; ``mean_shape`` is drawn as a bar to compare with.
+        baselines: rows of the trivial baselines; the mean shape is drawn as a bar to compare with.
         style: looks by ablation.
     """
     last = {name: last_stage(table) for name, table in tables.items() if len(table) and name != UNTRAINED}
@@ -39,8 +40,8 @@ def draw_chamfer_by_category(
         height = _category_means(rows, order)
         offset = (rank - (len(last) - 1) / 2) * min(0.1, 0.7 / len(last))
         axes.plot(height, places + offset, style[name].marker, markersize=4.5, color=style[name].colour, label=name)
-    mean_shape = _category_means(baselines[baselines["ablation"] == "mean_shape"], order)
-    axes.plot(mean_shape, places, "|", markersize=15, markeredgewidth=2, color=BASELINE_GREY, label="mean_shape")
+    mean_shape = _category_means(baselines[baselines["ablation"] == MEAN_SHAPE], order)
+    axes.plot(mean_shape, places, "|", markersize=15, markeredgewidth=2, color=BASELINE_GREY, label=MEAN_SHAPE)
     counts = _object_counts(next(iter(last.values())), order)
     labels = [f"{name} ({count})" for name, count in zip(order, counts, strict=True)]
     axes.set_yticks(places, ["\n".join(textwrap.wrap(label, 26)) for label in labels])

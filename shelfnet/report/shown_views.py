@@ -11,9 +11,8 @@ from jaxtyping import UInt8
 
 from shelfnet.data.views import EvaluationViews
 from shelfnet.report.poses import Poses, match_poses
-from shelfnet.report.sources import TrueMeshes, View, alignment_deg, read_predictions, run_folders, spread_views
-
-NO_SEED = -1
+from shelfnet.report.runs import Runs, aligned_predictions
+from shelfnet.report.sources import TrueMeshes, View, spread_views
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,7 @@ class ShownView:
 
 
 def collect_shown_views(
-    results: Path,
-    tables: Mapping[str, pd.DataFrame],
+    runs: Runs,
     test: EvaluationViews,
     truth: TrueMeshes | None,
     count: int,
@@ -67,8 +65,7 @@ def collect_shown_views(
     """A few test views, evenly spread over the models, with the predictions of one run of each ablation.
 
     Args:
-        results: the tree of results.
-        tables: rows of ``chamfer.csv`` by ablation.
+        runs: by ablation.
         test: pictures of the test split.
         truth: true meshes; none where the data set has no truth.
         count: how many views.
@@ -76,7 +73,7 @@ def collect_shown_views(
     """
     places = {View(test.model_ids[n], int(test.views[n])): n for n in range(len(test.model_ids))}
     chosen = spread_views(places, count)
-    predictions = {name: _of_run(results, name, table, run) for name, table in tables.items()}
+    predictions = {name: aligned_predictions(own[run]) for name, own in runs.items() if run < len(own)}
     return [
         ShownView(
             model_id=view.model_id,
@@ -86,7 +83,7 @@ def collect_shown_views(
             elevation_deg=float(test.elevations_deg[places[view]]),
             truth=None if truth is None else truth[view.model_id],
             predictions={
-                (name, row.stage): PredictedMesh(row.mesh_path, row.azimuth_deg, row.elevation_deg, row.alignment_deg)
+                (name, row.stage): PredictedMesh(row.mesh, row.azimuth_deg, row.elevation_deg, row.alignment_deg)
                 for name, table in predictions.items()
                 for row in _of_view(table, view).itertuples()
             },
@@ -95,8 +92,8 @@ def collect_shown_views(
     ]
 
 
-def collect_poses(results: Path, tables: Mapping[str, pd.DataFrame], test: EvaluationViews) -> dict[str, Poses]:
-    """Predicted and true views by ablation, all seeds together; ablations without a prediction are left out."""
+def collect_poses(runs: Runs, test: EvaluationViews) -> dict[str, Poses]:
+    """Predicted and true views by ablation, all seeds together."""
     truth = pd.DataFrame(
         {
             "model_id": test.model_ids,
@@ -105,22 +102,10 @@ def collect_poses(results: Path, tables: Mapping[str, pd.DataFrame], test: Evalu
             "true_elevation_deg": test.elevations_deg,
         }
     )
-    poses = {}
-    for name, table in tables.items():
-        seeds = [_aligned_predictions(results, name, seed, table) for seed in run_folders(results, name)]
-        filled = [predictions for predictions in seeds if len(predictions)]
-        if filled:
-            poses[name] = match_poses(pd.concat(filled, ignore_index=True), truth)
-    return poses
-
-
-def _of_run(results: Path, ablation: str, table: pd.DataFrame, run: int) -> pd.DataFrame:
-    seeds = list(run_folders(results, ablation))
-    return _aligned_predictions(results, ablation, seeds[run] if run < len(seeds) else NO_SEED, table)
-
-
-def _aligned_predictions(results: Path, ablation: str, seed: int, table: pd.DataFrame) -> pd.DataFrame:
-    return read_predictions(results, ablation, seed).assign(alignment_deg=alignment_deg(table, seed))
+    return {
+        name: match_poses(pd.concat([aligned_predictions(run) for run in own], ignore_index=True), truth)
+        for name, own in runs.items()
+    }
 
 
 def _of_view(predictions: pd.DataFrame, view: View) -> pd.DataFrame:

@@ -1,17 +1,20 @@
 """Meshes for the report's viewer: few triangles, in the object frame, as base64 typed arrays."""
 
 import base64
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import fast_simplification
 import numpy as np
+import torch
 import trimesh
 from jaxtyping import Float, Int, UInt8
 from scipy.spatial import cKDTree
 
+from shelfnet.geometry.cameras import rotation_about_y
 from shelfnet.report.shown_views import PredictedMesh, ShownView
-from shelfnet.report.sources import load_mesh, turned
+from shelfnet.report.sources import load_mesh
 
 MAX_FACES = 2500
 TRUTH = "truth"
@@ -62,7 +65,8 @@ def viewer_row(runs: Sequence[ShownView]) -> dict[str, dict]:
 def _encode_prediction(prediction: PredictedMesh) -> ViewerMesh:
     loaded = load_mesh(prediction.path)
     mesh = decimate(loaded, MAX_FACES)
-    return encode(turned(mesh.vertices, prediction.alignment_deg), mesh.faces, _nearest_colours(mesh, loaded))
+    rotation = rotation_about_y(torch.tensor(math.radians(prediction.alignment_deg), dtype=torch.float64)).numpy()
+    return encode(mesh.vertices @ rotation.T, mesh.faces, _nearest_colours(mesh, loaded))
 
 
 def decimate(mesh: trimesh.Trimesh, max_faces: int) -> trimesh.Trimesh:

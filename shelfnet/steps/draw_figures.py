@@ -15,15 +15,17 @@ from shelfnet.data.views import EvaluationViews, load_evaluation_views, load_vie
 from shelfnet.evaluation.floaters import structure_differences, structure_means
 from shelfnet.evaluation.results import has_truth, read_results
 from shelfnet.preview.previewer import Previewer
+from shelfnet.report.captions import FIGURE_CAPTIONS
 from shelfnet.report.curves import draw_chamfer_curves, draw_loss_curves, draw_mask_iou_curves, loss_names
 from shelfnet.report.floaters import draw_floaters, floaters_height_in
 from shelfnet.report.memory import draw_memory_scaling
 from shelfnet.report.pictures import draw_contact_sheet, draw_reconstructions, reconstructions_size_in
 from shelfnet.report.poses import draw_azimuth_confusion, draw_view_prior
 from shelfnet.report.render_switches import read_render_switches
+from shelfnet.report.runs import Runs, evaluated_runs, read_curves, shard_paths
 from shelfnet.report.scores import MAX_CATEGORIES, draw_chamfer_by_category
 from shelfnet.report.shown_views import collect_poses, collect_shown_views
-from shelfnet.report.sources import TrueMeshes, read_curves
+from shelfnet.report.sources import TrueMeshes
 from shelfnet.report.style import Look, figure, looks, save
 from shelfnet.report.view_sphere import draw_view_sphere
 from shelfnet.tracking.journal import Journal
@@ -35,36 +37,44 @@ CELL_PX = 160
 
 
 def draw_figures(
-    *, config: Config, results: Path, comparison: Path, tables: Mapping[str, Path], output: Path, journal: Path
+    *,
+    config: Config,
+    results: Path,
+    tables: Mapping[str, Path],
+    baselines: Path,
+    levels: Path | None,
+    output: Path,
+    journal: Path,
 ) -> None:
     """Write every figure as PNG with a vector PDF beside it.
 
     Args:
         config: the whole tree.
         results: the tree of results.
-        comparison: ``comparison.csv``, for the levels of the baselines.
         tables: ``chamfer.csv`` of all seeds by ablation, in the order of columns and legends.
+        baselines: ``chamfer.csv`` of the trivial rows.
+        levels: their levels for the validation curves; none where the data set has no truth.
         output: folder of the figures; ``memory_scaling.csv`` is expected in it.
         journal: events for the ``comparison`` run.
     """
     style = looks(list(tables))
     rows = {name: read_results(path, ablation=name) for name, path in tables.items()}
-    shards = sorted((results / "renders").glob("shard-*.parquet"))
+    runs, shards = evaluated_runs(config, results, rows), shard_paths(config, results)
     test = load_evaluation_views(shards, "test", config.reconstruct.views_per_model)
-    _draw_curves(results, pd.read_csv(comparison), output, style)
-    baselines = read_results(results / "baselines" / "chamfer.csv")
-    _draw_categories(rows, baselines, output, style)
+    _draw_curves(runs, read_levels(levels) if levels else {}, output, style)
+    trivial = read_results(baselines)
+    _draw_categories(rows, trivial, output, style)
     _draw_floaters(config, rows, output, style)
-    _draw_poses(config, results, rows, test, output, style)
-    truth = TrueMeshes(results, config.dataset.max_faces) if has_truth(baselines) else None
-    _draw_reconstructions(config, results, rows, test, truth, output)
+    _draw_poses(config, runs, test, output, style)
+    truth = TrueMeshes(results, config.dataset.max_faces) if has_truth(trivial) else None
+    _draw_reconstructions(config, runs, test, truth, output)
     _draw_contact_sheet(shards, config.render.seed, output)
     _draw_view_sphere(shards, config, output)
     with _saved(7.5, 5.6, output / "memory_scaling.png") as drawn:
         draw_memory_scaling(drawn, pd.read_csv(output / "memory_scaling.csv"))
     run = Journal(journal, run="comparison")
-    for path in sorted(output.glob("*.png")):
-        run.artifact(path, "figures")
+    for name in sorted(FIGURE_CAPTIONS):
+        run.artifact(output / f"{name}.png", "figures")
 
 
 @contextmanager
@@ -74,10 +84,14 @@ def _saved(width_in: float, height_in: float, path: Path) -> Iterator[Figure]:
         save(drawn, path)
 
 
-def _draw_curves(results: Path, comparison: pd.DataFrame, output: Path, style: Mapping[str, Look]) -> None:
-    curves, switches = read_curves(results, style), read_render_switches(results, style)
-    trivial = comparison[~comparison["ablation"].isin(list(style)) & comparison["mean"].notna()]
-    levels = {row.ablation: float(row.mean) for row in trivial[["ablation", "mean"]].itertuples()}
+def read_levels(path: Path) -> dict[str, float]:
+    """Chamfer distance of the trivial rows on the ruler of the validation curves."""
+    table = pd.read_csv(path)
+    return dict(zip(table["ablation"], table["chamfer"].astype(float), strict=True))
+
+
+def _draw_curves(runs: Runs, levels: Mapping[str, float], output: Path, style: Mapping[str, Look]) -> None:
+    curves, switches = read_curves(runs), read_render_switches(runs)
     with _saved(8.0, 4.2, output / "chamfer_curves.png") as drawn:
         draw_chamfer_curves(drawn, curves, levels, style, switches)
     with _saved(8.0, 4.2, output / "mask_iou_curves.png") as drawn:
@@ -118,15 +132,8 @@ def background_pairs(config: Config, ablations: Sequence[str]) -> list[tuple[str
     ]
 
 
-def _draw_poses(
-    config: Config,
-    results: Path,
-    rows: Mapping[str, pd.DataFrame],
-    test: EvaluationViews,
-    output: Path,
-    style: Mapping[str, Look],
-) -> None:
-    poses = collect_poses(results, rows, test)
+def _draw_poses(config: Config, runs: Runs, test: EvaluationViews, output: Path, style: Mapping[str, Look]) -> None:
+    poses = collect_poses(runs, test)
     panel_rows = max(1, math.ceil(len(poses) / 4))
     with _saved(9.0, 0.5 + 2.5 * panel_rows, output / "azimuth_confusion.png") as drawn:
         draw_azimuth_confusion(drawn, poses, style)
@@ -135,18 +142,13 @@ def _draw_poses(
 
 
 def _draw_reconstructions(
-    config: Config,
-    results: Path,
-    rows: Mapping[str, pd.DataFrame],
-    test: EvaluationViews,
-    truth: TrueMeshes | None,
-    output: Path,
+    config: Config, runs: Runs, test: EvaluationViews, truth: TrueMeshes | None, output: Path
 ) -> None:
-    views = collect_shown_views(results, rows, test, truth, SHOWN_VIEWS)
+    views = collect_shown_views(runs, test, truth, SHOWN_VIEWS)
     fov = math.radians(config.render.fov_deg)
-    size_in = reconstructions_size_in(views, list(rows))
+    size_in = reconstructions_size_in(views, list(runs))
     with Previewer(CELL_PX, fov) as previewer, _saved(*size_in, output / "reconstructions.png") as drawn:
-        draw_reconstructions(drawn, views, list(rows), previewer.render, config.render.camera_distance)
+        draw_reconstructions(drawn, views, list(runs), previewer.render, config.render.camera_distance)
 
 
 def _draw_contact_sheet(shards: list[Path], seed: int, output: Path) -> None:

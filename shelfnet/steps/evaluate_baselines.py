@@ -1,4 +1,4 @@
-"""Measure the predictions that look at no picture, on the test views that the models are measured on."""
+"""Measure the predictions that look at no picture, on the views and with the points that the models are measured on."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from shelfnet.config.evaluate import EvaluateSettings
+from shelfnet.data.seeding import named_generator
 from shelfnet.data.surfaces import Surfaces, load_surfaces
-from shelfnet.data.view_sampling import model_generator
 from shelfnet.data.views import load_view_labels
-from shelfnet.evaluation.alignment import YRotation
+from shelfnet.evaluation.alignment import VALIDATION, YRotation
 from shelfnet.evaluation.baselines import (
     BASELINES,
     MEAN_SHAPE,
@@ -23,10 +23,12 @@ from shelfnet.evaluation.baselines import (
     sphere_mesh,
     spread_candidates,
 )
-from shelfnet.evaluation.metrics import NORMALISATION, SampledSurface
+from shelfnet.evaluation.metrics import CURVE_POINTS, NORMALISATION, SampledSurface, chamfer
+from shelfnet.evaluation.neighbours import neighbour_index
 from shelfnet.evaluation.parallel import rows_in_parallel
-from shelfnet.evaluation.results import write_results
+from shelfnet.evaluation.results import write_results, write_table
 from shelfnet.evaluation.scoring import score_mesh, score_surfaces, true_surface
+from shelfnet.geometry.meshes import sample_surface
 from shelfnet.tracking.journal import Journal
 
 logger = logging.getLogger(__name__)
@@ -42,11 +44,13 @@ def evaluate_baselines(
     surfaces: Sequence[Path],
     shards: Sequence[Path],
     views_per_model: int,
+    validation_views: int,
     output: Path,
+    levels: Path,
     threads: int,
     journal: Path,
 ) -> None:
-    """Write one row a test view and baseline, with the columns of every ``chamfer.csv``.
+    """Write one row a test view and baseline, with the columns of every ``chamfer.csv``, and levels for the curves.
 
     A baseline predicts no camera and, but for the sphere, is no mesh: view errors, mask IoU, components and floaters
     are left blank then. It predicts the same for every view of an object.
@@ -54,9 +58,12 @@ def evaluate_baselines(
     Args:
         settings: points, thresholds and seeds of the metrics.
         surfaces: shards of true surfaces, training split included.
-        shards: shards of pictures, for the test views.
+        shards: shards of pictures, for the test and validation views.
         views_per_model: how many views of each model are predicted by the models.
+        validation_views: how many views the validation curves are measured on.
         output: ``chamfer.csv`` of the baselines.
+        levels: ``ablation, n_views, n_points, chamfer``: the baselines as validation during training measures, on the
+            same views with the same number of points.
         threads: objects that are measured at the same time; the numbers do not depend on it.
         journal: events for the ``baselines`` run.
 
@@ -67,7 +74,8 @@ def evaluate_baselines(
     truth = load_surfaces(surfaces)
     views = load_view_labels(shards, "test", views_per_model, among=truth)
     table = pd.DataFrame({"model_id": views.model_ids, "view": views.views, "category": views.categories})
-    mean_shape = true_surface(truth[model := _medoid_model(truth, settings)], model, settings)
+    medoid_id = _medoid_model(truth, settings)
+    mean_shape = true_surface(truth[medoid_id], medoid_id, settings)
     scored = rows_in_parallel(
         lambda model_id: _score_model(model_id, truth, mean_shape, settings), sorted(set(views.model_ids)), threads
     )
@@ -75,9 +83,12 @@ def evaluate_baselines(
     rows["ablation"] = pd.Categorical(rows["ablation"], BASELINES)
     rows = rows.sort_values(["ablation", "model_id", "view"], ignore_index=True)
     write_results(rows.assign(**_constants(settings)), output)
+    validation = load_view_labels(shards, VALIDATION, None, among=truth, at_most=validation_views)
+    write_table(_validation_levels(validation.model_ids, truth, medoid_id, settings, threads), levels)
     run = Journal(journal, run="baselines")
     run.metrics(0, {f"test/{name}/chamfer": rows[rows["ablation"] == name]["chamfer"].mean() for name in BASELINES})
     run.artifact(output)
+    run.artifact(levels)
     run.table(output, key=("ablation", "model_id", "view"), headline="chamfer")
 
 
@@ -86,7 +97,7 @@ def _score_model(
 ) -> Iterator[dict[str, Any]]:
     """One row a baseline."""
     true = true_surface(truth[model_id], model_id, settings)
-    generator = model_generator(settings.seed, f"baselines/{model_id}")
+    generator = named_generator(settings.seed, f"baselines/{model_id}")
     drawn = draw_training_models(truth.in_split("train"), settings.random_train_draws, generator)
     random_train = [true_surface(truth[other], other, settings) for other in drawn]
     scores = {
@@ -96,6 +107,41 @@ def _score_model(
     }
     for name, score in scores.items():
         yield {"ablation": name, "model_id": model_id, **score.columns()}
+
+
+def _validation_levels(
+    model_ids: Sequence[str], truth: Surfaces, medoid_id: str, settings: EvaluateSettings, threads: int
+) -> pd.DataFrame:
+    """Mean Chamfer distance of every baseline over the validation views, whose models are given, one a view."""
+    measured = rows_in_parallel(
+        lambda model_id: _curve_distances(model_id, truth, medoid_id, settings), sorted(set(model_ids)), threads
+    )
+    of_views = measured.merge(pd.DataFrame({"model_id": model_ids}), on="model_id")
+    means = of_views.groupby("ablation")["chamfer"].mean().reindex(BASELINES)
+    return pd.DataFrame(
+        {"ablation": BASELINES, "n_views": len(model_ids), "n_points": CURVE_POINTS, "chamfer": means.to_numpy()}
+    )
+
+
+def _curve_distances(
+    model_id: str, truth: Surfaces, medoid_id: str, settings: EvaluateSettings
+) -> Iterator[dict[str, Any]]:
+    """One row a baseline, with the number of points of the validation curves."""
+    true = truth[model_id].points[:CURVE_POINTS]
+    to_true = neighbour_index(true, settings.backend)
+    generator = named_generator(settings.seed, f"baselines/{model_id}")
+    drawn = draw_training_models(truth.in_split("train"), settings.random_train_draws, generator)
+    predictions = {
+        SPHERE: [sample_surface(sphere_mesh(), CURVE_POINTS, generator)[0]],
+        RANDOM_TRAIN: [truth[other].points[:CURVE_POINTS] for other in drawn],
+        MEAN_SHAPE: [truth[medoid_id].points[:CURVE_POINTS]],
+    }
+    for name, surfaces in predictions.items():
+        distances = [
+            chamfer(to_true(points).distances, neighbour_index(points, settings.backend)(true).distances)
+            for points in surfaces
+        ]
+        yield {"ablation": name, "model_id": model_id, "chamfer": float(np.mean(distances))}
 
 
 def _medoid_model(truth: Surfaces, settings: EvaluateSettings) -> str:

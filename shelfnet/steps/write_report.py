@@ -9,16 +9,17 @@ import yaml
 
 from shelfnet.config.schema import Config
 from shelfnet.data.views import load_evaluation_views
+from shelfnet.evaluation import comparison_text, without_truth
+from shelfnet.evaluation.comparison import STAGES
 from shelfnet.evaluation.results import has_truth, read_results
-from shelfnet.evaluation.without_truth import NO_TRUTH_SENTENCE, WHAT_MASKS_SAY, verdict
 from shelfnet.report.captions import ABOUT_DATA, FIGURE_CAPTIONS, NEED_TRUTH
 from shelfnet.report.comparison import comparison_cells
 from shelfnet.report.facts import dataset_facts, notices, provenance_facts, stage_times, training_runs
-from shelfnet.report.headline import headline
 from shelfnet.report.health import examine
 from shelfnet.report.html import MeshRow, Page, Picture, picture_uri, png_uri, render_page, write_page
+from shelfnet.report.runs import Runs, evaluated_runs, read_curves, shard_paths
 from shelfnet.report.shown_views import ShownView, collect_shown_views
-from shelfnet.report.sources import STAGES, TrueMeshes, read_curves, run_folders
+from shelfnet.report.sources import TrueMeshes
 from shelfnet.report.viewer_meshes import TRUTH, viewer_row
 from shelfnet.tracking.journal import Journal
 
@@ -53,16 +54,17 @@ def write_report(
     rows = {name: read_results(path, ablation=name) for name, path in tables.items()}
     compared = pd.read_csv(comparison)
     truth = has_truth(pd.concat(rows.values()))
-    seeds = {name: list(run_folders(results, name)) for name in rows}
-    all_seeds = max(seeds.values(), key=len)
-    runs = [_shown_views(config, results, rows, truth, run) for run in range(min(len(all_seeds), SHOWN_RUNS))]
-    views = runs[0]
+    runs = evaluated_runs(config, results, rows)
+    all_seeds = [run.seed for run in max(runs.values(), key=len)]
+    shown = [_shown_views(config, results, runs, truth, run) for run in range(min(len(all_seeds), SHOWN_RUNS))]
+    views = shown[0]
     stages = tuple(
         stage for stage in reversed(STAGES) if any((name, stage) in view.predictions for view in views for name in rows)
     )
     page = Page(
         has_truth=truth,
-        headline=headline(compared) if truth else _headline_without_truth(compared),
+        headline=_headline(compared, truth),
+        findings=_findings(compared)[1:] if truth else [],
         notices=notices(config, results),
         comparison=comparison_cells(compared if truth else compared.dropna(axis="columns", how="all")),
         meshes=[_mesh_row(index, view, list(rows)) for index, view in enumerate(views)],
@@ -71,36 +73,40 @@ def write_report(
         seeds_left_out=max(len(all_seeds) - SHOWN_RUNS, 0),
         figures=_pictures(figures, [name for name in FIGURE_CAPTIONS if name not in ABOUT_DATA], truth),
         data_figures=_pictures(figures, ABOUT_DATA, truth),
-        health=examine(rows, read_curves(results, rows)),
-        dataset=dataset_facts(results),
+        health=examine(rows, read_curves(runs)),
+        dataset=dataset_facts(config, results),
         provenance=provenance_facts(config),
-        times=stage_times(results),
-        runs=training_runs(results, rows),
+        times=stage_times(config, results, runs),
+        runs=training_runs(runs),
         configuration=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
     )
     mesh_data = {
         "fov_deg": config.render.fov_deg,
         "distance": config.render.camera_distance,
         "stages": stages,
-        "runs": {name: min(len(own), SHOWN_RUNS) for name, own in seeds.items()},
-        "rows": [viewer_row(of_runs) for of_runs in zip(*runs, strict=True)],
+        "runs": {name: min(len(own), SHOWN_RUNS) for name, own in runs.items()},
+        "rows": [viewer_row(of_runs) for of_runs in zip(*shown, strict=True)],
     }
     write_page(output, render_page(page, mesh_data))
     log.info("%s: %.1f MB", output, output.stat().st_size / 1e6)
     Journal(journal, run="comparison").artifact(output)
 
 
-def _headline_without_truth(compared: pd.DataFrame) -> list[str]:
-    return [NO_TRUTH_SENTENCE, *verdict(compared), WHAT_MASKS_SAY]
+def _headline(compared: pd.DataFrame, with_truth: bool) -> list[str]:
+    if with_truth:
+        return _findings(compared)[:1]
+    return [without_truth.NO_TRUTH_SENTENCE, *without_truth.verdict(compared), without_truth.WHAT_MASKS_SAY]
 
 
-def _shown_views(
-    config: Config, results: Path, rows: Mapping[str, pd.DataFrame], with_truth: bool, run: int
-) -> list[ShownView]:
-    shards = sorted((results / "renders").glob("shard-*.parquet"))
-    test = load_evaluation_views(shards, "test", config.reconstruct.views_per_model)
+def _findings(compared: pd.DataFrame) -> list[str]:
+    """The sentences of ``comparison.md``: the best method, then each of the others."""
+    return [line.removeprefix("- ") for line in comparison_text.verdict(compared).splitlines() if line]
+
+
+def _shown_views(config: Config, results: Path, runs: Runs, with_truth: bool, run: int) -> list[ShownView]:
+    test = load_evaluation_views(shard_paths(config, results), "test", config.reconstruct.views_per_model)
     truth = TrueMeshes(results, config.dataset.max_faces) if with_truth else None
-    return collect_shown_views(results, rows, test, truth, SHOWN_VIEWS, run)
+    return collect_shown_views(runs, test, truth, SHOWN_VIEWS, run)
 
 
 def _mesh_row(index: int, view: ShownView, ablations: list[str]) -> MeshRow:

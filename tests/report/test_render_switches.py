@@ -1,42 +1,50 @@
-import json
+from dataclasses import replace
 
 import pytest
 
+from shelfnet.report import render_switches
 from shelfnet.report.render_switches import RenderSwitch, read_render_switches
+from shelfnet.report.runs import Run
+from shelfnet.training.description import RunDescription
+
+TRAINED = RunDescription(
+    iterations=450,
+    coarse_iterations=270,
+    coarse_px=32,
+    resolution_px=64,
+    perceptual_features="untrained",
+    code_version="0",
+    device="cpu",
+    seconds=1.0,
+)
 
 
-def write_run(results, ablation, seed=0, *, iterations=450, coarse=270, coarse_px=32, full_px=64):
-    folder = results / ablation / f"seed{seed}"
-    folder.mkdir(parents=True)
-    described = {
-        "iterations": iterations,
-        "train": {"coarse_iterations": coarse, "coarse_px": coarse_px},
-        "model": {"renderer": {"resolution_px": full_px}},
-    }
-    (folder / "model.json").write_text(json.dumps(described))
+@pytest.fixture
+def describe(monkeypatch, tmp_path):
+    """Runs of one ablation that say what is given."""
+    said = {}
+    monkeypatch.setattr(render_switches, "read_run_description", said.__getitem__)
+
+    def runs(ablation, *changes):
+        own = [Run(ablation, seed, tmp_path / ablation / str(seed), (), 1, 0.0) for seed in range(len(changes))]
+        said.update({run.folder: replace(TRAINED, **change) for run, change in zip(own, changes, strict=True)})
+        return {ablation: own}
+
+    return runs
 
 
-def test_every_run_says_where_its_own_renders_grow(tmp_path):
-    write_run(tmp_path, "base", 0)
-    write_run(tmp_path, "base", 1)
-    write_run(tmp_path, "best", 0, coarse=100, full_px=48)
-    write_run(tmp_path, "best", 1)
-    assert read_render_switches(tmp_path, ["base", "best", "absent"]) == {
+def test_every_run_says_where_its_own_renders_grow(describe):
+    runs = describe("base", {}, {}) | describe("best", {"coarse_iterations": 100, "resolution_px": 48}, {})
+    assert read_render_switches(runs) == {
         "base": {RenderSwitch(270, 64)},
         "best": {RenderSwitch(100, 48), RenderSwitch(270, 64)},
-        "absent": frozenset(),
     }
 
 
 @pytest.mark.parametrize(
-    "run", [{"iterations": 0}, {"iterations": 270}, {"coarse": 0}, {"coarse_px": 64}], ids=lambda run: next(iter(run))
+    "change",
+    [{"iterations": 0}, {"iterations": 270}, {"coarse_iterations": 0}, {"coarse_px": 64}],
+    ids=lambda change: next(iter(change)),
 )
-def test_renders_of_one_size_have_no_switch(tmp_path, run):
-    write_run(tmp_path, "base", **run)
-    assert read_render_switches(tmp_path, ["base"]) == {"base": frozenset()}
-
-
-def test_a_run_of_before_there_were_switches_has_none(tmp_path):
-    (tmp_path / "base" / "seed0").mkdir(parents=True)
-    (tmp_path / "base" / "seed0" / "model.json").write_text(json.dumps({"iterations": 500, "train": {}}))
-    assert read_render_switches(tmp_path, ["base"]) == {"base": frozenset()}
+def test_renders_of_one_size_have_no_switch(describe, change):
+    assert read_render_switches(describe("base", change)) == {"base": frozenset()}

@@ -4,9 +4,7 @@ import json
 
 import chromium
 import pytest
-from report_tree import write_report_of, write_report_tree
-
-from shelfnet.config.load import validate
+from report_tree import tree_config, write_report_of, write_report_tree
 
 pytestmark = pytest.mark.skipif(chromium.BINARY is None, reason="no chromium to open the report in")
 MESH = "canvas[data-mesh=base]"
@@ -18,8 +16,7 @@ def report(tmp_path_factory):
     """Two seeds of one ablation, one of the other."""
     results = tmp_path_factory.mktemp("tree") / "results"
     tables = write_report_tree(results, ("base", "untrained"), seeds=(0, 1), n_models=8)
-    (results / "untrained" / "seed1").rename(results / "not_run")
-    return write_report_of(results, tables, validate({"reconstruct": {"views_per_model": 2}, "seeds": [0, 1]}))
+    return write_report_of(results, tables, tree_config("base", "untrained"))
 
 
 @pytest.fixture(scope="module", params=[chromium.WITH_WEBGL, chromium.WITHOUT_WEBGL], ids=["webgl", "2d"])

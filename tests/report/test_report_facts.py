@@ -1,13 +1,17 @@
 import json
 import math
+import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
-from report_tree import write_report_tree
+from report_tree import tree_config, write_report_tree
 
 from shelfnet.config.schema import Config
 from shelfnet.report.facts import (
+    FOLDER_STAGES,
     MAX_TAG_VALUES,
+    PHOTOGRAPH_STAGES,
     count_values,
     dataset_facts,
     kind_of_fault,
@@ -18,6 +22,10 @@ from shelfnet.report.facts import (
     training_runs,
 )
 from shelfnet.report.health import AZIMUTH_SPREAD_PRIOR, LAST_LOGGED, examine
+from shelfnet.report.runs import evaluated_runs
+from shelfnet.training.description import DescriptionError
+
+CONFIG = tree_config("base")
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +35,13 @@ def results(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def runs(results):
+    return evaluated_runs(CONFIG, results, {"base": pd.read_csv(results / "base" / "chamfer.csv")})
+
+
 def test_models_refusals_and_bytes_are_counted(results):
-    facts = dataset_facts(results)
+    facts = dataset_facts(CONFIG, results)
     by_title = {counts.title: counts for counts in facts.counts}
     assert dict(by_title["split"].rows) == {"train": 6, "validation": 3, "test": 3}
     assert list(by_title) == ["split", "super_category", "category", "style", "theme", "material"]
@@ -40,22 +53,42 @@ def test_models_refusals_and_bytes_are_counted(results):
 
 
 def test_bytes_are_summed_by_the_stage_that_wrote_them(results):
-    storage = {stage: (files, megabytes) for stage, files, megabytes in storage_by_stage(results)}
-    assert {"stage_dataset", "render_views", "train", "reconstruct", "refine", "evaluate"} <= set(storage)
+    storage = {stage: (files, megabytes) for stage, files, megabytes in storage_by_stage(results, FOLDER_STAGES)}
+    made = {"stage_dataset", "build_catalogue", "render_views", "evaluate_baselines", "train", "reconstruct", "refine"}
+    assert {*made, "evaluate"} <= set(storage)
     meshes = list((results / "base" / "seed0" / "coarse").rglob("*.*"))
     assert storage["reconstruct"] == (len(meshes), pytest.approx(sum(path.stat().st_size for path in meshes) / 1e6))
-    assert storage["evaluate"][0] == 2
+    assert (storage["evaluate"][0], storage["evaluate_baselines"][0]) == (1, 2)
     every = [path for path in results.rglob("*") if path.is_file()]
     assert sum(files for files, _ in storage.values()) == len(every)
     sizes = [megabytes for _, megabytes in storage.values()]
     assert sizes == sorted(sizes, reverse=True)
 
 
+def test_photographs_have_stages_of_their_own(results):
+    """Rules in the one file, and rules in the other, that write to the same folders."""
+    stages, of_photographs = (
+        {stage for stage, _, _ in storage_by_stage(results, names)} for names in (FOLDER_STAGES, PHOTOGRAPH_STAGES)
+    )
+    replaced = {"stage_dataset", "build_catalogue", "render_views", "evaluate_baselines", "evaluate"}
+    by = {"stage_photographs", "catalogue_photographs", "crop_photographs", "evaluate_sphere", "evaluate_silhouettes"}
+    assert stages - of_photographs == replaced
+    assert of_photographs - stages == by
+    photographs = tree_config("base", dataset={"kind": "images"})
+    assert {stage for stage, _, _ in dataset_facts(photographs, results).storage} == of_photographs
+
+
+def test_every_stage_is_a_rule():
+    rules = "".join(path.read_text() for path in (Path(__file__).parents[2] / "workflow" / "rules").glob("*.smk"))
+    named = {*FOLDER_STAGES.values(), *PHOTOGRAPH_STAGES.values()} - {"mirror_tracking"}
+    assert named <= set(re.findall(r"^rule (\w+):", rules, re.MULTILINE))
+
+
 def test_a_refusal_while_rendering_counts_too(results):
     (results / "renders" / "quarantine-0000.csv").write_text("model_id,stage,reason,path\nm,render,black,m.obj\n")
     (results / "surfaces").mkdir()
     (results / "surfaces" / "quarantine-0000.csv").write_text("model_id,stage,reason,path\nn,surface,no area,n.obj\n")
-    assert dataset_facts(results).quarantine.total == 3
+    assert dataset_facts(CONFIG, results).quarantine.total == 3
 
 
 @pytest.mark.parametrize(
@@ -80,7 +113,7 @@ def test_two_lines_of_one_fault_are_counted_together(tmp_path):
     write_report_tree(folder, ("base",), seeds=(0,))
     with (folder / "catalogue" / "quarantine.csv").open("a") as stream:
         stream.write("bad-2,catalogue,raw_model.obj: line 1204: <b>no number</b>,bad-2/raw_model.obj\n")
-    assert dataset_facts(folder).quarantine.rows == (("catalogue: raw_model.obj: line …: <b>no number</b>", 2),)
+    assert dataset_facts(CONFIG, folder).quarantine.rows == (("catalogue: raw_model.obj: line …: <b>no number</b>", 2),)
 
 
 def test_the_tags_of_3d_future_are_all_shown():
@@ -94,23 +127,27 @@ def test_rare_values_are_summed_up():
     assert counts.total == MAX_TAG_VALUES + 6
 
 
-def test_times_are_summed_by_stage(results):
+def test_times_are_summed_by_stage(results, runs):
     (results / "benchmarks" / "compare.tsv").write_text("s\th:m:s\tmax_rss\n36.0\t0:00:36\t-\n")
-    (compare, train) = stage_times(results)
+    (compare, train) = stage_times(CONFIG, results, runs)
     assert compare[:3] == ("compare", 1, pytest.approx(0.01))
     assert math.isnan(compare[3])
     assert train == ("train", 1, pytest.approx(75 / 3600), 812.5)
 
 
-def test_runs_say_where_they_were_trained(results):
-    (run,) = training_runs(results, ["base", "not_run"])
-    assert (run.ablation, run.seed, run.device, run.seconds, run.perceptual_features) == (
-        "base",
-        0,
-        "cpu",
-        75.0,
-        "untrained",
-    )
+def test_runs_say_where_they_were_trained(runs):
+    (run,) = training_runs(runs)
+    said = run.description
+    assert (run.ablation, run.seed, said.device, said.seconds) == ("base", 0, "cpu", 75.0)
+
+
+def test_a_run_that_does_not_say_how_long_it_was_trained_is_an_error(tmp_path):
+    write_report_tree(tmp_path, ("base",), seeds=(0,), n_models=4)
+    path = tmp_path / "base" / "seed0" / "model.json"
+    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "iterations"}))
+    tables = {"base": pd.read_csv(tmp_path / "base" / "chamfer.csv")}
+    with pytest.raises(DescriptionError, match=r"base/seed0/model\.json: expected the key iterations"):
+        training_runs(evaluated_runs(CONFIG, tmp_path, tables))
 
 
 STAND_IN = Config.model_validate({"perceptual": {"weights": "untrained"}, "clip": {"source": "trained"}})

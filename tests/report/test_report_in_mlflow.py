@@ -11,9 +11,8 @@ from urllib.error import URLError
 
 import chromium
 import pytest
-from report_tree import write_report_of, write_report_tree
+from report_tree import tree_config, write_report_of, write_report_tree
 
-from shelfnet.config.load import validate
 from shelfnet.config.workflow import TrackingSettings
 from shelfnet.tracking.mirror import mirror
 
@@ -31,7 +30,7 @@ def results(tmp_path_factory):
     """A report, mirrored into a data base of its own."""
     results = tmp_path_factory.mktemp("tree") / "results"
     tables = write_report_tree(results, ("base", "untrained"), seeds=(0,), n_models=8)
-    write_report_of(results, tables, validate({"reconstruct": {"views_per_model": 2}}))
+    write_report_of(results, tables, tree_config("base", "untrained"))
     settings = TrackingSettings(uri=f"sqlite:///{results}/mlflow.db", timeout_s=60.0)
     assert mirror(results / "journal", settings, results).pending == 0
     return results

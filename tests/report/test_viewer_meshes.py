@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import trimesh
 
-from shelfnet.report.viewer_meshes import decimate, encode
+from shelfnet.report.shown_views import PredictedMesh, ShownView
+from shelfnet.report.viewer_meshes import decimate, encode, viewer_row
 
 
 def unpack(text, dtype):
@@ -43,3 +44,15 @@ def test_a_decimated_sphere_is_still_that_sphere():
     radii = np.linalg.norm(small.vertices, axis=1)
     assert radii.min() == pytest.approx(0.4, abs=0.01)
     assert small.volume == pytest.approx(sphere.volume, rel=0.02)
+
+
+def test_predictions_are_turned_by_their_alignment(tmp_path):
+    """What lies at azimuth 0, on +Z, comes to azimuth 90, on +X."""
+    path = tmp_path / "m.glb"
+    corners, red = [[0.0, 0.0, 0.5], [0.0, 0.2, 0.0], [0.0, -0.2, 0.0]], [[200, 0, 0, 255]] * 3
+    trimesh.Trimesh(corners, [[0, 1, 2]], vertex_colors=red, process=False).export(path)
+    prediction = PredictedMesh(path, azimuth_deg=0.0, elevation_deg=0.0, alignment_deg=90.0)
+    view = ShownView("m", "a chair", np.zeros((4, 4, 4), np.uint8), 0.0, 0.0, None, {("base", "coarse"): prediction})
+    (mesh,) = viewer_row([view]).values()
+    positions = unpack(mesh["positions"], "<i2") * mesh["scale"] / 32767
+    np.testing.assert_allclose(positions, [[0.5, 0.0, 0.0], [0.0, 0.2, 0.0], [0.0, -0.2, 0.0]], atol=1e-4)

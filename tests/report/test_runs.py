@@ -1,0 +1,169 @@
+"""Which runs a report is about, whatever an earlier and larger run of the workflow has left beside them."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from report_tree import SHARDS, tree_config, write_report_tree
+
+from shelfnet.data.views import load_evaluation_views
+from shelfnet.evaluation.alignment import YRotation
+from shelfnet.report.facts import dataset_facts, stage_times, training_runs
+from shelfnet.report.runs import aligned_predictions, alignment_deg, evaluated_runs, read_curves, shard_paths
+from shelfnet.report.shown_views import collect_poses, collect_shown_views
+from shelfnet.report.sources import SourceError
+
+ABLATIONS = ("base", "clip")
+
+
+def read_tables(results, seeds=(0, 1)):
+    tables = {name: pd.read_csv(results / name / "chamfer.csv") for name in ABLATIONS}
+    return {name: table[table["seed"].isin(seeds)] for name, table in tables.items()}
+
+
+def report_numbers(config, results, seeds):
+    """Everything in a report that is read from folders with several runs, parts or shards."""
+    runs = evaluated_runs(config, results, read_tables(results, seeds))
+    test = load_evaluation_views(shard_paths(config, results), "test", 2)
+    facts = dataset_facts(config, results)
+    (view,) = collect_shown_views(runs, test, None, 1)
+    return {
+        "runs": [(run.ablation, run.seed) for own in runs.values() for run in own],
+        "curves": len(read_curves(runs)),
+        "predictions": len(aligned_predictions(runs["base"][0])),
+        "azimuths": collect_poses(runs, test)["base"].predicted_azimuth_deg.tolist(),
+        "shown": {key: prediction.path for key, prediction in view.predictions.items()},
+        "trained": len(training_runs(runs)),
+        "views": facts.views,
+        "refused": facts.quarantine.total,
+        "jobs": stage_times(config, results, runs),
+    }
+
+
+def write_refusal(folder, shard):
+    (folder / f"quarantine-{shard:04d}.csv").write_text(f"model_id,stage,reason,path\nm{shard},render,black,m.obj\n")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tree") / "results"
+    write_report_tree(folder, ABLATIONS, n_models=10)
+    write_refusal(folder / "renders", 0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def config():
+    return tree_config(*ABLATIONS)
+
+
+def leave_a_part(results):
+    for stage in ("coarse", "refined"):
+        folder = results / "base" / "seed0" / stage
+        shutil.copytree(folder / "part-0", folder / "part-1")
+    (results / "benchmarks" / "refine").mkdir()
+    shutil.copy(next(results.glob("benchmarks/train/*")), results / "benchmarks" / "refine" / "base-seed0-part1.tsv")
+
+
+def leave_a_shard(results):
+    shutil.copy(results / "renders" / "shard-0001.parquet", results / "renders" / f"shard-{SHARDS:04d}.parquet")
+    write_refusal(results / "renders", SHARDS)
+
+
+def leave_a_seed(results):
+    shutil.copytree(results / "base" / "seed1", results / "base" / "seed7")
+    shutil.copy(next(results.glob("benchmarks/train/*")), results / "benchmarks" / "train" / "base-seed7.tsv")
+
+
+def leave_surfaces_of_a_data_set_with_a_truth(results):
+    (results / "surfaces").mkdir()
+    write_refusal(results / "surfaces", SHARDS)
+
+
+@pytest.mark.parametrize(
+    "leave", [leave_a_part, leave_a_shard, leave_a_seed, leave_surfaces_of_a_data_set_with_a_truth]
+)
+def test_what_an_earlier_run_left_behind_is_not_counted(results, config, tmp_path, leave):
+    folder = tmp_path / "results"
+    shutil.copytree(results, folder)
+    before = report_numbers(config, folder, seeds=(0, 1))
+    leave(folder)
+    assert report_numbers(config, folder, seeds=(0, 1)) == before
+
+
+def test_a_seed_that_is_not_in_the_tables_any_more_is_not_pooled_with_the_others(results, config):
+    of_one, of_both = (report_numbers(config, results, seeds) for seeds in ((0,), (0, 1)))
+    assert of_one["runs"] == [("base", 0), ("clip", 0)]
+    for name in ("curves", "trained"):
+        assert of_both[name] == 2 * of_one[name]
+    assert of_both["azimuths"][: len(of_one["azimuths"])] == of_one["azimuths"]
+    assert len(of_both["azimuths"]) == 2 * len(of_one["azimuths"])
+
+
+def test_every_part_that_was_made_is_read(results, tmp_path):
+    folder = tmp_path / "results"
+    shutil.copytree(results, folder)
+    one_part = evaluated_runs(tree_config(*ABLATIONS), folder, read_tables(folder))["base"][0]
+    whole = aligned_predictions(one_part)
+    for stage in ("coarse", "refined"):
+        first, second = (folder / "base" / "seed0" / stage / f"part-{part}" for part in (0, 1))
+        shutil.copytree(first, second)
+        table = pd.read_parquet(first / "predictions.parquet")
+        table[::2].to_parquet(first / "predictions.parquet")
+        table[1::2].to_parquet(second / "predictions.parquet")
+    two_parts = tree_config(*ABLATIONS, ablations={"base": {"reconstruct": {"parts": 2}}})
+    parted = aligned_predictions(evaluated_runs(two_parts, folder, read_tables(folder))["base"][0])
+    columns = ["model_id", "view", "stage", "azimuth_deg", "alignment_deg"]
+    pd.testing.assert_frame_equal(parted[columns], whole[columns])
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        (YRotation(-12.3, 5).label, -12.3),
+        (YRotation(40.0, 5).label, 40.0),
+        (YRotation(0.0, 0).label, 0.0),
+        ("none: the data set has no true shapes", 0.0),
+    ],
+)
+def test_an_alignment_is_read_from_its_label(label, expected):
+    assert alignment_deg(pd.DataFrame({"alignment": [label, label]}), "base, seed 1") == expected
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"), [([], "no rows"), (["none", "y-rotation 1.0 deg (validation)"], "none, y-"), (["?"], "'?'")]
+)
+def test_a_run_without_one_alignment_is_named(labels, told):
+    with pytest.raises(SourceError, match=r"base, seed 1: expected .*, got") as raised:
+        alignment_deg(pd.DataFrame({"alignment": labels}), "base, seed 1")
+    assert told in str(raised.value)
+
+
+def test_curves_carry_ablation_and_seed(results, config):
+    runs = evaluated_runs(config, results, read_tables(results))
+    curves = read_curves(runs)
+    assert set(zip(curves["ablation"], curves["seed"], strict=True)) == {(a, s) for a in ABLATIONS for s in (0, 1)}
+    assert read_curves({}).empty
+
+
+def test_predictions_know_their_files(results, config):
+    predictions = aligned_predictions(evaluated_runs(config, results, read_tables(results))["base"][0])
+    assert set(predictions["stage"]) == {"coarse", "refined"}
+    assert set(predictions["alignment_deg"]) == {40.0}
+    assert all(path.is_file() for path in predictions.loc[predictions["status"] == "ok", "mesh"])
+
+
+def test_a_run_without_its_curves_is_named(results, config, tmp_path):
+    shutil.copytree(results, tmp_path / "results")
+    (tmp_path / "results" / "clip" / "seed1" / "metrics.parquet").unlink()
+    with pytest.raises(SourceError, match=r"clip/seed1/metrics\.parquet: expected a Parquet table"):
+        read_curves(evaluated_runs(config, tmp_path / "results", read_tables(results)))
+
+
+def test_azimuths_of_both_seeds_lie_near_the_truth(results, config):
+    test = load_evaluation_views(shard_paths(config, results), "test", 2)
+    poses = collect_poses(evaluated_runs(config, results, read_tables(results)), test)["base"]
+    errors = (poses.predicted_azimuth_deg - poses.true_azimuth_deg + 180.0) % 360.0 - 180.0
+    assert len(errors) == 2 * 3 * 2
+    assert abs(np.median(errors)) < 15.0
