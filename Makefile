@@ -1,9 +1,11 @@
 # make all    set everything up and run the workflow on the embedded default
 # make test   set everything up and run every check and test
+# make clean  remove caches; results stay
+# make clean-results  remove results/ and what Snakemake knows of them: hours or days of work
 SHELL := bash
 BIN := .venv/bin
 
-.PHONY: all test lint setup clean
+.PHONY: all test lint setup clean clean-results
 .DEFAULT_GOAL := all
 
 all: setup
@@ -25,4 +27,7 @@ setup:
 	@tools/setup.sh
 
 clean:
-	rm -rf results .snakemake .pytest_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info
+	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info
+
+clean-results:
+	rm -rf results .snakemake

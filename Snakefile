@@ -1,14 +1,26 @@
 """One photo of a piece of furniture to a mesh: data, pictures, training, meshes, numbers, report."""
 
+import os
+import sys
+
 from snakemake.utils import min_version
 
-from shelfnet.config.load import UNTRAINED, ConfigError, for_ablation, settings_json, training_json, validate
-from shelfnet.dependencies import code_digest
+try:
+    from shelfnet.config.gpus import gpus_for
+    from shelfnet.config.load import UNTRAINED, ConfigError, for_ablation, settings_json, training_json, validate
+    from shelfnet.config.place import files_digest, find_place, unread_variable
+    from shelfnet.dependencies import code_digest
+except ModuleNotFoundError as error:
+    raise SystemExit(
+        f"{sys.executable}, which runs Snakemake, has no package {error.name!r}: "
+        "source .venv/bin/activate (`make setup` makes .venv)"
+    ) from None
 
 min_version("9.0")
 
 
-configfile: "config.yaml"
+# Its own, also where --directory moves the run elsewhere: without it an overlay would lie over the schema's defaults.
+configfile: os.path.relpath(os.path.join(workflow.basedir, "config.yaml"))
 
 
 try:

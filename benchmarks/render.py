@@ -23,9 +23,10 @@ from shelfnet.config.dataset import DatasetSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.catalogue import make_catalogue, read_models, write_models
 from shelfnet.data.manifest import Manifest, write_manifest
+from shelfnet.data.seeding import named_generator
 from shelfnet.data.showroom.generate import generate_showroom
 from shelfnet.data.showroom.writer import FOLDER
-from shelfnet.data.view_sampling import model_generator, sample_views
+from shelfnet.data.view_sampling import sample_views
 from shelfnet.steps.render_engines import open_engine
 from shelfnet.steps.render_views import render_views
 
@@ -93,7 +94,7 @@ def ours_unguarded(workload: Workload, job: int) -> int:
     settings = workload.settings
     with open_engine(settings, threads=1) as engine:
         for model in read_models(workload.folder / "models.parquet", job):
-            generator = model_generator(settings.seed, model.model_id)
+            generator = named_generator(settings.seed, model.model_id)
             views = sample_views(settings.prior, settings.views_per_model, generator)
             engine.render(workload.folder / FOLDER / model.obj_path, views.cam2world(settings.camera_distance))
     return 0

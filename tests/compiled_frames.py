@@ -1,6 +1,6 @@
 """Which functions of the networks torch's compiler takes whole; a program, since runtime type checks are in its way.
 
-    python tests/compiled_frames.py
+python tests/compiled_frames.py
 """
 
 import json

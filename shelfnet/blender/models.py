@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, UInt8
 from shelfnet.blender.frames import BLENDER_FROM_OBJECT
 from shelfnet.blender.quiet import quiet_stdout
 from shelfnet.blender.runtime import bpy, mathutils
-from shelfnet.data.materials import ModelSurfaces, Surface, read_surfaces
+from shelfnet.data.materials import Material, ModelMaterials, read_materials
 from shelfnet.data.obj_text import ObjText, material_name, read_obj_text
 from shelfnet.data.objects import ModelError
 from shelfnet.data.studio import ROUGHNESS, SPECULAR_LEVEL
@@ -48,7 +48,7 @@ def _load(scene: bpy.types.Scene, obj_path: Path) -> bpy.types.Object:
     try:
         model = _import(scene, text)
         _normalise(model)
-        _dress(model, read_surfaces(obj_path.parent, text))
+        _dress(model, read_materials(obj_path.parent, text))
     except Exception as error:  # Blender's importer and its data raise RuntimeError, ValueError, UnicodeError, ...
         raise ModelError(f"{obj_path.name}: Blender cannot import it: {error}") from error
     return model
@@ -88,36 +88,36 @@ def _triangles(mesh: bpy.types.Mesh) -> Int[np.ndarray, "f 3"]:
     return indices.reshape(-1, 3).astype(np.int64)
 
 
-def _dress(model: bpy.types.Object, surfaces: ModelSurfaces) -> None:
+def _dress(model: bpy.types.Object, materials: ModelMaterials) -> None:
     mesh = model.data
     if not mesh.materials:
         mesh.materials.append(bpy.data.materials.new("unnamed"))
-    by_name = {material_name(index): surface for index, surface in enumerate(surfaces.numbered)}
+    by_name = {material_name(index): material for index, material in enumerate(materials.numbered)}
     images: dict[int, bpy.types.Image] = {}
-    for slot, material in enumerate(mesh.materials):
-        dressed = material or bpy.data.materials.new("unnamed")
+    for slot, imported in enumerate(mesh.materials):
+        dressed = imported or bpy.data.materials.new("unnamed")
         mesh.materials[slot] = dressed
-        _paint(dressed, by_name.get(dressed.name, surfaces.unnamed), images)
+        _paint(dressed, by_name.get(dressed.name, materials.unnamed), images)
 
 
-def _paint(material: bpy.types.Material, surface: Surface, images: dict[int, bpy.types.Image]) -> None:
+def _paint(shader: bpy.types.Material, material: Material, images: dict[int, bpy.types.Image]) -> None:
     """An opaque Principled surface with a base colour or, instead of it, a texture."""
-    material.use_nodes = True
-    tree = material.node_tree
+    shader.use_nodes = True
+    tree = shader.node_tree
     tree.nodes.clear()
     output = tree.nodes.new("ShaderNodeOutputMaterial")
     principled = tree.nodes.new("ShaderNodeBsdfPrincipled")
     principled.inputs["Roughness"].default_value = ROUGHNESS
     principled.inputs["Specular IOR Level"].default_value = SPECULAR_LEVEL
     tree.links.new(principled.outputs["BSDF"], output.inputs["Surface"])
-    if surface.texture is None:
-        linear = mathutils.Color(surface.colour).from_srgb_to_scene_linear()
+    if material.texture is None:
+        linear = mathutils.Color(material.colour).from_srgb_to_scene_linear()
         principled.inputs["Base Color"].default_value = (*linear, 1.0)
         return
     node = tree.nodes.new("ShaderNodeTexImage")
-    if id(surface.texture) not in images:
-        images[id(surface.texture)] = _image(surface.texture)
-    node.image = images[id(surface.texture)]
+    if id(material.texture) not in images:
+        images[id(material.texture)] = _image(material.texture)
+    node.image = images[id(material.texture)]
     tree.links.new(node.outputs["Color"], principled.inputs["Base Color"])
 
 

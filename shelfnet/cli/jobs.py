@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shelfnet.cli.errors import UsageError
-from shelfnet.data.photos import find_mask, find_photos
+from shelfnet.data.photographs.files import find_mask, find_photos
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,12 @@ def _inputs(photos: Sequence[Path]) -> list[_Input]:
     for path in photos:
         if path.is_dir():
             found = find_photos(path)
-            if not found:
-                raise UsageError(f"{path}: expected photos in this folder, found none")
-            inputs += [_Input(photo, mask, photo.relative_to(path).with_suffix("")) for photo, mask in found]
+            if not found.masks:
+                others = f" ({found.skipped_text()})" if found.skipped else ""
+                raise UsageError(f"{path}: expected photos in this folder, found none{others}")
+            inputs += [
+                _Input(photo, mask, photo.relative_to(path).with_suffix("")) for photo, mask in found.masks.items()
+            ]
         else:
             inputs.append(_Input(path, find_mask(path), Path(path.stem)))
     return inputs

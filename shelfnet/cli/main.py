@@ -49,12 +49,12 @@ def _add_predict(command: argparse.ArgumentParser) -> None:
         type=Path,
         help="mask of the one photo; else chair_mask.png or masks/chair.png, or its alpha",
     )
-    add("--checkpoint", type=Path, help="folder of a trained model; else the newest of results/*/seed*")
+    add("--checkpoint", type=Path, help="folder of a trained model; else the newest trained one of results/*/seed*")
     add(
         "--config",
         type=Path,
         action="append",
-        help="settings of meshes and segmenter, repeatable; else config.yaml",
+        help="settings of meshes and segmenter over those of config.yaml, repeatable",
     )
     add("--refine", action="store_true", help="fit mesh and camera to the photo, which takes longer")
     add(

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import torch
 
-from shelfnet.cli.checkpoints import newest_checkpoint
+from shelfnet.cli.checkpoints import named_checkpoint, newest_checkpoint
 from shelfnet.cli.errors import UsageError
 from shelfnet.cli.jobs import Job, plan_jobs
 from shelfnet.cli.predictor import EmptyMeshError, Predictor
 from shelfnet.cli.previews import CELL_PX, Render, save_preview
 from shelfnet.cli.settings import mesh_settings, override_segmenter, prediction_settings
 from shelfnet.cli.usage import peak_memory_text
-from shelfnet.data.photos import PhotoError
+from shelfnet.data.photographs.pixels import PhotoError
 from shelfnet.data.pictures import PictureError
 from shelfnet.networks.segmenter import build_segmenter
 from shelfnet.provenance import publish
@@ -99,11 +99,11 @@ def _attempt(job: Job, predictor: Predictor, render: Render | None, tally: _Tall
 
 def _load(arguments: argparse.Namespace) -> Predictor:
     started = time.perf_counter()
-    folder = arguments.checkpoint or newest_checkpoint(RESULTS)
+    folder = named_checkpoint(arguments.checkpoint) if arguments.checkpoint else newest_checkpoint(RESULTS)
     device = _device(arguments.device)
     try:
         description = read_description(folder)
-        settings = prediction_settings(arguments.config, description.ablation)
+        settings = prediction_settings(arguments.config or [], description.ablation)
         images = settings.dataset.images
         reconstruct, refine = mesh_settings(settings, refined=arguments.refine, texture=arguments.texture)
         predictor = Predictor(

@@ -10,11 +10,14 @@ from jaxtyping import UInt8
 from shelfnet.config.images import ImagesSettings
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
-from shelfnet.data.photos import Segment, check_coverage, check_object_size, crop_to_object, read_photo
+from shelfnet.data.photographs.crops import check_coverage, check_object_size, crop_to_object
+from shelfnet.data.photographs.pixels import MissingMaskError, Segment, read_photo
 from shelfnet.data.pictures import check_picture
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.reconstruction.views import ViewedMesh, reconstruct_view, refine_views
 from shelfnet.training.batches import composite
+
+ADVICE = "pass one (--mask), a picture whose alpha is the mask, or have one made (--segmenter mask_rcnn)"
 
 
 class EmptyMeshError(ValueError):
@@ -70,7 +73,10 @@ class Predictor:
         return Predicted(crop, view)
 
     def _crop(self, photo: Path, mask: Path | None) -> UInt8[np.ndarray, "s s 4"]:
-        rgba = read_photo(photo, mask, self.segment)
+        try:
+            rgba = read_photo(photo, mask, self.segment)
+        except MissingMaskError as error:
+            raise MissingMaskError(f"{error}; {ADVICE}") from error
         check_coverage(rgba, self.images.min_coverage)
         check_object_size(rgba, self.images.min_object_px)
         crop = crop_to_object(rgba, self._crop_px(), self.object_share)

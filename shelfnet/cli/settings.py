@@ -1,5 +1,6 @@
 """Settings of a prediction: the model's own are in its checkpoint, those of meshes in the configuration."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,26 +13,33 @@ from shelfnet.config.load import UNTRAINED, ConfigError, for_ablation, load_conf
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings, Texture
 from shelfnet.config.schema import Config
 
+log = logging.getLogger(__name__)
+
 DEFAULT = Path("config.yaml")
-"""Read where it lies in the working directory and nothing else is named."""
+"""Read where it lies in the working directory, below what the command line names."""
 
 
-def prediction_settings(paths: Sequence[Path] | None, ablation: str) -> Config:
-    """The tree that a model of an ablation is used with.
+def prediction_settings(paths: Sequence[Path], ablation: str) -> Config:
+    """The tree that a model of an ablation is used with; a log line says what it was read from.
 
     Args:
-        paths: YAML files, later ones laid over earlier ones; none for :data:`DEFAULT`, and where that is not there
-            either for the schema's own values.
+        paths: YAML files, each laid over those before it, and all over :data:`DEFAULT`, as the workflow lays its
+            ``--configfile``; over the schema's own values, which are the paper's, where that is not there.
         ablation: of the model; its overrides apply where the files have them.
 
     Raises:
         UsageError: the files cannot be used.
     """
+    files = [DEFAULT, *paths] if DEFAULT.is_file() else list(paths)
     try:
-        config = load_config(*(paths or ([DEFAULT] if DEFAULT.is_file() else [])))
-        return for_ablation(config, ablation) if ablation in {*config.ablations, UNTRAINED} else config
+        config = load_config(*files)
+        known = ablation in {*config.ablations, UNTRAINED}
+        settings = for_ablation(config, ablation) if known else config
     except ConfigError as error:
         raise UsageError(str(error)) from error
+    read_from = ", then ".join(map(str, files)) or f"the schema's defaults, for there is no {DEFAULT} here"
+    log.info("settings of %s from %s", ablation if known else f"no ablation (none is called {ablation})", read_from)
+    return settings
 
 
 def mesh_settings(

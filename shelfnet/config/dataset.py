@@ -106,10 +106,20 @@ class DatasetSettings(Section):
         """Whether there are true shapes; photographs have none, and the workflow takes other rules."""
         return self.kind != "images"
 
+    @property
+    def has_place(self) -> bool:
+        """Whether the data is read from a folder or file of the user's, not generated or fetched."""
+        return self.kind in ("folder", "images") or (self.kind == "3d_future" and not self.urls)
+
     def for_staging(self) -> DatasetSettings:
         """These settings with everything at its default that staging does not read, so that it reruns nothing."""
         read = self.model_dump(include={"kind", *STAGING_READS.get(self.kind, ())})
         return type(self).model_validate(read)
+
+    def for_catalogue(self) -> DatasetSettings:
+        """These settings without the place that the data comes from: its manifest says what is there."""
+        defaults = type(self)()
+        return self.model_copy(update={name: getattr(defaults, name) for name in STAGING_READS["3d_future"]})
 
     @model_validator(mode="after")
     def _ask_for_consent(self) -> DatasetSettings:

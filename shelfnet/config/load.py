@@ -28,9 +28,17 @@ RESULT_FOLDERS = frozenset(
         "logs",
         "mlartifacts",
         "renders",
+        "surfaces",
     )
-) | {"surfaces", "tracking"}
+)
 """Names in ``results`` that an ablation's folder would collide with."""
+
+
+OVERRIDABLE = ("clip", "perceptual", "model", "losses", "train", "reconstruct", "refine", "seeds")
+"""What an ablation may change: what its network is, how it learns and how its meshes are made."""
+
+SHARED_KEYS = {"clip": ("training",), "reconstruct": ("views_per_model",)}
+"""What an ablation may not change of these: there is one small CLIP, and all are measured on the same views."""
 
 
 class ConfigError(ValueError):
@@ -90,11 +98,7 @@ def for_ablation(config: Config, name: str) -> Config:
         return reference.model_copy(update={"train": reference.train.model_copy(update={"iterations": 0})})
     if name not in config.ablations:
         raise ConfigError(f"ablations: no ablation is named {name!r}; known are {', '.join(sorted(config.ablations))}")
-    forbidden = {"dataset", "render", "ablations", "tracking"} & set(config.ablations[name])
-    if "training" in config.ablations[name].get("clip", {}):
-        raise ConfigError(f"ablations.{name}.clip.training: an ablation cannot change what all share")
-    if forbidden:
-        raise ConfigError(f"ablations.{name}.{sorted(forbidden)[0]}: an ablation cannot change what all share")
+    _check_overrides(config.ablations[name], f"ablations.{name}.")
     tree = merge(config.model_dump(mode="json"), config.ablations[name])
     return _parse(Config, tree, f"ablations.{name}.")
 
@@ -112,7 +116,7 @@ def training_json(config: Config) -> str:
     """
     reads: dict[str, Any] = {
         **dict.fromkeys(learning_sections(config), True),
-        "reconstruct": {"level", "choose_view"},
+        "reconstruct": {"choose_view"},
         "evaluate": {"alignment_steps"},
     }
     return config.model_dump_json(include=reads)
@@ -129,6 +133,28 @@ def _check_name(name: str) -> None:
         raise ConfigError(
             f"ablations.{name}: a name is of letters, digits, _ and -, and none of the folders of results"
         )
+
+
+def _check_overrides(overrides: Mapping[str, Any], prefix: str) -> None:
+    """Refuse what an ablation cannot override, and sections that are none.
+
+    Raises:
+        ConfigError: names the first such key.
+    """
+    for name, section in overrides.items():
+        if name not in Config.model_fields:
+            raise ConfigError(f"{prefix}{name}: no such setting")
+        if name not in OVERRIDABLE:
+            raise ConfigError(
+                f"{prefix}{name}: an ablation can change {', '.join(OVERRIDABLE)}, and not what all share"
+            )
+        if name == "seeds":
+            continue
+        if not isinstance(section, Mapping):
+            raise ConfigError(f"{prefix}{name}: expected a mapping of settings, got {section!r}")
+        for key in SHARED_KEYS.get(name, ()):
+            if key in section:
+                raise ConfigError(f"{prefix}{name}.{key}: an ablation cannot change what all share")
 
 
 def _parse(model: type[Config], tree: Mapping[str, Any], prefix: str) -> Config:

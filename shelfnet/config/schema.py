@@ -36,5 +36,5 @@ class Config(Section):
     figures: FiguresSettings = FiguresSettings()
     tracking: TrackingSettings = TrackingSettings()
     resources: ResourceSettings = ResourceSettings()
-    ablations: dict[str, dict[str, Any]] = Field(default_factory=lambda: {"base": {}})
+    ablations: Annotated[dict[str, dict[str, Any]], Field(min_length=1, default_factory=lambda: {"base": {}})]
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)

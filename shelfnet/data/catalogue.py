@@ -15,13 +15,15 @@ from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.captions import make_caption
 from shelfnet.data.future3d import OBJ_NAME, FolderIndex, model_folders, unlisted_folders
 from shelfnet.data.lvis import category_tag
-from shelfnet.data.materials import read_surfaces
+from shelfnet.data.materials import read_materials
 from shelfnet.data.model_info import FILE_NAME, MAX_ID_CHARACTERS, STAGE, DatasetError, ModelInfo, read_model_info
 from shelfnet.data.objects import ModelError, load_obj_model
-from shelfnet.data.quarantine import Quarantined, refused
+from shelfnet.data.picture_rows import Subject
+from shelfnet.data.quarantine import Quarantined, first_reasons, refused
 from shelfnet.data.selection import select_models
 from shelfnet.data.splits import sampling_order, shard_of, split_of
 from shelfnet.data.tables import typed
+from shelfnet.data.tags import TAG_FIELDS, TAGS
 from shelfnet.isolation import IsolatedWorker
 from shelfnet.provenance import code_version, publish
 
@@ -30,11 +32,7 @@ SCHEMA = pa.schema(
         ("model_id", pa.string()),
         ("split", pa.string()),
         ("shard", pa.int32()),
-        ("super_category", pa.string()),
-        ("category", pa.string()),
-        ("style", pa.string()),
-        ("theme", pa.string()),
-        ("material", pa.string()),
+        *TAG_FIELDS,
         ("caption", pa.string()),
         ("obj_path", pa.string()),
         ("n_vertices", pa.int64()),
@@ -45,9 +43,6 @@ SCHEMA = pa.schema(
 )
 """Columns of ``models.parquet``."""
 
-NULLABLE = frozenset({"super_category", "category", "style", "theme", "material"})
-"""Tags that a data set may leave open."""
-
 PLAUSIBLE_SIDE_M = (0.05, 20.0)
 """Longest sides of furniture in metres; beyond them the unit is probably another one, which normalising forgives."""
 
@@ -56,19 +51,11 @@ SHOWN_NAMES = 5
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class CatalogueModel:
+@dataclass(frozen=True, kw_only=True)
+class CatalogueModel(Subject):
     """One usable model; ``obj_path`` is relative to the root of the data set."""
 
-    model_id: str
-    split: str
     shard: int
-    super_category: str | None
-    category: str | None
-    style: str | None
-    theme: str | None
-    material: str | None
-    caption: str
     obj_path: str
     n_vertices: int
     n_faces: int
@@ -122,7 +109,7 @@ def make_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -> Cata
             except Exception as error:  # whatever is wrong with one model must not stop the others
                 quarantined.append(refused(model_id, STAGE, error, f"{model_id}/{OBJ_NAME}"))
     if not usable:
-        raise DatasetError(_all_refused(root, quarantined))
+        raise DatasetError(f"{root}: all {len(quarantined)} models are quarantined{first_reasons(quarantined)}")
     models = (
         _catalogue_model(chosen[model_id], usable[model_id], shard_of(rank, n_shards), settings)
         for rank, model_id in enumerate(sorted(usable))
@@ -148,7 +135,8 @@ def require_instances(
         found = ", ".join(f"{counts[category]} of {category}" for category in wanted)
         raise DatasetError(
             f"expected at least {settings.objaverse.minimum_models} usable models of each category "
-            f"(dataset.objaverse.minimum_models), got {found}; refused are {len(quarantined)}{_reasons(quarantined)}"
+            f"(dataset.objaverse.minimum_models), got {found}; refused are {len(quarantined)}"
+            f"{first_reasons(quarantined)}"
         )
 
 
@@ -168,7 +156,7 @@ def read_models(path: Path, shard: int | None = None) -> tuple[CatalogueModel, .
         ValueError: the file cannot be read or lacks a column.
     """
     try:
-        rows = typed(pq.read_table(path), SCHEMA, SCHEMA.names, NULLABLE).to_pylist()
+        rows = typed(pq.read_table(path), SCHEMA, SCHEMA.names, TAGS).to_pylist()
         models = [CatalogueModel(**row) for row in rows]
     except (OSError, pa.ArrowException, ValueError) as error:
         raise ValueError(f"{path}: expected a catalogue with the columns {', '.join(SCHEMA.names)}: {error}") from error
@@ -193,7 +181,7 @@ def _measure(root: Path, folder: Path | None, max_faces: int) -> _Measures:
     obj_path = folder / OBJ_NAME
     model = load_obj_model(obj_path, max_faces)
     used = model.vertices[np.unique(model.faces)]
-    surfaces = read_surfaces(folder, model)
+    materials = read_materials(folder, model)
     longest_side_m = float((used.max(axis=0) - used.min(axis=0)).max())
     if not PLAUSIBLE_SIDE_M[0] <= longest_side_m <= PLAUSIBLE_SIDE_M[1]:
         logger.warning("%s: a longest side of %g is not plausible in metres", folder.name, longest_side_m)
@@ -202,7 +190,7 @@ def _measure(root: Path, folder: Path | None, max_faces: int) -> _Measures:
         n_vertices=len(model.vertices),
         n_faces=len(model.faces),
         longest_side_m=longest_side_m,
-        textured=any(surface.texture is not None for surface in (*surfaces.numbered, surfaces.unnamed)),
+        textured=any(material.texture is not None for material in (*materials.numbered, materials.unnamed)),
     )
 
 
@@ -215,12 +203,3 @@ def _catalogue_model(info: ModelInfo, measures: _Measures, shard: int, settings:
         shard=shard,
         caption=make_caption(info.style, info.category, info.material),
     )
-
-
-def _all_refused(root: Path, quarantined: list[Quarantined]) -> str:
-    return f"{root}: all {len(quarantined)} models are quarantined{_reasons(quarantined)}"
-
-
-def _reasons(quarantined: Sequence[Quarantined]) -> str:
-    reasons = "; ".join(f"{row.model_id[:80]!r}: {row.reason[:200]}" for row in quarantined[:3])
-    return f", the first ones because of {reasons}" if reasons else ""

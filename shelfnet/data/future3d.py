@@ -26,24 +26,6 @@ HOW_TO_GET = (
 )
 
 
-def dataset_path(path: str | None, path_env: str | None) -> Path:
-    """Where the data set is said to be: the environment variable, where it is set, else the setting.
-
-    Raises:
-        DatasetError: neither names anything, or nothing is there.
-    """
-    from_env = os.environ.get(path_env) if path_env else None
-    given = from_env or path
-    variable = f"the environment variable {path_env}" if path_env else "no environment variable (dataset.path_env)"
-    if not given:
-        raise DatasetError(f"dataset.path is not set, and neither is {variable}. {HOW_TO_GET}.")
-    source = Path(given).expanduser()
-    if not source.exists():
-        setting = variable if from_env else "dataset.path"
-        raise DatasetError(f"{source}, named by {setting}, is not there. {HOW_TO_GET}.")
-    return source.resolve()
-
-
 def find_root(source: Path) -> Path:
     """The folder that holds ``model_info.json``: ``source``, or the one folder nearest below it.
 

@@ -1,4 +1,4 @@
-"""What the surfaces of a model look like: its MTL file and textures, read from its own folder alone.
+"""What a model looks like: its MTL file and textures, read from its own folder alone.
 
 Everything is opaque: ``d``, ``Tr`` and the alpha of textures are left aside, since half of the exporters write them
 wrongly and a mask must not have holes by accident. Texture options (``-s``, ``-o``, ...) are skipped, not applied.
@@ -32,7 +32,7 @@ TEXTURE_OPTION = re.compile(
 
 
 @dataclass(frozen=True)
-class Surface:
+class Material:
     """One material: an sRGB colour, or an sRGB texture instead of it (first row on top)."""
 
     colour: tuple[float, float, float] = NEUTRAL_GREY
@@ -48,24 +48,24 @@ class MtlEntry:
 
 
 @dataclass(frozen=True)
-class ModelSurfaces:
-    """Surfaces of a model: of its numbered materials, and of faces that name none."""
+class ModelMaterials:
+    """Materials of a model: the numbered ones, and that of faces that name none."""
 
-    numbered: tuple[Surface, ...] = ()
-    unnamed: Surface = field(default_factory=Surface)
+    numbered: tuple[Material, ...] = ()
+    unnamed: Material = field(default_factory=Material)
 
 
-def read_surfaces(folder: Path, obj: ObjModel | ObjText) -> ModelSurfaces:
-    """Surfaces for the materials of an OBJ; what cannot be used is logged and replaced, never followed.
+def read_materials(folder: Path, obj: ObjModel | ObjText) -> ModelMaterials:
+    """The materials of an OBJ; what cannot be used is logged and replaced, never followed.
 
     A material takes its ``map_Kd``, else its ``Kd``; one that its library lacks, or whose texture cannot be used,
     takes ``texture.png`` beside the OBJ; where that is missing too, its ``Kd`` or a neutral grey.
     """
     entries = _read_libraries(folder, obj.libraries)
     textures = _TextureFolder(folder)
-    return ModelSurfaces(
-        numbered=tuple(_surface(entries.get(name), textures) for name in obj.materials),
-        unnamed=_surface(None, textures),
+    return ModelMaterials(
+        numbered=tuple(_material(entries.get(name), textures) for name in obj.materials),
+        unnamed=_material(None, textures),
     )
 
 
@@ -130,14 +130,14 @@ class _TextureFolder:
             return None
 
 
-def _surface(entry: MtlEntry | None, textures: _TextureFolder) -> Surface:
+def _material(entry: MtlEntry | None, textures: _TextureFolder) -> Material:
     if entry is None:
-        return Surface(texture=textures.fallback())
+        return Material(texture=textures.fallback())
     colour = entry.colour or NEUTRAL_GREY
     if entry.texture is None:
-        return Surface(colour)
+        return Material(colour)
     texture = textures.get(entry.texture)
-    return Surface(colour, texture if texture is not None else textures.fallback())
+    return Material(colour, texture if texture is not None else textures.fallback())
 
 
 def _read_libraries(folder: Path, libraries: tuple[str, ...]) -> dict[str, MtlEntry]:

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from shelfnet.data.quarantine import Quarantined
+from shelfnet.data.tags import TAGS, ObjectTags, tags_of
 
 FILE_NAME = "model_info.json"
+KEYS = {name: name.replace("_", "-") for name in TAGS}
+"""How the list spells the tags."""
 MAX_BYTES = 256 * 1024**2
 MAX_ID_CHARACTERS = 128
 MAX_TAG_CHARACTERS = 200
@@ -26,15 +29,10 @@ class DatasetError(ValueError):
 
 
 @dataclass(frozen=True)
-class ModelInfo:
+class ModelInfo(ObjectTags):
     """One model of the list; tags that are absent, null or no text are ``None``."""
 
     model_id: str
-    super_category: str | None
-    category: str | None
-    style: str | None
-    theme: str | None
-    material: str | None
 
 
 def read_model_info(path: Path) -> tuple[list[ModelInfo], list[Quarantined]]:
@@ -60,6 +58,11 @@ def read_model_info(path: Path) -> tuple[list[ModelInfo], list[Quarantined]]:
         else:
             models[entry["model_id"].casefold()] = _model_info(entry)
     return list(models.values()), refused
+
+
+def list_entry(info: ModelInfo) -> dict[str, str | None]:
+    """A model as an entry of the list."""
+    return {"model_id": info.model_id} | {KEYS[name]: tag for name, tag in tags_of(info).items()}
 
 
 def is_safe_id(model_id: str) -> bool:
@@ -123,5 +126,6 @@ def _entry_fault(entry: Any) -> str | None:
 
 
 def _model_info(entry: dict[str, Any]) -> ModelInfo:
-    keys = ("super-category", "category", "style", "theme", "material")
-    return ModelInfo(entry["model_id"], *(clean_tag(entry["model_id"], key, entry.get(key)) for key in keys))
+    model_id = entry["model_id"]
+    tags = {name: clean_tag(model_id, key, entry.get(key)) for name, key in KEYS.items()}
+    return ModelInfo(model_id, **tags)

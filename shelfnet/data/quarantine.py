@@ -2,7 +2,7 @@
 
 import csv
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -12,7 +12,13 @@ from shelfnet.provenance import publish
 
 MAX_CHARACTERS = 300
 
+SHOWN_REASONS = 3
+
 logger = logging.getLogger(__name__)
+
+
+class AllRefusedError(RuntimeError):
+    """A shard has models or photographs, and not one of them can be used; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +38,24 @@ def refused(model_id: str, stage: str, error: Exception, path: str) -> Quarantin
     """The row of a model that an error refuses, told to the log; errors that nobody foresaw with their traceback."""
     foreseen = isinstance(error, ModelError | WorkerFailedError)
     reason = str(error) if foreseen else f"{type(error).__name__}: {error}"
-    logger.warning("model %s is refused: %s", model_id, reason, exc_info=None if foreseen else error)
+    logger.warning("model %s is refused (%s): %s", model_id, path, reason, exc_info=None if foreseen else error)
     return Quarantined(model_id, stage, reason, path)
+
+
+def require_some(refused: Sequence[Quarantined], n_examined: int, what: str = "models") -> None:
+    """Refuse a shard of which nothing is left; one that had nothing to begin with is fine.
+
+    Raises:
+        AllRefusedError: everything that was examined is refused; names the first reasons.
+    """
+    if 0 < n_examined == len(refused):
+        raise AllRefusedError(f"all {n_examined} {what} of the shard are refused{first_reasons(refused)}")
+
+
+def first_reasons(refused: Sequence[Quarantined]) -> str:
+    """The end of a sentence about refused models: why the first of them are; empty where there are none."""
+    reasons = "; ".join(f"{row.model_id[:80]!r}: {row.reason[:200]}" for row in refused[:SHOWN_REASONS])
+    return f", the first ones because of {reasons}" if reasons else ""
 
 
 def write_quarantine(path: Path, rows: Iterable[Quarantined]) -> None:

@@ -16,7 +16,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shelfnet.data.tags import TAG_FIELDS, TAGS
 from shelfnet.provenance import code_version, publish
+
+_SUPER_CATEGORY, _CATEGORY, *_OTHER_TAGS = TAG_FIELDS
 
 SCHEMA = pa.schema(
     [
@@ -25,11 +28,9 @@ SCHEMA = pa.schema(
         ("view", pa.int32()),
         ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
         ("caption", pa.string()),
-        ("category", pa.string()),
-        ("super_category", pa.string()),
-        ("style", pa.string()),
-        ("theme", pa.string()),
-        ("material", pa.string()),
+        _CATEGORY,
+        _SUPER_CATEGORY,
+        *_OTHER_TAGS,
         ("azimuth_deg", pa.float32()),
         ("elevation_deg", pa.float32()),
         ("cam2world", pa.list_(pa.float32(), 16)),
@@ -39,9 +40,6 @@ SCHEMA = pa.schema(
     ]
 )
 """Columns of a shard of pictures, in order."""
-
-NULLABLE = frozenset({"category", "super_category", "style", "theme", "material"})
-"""Tags that a data set may leave open; every other column must hold a value."""
 
 TRAINING_COLUMNS = ("image", "split", "caption")
 """All that training may read: no pose, no geometry, no identity."""
@@ -181,6 +179,6 @@ def _check_row(row: Mapping[str, Any], path: Path) -> None:
     if set(row) != columns:
         missing, unknown = sorted(columns - set(row)), sorted(set(row) - columns)
         raise ShardError(f"{path}: a row lacks the columns {missing} and has the unknown ones {unknown}")
-    empty = [name for name in SCHEMA.names if row[name] is None and name not in NULLABLE]
+    empty = [name for name in SCHEMA.names if row[name] is None and name not in TAGS]
     if empty:
         raise ShardError(f"{path}: model {row['model_id']!r} view {row['view']!r}: no value for {', '.join(empty)}")

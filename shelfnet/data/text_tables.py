@@ -1,11 +1,12 @@
-"""Parquet tables of texts that strangers wrote: columns of texts and numbers alone, and no more than fits in memory.
+"""Tables of texts that strangers wrote, CSV or Parquet: texts and numbers alone, and no more than fits in memory.
 
-What a file says of its own size is believed only where that refuses it: a small dictionary stands for texts of any
-length, so texts are counted while they are still numbers of entries of a dictionary.
+What a Parquet file says of its own size is believed only where that refuses it: a small dictionary stands for texts of
+any length, so texts are counted while they are still numbers of entries of a dictionary.
 """
 
+import csv
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from shelfnet.data.model_info import MAX_BYTES, DatasetError
 
 MAX_ROWS = 1_000_000
 MAX_TABLE_BYTES = 256 * 1024**2
@@ -30,6 +33,74 @@ class TextTable:
 
     columns: tuple[str, ...]
     rows: list[dict[str, Any]]
+
+
+def read_rows(path: Path, keys: Collection[str], columns: Collection[str]) -> list[dict[str, str]]:
+    """Rows of a table by column, without the cells that are empty.
+
+    Letter case, blanks and dashes in the names of columns do not matter. Numbers are texts, whole ones without a point,
+    and texts stay as they are: "007" keeps its zeros, a style may be called "None". Other columns are ignored.
+
+    Args:
+        path: ``.parquet``, or CSV of any other suffix (UTF-8, with a header).
+        keys: columns that say what a row is about, of which the table must have one.
+        columns: what else is wanted of it.
+
+    Raises:
+        DatasetError: the table cannot be read, is too large, has no key, or a wanted column twice.
+    """
+    read = _read_parquet if path.suffix.lower() == ".parquet" else _read_csv
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError(f"at most {MAX_BYTES} bytes, got {path.stat().st_size}")
+        table = read(path, {*keys, *columns})
+    except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
+        raise DatasetError(f"{path}: expected a CSV or Parquet table of tags: {error}") from error
+    if not set(keys) & {_folded(name) for name in table.columns}:
+        expected, got = " or ".join(keys), ", ".join(table.columns)[:300]
+        raise DatasetError(f"{path}: expected a column {expected}, got {got or 'none of use'}")
+    return [{_folded(name): text for name, cell in row.items() if (text := _text(cell))} for row in table.rows]
+
+
+def _read_parquet(path: Path, wanted: Collection[str]) -> TextTable:
+    table = read_text_table(path, lambda name: _folded(name) in wanted)
+    _require_distinct(map(_folded, table.columns))
+    return table
+
+
+def _read_csv(path: Path, wanted: Collection[str]) -> TextTable:
+    """A whole CSV file; ``columns`` are those of the header, so that a message can show what came instead."""
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        lines = csv.reader(stream, strict=True)
+        columns = next(lines, [])
+        places = {name: place for place, name in enumerate(columns) if _folded(name) in wanted}
+        _require_distinct(name for name in map(_folded, columns) if name in wanted)
+        rows = []
+        for cells in filter(None, lines):
+            if any(cells[len(columns) :]):
+                raise ValueError(f"{len(columns)} values a row, got {len(cells)} in line {lines.line_num}")
+            rows.append({name: cells[place] for name, place in places.items() if place < len(cells)})
+            check_rows(len(rows))
+    return TextTable(tuple(columns), rows)
+
+
+def _require_distinct(names: Iterable[str]) -> None:
+    seen = list(names)
+    for name in seen:
+        if seen.count(name) > 1:
+            raise ValueError(f"one column {name}, got {seen.count(name)}")
+
+
+def _folded(column: str) -> str:
+    return column.strip().lower().replace("-", "_").replace(" ", "_")
+
+
+def _text(cell: Any) -> str:
+    """A cell as text, empty where it holds nothing."""
+    if cell is None or cell != cell:  # NaN
+        return ""
+    text = str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+    return text if text.strip() else ""
 
 
 def read_text_table(path: Path, is_wanted: Callable[[str], bool]) -> TextTable:

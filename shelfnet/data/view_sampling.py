@@ -1,6 +1,5 @@
 """Random views from the prior p(v): azimuth and elevation uniform in their ranges (Eq. 7)."""
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,9 +27,3 @@ def sample_views(prior: ViewPrior, n_views: int, generator: np.random.Generator)
     azimuth_deg = generator.uniform(prior.azimuth_min_deg, prior.azimuth_max_deg, n_views)
     elevation_deg = generator.uniform(prior.elevation_min_deg, prior.elevation_max_deg, n_views)
     return Views(np.deg2rad(azimuth_deg), np.deg2rad(elevation_deg))
-
-
-def model_generator(seed: int, model_id: str) -> np.random.Generator:
-    """A generator of one model's own, whatever shard it is in and whichever models come before it."""
-    digest = hashlib.sha256(model_id.encode("utf-8", "surrogateescape")).digest()
-    return np.random.default_rng([seed & 0xFFFFFFFFFFFFFFFF, int.from_bytes(digest[:8], "little")])

@@ -17,8 +17,9 @@ import pyarrow as pa
 from jaxtyping import Float, Int, UInt8
 
 from shelfnet.data.picture_stack import PictureStack
-from shelfnet.data.shards import EVALUATION_COLUMNS, NULLABLE, SCHEMA, TRAINING_COLUMNS, ShardError, open_shard
+from shelfnet.data.shards import EVALUATION_COLUMNS, SCHEMA, TRAINING_COLUMNS, ShardError, open_shard
 from shelfnet.data.tables import typed
+from shelfnet.data.tags import TAGS
 
 LABEL_COLUMNS = ("model_id", "split", "view", "category", "azimuth_deg", "elevation_deg")
 """What is known of a view beside its picture and caption."""
@@ -103,14 +104,19 @@ def load_evaluation_views(
 
 
 def load_view_labels(
-    paths: Sequence[Path], split: str, views_per_model: int | None, *, among: Container[str] | None = None
+    paths: Sequence[Path],
+    split: str,
+    views_per_model: int | None,
+    *,
+    among: Container[str] | None = None,
+    at_most: int | None = None,
 ) -> ViewLabels:
     """The labels of the views that :func:`load_evaluation_views` would load; no picture is read.
 
     Raises:
         ShardError: a file is damaged or lacks a column, a view occurs twice, or the split is empty.
     """
-    chosen = _choose(paths, split, views_per_model, among, None)
+    chosen = _choose(paths, split, views_per_model, among, at_most)
     return ViewLabels(**_labels(_records(paths, chosen, LABEL_COLUMNS, None)))
 
 
@@ -188,7 +194,7 @@ def _batches(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, pa.Table
         first_row = 0
         try:
             for batch in shard.iter_batches(batch_size=BATCH_ROWS, columns=list(columns)):
-                rows = typed(batch, SCHEMA, columns, (*NULLABLE, "image"))
+                rows = typed(batch, SCHEMA, columns, (*TAGS, "image"))
                 yield first_row, rows
                 first_row += batch.num_rows
         except ShardError:

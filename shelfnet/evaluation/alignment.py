@@ -17,7 +17,6 @@ from shelfnet.geometry.cameras import rotation_about_y
 
 VALIDATION = "validation"
 _ANGLE_TOLERANCE_DEG = 0.05
-_OFFSET_STEP_DEG = 0.5
 _ICP_TOLERANCE = 1e-6
 
 
@@ -127,43 +126,6 @@ def _rotations(angles_deg: Float[np.ndarray, "a"]) -> Float[np.ndarray, "a 3 3"]
 def wrap_deg(angle_deg: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
     """Angles in degrees brought into [-180, 180)."""
     return np.remainder(angle_deg + 180.0, 360.0) - 180.0
-
-
-@dataclass(frozen=True)
-class ViewAlignment:
-    """The one offset that best brings predicted azimuths to true ones, and what error is left.
-
-    Attributes:
-        offset_deg: to be added to predicted azimuths, in [-180, 180).
-        median_azimuth_error_deg: median absolute wrapped error after that, in [0, 180].
-    """
-
-    offset_deg: float
-    median_azimuth_error_deg: float
-
-
-def view_alignment(predicted_deg: Float[np.ndarray, "n"], true_deg: Float[np.ndarray, "n"]) -> ViewAlignment:
-    """Best global azimuth offset and the median error that it leaves: the pose number of a training curve."""
-    offset = fit_azimuth_offset(predicted_deg, true_deg)
-    errors = np.abs(wrap_deg(predicted_deg + offset - true_deg))
-    return ViewAlignment(offset_deg=offset, median_azimuth_error_deg=float(np.median(errors)))
-
-
-def fit_azimuth_offset(predicted_deg: Float[np.ndarray, "n"], true_deg: Float[np.ndarray, "n"]) -> float:
-    """Offset in degrees, in [-180, 180), that minimises the median absolute wrapped azimuth error.
-
-    The median stands firm where up to half of the views are turned front to back; the mean breaks ties. Candidates
-    lie half a degree apart.
-
-    Raises:
-        ValueError: no azimuths.
-    """
-    if len(predicted_deg) == 0:
-        raise ValueError("expected at least one pair of azimuths, got none")
-    offsets = np.arange(-180.0, 180.0, _OFFSET_STEP_DEG)
-    errors = np.abs(wrap_deg((predicted_deg - true_deg)[None, :] + offsets[:, None]))
-    best_first = np.lexsort((errors.mean(axis=1), np.median(errors, axis=1)))
-    return float(offsets[best_first[0]])
 
 
 @dataclass(frozen=True)

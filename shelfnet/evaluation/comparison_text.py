@@ -39,8 +39,8 @@ _SCORES = (
 _NOTES = """\
 `chamfer` is half the sum of both mean unsquared distances, with the true object's longest side = 1, after one rotation
 about +Y per trained model that was fitted on the validation split. Brackets are 95 % bootstrap intervals over objects
-and seeds; differences are paired by object. With one seed they hold nothing of what another training run would change, with
-two little: verdicts from so few runs say so.
+and seeds; differences are paired by object. With one seed they hold nothing of what another training run would change,
+with two little: verdicts from so few runs say so.
 Azimuth errors are medians over views, other metrics means. Empty predictions count with the worst value of each metric.
 Bold marks the best value of a column.
 
@@ -59,7 +59,7 @@ def comparison_markdown(table: pd.DataFrame, provenance: Mapping[str, str]) -> s
 def verdict(table: pd.DataFrame) -> str:
     """What beats what, one line a method, and where a method has learned nothing about the instance."""
     learned = [row for _, row in table.iterrows() if row["ablation"] not in BASELINES]
-    base_runs = table.loc[table["ablation"] == BASE, "n_seeds"].min()
+    base_runs = float(table.loc[table["ablation"] == BASE, "n_seeds"].min())
     lines = [_best(table)]
     lines += [f"- {_against_mean_shape(row)}{_against_base(row, base_runs)}" for row in learned]
     methods = [table[table["ablation"] == name] for name in dict.fromkeys(table["ablation"])]

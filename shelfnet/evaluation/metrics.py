@@ -14,6 +14,8 @@ from shelfnet.evaluation.alignment import SearchablePoints, iterative_closest_po
 from shelfnet.evaluation.neighbours import Backend, Neighbours, neighbour_index
 
 NORMALISATION = "bounding box centred, true longest side 1"
+CURVE_POINTS = 2_048
+"""Points a side of validation curves and of the levels beside them; the test table uses the configured number."""
 CUBE_DIAGONAL = math.sqrt(3.0)
 """Diagonal of the unit cube that an object fills: no two points of it lie further apart."""
 _L2_SCALE = 2.0

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torchvision.models.detection import MaskRCNN_ResNet50_FPN_V2_Weights, maskrcnn_resnet50_fpn_v2
 
 from shelfnet.config.images import SegmenterSettings
-from shelfnet.data.photos import PhotoError, Segment
+from shelfnet.data.photographs.pixels import PhotoError, Segment
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 
 from shelfnet.preview.models import load_parts
 from shelfnet.preview.previewer import Previewer
-from shelfnet.preview.primitives import surface_primitive
+from shelfnet.preview.primitives import part_primitive
 
 
 class PyrenderEngine:
@@ -37,5 +37,5 @@ class PyrenderEngine:
         Raises:
             ModelError: the model cannot be loaded.
         """
-        primitives = [surface_primitive(part.mesh, part.surface) for part in load_parts(obj_path)]
+        primitives = [part_primitive(part.mesh, part.material) for part in load_parts(obj_path)]
         return self._previewer.render_primitives(primitives, cam2world)

@@ -1,4 +1,4 @@
-"""A model's OBJ as parts with one surface each, read from the model's own folder alone."""
+"""A model's OBJ as parts with one material each, read from the model's own folder alone."""
 
 import io
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import trimesh
 
-from shelfnet.data.materials import Surface, read_surfaces
+from shelfnet.data.materials import Material, read_materials
 from shelfnet.data.obj_text import material_name, read_obj_text
 from shelfnet.data.objects import ModelError
 from shelfnet.geometry.meshes import Normalisation, bounding_normalisation
@@ -20,7 +20,7 @@ class Part:
     """Triangles in the object frame and what they look like."""
 
     mesh: trimesh.Trimesh
-    surface: Surface
+    material: Material
 
 
 def load_parts(obj_path: Path) -> list[Part]:
@@ -30,13 +30,13 @@ def load_parts(obj_path: Path) -> list[Part]:
         ModelError: there is no usable mesh in the file.
     """
     text = read_obj_text(obj_path)
-    surfaces = read_surfaces(obj_path.parent, text)
-    by_name = {material_name(index): surface for index, surface in enumerate(surfaces.numbered)}
+    materials = read_materials(obj_path.parent, text)
+    by_name = {material_name(index): material for index, material in enumerate(materials.numbered)}
     try:
         meshes = _normalised(_load(text.text, list(by_name)))
     except Exception as error:  # the loader raises whatever its arrays do: ValueError, IndexError, KeyError, ...
         raise ModelError(f"{obj_path.name}: cannot be loaded for display: {error}") from error
-    return [Part(mesh, by_name.get(_material_of(mesh), surfaces.unnamed)) for mesh in meshes]
+    return [Part(mesh, by_name.get(_material_of(mesh), materials.unnamed)) for mesh in meshes]
 
 
 def _load(text: bytes, names: list[str]) -> list[trimesh.Trimesh]:

@@ -4,7 +4,7 @@ import numpy as np
 import trimesh
 from jaxtyping import Float, UInt8
 
-from shelfnet.data.materials import NEUTRAL_GREY, Surface
+from shelfnet.data.materials import NEUTRAL_GREY, Material
 from shelfnet.data.studio import ROUGHNESS
 from shelfnet.geometry.colours import linear_from_srgb
 from shelfnet.preview.opengl import pyrender
@@ -15,19 +15,19 @@ def predicted_primitive(mesh: trimesh.Trimesh) -> pyrender.Primitive:
     visual = mesh.visual
     picture = getattr(getattr(visual, "material", None), "baseColorTexture", None)
     if picture is not None:
-        return surface_primitive(mesh, Surface((1.0, 1.0, 1.0), texture=np.asarray(picture.convert("RGB"))))
+        return part_primitive(mesh, Material((1.0, 1.0, 1.0), texture=np.asarray(picture.convert("RGB"))))
     coloured = isinstance(visual, trimesh.visual.ColorVisuals) and visual.kind == "vertex"
     return pyrender.Primitive(
         positions=mesh.vertices.astype(np.float32),
         normals=mesh.vertex_normals.astype(np.float32),
         indices=mesh.faces.astype(np.uint32),
         color_0=_linear_rgba(visual.vertex_colors) if coloured else None,
-        material=_material(Surface((1.0, 1.0, 1.0)) if coloured else Surface(NEUTRAL_GREY)),
+        material=_metallic_roughness(Material((1.0, 1.0, 1.0)) if coloured else Material(NEUTRAL_GREY)),
     )
 
 
-def surface_primitive(mesh: trimesh.Trimesh, surface: Surface) -> pyrender.Primitive:
-    """A part of a model with one surface, shaded by the normals of its file."""
+def part_primitive(mesh: trimesh.Trimesh, material: Material) -> pyrender.Primitive:
+    """A part of a model with one material, shaded by the normals of its file."""
     uv = getattr(mesh.visual, "uv", None)
     coordinates = np.zeros((len(mesh.vertices), 2)) if uv is None else uv
     return pyrender.Primitive(
@@ -35,7 +35,7 @@ def surface_primitive(mesh: trimesh.Trimesh, surface: Surface) -> pyrender.Primi
         normals=mesh.vertex_normals.astype(np.float32),
         indices=mesh.faces.astype(np.uint32),
         texcoord_0=np.nan_to_num(coordinates, posinf=0.0, neginf=0.0).astype(np.float32),
-        material=_material(surface),
+        material=_metallic_roughness(material),
     )
 
 
@@ -45,13 +45,13 @@ def _linear_rgba(colours: UInt8[np.ndarray, "v 4"]) -> Float[np.ndarray, "v 4"]:
     return rgba
 
 
-def _material(surface: Surface) -> pyrender.MetallicRoughnessMaterial:
+def _metallic_roughness(material: Material) -> pyrender.MetallicRoughnessMaterial:
     texture = None
-    if surface.texture is not None:
+    if material.texture is not None:
         # Four bytes a texel, since OpenGL takes rows to begin at multiples of four.
-        opaque = np.pad(surface.texture, ((0, 0), (0, 0), (0, 1)), constant_values=255)
+        opaque = np.pad(material.texture, ((0, 0), (0, 0), (0, 1)), constant_values=255)
         texture = pyrender.Texture(source=opaque, source_channels="RGBA")
-    colour = linear_from_srgb(np.array(surface.colour)) if texture is None else np.ones(3)
+    colour = linear_from_srgb(np.array(material.colour)) if texture is None else np.ones(3)
     return pyrender.MetallicRoughnessMaterial(
         baseColorFactor=[*colour, 1.0],
         baseColorTexture=texture,

@@ -5,8 +5,8 @@ from collections import Counter
 from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings
-from shelfnet.data.image_source import make_photo_catalogue, write_objects, write_photographs
 from shelfnet.data.manifest import read_manifest
+from shelfnet.data.photographs.catalogue import make_photo_catalogue, write_objects, write_photographs
 from shelfnet.data.quarantine import write_quarantine
 from shelfnet.tracking.journal import Journal
 

@@ -12,36 +12,35 @@ from jaxtyping import UInt8
 
 from shelfnet.config.images import ImagesSettings
 from shelfnet.config.load import settings_json
-from shelfnet.data.image_source import Photograph, read_photographs
 from shelfnet.data.manifest import read_manifest
-from shelfnet.data.photos import (
-    PhotoError,
-    Segment,
-    check_coverage,
-    check_object_size,
-    crop_to_object,
-    read_photo,
-)
-from shelfnet.data.pictures import PictureError, check_picture, encode_png
-from shelfnet.data.quarantine import Quarantined, write_quarantine
+from shelfnet.data.objects import ModelError
+from shelfnet.data.photographs.catalogue import Photograph, read_photographs
+from shelfnet.data.photographs.crops import check_coverage, check_object_size, crop_to_object
+from shelfnet.data.photographs.pixels import MissingMaskError, PhotoError, Segment, read_photo
+from shelfnet.data.picture_rows import Shot, picture_row
+from shelfnet.data.pictures import check_picture
+from shelfnet.data.quarantine import Quarantined, refused, require_some, write_quarantine
 from shelfnet.data.shards import write_shard
 from shelfnet.isolation import IsolatedWorker, WorkerFailedError
 from shelfnet.tracking.journal import Journal
 
 STAGE = "crop_photographs"
-ENGINE = "photograph"
-"""What stands in the column ``engine`` of a picture that nobody rendered."""
-UNKNOWN = math.nan
-"""Value of the columns of a photograph's camera: a number that is none reads alike in every reader of Parquet, while
-Arrow cannot read a null among lists of fixed size back."""
+UNKNOWN_SHOT = Shot(
+    azimuth_deg=math.nan,
+    elevation_deg=math.nan,
+    cam2world=np.full((4, 4), math.nan),
+    fov_deg=math.nan,
+    engine="photograph",
+    seed=0,
+)
+"""Of a picture that nobody rendered. A number that is none reads alike in every reader of Parquet, while Arrow cannot
+read a null among lists of fixed size back."""
+
+ADVICE = "; add one, or let dataset.images.segmenter.kind: mask_rcnn make it"
 
 Crop = UInt8[np.ndarray, "s s 4"]
 
 log = logging.getLogger(__name__)
-
-
-class CropError(RuntimeError):
-    """A shard has photographs, and not one of them can be used."""
 
 
 def crop_photographs(
@@ -72,42 +71,36 @@ def crop_photographs(
         journal: events for the tracking server.
 
     Raises:
-        CropError: the shard has photographs, and all of them are refused.
+        AllRefusedError: the shard has photographs, and all of them are refused.
     """
     source = read_manifest(manifest)
     chosen = read_photographs(photographs, shard)
-    refused: list[Quarantined] = []
+    unusable: list[Quarantined] = []
     metadata = {"images": settings_json(settings), "dataset_digest": source.digest}
     make = partial(_make_crop, source.root, settings, resolution_px)
     try:
         with IsolatedWorker(make, timeout_s=timeout_s, memory_mb=memory_mb) as worker:
-            write_shard(output, _rows(chosen, source.root, worker, refused), metadata)
+            write_shard(output, _rows(chosen, worker, unusable), metadata)
     finally:
-        write_quarantine(quarantine, refused)
-    log.info("%d of %d photographs cropped, %d refused", len(chosen) - len(refused), len(chosen), len(refused))
+        write_quarantine(quarantine, unusable)
+    log.info("%d of %d photographs cropped, %d refused", len(chosen) - len(unusable), len(chosen), len(unusable))
     events = Journal(journal, run="data")
     events.params({"images": settings.model_dump(mode="json")})
-    counts = {"photographs_cropped": len(chosen) - len(refused), "photographs_refused": len(refused)}
+    counts = {"photographs_cropped": len(chosen) - len(unusable), "photographs_refused": len(unusable)}
     events.metrics(shard, {name: float(count) for name, count in counts.items()})
     events.artifact(quarantine, "renders")
 
 
 def _rows(
-    photographs: Sequence[Photograph], root: Path, worker: IsolatedWorker[Photograph, Crop], refused: list[Quarantined]
+    photographs: Sequence[Photograph], worker: IsolatedWorker[Photograph, Crop], unusable: list[Quarantined]
 ) -> Iterator[dict[str, Any]]:
-    """Rows of all usable photographs, one in memory at a time; the others end in ``refused``."""
+    """Rows of all usable photographs, one in memory at a time; the others end in ``unusable``."""
     for photograph in photographs:
         try:
-            yield _row(photograph, worker.run(photograph))
-        except (PhotoError, PictureError, WorkerFailedError) as error:
-            reason = str(error).removeprefix(f"{root / photograph.photo_path}: ").replace(f"{root}/", "")
-            log.warning("%s is refused: %s", photograph.photo_path, reason)
-            refused.append(Quarantined(photograph.model_id, STAGE, reason, photograph.photo_path))
-    if photographs and len(refused) == len(photographs):
-        reasons = "; ".join(f"{row.path}: {row.reason}" for row in refused[:3])
-        raise CropError(
-            f"all {len(photographs)} photographs of the shard are refused, the first ones because {reasons}"
-        )
+            yield picture_row(photograph, photograph.view, worker.run(photograph), UNKNOWN_SHOT)
+        except (ModelError, WorkerFailedError) as error:
+            unusable.append(refused(photograph.model_id, STAGE, error, photograph.photo_path))
+    require_some(unusable, len(photographs), "photographs")
 
 
 def _make_crop(root: Path, settings: ImagesSettings, resolution_px: int) -> Callable[[Photograph], Crop]:
@@ -124,8 +117,7 @@ def _make_crop(root: Path, settings: ImagesSettings, resolution_px: int) -> Call
 def _crop(
     photograph: Photograph, root: Path, settings: ImagesSettings, resolution_px: int, segment: Segment | None
 ) -> Crop:
-    mask_path = None if photograph.mask_path is None else root / photograph.mask_path
-    rgba = read_photo(root / photograph.photo_path, mask_path, segment)
+    rgba = _read(photograph, root, segment)
     check_coverage(rgba, settings.min_coverage)
     check_object_size(rgba, settings.min_object_px)
     crop = crop_to_object(rgba, resolution_px, settings.object_share)
@@ -133,22 +125,12 @@ def _crop(
     return crop
 
 
-def _row(photograph: Photograph, crop: Crop) -> dict[str, Any]:
-    return {
-        "model_id": photograph.model_id,
-        "split": photograph.split,
-        "view": photograph.view,
-        "image": {"bytes": encode_png(crop), "path": f"{photograph.model_id}_{photograph.view:03d}.png"},
-        "caption": photograph.caption,
-        "category": photograph.category,
-        "super_category": photograph.super_category,
-        "style": photograph.style,
-        "theme": photograph.theme,
-        "material": photograph.material,
-        "azimuth_deg": UNKNOWN,
-        "elevation_deg": UNKNOWN,
-        "cam2world": [UNKNOWN] * 16,
-        "fov_deg": UNKNOWN,
-        "engine": ENGINE,
-        "seed": 0,
-    }
+def _read(photograph: Photograph, root: Path, segment: Segment | None) -> UInt8[np.ndarray, "h w 4"]:
+    """The photograph with its mask; messages name files relative to the data set, as the quarantine does."""
+    path = root / photograph.photo_path
+    mask_path = None if photograph.mask_path is None else root / photograph.mask_path
+    try:
+        return read_photo(path, mask_path, segment)
+    except PhotoError as error:
+        reason = str(error).removeprefix(f"{path}: ").replace(f"{root}/", "")
+        raise PhotoError(reason + ADVICE if isinstance(error, MissingMaskError) else reason) from error

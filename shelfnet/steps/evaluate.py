@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from shelfnet.config.evaluate import EvaluateSettings
+from shelfnet.data.seeding import named_generator
 from shelfnet.data.surfaces import Surfaces, load_surfaces
-from shelfnet.data.view_sampling import model_generator
 from shelfnet.data.views import load_view_labels
 from shelfnet.evaluation.alignment import VALIDATION, AlignmentPair, ValidationSet, YRotation, fit_y_rotation
 from shelfnet.evaluation.metrics import (
@@ -115,7 +115,7 @@ def validation_set(predictions: pd.DataFrame, truth: Surfaces, settings: Evaluat
     for row in rows.itertuples():
         mesh = load_glb(row.mesh).mesh
         if has_surface(mesh):
-            generator = model_generator(settings.seed, f"alignment/{row.model_id}/{row.view}")
+            generator = named_generator(settings.seed, f"alignment/{row.model_id}/{row.view}")
             points, _ = sample_surface(mesh, ALIGNMENT_POINTS, generator)
             surface = truth[row.model_id]
             pairs.append(AlignmentPair(row.model_id, surface.split, points, surface.points[:ALIGNMENT_POINTS]))
@@ -167,7 +167,7 @@ def _score_model(
     for row in group.itertuples():
         score = EMPTY_SCORE
         if row.status == "ok":
-            generator = model_generator(settings.seed, f"{row.stage}/{model_id}/{row.view}")
+            generator = named_generator(settings.seed, f"{row.stage}/{model_id}/{row.view}")
             score = score_mesh(load_glb(row.mesh).mesh, alignment, true, settings, generator)
         yield {**_identity(row), **score.columns()}
 

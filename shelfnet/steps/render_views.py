@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from shelfnet.config.load import settings_json
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.catalogue import CatalogueModel, read_models
 from shelfnet.data.manifest import read_manifest
 from shelfnet.data.objects import ModelError
-from shelfnet.data.pictures import PictureError, check_picture, encode_png
-from shelfnet.data.quarantine import Quarantined, refused, write_quarantine
+from shelfnet.data.picture_rows import Shot, picture_row
+from shelfnet.data.pictures import check_picture
+from shelfnet.data.quarantine import Quarantined, refused, require_some, write_quarantine
+from shelfnet.data.seeding import named_generator
 from shelfnet.data.shards import warn_of_size, write_shard
-from shelfnet.data.view_sampling import Views, model_generator, sample_views
+from shelfnet.data.view_sampling import Views, sample_views
 from shelfnet.isolation import WorkerFailedError
 from shelfnet.steps.render_engines import Pictures, Sitting, isolated_engine
 from shelfnet.tracking.journal import Journal
@@ -28,10 +30,6 @@ STAGE = "render_views"
 LOG_INTERVAL_S = 10.0
 
 log = logging.getLogger(__name__)
-
-
-class RenderError(RuntimeError):
-    """A shard has models, and not one of them gave usable pictures."""
 
 
 @dataclass
@@ -93,7 +91,7 @@ def render_views(
         journal: events for the tracking server.
 
     Raises:
-        RenderError: the shard has models, and all of them are refused.
+        AllRefusedError: the shard has models, and all of them are refused.
         DeviceError: the device that the settings ask for is not there.
     """
     source = read_manifest(manifest)
@@ -119,53 +117,35 @@ def _shard_rows(
         for model in models:
             try:
                 yield from _model_rows(settings, root, model, photograph)
-            except (ModelError, PictureError, WorkerFailedError) as error:
+            except (ModelError, WorkerFailedError) as error:
                 progress.refused.append(refused(model.model_id, STAGE, error, model.obj_path))
             progress.advance()
-    if len(progress.refused) == len(models):
-        reasons = "; ".join(f"{row.model_id}: {row.reason}" for row in progress.refused[:3])
-        raise RenderError(f"all {len(models)} models of the shard are refused, the first ones because of {reasons}")
+    require_some(progress.refused, len(models))
 
 
 def _model_rows(
     settings: RenderSettings, root: Path, model: CatalogueModel, photograph: Callable[[Sitting], Pictures]
 ) -> list[dict[str, Any]]:
     """Rows of one model, every picture of it checked before the first one counts."""
-    generator = model_generator(settings.seed, model.model_id)
+    generator = named_generator(settings.seed, model.model_id)
     views = sample_views(settings.prior, settings.views_per_model, generator)
     cameras = views.cam2world(settings.camera_distance)
     pictures = photograph(Sitting(root / model.obj_path, cameras))
     for picture in pictures:
         check_picture(picture, model.model_id)
-    return [_row(settings, model, view, views, cameras[view], picture) for view, picture in enumerate(pictures)]
+    shots = [_shot(settings, views, cameras, view) for view in range(len(pictures))]
+    return [picture_row(model, view, picture, shots[view]) for view, picture in enumerate(pictures)]
 
 
-def _row(
-    settings: RenderSettings,
-    model: CatalogueModel,
-    view: int,
-    views: Views,
-    cam2world: Float[np.ndarray, "4 4"],
-    picture: UInt8[np.ndarray, "h w 4"],
-) -> dict[str, Any]:
-    return {
-        "model_id": model.model_id,
-        "split": model.split,
-        "view": view,
-        "image": {"bytes": encode_png(picture), "path": f"{model.model_id}_{view:03d}.png"},
-        "caption": model.caption,
-        "category": model.category,
-        "super_category": model.super_category,
-        "style": model.style,
-        "theme": model.theme,
-        "material": model.material,
-        "azimuth_deg": math.degrees(views.azimuth[view]),
-        "elevation_deg": math.degrees(views.elevation[view]),
-        "cam2world": cam2world.astype(np.float32).ravel().tolist(),
-        "fov_deg": settings.fov_deg,
-        "engine": settings.engine,
-        "seed": settings.seed,
-    }
+def _shot(settings: RenderSettings, views: Views, cameras: Float[np.ndarray, "v 4 4"], view: int) -> Shot:
+    return Shot(
+        azimuth_deg=math.degrees(views.azimuth[view]),
+        elevation_deg=math.degrees(views.elevation[view]),
+        cam2world=cameras[view],
+        fov_deg=settings.fov_deg,
+        engine=settings.engine,
+        seed=settings.seed,
+    )
 
 
 def _record(journal: Path, settings: RenderSettings, shard: int, progress: Progress, quarantine: Path) -> None:

@@ -8,15 +8,11 @@ from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue import CatalogueModel, read_models
 from shelfnet.data.manifest import read_manifest
 from shelfnet.data.objects import load_obj
-from shelfnet.data.quarantine import Quarantined, refused, write_quarantine
+from shelfnet.data.quarantine import Quarantined, refused, require_some, write_quarantine
 from shelfnet.data.surfaces import Surface, measure_surface, write_surfaces
 from shelfnet.isolation import IsolatedWorker
 
 STAGE = "sample_surfaces"
-
-
-class SurfaceError(RuntimeError):
-    """A shard has models, and not one of them has a surface that can be measured."""
 
 
 def sample_surfaces(
@@ -33,7 +29,7 @@ def sample_surfaces(
         quarantine: models whose surface cannot be measured, to publish as CSV; the evaluation leaves them out.
 
     Raises:
-        SurfaceError: the shard has models, and all of them are refused.
+        AllRefusedError: the shard has models, and all of them are refused.
     """
     root = read_manifest(manifest).root
     quarantined: list[Quarantined] = []
@@ -55,9 +51,7 @@ def _measured(
             except Exception as error:  # whatever is wrong with one model must not stop the others
                 quarantined.append(refused(model.model_id, STAGE, error, model.obj_path))
             yield model.model_id, surface
-    if models and len(quarantined) == len(models):
-        reasons = "; ".join(f"{row.model_id}: {row.reason}" for row in quarantined[:3])
-        raise SurfaceError(f"all {len(models)} models of the shard are refused, the first ones because of {reasons}")
+    require_some(quarantined, len(models))
 
 
 def _make_measure(root: Path, settings: DatasetSettings) -> Callable[[CatalogueModel], Surface]:

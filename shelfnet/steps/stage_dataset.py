@@ -1,21 +1,23 @@
 """Make the furniture available as a folder in the 3D-FUTURE layout."""
 
 import logging
+import os
 import shutil
 from functools import partial
 from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings, ShowroomSettings
-from shelfnet.data.downloads import RemoteFile, fetch
-from shelfnet.data.folder_source import find_models, models_of
+from shelfnet.config.place import find_place
 from shelfnet.data.foreign.staging import stage_models
-from shelfnet.data.future3d import content_digest, dataset_path, find_root
+from shelfnet.data.future3d import content_digest, find_root
 from shelfnet.data.manifest import Manifest, write_manifest
 from shelfnet.data.model_info import FILE_NAME, read_model_info
-from shelfnet.data.objaverse_source import fetch_objects, find_objects
 from shelfnet.data.quarantine import Quarantined, write_quarantine
-from shelfnet.data.release import Release, assemble, find_release
 from shelfnet.data.showroom.generate import generate_showroom
+from shelfnet.data.sources.downloads import RemoteFile, fetch
+from shelfnet.data.sources.folder import find_models, models_of
+from shelfnet.data.sources.objaverse import fetch_objects, find_objects
+from shelfnet.data.sources.release import Release, assemble, find_release
 from shelfnet.provenance import code_version, publish
 from shelfnet.tracking.journal import Journal
 
@@ -36,7 +38,8 @@ def stage_dataset(
         journal: events for the tracking server.
 
     Raises:
-        DatasetError: the data set is not there, has no readable list of models, or too few of them.
+        ConfigError: the data set is not where the settings say.
+        DatasetError: it has no readable list of models, or too few of them.
         DownloadError: a file cannot be had or is not what was meant.
         ArchiveError: an archive is damaged or tries to harm.
     """
@@ -52,24 +55,18 @@ def stage_dataset(
 
 
 def _stage(settings: DatasetSettings, output_dir: Path) -> tuple[Path, list[Quarantined]]:
+    """The root of the data set, and what cannot be brought into the layout."""
     if settings.kind == "showroom":
         return _generate(settings.showroom, output_dir), []
-    if settings.kind == "3d_future":
-        return _stage_release(settings, output_dir), []
+    if settings.kind == "objaverse":
+        return _convert_objects(settings, output_dir)
+    place = find_place(settings, os.environ)
+    if place is None:
+        return assemble(_fetched(settings), output_dir), []
     if settings.kind == "folder":
-        return _convert_folder(settings, output_dir)
-    infos = find_objects(settings.objaverse)
-    fetch_some = partial(fetch_objects, settings=settings.objaverse)
-    left_out = stage_models(list(infos.values()), fetch_some, output_dir, settings)
-    return find_root(output_dir), left_out
-
-
-def _stage_release(settings: DatasetSettings, output_dir: Path) -> Path:
-    if settings.urls:
-        return assemble(_fetched(settings), output_dir)
-    source = dataset_path(settings.path, settings.path_env)
-    release = find_release(source)
-    return find_root(source) if release is None else assemble(release, output_dir)
+        return _convert_folder(settings, place, output_dir)
+    release = find_release(place)
+    return find_root(place) if release is None else assemble(release, output_dir), []
 
 
 def _fetched(settings: DatasetSettings) -> Release:
@@ -80,10 +77,16 @@ def _fetched(settings: DatasetSettings) -> Release:
     return Release(tuple(file for file in files if file not in lists), lists)
 
 
-def _convert_folder(settings: DatasetSettings, output_dir: Path) -> tuple[Path, list[Quarantined]]:
-    source = dataset_path(settings.path, settings.path_env)
+def _convert_objects(settings: DatasetSettings, output_dir: Path) -> tuple[Path, list[Quarantined]]:
+    infos = find_objects(settings.objaverse)
+    fetch_some = partial(fetch_objects, settings=settings.objaverse)
+    left_out = stage_models(list(infos.values()), fetch_some, output_dir, settings)
+    return find_root(output_dir), left_out
+
+
+def _convert_folder(settings: DatasetSettings, place: Path, output_dir: Path) -> tuple[Path, list[Quarantined]]:
     tags = Path(settings.folder.tags).expanduser() if settings.folder.tags else None
-    models, unreadable = find_models(source, tags)
+    models, unreadable = find_models(place, tags)
     left_out = stage_models([model.info for model in models], models_of(models), output_dir, settings)
     return find_root(output_dir), unreadable + left_out
 

@@ -8,20 +8,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings
-from shelfnet.data.archives import extract_zip
-from shelfnet.data.image_source import find_masks
+from shelfnet.config.load import ConfigError
+from shelfnet.config.place import EXPECTED, find_place
 from shelfnet.data.manifest import Manifest, write_manifest
 from shelfnet.data.model_info import DatasetError
-from shelfnet.data.photo_tags import TABLES
+from shelfnet.data.photographs.files import TABLES, find_photos
+from shelfnet.data.sources.archives import extract_zip
 from shelfnet.provenance import code_version, file_digest, publish
 from shelfnet.tracking.journal import Journal
 
 logger = logging.getLogger(__name__)
-
-WHAT_TO_GIVE = (
-    "point dataset.path (or the environment variable of dataset.path_env) at a folder, or a zip file, of photographs: "
-    "PNG with alpha, or pictures with mask files beside them (chair.jpg with chair_mask.png or masks/chair.png)"
-)
 
 
 def stage_photographs(*, settings: DatasetSettings, output_dir: Path, manifest: Path, journal: Path) -> None:
@@ -35,14 +31,19 @@ def stage_photographs(*, settings: DatasetSettings, output_dir: Path, manifest: 
         journal: events for the tracking server.
 
     Raises:
-        DatasetError: nothing is there, or no photograph in it.
+        ConfigError: nothing is where the settings say.
+        DatasetError: no photograph is there.
         ArchiveError: the archive is damaged or tries to harm.
     """
-    source = _source(settings)
+    source = find_place(settings, os.environ)
+    if source is None:
+        raise ConfigError(f"expected dataset.kind images, got {settings.kind}")
     root = _extract(source, output_dir) if source.is_file() else source
-    masks = find_masks(root)
+    found = find_photos(root)
+    masks = found.below_root()
     if not masks:
-        raise DatasetError(f"{source}: expected photographs in it, found none; {WHAT_TO_GIVE}")
+        others = f" ({found.skipped_text()})" if found.skipped else ""
+        raise DatasetError(f"{source}: found no photographs in it{others}; expected {EXPECTED['images']}")
     digest = _digest(root, [*masks, *(mask for mask in masks.values() if mask is not None)])
     staged = Manifest(kind=settings.kind, root=root, digest=digest, models=len(masks))
     write_manifest(manifest, staged)
@@ -52,16 +53,6 @@ def stage_photographs(*, settings: DatasetSettings, output_dir: Path, manifest: 
     events.params({"dataset": settings.model_dump(mode="json")})
     events.tags({"dataset_digest": staged.digest, "code_version": code_version()})
     events.metrics(0, {"photographs_listed": float(staged.models)})
-
-
-def _source(settings: DatasetSettings) -> Path:
-    given = os.environ.get(settings.path_env or "") or settings.path
-    if not given:
-        raise DatasetError(f"dataset.path is not set; {WHAT_TO_GIVE}")
-    source = Path(given).expanduser()
-    if not source.exists():
-        raise DatasetError(f"{source} is not there; {WHAT_TO_GIVE}")
-    return source.resolve()
 
 
 def _extract(archive: Path, output_dir: Path) -> Path:

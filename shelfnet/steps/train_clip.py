@@ -32,20 +32,26 @@ TOO_LITTLE = (
 )
 
 
-def train_clip(*, settings: ClipSettings, shards: Sequence[Path], output: Path, threads: int, journal: Path) -> None:
+def train_clip(
+    *, settings: ClipSettings, shards: Sequence[Path], output: Path, device: str, threads: int, journal: Path
+) -> None:
     """Train on the training split, report retrieval on the held-out validation split, publish the model.
 
     Args:
         settings: of CLIP.
         shards: pictures and captions.
         output: folder for ``model.safetensors`` and ``model.json``.
+        device: ``auto``, ``cpu`` or ``cuda``.
         threads: CPU threads.
         journal: events for the tracking server.
+
+    Raises:
+        RuntimeError: ``cuda`` is asked for and there is none.
     """
     torch.set_num_threads(threads)
-    device = pick_device("auto")
-    model = train_small_clip(load_training_views(shards), settings.training, device)
-    generator = torch.Generator(device).manual_seed(settings.training.seed)
+    place = pick_device(device)
+    model = train_small_clip(load_training_views(shards), settings.training, place)
+    generator = torch.Generator(place).manual_seed(settings.training.seed)
     retrieval = _held_out_retrieval(model, shards, generator)
     description = {
         "settings": settings.model_dump(mode="json"),
@@ -53,7 +59,7 @@ def train_clip(*, settings: ClipSettings, shards: Sequence[Path], output: Path, 
         "retrieval_choices": retrieval.choices,
         "dataset_digest": files_digest(shards),
         "code_version": code_version(),
-        "device": device_name(device),
+        "device": device_name(place),
     }
     save_model(output, model.clip, description)
     events = Journal(journal, "clip")

@@ -9,8 +9,9 @@ from jaxtyping import Float, UInt8
 
 from shelfnet.blender.engine import CyclesEngine, CyclesQuality
 from shelfnet.config.render import RenderSettings
+from shelfnet.data.seeding import named_generator
 from shelfnet.data.showroom.generate import generate_showroom
-from shelfnet.data.view_sampling import model_generator, sample_views
+from shelfnet.data.view_sampling import sample_views
 
 REAL = Path(__file__).parents[3] / "shared" / "real" / "dev" / "3D-FUTURE-model"
 SETTINGS = RenderSettings()
@@ -46,7 +47,7 @@ def render(engine: type[CyclesEngine], models: list[Path], samples: int) -> UInt
 
 
 def camera(path: Path) -> Float[np.ndarray, "1 4 4"]:
-    views = sample_views(SETTINGS.prior, 1, model_generator(0, path.parent.name))
+    views = sample_views(SETTINGS.prior, 1, named_generator(0, path.parent.name))
     return views.cam2world(SETTINGS.camera_distance)
 
 

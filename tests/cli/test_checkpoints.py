@@ -1,8 +1,9 @@
+import logging
 import os
 
 import pytest
 
-from shelfnet.cli.checkpoints import newest_checkpoint
+from shelfnet.cli.checkpoints import named_checkpoint, newest_checkpoint
 from shelfnet.cli.errors import UsageError
 
 
@@ -13,16 +14,42 @@ def finish(folder, time_s):
     return folder
 
 
-def test_the_newest_trained_model_is_taken(tmp_path):
+def test_the_newest_trained_model_is_taken_and_named(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "shelfnet")
     finish(tmp_path / "base" / "seed0", 100)
     newest = finish(tmp_path / "clip" / "seed1", 300)
     finish(tmp_path / "clip" / "seed0", 200)
     finish(tmp_path / "untrained" / "seed0", 400)
     (tmp_path / "se3" / "seed0").mkdir(parents=True)
     assert newest_checkpoint(tmp_path) == newest
+    assert caplog.messages == [f"no --checkpoint: {newest}, the newest of 3 trained models in {tmp_path}"]
 
 
 def test_no_model_says_how_to_make_one(tmp_path):
     finish(tmp_path / "untrained" / "seed0", 100)
     with pytest.raises(UsageError, match=r"--checkpoint.*snakemake --cores 2 results/base/seed0/model\.safetensors"):
         newest_checkpoint(tmp_path)
+
+
+def test_a_named_model_is_taken(tmp_path):
+    folder = finish(tmp_path / "untrained" / "seed0", 100)
+    assert named_checkpoint(folder) == folder
+
+
+@pytest.mark.parametrize(
+    ("named", "meant"),
+    [
+        ("base", "did you mean {0}/base/seed0 or {0}/base/seed2?"),
+        ("base/seed0/model.safetensors", "did you mean {0}/base/seed0?"),
+        ("base/seed1", "expected a folder with model.json and model.safetensors"),
+        ("nowhere", "expected a folder with model.json and model.safetensors"),
+    ],
+)
+def test_a_folder_without_a_model_is_refused_with_those_that_lie_near(tmp_path, named, meant):
+    finish(tmp_path / "base" / "seed2", 100)
+    finish(tmp_path / "base" / "seed0", 200)
+    (tmp_path / "base" / "seed1").mkdir()
+    with pytest.raises(UsageError) as refused:
+        named_checkpoint(tmp_path / named)
+    assert str(refused.value).startswith(f"--checkpoint {tmp_path / named}: ")
+    assert str(refused.value).endswith(meant.format(tmp_path))

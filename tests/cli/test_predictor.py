@@ -10,7 +10,8 @@ from PIL import Image
 from shelfnet.cli.predictor import EmptyMeshError, Predictor
 from shelfnet.config.images import ImagesSettings
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
-from shelfnet.data.photos import PhotoError, median_object_share
+from shelfnet.data.photographs.crops import median_object_share
+from shelfnet.data.photographs.pixels import PhotoError
 from shelfnet.data.pictures import PictureError
 from shelfnet.data.predictions import read_predictions
 from shelfnet.reconstruction.export import load_glb

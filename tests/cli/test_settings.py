@@ -1,5 +1,7 @@
 """Settings of a prediction come from the files, the working directory or the schema, under the model's ablation."""
 
+import logging
+
 import pytest
 
 from shelfnet.cli.errors import UsageError
@@ -19,15 +21,23 @@ def write(path, text):
     return path
 
 
-def test_without_files_the_schema_holds():
-    assert prediction_settings(None, "base").reconstruct == Config().reconstruct
+def test_without_files_the_schema_holds_and_that_is_said(caplog):
+    caplog.set_level(logging.INFO, "shelfnet")
+    assert prediction_settings([], "base").reconstruct == Config().reconstruct
+    assert caplog.messages == ["settings of base from the schema's defaults, for there is no config.yaml here"]
 
 
-def test_the_working_directorys_settings_are_read_where_none_are_named(place):
-    write(place / "config.yaml", "reconstruct: {resolution: 40}")
-    assert prediction_settings(None, "base").reconstruct.resolution == 40
+def test_named_files_go_over_the_working_directorys(place, caplog):
+    caplog.set_level(logging.INFO, "shelfnet")
+    write(place / "config.yaml", "reconstruct: {resolution: 40, level: 0.2}")
+    assert prediction_settings([], "base").reconstruct.resolution == 40
     named = write(place / "mine.yaml", "reconstruct: {level: 0.3}")
-    assert prediction_settings([named], "base").reconstruct.resolution == Config().reconstruct.resolution
+    chosen = prediction_settings([named], "other").reconstruct
+    assert (chosen.resolution, chosen.level) == (40, 0.3)
+    assert caplog.messages == [
+        "settings of base from config.yaml",
+        f"settings of no ablation (none is called other) from config.yaml, then {named}",
+    ]
 
 
 def test_later_files_go_over_earlier_ones(place):

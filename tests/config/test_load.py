@@ -66,6 +66,18 @@ def test_lists_replace():
         ({"train": 3}, "train"),
         ({"ablations": {"mine": {"losses": {"klip": 1}}}}, "ablations.mine.losses.klip"),
         ({"ablations": {"mine": {"render": {"seed": 1}}}}, "ablations.mine.render"),
+        ({"ablations": {"mine": {"resources": {"train": {"threads": 2}}}}}, "ablations.mine.resources"),
+        ({"ablations": {"mine": {"figures": {"memory_resolutions": [16, 32]}}}}, "ablations.mine.figures"),
+        ({"ablations": {"mine": {"evaluate": {"n_points": 300}}}}, "ablations.mine.evaluate"),
+        ({"ablations": {"mine": {"ablations": {"base": {}}}}}, "ablations.mine.ablations"),
+        ({"ablations": {"mine": {"clip": {"training": {"seed": 1}}}}}, "ablations.mine.clip.training"),
+        ({"ablations": {"a": {"reconstruct": {"views_per_model": 3}}}}, "ablations.a.reconstruct.views_per_model"),
+        ({"ablations": {"mine": {"modle": {}}}}, "ablations.mine.modle"),
+        ({"ablations": {"mine": {"clip": None}}}, "ablations.mine.clip"),
+        ({"ablations": {"mine": {"losses": 3}}}, "ablations.mine.losses"),
+        ({"ablations": {"mine": {"seeds": []}}}, "ablations.mine.seeds"),
+        ({"ablations": {"mine": None}}, "ablations.mine"),
+        ({"ablations": {}}, "ablations"),
     ],
 )
 def test_faults_are_named_by_their_key(tree: dict[str, Any], key: str):
@@ -86,6 +98,20 @@ def test_an_ablation_is_its_overrides_and_nothing_else():
     assert deep.model.encoder.latent_dim == 7
     assert deep.model_dump(exclude={"model"}) == config.model_dump(exclude={"model"})
     assert for_ablation(config, "base") == config
+
+
+OVERRIDABLE = {"clip", "perceptual", "model", "losses", "train", "reconstruct", "refine", "seeds"}
+
+
+@pytest.mark.parametrize("section", sorted(OVERRIDABLE))
+def test_an_ablation_overrides_how_a_network_is_made_taught_and_meshed(section: str):
+    validate({"ablations": {"mine": {section: [0] if section == "seeds" else {}}}})
+
+
+@pytest.mark.parametrize("section", sorted(Config.model_fields.keys() - OVERRIDABLE))
+def test_an_ablation_overrides_nothing_else(section: str):
+    with pytest.raises(ConfigError, match=rf"ablations\.mine\.{section}: an ablation can change clip, .* and not what"):
+        validate({"ablations": {"mine": {section: {}}}})
 
 
 def test_untrained_is_base_with_no_iteration():
@@ -164,8 +190,9 @@ def test_supervision_that_no_loss_uses_retrains_nothing(section: str):
     ("changed", "retrains"),
     [
         ({"reconstruct": {"choose_view": "classifier"}}, True),
-        ({"reconstruct": {"level": 0.3}}, True),
+        ({"train": {"validation_level": 0.3}}, True),
         ({"train": {"learning_rate": 1e-3}}, True),
+        ({"reconstruct": {"level": 0.3}}, False),
         ({"reconstruct": {"max_faces": 900}}, False),
         ({"refine": {"iterations": 3}}, False),
         ({"evaluate": {"n_points": 300}}, False),

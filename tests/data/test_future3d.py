@@ -3,32 +3,10 @@ import pytest
 from shelfnet.data.future3d import (
     FolderIndex,
     content_digest,
-    dataset_path,
     find_root,
     model_folders,
 )
 from shelfnet.data.model_info import DatasetError
-
-
-def test_the_environment_wins_over_the_setting(tmp_path, monkeypatch):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    monkeypatch.setenv("SOME_DATASET", str(tmp_path / "b"))
-    assert dataset_path(str(tmp_path / "a"), "SOME_DATASET") == (tmp_path / "b").resolve()
-    monkeypatch.delenv("SOME_DATASET")
-    assert dataset_path(str(tmp_path / "a"), "SOME_DATASET") == (tmp_path / "a").resolve()
-
-
-def test_a_data_set_that_is_not_there_is_one_clear_line(tmp_path, monkeypatch):
-    monkeypatch.delenv("SOME_DATASET", raising=False)
-    with pytest.raises(DatasetError, match=r"dataset\.path is not set.*SOME_DATASET.*tianchi") as caught:
-        dataset_path(None, "SOME_DATASET")
-    assert "\n" not in str(caught.value)
-    with pytest.raises(DatasetError, match=r"nowhere, named by dataset\.path, is not there.*tianchi"):
-        dataset_path(str(tmp_path / "nowhere"), None)
-    monkeypatch.setenv("SOME_DATASET", str(tmp_path / "nowhere"))
-    with pytest.raises(DatasetError, match="named by the environment variable SOME_DATASET, is not there"):
-        dataset_path(None, "SOME_DATASET")
 
 
 @pytest.mark.parametrize("inner", ["", "3D-FUTURE-model", "download/3D-FUTURE-model"])

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from shelfnet.data.images import ImageError
-from shelfnet.data.materials import NEUTRAL_GREY, MtlEntry, load_texture, parse_mtl, read_surfaces
+from shelfnet.data.materials import NEUTRAL_GREY, MtlEntry, load_texture, parse_mtl, read_materials
 from shelfnet.data.obj_text import ObjText
 
 RED, BLUE = (200, 10, 10), (10, 10, 200)
@@ -51,26 +51,26 @@ def test_where_a_surface_comes_from(tmp_path):
         "newmtl own\nmap_Kd other.png\nnewmtl plain\nKd 1 0 0\nnewmtl lost\nmap_Kd lost.png\nnewmtl bare\n"
     )
     names = ("own", "plain", "lost", "bare", "unknown")
-    surfaces = read_surfaces(tmp_path, using(*names))
-    own, plain, lost, bare, unknown = surfaces.numbered
+    materials = read_materials(tmp_path, using(*names))
+    own, plain, lost, bare, unknown = materials.numbered
     assert tuple(own.texture[0, 0]) == BLUE
     assert (plain.texture, plain.colour) == (None, (1.0, 0.0, 0.0))
     assert (bare.texture, bare.colour) == (None, NEUTRAL_GREY)
-    assert all(tuple(surface.texture[0, 0]) == RED for surface in (lost, unknown, surfaces.unnamed))
+    assert all(tuple(material.texture[0, 0]) == RED for material in (lost, unknown, materials.unnamed))
 
 
 def test_without_any_file_everything_is_grey(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
-        surfaces = read_surfaces(tmp_path, using("a", library="gone.mtl"))
-    assert [(s.texture, s.colour) for s in (*surfaces.numbered, surfaces.unnamed)] == [(None, NEUTRAL_GREY)] * 2
+        materials = read_materials(tmp_path, using("a", library="gone.mtl"))
+    assert [(s.texture, s.colour) for s in (*materials.numbered, materials.unnamed)] == [(None, NEUTRAL_GREY)] * 2
     assert "gone.mtl" in caplog.text
 
 
 def test_a_texture_is_decoded_once(tmp_path, monkeypatch):
     save(tmp_path / "texture.png", RED)
     (tmp_path / "model.mtl").write_text("newmtl a\nmap_Kd texture.png\nnewmtl b\nmap_Kd ./texture.png\n")
-    surfaces = read_surfaces(tmp_path, using("a", "b"))
-    assert surfaces.numbered[0].texture is surfaces.numbered[1].texture
+    materials = read_materials(tmp_path, using("a", "b"))
+    assert materials.numbered[0].texture is materials.numbered[1].texture
 
 
 @pytest.mark.parametrize("content", [b"", b"<html></html>", b"\x89PNG\r\n\x1a\n" + bytes(40)])
@@ -78,7 +78,7 @@ def test_broken_textures_are_refused_by_name_and_replaced(tmp_path, content, cap
     (tmp_path / "texture.png").write_bytes(content)
     with pytest.raises(ImageError, match=r"texture\.png"):
         load_texture(tmp_path / "texture.png")
-    assert read_surfaces(tmp_path, using()).unnamed.colour == NEUTRAL_GREY
+    assert read_materials(tmp_path, using()).unnamed.colour == NEUTRAL_GREY
     assert "texture cannot be used" in caplog.text
 
 

@@ -73,7 +73,7 @@ def test_bad_entries_are_refused_one_by_one(tmp_path):
 
 def test_missing_and_unknown_keys_are_open_tags(tmp_path):
     (info,), refused = read(tmp_path, json.dumps([{"model_id": "a", "super_category": "x", "price": 3}]))
-    assert info == model_info.ModelInfo("a", None, None, None, None, None)
+    assert info == model_info.ModelInfo("a")
     assert refused == []
 
 
@@ -125,3 +125,10 @@ def test_ids_that_name_a_folder(model_id):
 )
 def test_ids_that_could_do_harm(model_id):
     assert not is_safe_id(model_id)
+
+
+def test_entries_come_back(tmp_path):
+    info = model_info.ModelInfo("a", super_category="Chair", category="Stool", theme="Lines", material="Wood")
+    (read_again,), _ = read(tmp_path, json.dumps([model_info.list_entry(info)]))
+    assert read_again == info
+    assert model_info.list_entry(info)["super-category"] == "Chair"

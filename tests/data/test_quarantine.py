@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from shelfnet.data.quarantine import Quarantined, read_quarantine, write_quarantine
+from shelfnet.data.quarantine import AllRefusedError, Quarantined, read_quarantine, require_some, write_quarantine
 
 
 def test_rows_survive_a_round_trip(tmp_path):
@@ -32,3 +32,15 @@ def test_other_columns_are_refused(tmp_path):
     (tmp_path / "quarantine.csv").write_text("id,why\n")
     with pytest.raises(ValueError, match="expected the columns"):
         read_quarantine(tmp_path / "quarantine.csv")
+
+
+@pytest.mark.parametrize(("n_examined", "n_refused"), [(0, 0), (3, 0), (3, 2)])
+def test_a_shard_of_which_something_is_left_is_fine(n_examined, n_refused):
+    require_some([Quarantined("a", "render", "blank", "a.obj")] * n_refused, n_examined)
+
+
+def test_a_shard_of_which_nothing_is_left_says_why():
+    rows = [Quarantined(name, "render", f"reason {name}", "") for name in "abcd"]
+    message = r"^all 4 photographs of the shard are refused, .* 'a': reason a; 'b': reason b; 'c': reason c$"
+    with pytest.raises(AllRefusedError, match=message):
+        require_some(rows, 4, "photographs")

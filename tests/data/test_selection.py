@@ -7,9 +7,9 @@ from shelfnet.data.model_info import DatasetError, ModelInfo
 from shelfnet.data.selection import excluded_ids, select_models
 
 INFOS = [
-    ModelInfo("a", "Chair", "Lounge Chair / Cafe Chair", None, None, None),
-    ModelInfo("b", "Chair", "Barstool", None, None, None),
-    ModelInfo("c", None, None, None, None, None),
+    ModelInfo("a", super_category="Chair", category="Lounge Chair / Cafe Chair"),
+    ModelInfo("b", super_category="Chair", category="Barstool"),
+    ModelInfo("c"),
 ]
 
 

@@ -1,83 +1,19 @@
-import logging
-from pathlib import PurePosixPath
-
-import pyarrow as pa
-import pyarrow.parquet as pq
-import pytest
-
-from shelfnet.data.model_info import DatasetError
-from shelfnet.data.tags import read_tags
-
-FILES = {
-    "id-1": PurePosixPath("chairs/red.glb"),
-    "id-2": PurePosixPath("chairs/blue.obj"),
-    "id-3": PurePosixPath("sofas/red.glb"),
-}
+from shelfnet.data import catalogue, shards
+from shelfnet.data.photographs import catalogue as photographs
+from shelfnet.data.tags import TAGS, ObjectTags, tags_of
 
 
-@pytest.fixture
-def table(tmp_path):
-    def write(text, encoding="utf-8"):
-        (tmp_path / "tags.csv").write_text(text, encoding=encoding)
-        return tmp_path / "tags.csv"
-
-    return write
+def test_every_table_has_all_tags_as_texts():
+    for schema in (catalogue.SCHEMA, shards.SCHEMA, photographs.SCHEMA):
+        assert {name for name in schema.names if name in TAGS} == {*TAGS}
+        assert {str(schema.field(name).type) for name in TAGS} == {"string"}
 
 
-@pytest.mark.parametrize(
-    "key", ["id-2", "chairs/blue.obj", "chairs/blue", "blue.obj", "blue", "BLUE.OBJ", "chairs\\blue.obj"]
-)
-def test_a_row_may_name_its_model_in_many_ways(table, key):
-    tags = read_tags(table(f"file,category,super-category\n{key},Armchair,Chair\n"), FILES)
-    assert tags.keys() == {"id-2"}
-    assert (tags["id-2"].category, tags["id-2"].super_category, tags["id-2"].style) == ("Armchair", "Chair", None)
+def test_the_published_orders_of_columns():
+    assert TAGS == ("super_category", "category", "style", "theme", "material")
+    first = shards.SCHEMA.names.index("category")
+    assert shards.SCHEMA.names[first : first + 5] == ["category", "super_category", "style", "theme", "material"]
 
 
-def test_a_name_of_several_models_or_of_none_says_nothing(table, caplog):
-    with caplog.at_level(logging.WARNING):
-        assert read_tags(table("file,category\nred.glb,Sofa\nabsent,Sofa\n,Sofa\n"), FILES) == {}
-    assert "3 rows name no model, or several, the first ones ['red.glb', 'absent', '']" in caplog.text
-
-
-def test_the_first_row_counts_and_empty_cells_stay_open(table):
-    tags = read_tags(table("Model ID,Style,material\nid-1,,Wood\nid-1,Modern,\n", "utf-8-sig"), FILES)
-    assert (tags["id-1"].style, tags["id-1"].material) == (None, "Wood")
-
-
-def test_tags_are_cleaned_like_those_of_the_list(table):
-    tags = read_tags(table(f"file,style,category\nblue.obj,{'x' * 300},Arm\u202echair\n"), FILES)
-    assert (tags["id-2"].style, tags["id-2"].category) == (None, "Armchair")
-
-
-def test_parquet_of_any_types(tmp_path):
-    columns = {"model_id": ["id-1", "id-3"], "category": ["Chair", None], "theme": [7, 8], "embedding": [[1.0], [2.0]]}
-    pq.write_table(pa.table(columns), tmp_path / "tags.parquet")
-    tags = read_tags(tmp_path / "tags.parquet", FILES)
-    assert (tags["id-1"].category, tags["id-1"].theme, tags["id-3"].category) == ("Chair", None, None)
-
-
-def test_unreadable_tables_are_named(tmp_path, table):
-    with pytest.raises(DatasetError, match=r"tags\.csv: expected a column of model_id, file, .*got name, style"):
-        read_tags(table("name,style\na,b\n"), FILES)
-    with pytest.raises(DatasetError, match="expected a column of"):
-        read_tags(table(""), FILES)
-    (tmp_path / "x.csv").write_bytes(b"file,style\n\xff\xfe,b\n")
-    with pytest.raises(DatasetError, match=r"x\.csv: expected a CSV or Parquet table"):
-        read_tags(tmp_path / "x.csv", FILES)
-    (tmp_path / "x.parquet").write_bytes(b"PAR1 nothing")
-    with pytest.raises(DatasetError, match=r"x\.parquet: expected a CSV or Parquet table"):
-        read_tags(tmp_path / "x.parquet", FILES)
-    with pytest.raises(DatasetError, match=r"absent\.csv"):
-        read_tags(tmp_path / "absent.csv", FILES)
-
-
-@pytest.mark.parametrize("name", ["tags.csv", "tags.parquet"])
-def test_a_table_that_is_too_long_is_refused(tmp_path, monkeypatch, name):
-    for module in ("text_tables", "tags"):
-        monkeypatch.setattr(f"shelfnet.data.{module}.MAX_ROWS", 3)
-    if name.endswith("csv"):
-        (tmp_path / name).write_text("file\n" + "blue.obj\n" * 4)
-    else:
-        pq.write_table(pa.table({"file": ["blue.obj"] * 4}), tmp_path / name)
-    with pytest.raises(DatasetError, match=rf"{name}: .*at most 3 rows, got 4 or more"):
-        read_tags(tmp_path / name, FILES)
+def test_tags_by_name():
+    assert tags_of(ObjectTags(style="Modern")) == {**dict.fromkeys(TAGS), "style": "Modern"}

@@ -1,11 +1,10 @@
 import math
 
 import numpy as np
-import pytest
 from scipy import stats
 
 from shelfnet.config.render import ViewPrior
-from shelfnet.data.view_sampling import model_generator, sample_views
+from shelfnet.data.view_sampling import sample_views
 
 PRIOR = ViewPrior(azimuth_min_deg=-180, azimuth_max_deg=180, elevation_min_deg=-5, elevation_max_deg=30)
 
@@ -24,13 +23,3 @@ def test_cameras_stand_at_the_distance_and_in_the_direction():
     np.testing.assert_allclose(np.linalg.norm(centres, axis=1), 2.6)
     np.testing.assert_allclose(np.arctan2(centres[:, 0], centres[:, 2]), views.azimuth, atol=1e-9)
     np.testing.assert_allclose(np.arcsin(centres[:, 1] / 2.6), views.elevation, atol=1e-9)
-
-
-def test_a_model_has_a_generator_of_its_own():
-    draws = {key: model_generator(*key).random() for key in [(0, "a"), (0, "b"), (1, "a"), (-1, "a")]}
-    assert len(set(draws.values())) == 4
-    assert model_generator(0, "a").random() == draws[0, "a"]
-
-
-def test_names_that_are_no_text_are_names_too():
-    assert model_generator(0, b"\xff".decode("utf-8", "surrogateescape")).random() != pytest.approx(0)

@@ -13,11 +13,9 @@ from shelfnet.evaluation.alignment import (
     SearchablePoints,
     ValidationSet,
     YRotation,
-    fit_azimuth_offset,
     fit_rigid,
     fit_y_rotation,
     iterative_closest_point,
-    view_alignment,
     wrap_deg,
 )
 from shelfnet.evaluation.metrics import azimuth_error_deg
@@ -94,41 +92,6 @@ def test_mesh_and_azimuth_are_aligned_by_the_same_angle(pair_turned_by):
     true = np.array([10.0, 170.0, -100.0])
     errors = azimuth_error_deg(true - 40.0, true, found.angle_deg)
     assert errors.max() < 2.0
-
-
-@given(st.lists(st.floats(-180.0, 180.0), min_size=1, max_size=20), st.integers(-360, 359))
-@settings(max_examples=40, deadline=None)
-def test_the_azimuth_offset_undoes_a_shift(true, half_degrees):
-    true_deg = np.array(true)
-    found = view_alignment(true_deg - half_degrees / 2, true_deg)
-    assert found.median_azimuth_error_deg == pytest.approx(0.0, abs=1e-6)
-    assert abs(wrap_deg(np.array([found.offset_deg - half_degrees / 2]))[0]) < 1e-6
-
-
-def test_a_third_of_views_turned_round_does_not_move_the_offset():
-    generator = np.random.default_rng(0)
-    true = generator.uniform(-180.0, 180.0, 90)
-    predicted = wrap_deg(true - 25.0 + generator.normal(0.0, 3.0, 90) + np.where(np.arange(90) < 30, 180.0, 0.0))
-    found = view_alignment(predicted, true)
-    assert found.offset_deg == pytest.approx(25.0, abs=2.0)
-    assert found.median_azimuth_error_deg < 6.0
-
-
-def test_the_azimuth_offset_is_the_best_of_its_grid():
-    generator = np.random.default_rng(1)
-    predicted, true = generator.uniform(-180.0, 180.0, (2, 15))
-
-    def loss(offset):
-        return np.median([abs((p + offset - t + 180.0) % 360.0 - 180.0) for p, t in zip(predicted, true, strict=True)])
-
-    found = view_alignment(predicted, true)
-    assert found.median_azimuth_error_deg == pytest.approx(min(loss(offset) for offset in np.arange(-180, 180, 0.5)))
-    assert loss(found.offset_deg) == pytest.approx(found.median_azimuth_error_deg)
-
-
-def test_no_azimuths_are_refused():
-    with pytest.raises(ValueError, match="at least one"):
-        fit_azimuth_offset(np.zeros(0), np.zeros(0))
 
 
 def random_rotation(generator, reflect=False):

@@ -96,10 +96,10 @@ def surface_shard() -> bytes:
 def models() -> bytes:
     """A catalogue of three models."""
     stream = io.BytesIO()
+    tags = {"super_category": "Chair", "material": "Wood", "caption": "A chair"}
+    measures = {"n_vertices": 8, "n_faces": 12, "longest_side_m": 1.0, "textured": True}
     rows = [
-        CatalogueModel(
-            model, split, 0, "Chair", None, None, None, "Wood", "A chair", f"{model}/o.obj", 8, 12, 1.0, True
-        )
+        CatalogueModel(model_id=model, split=split, shard=0, obj_path=f"{model}/o.obj", **tags, **measures)
         for model, split in _MODELS
     ]
     pq.write_table(pa.Table.from_pylist([vars(row) for row in rows], schema=catalogue.SCHEMA), stream)

@@ -11,15 +11,15 @@ import numpy as np
 from shelfnet.data import catalogue, surfaces, views
 from shelfnet.data.captions import make_caption
 from shelfnet.data.images import ImageError, decode_png
-from shelfnet.data.materials import load_texture, read_surfaces
+from shelfnet.data.materials import load_texture, read_materials
 from shelfnet.data.model_info import DatasetError, is_safe_id, read_model_info
 from shelfnet.data.obj_text import ObjText, read_obj_text
 from shelfnet.data.objects import ModelError, load_obj
-from shelfnet.data.photo_tags import read_photo_tags
+from shelfnet.data.photographs.tags import read_photo_tags
 from shelfnet.data.predictions import PredictionsError, read_predictions
 from shelfnet.data.quarantine import read_quarantine, write_quarantine
 from shelfnet.data.shards import ShardError
-from shelfnet.data.tags import read_tags
+from shelfnet.data.sources.folder_tags import read_folder_tags
 from shelfnet.evaluation import predictions as evaluated
 from shelfnet.geometry.meshes import normalise
 from shelfnet.preview.models import load_parts
@@ -82,7 +82,7 @@ def _read_obj(path: Path) -> None:
     if not (np.abs(measured.points) <= 0.5 + 1e-6).all():
         raise AssertionError("points outside the unit cube")
     text = read_obj_text(path)
-    read_surfaces(path.parent, text)
+    read_materials(path.parent, text)
     shown = sum(float(part.mesh.area) for part in _parts(path))
     true = float(normalise(mesh).face_areas().sum())
     if not np.isclose(shown, true, rtol=1e-3):
@@ -97,10 +97,10 @@ def _parts(path: Path) -> list:
 
 
 def _read_mtl(path: Path) -> None:
-    found = read_surfaces(path.parent, ObjText(b"", ("wood", "tin", ""), (path.name,)))
-    for surface in (*found.numbered, found.unnamed):
-        if not all(0.0 <= channel <= 1.0 for channel in surface.colour):
-            raise AssertionError(f"a colour of {surface.colour}")
+    found = read_materials(path.parent, ObjText(b"", ("wood", "tin", ""), (path.name,)))
+    for material in (*found.numbered, found.unnamed):
+        if not all(0.0 <= channel <= 1.0 for channel in material.colour):
+            raise AssertionError(f"a colour of {material.colour}")
 
 
 def _read_info(path: Path) -> None:
@@ -154,7 +154,7 @@ def _read_predictions(path: Path) -> None:
 
 def _read_tags(path: Path) -> None:
     files = {name: PurePosixPath(name, "o.obj") for name in "abc"}
-    for model_id, info in read_tags(path, files).items():
+    for model_id, info in read_folder_tags(path, files).items():
         if info.model_id != model_id or model_id not in files:
             raise AssertionError(f"tags of {info.model_id!r} for {model_id!r}")
         json.dumps(make_caption(info.style, info.category, info.material)).encode()

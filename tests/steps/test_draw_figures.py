@@ -1,8 +1,9 @@
 import json
+from pathlib import Path
 
 import pytest
 from PIL import Image
-from report_tree import write_report_tree
+from report_tree import BASELINE_LEVELS, tree_config, write_report_tree
 
 from shelfnet.config.load import validate
 from shelfnet.report.captions import FIGURE_CAPTIONS
@@ -15,14 +16,15 @@ from shelfnet.steps import draw_figures as step
 def drawn(tmp_path_factory):
     results = tmp_path_factory.mktemp("tree") / "results"
     tables = write_report_tree(results, ("base", "untrained"), seeds=(0,))
-    (results / "untrained" / "seed0" / "metrics.parquet").unlink()
+    (results / "figures" / "of_an_earlier_version.png").write_bytes(b"")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(step, "SHOWN_VIEWS", 1)
         step.draw_figures(
-            config=validate({"reconstruct": {"views_per_model": 2}}),
+            config=tree_config("base", "untrained"),
             results=results,
-            comparison=results / "comparison.csv",
             tables=tables,
+            baselines=results / "baselines" / "chamfer.csv",
+            levels=results / "baselines" / "validation.csv",
             output=results / "figures",
             journal=results / "journal" / "draw_figures.jsonl",
         )
@@ -30,7 +32,7 @@ def drawn(tmp_path_factory):
 
 
 def test_every_figure_with_a_caption_is_drawn_as_png_and_pdf(drawn):
-    names = {path.name for path in (drawn / "figures").iterdir()} - {"memory_scaling.csv"}
+    names = {path.name for path in (drawn / "figures").iterdir()} - {"memory_scaling.csv", "of_an_earlier_version.png"}
     assert names == {f"{name}.{ending}" for name in FIGURE_CAPTIONS for ending in ("png", "pdf")}
 
 
@@ -46,7 +48,11 @@ def test_the_reconstructions_show_something_in_every_column(drawn):
 def test_the_journal_lists_the_figures(drawn):
     events = [json.loads(line) for line in (drawn / "journal" / "draw_figures.jsonl").read_text().splitlines()]
     assert {event["run"] for event in events} == {"comparison"}
-    assert len(events) == len(FIGURE_CAPTIONS)
+    assert {Path(event["path"]).stem for event in events} == set(FIGURE_CAPTIONS)
+
+
+def test_levels_are_those_of_the_validation_views(drawn):
+    assert step.read_levels(drawn / "baselines" / "validation.csv") == BASELINE_LEVELS
 
 
 def test_pairs_differ_in_the_backgrounds_behind_clip_and_in_nothing_else():

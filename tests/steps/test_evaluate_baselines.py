@@ -9,14 +9,16 @@ from PIL import Image
 
 from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.data.shards import write_shard
-from shelfnet.data.surfaces import measure_surface, write_surfaces
+from shelfnet.data.surfaces import load_surfaces, measure_surface, write_surfaces
+from shelfnet.data.views import load_evaluation_views
 from shelfnet.evaluation.results import COLUMNS, read_results
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.steps.evaluate_baselines import evaluate_baselines
+from shelfnet.steps import evaluate_baselines as step
 
-DEPTHS = {"r0": 0.2, "r1": 0.5, "r2": 0.6, "r3": 1.0, "t0": 0.55, "t1": 0.3, "v0": 0.4}
+DEPTHS = {"r0": 0.2, "r1": 0.5, "r2": 0.6, "r3": 1.0, "t0": 0.55, "t1": 0.3, "v0": 0.4, "v1": 0.9}
 SPLIT = {"r": "train", "t": "test", "v": "validation"}
 SETTINGS = EvaluateSettings(n_points=500, icp_iterations=2, random_train_draws=3)
+VALIDATION_VIEWS = 3
 
 
 @pytest.fixture
@@ -57,8 +59,15 @@ def data(tmp_path):
 def run(tmp_path, data):
     def call(threads=1):
         output, journal = tmp_path / "out" / "chamfer.csv", tmp_path / "journal.jsonl"
-        evaluate_baselines(
-            settings=SETTINGS, views_per_model=2, output=output, threads=threads, journal=journal, **data
+        step.evaluate_baselines(
+            settings=SETTINGS,
+            views_per_model=2,
+            validation_views=VALIDATION_VIEWS,
+            output=output,
+            levels=tmp_path / "out" / "validation.csv",
+            threads=threads,
+            journal=journal,
+            **data,
         )
         return read_results(output), [json.loads(line) for line in journal.read_text().splitlines()]
 
@@ -96,3 +105,34 @@ def test_the_medoid_is_close_and_the_sphere_is_one_part(run):
 
 def test_baselines_repeat(run):
     pd.testing.assert_frame_equal(run()[0], run(threads=3)[0])
+
+
+def naive_chamfer(one, other):
+    distances = np.linalg.norm(one[:, None] - other[None], axis=-1)
+    return 0.5 * (distances.min(axis=0).mean() + distances.min(axis=1).mean())
+
+
+def test_levels_are_measured_on_the_views_of_validation_with_its_number_of_points(run, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(step, "CURVE_POINTS", 100)
+    monkeypatch.setattr(step, "draw_training_models", lambda model_ids, draws, generator: ("r0", "r3"))
+    run()
+    levels = pd.read_csv(tmp_path / "out" / "validation.csv").set_index("ablation")
+    assert list(levels.index) == ["sphere", "random_train", "mean_shape"]
+    assert set(levels["n_views"]) == {VALIDATION_VIEWS}
+    assert set(levels["n_points"]) == {100}
+    truth = load_surfaces(data["surfaces"])
+    views = load_evaluation_views(data["shards"], "validation", None, among=truth, at_most=VALIDATION_VIEWS)
+    assert views.model_ids == ("v0", "v0", "v1")
+    points = {name: truth[name].points[:100].astype(np.float64) for name in DEPTHS}
+    for name, others in (("random_train", ("r0", "r3")), ("mean_shape", ("r1",))):
+        expected = np.mean([[naive_chamfer(points[other], points[own]) for other in others] for own in views.model_ids])
+        assert levels.loc[name, "chamfer"] == pytest.approx(expected, rel=1e-4)
+    assert levels.loc["sphere", "chamfer"] > levels.loc["mean_shape", "chamfer"]
+
+
+def test_levels_do_not_depend_on_the_number_of_threads(run, tmp_path):
+    path = tmp_path / "out" / "validation.csv"
+    run()
+    one = path.read_text()
+    run(threads=3)
+    assert path.read_text() == one

@@ -13,13 +13,14 @@ from PIL import Image
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.config.images import ImagesSettings
+from shelfnet.config.load import ConfigError
 from shelfnet.data.images import decode_png
 from shelfnet.data.manifest import read_manifest
 from shelfnet.data.model_info import DatasetError
-from shelfnet.data.quarantine import read_quarantine
+from shelfnet.data.quarantine import AllRefusedError, read_quarantine
 from shelfnet.data.views import load_evaluation_views, load_training_views
 from shelfnet.steps.catalogue_photographs import catalogue_photographs
-from shelfnet.steps.crop_photographs import CropError, crop_photographs
+from shelfnet.steps.crop_photographs import crop_photographs
 from shelfnet.steps.stage_photographs import stage_photographs
 
 PHOTOGRAPHS = 12
@@ -43,7 +44,8 @@ def add_unusable(folder):
     shutil.copy(folder / "box001.jpg", folder / "wrong.jpg")
     Image.new("L", (50, 200), 255).save(folder / "wrong_mask.png")
     return {
-        "opaque.jpg": "mask",
+        "opaque.jpg": "no mask in 'opaque_mask.*', 'masks/opaque.*' and '../masks/opaque.*'; add one, or let "
+        "dataset.images.segmenter.kind: mask_rcnn make it",
         "empty.png": "mask",
         "full.png": "mask",
         "cut.png": "whole picture",
@@ -183,11 +185,27 @@ def test_a_zip_of_photographs_gives_the_same_pictures(done, tmp_path):
     assert read_manifest(zipped.manifest).root == zipped.manifest.parent / "photographs"
 
 
-@pytest.mark.parametrize("path", [None, "nowhere", "."], ids=["unset", "absent", "without photographs"])
-def test_no_photographs_is_an_error_that_says_what_to_give(tmp_path, path):
+def test_masks_beside_the_folder_of_photographs_are_used(tmp_path):
+    write_photographs(tmp_path / "in" / "images", 4)
+    (tmp_path / "in" / "masks").mkdir()
+    for mask in sorted((tmp_path / "in" / "images").glob("*_mask.png")):
+        mask.rename(tmp_path / "in" / "masks" / mask.name.replace("_mask", ""))
+    run = Run(tmp_path / "results", tmp_path / "in").all()
+    assert len(pd.read_parquet(run.shard)) == 4
+    assert read_quarantine(run.quarantine) == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [(None, "dataset.path: not set"), ("nowhere", "named by dataset.path"), (".", "skipped: 2 .heic; read are PNG")],
+    ids=["unset", "absent", "without photographs"],
+)
+def test_no_photographs_is_an_error_that_says_what_to_give(tmp_path, path, told):
+    for name in ("1.heic", "2.HEIC"):
+        (tmp_path / name).write_bytes(b"")
     given = None if path is None else tmp_path / path
     settings = DatasetSettings(kind="images", path=given and str(given), path_env=None)
-    with pytest.raises(DatasetError, match="PNG with alpha"):
+    with pytest.raises((ConfigError, DatasetError), match=f"{told}.*PNG with alpha"):
         stage_photographs(
             settings=settings, output_dir=tmp_path / "out", manifest=tmp_path / "m.json", journal=tmp_path / "j.jsonl"
         )
@@ -199,7 +217,7 @@ def test_a_shard_of_which_nothing_is_left_fails_and_says_why(tmp_path):
     run = Run(tmp_path / "results", tmp_path / "in", ImagesSettings(min_object_px=5000))
     run.stage()
     run.catalogue()
-    with pytest.raises(CropError, match="all 2 photographs"):
+    with pytest.raises(AllRefusedError, match="all 2 photographs"):
         run.crop()
     assert not run.shard.exists()
     assert len(read_quarantine(run.quarantine)) == 2

@@ -23,11 +23,12 @@ from shelfnet.blender.devices import DeviceError
 from shelfnet.config.render import RenderSettings, ViewPrior
 from shelfnet.data.catalogue import CatalogueModel, write_models
 from shelfnet.data.manifest import Manifest, write_manifest
+from shelfnet.data.quarantine import AllRefusedError
 from shelfnet.data.shards import SCHEMA
 from shelfnet.provenance import file_digest
 from shelfnet.steps import render_engines
 from shelfnet.steps import render_views as step
-from shelfnet.steps.render_views import RenderError, render_views
+from shelfnet.steps.render_views import render_views
 
 SETTINGS = RenderSettings(engine="pyrender", resolution_px=32, views_per_model=3, seed=5)
 ENTRY = CatalogueModel(
@@ -221,7 +222,7 @@ def _unguarded(settings, threads):
 
 
 def test_a_shard_without_any_usable_model_raises_and_publishes_no_pictures(workplace, fake, tmp_path):
-    with pytest.raises(RenderError, match=r"all 2 models .* blank: .*broken: "):
+    with pytest.raises(AllRefusedError, match=r"all 2 models .* 'blank': .*'broken': "):
         workplace(["blank", "x", "broken"])
     assert not (tmp_path / "out" / "shard.parquet").exists()
     assert len(refused(tmp_path)) == 2

@@ -8,10 +8,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from report_tree import write_report_tree
+from report_tree import tree_config, write_report_tree
 
 from shelfnet.config.evaluate import EvaluateSettings
-from shelfnet.config.load import validate
 from shelfnet.data.shards import write_shard
 from shelfnet.evaluation.results import NO_TRUTH, read_results, write_results
 from shelfnet.evaluation.without_truth import NO_TRUTH_SENTENCE
@@ -24,7 +23,7 @@ from shelfnet.steps.compare import compare
 
 BLANK = ["chamfer", "chamfer_l2", "chamfer_icp", "fscore", "precision", "recall", "iou", "normal_consistency"]
 BLANK += ["azimuth_error_deg", "elevation_error_deg", "n_points", "normalisation"]
-CONFIG = validate({"dataset": {"kind": "images"}, "reconstruct": {"views_per_model": 2}})
+CONFIG = tree_config("base", "untrained", dataset={"kind": "images"})
 
 
 def forget_the_truth(results, tables):
@@ -59,13 +58,20 @@ def results(tmp_path_factory):
         provenance={"data set": "images"},
         journal=results / "journal" / "compare.jsonl",
     )
-    shared = {"config": CONFIG, "results": results, "comparison": results / "comparison.csv", "tables": tables}
+    shared = {"config": CONFIG, "results": results, "tables": tables}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figures_step, "SHOWN_VIEWS", 1)
         patch.setattr(report_step, "SHOWN_VIEWS", 1)
-        figures_step.draw_figures(**shared, output=results / "figures", journal=results / "journal" / "f.jsonl")
+        figures_step.draw_figures(
+            **shared,
+            baselines=results / "baselines" / "chamfer.csv",
+            levels=None,
+            output=results / "figures",
+            journal=results / "journal" / "f.jsonl",
+        )
         report_step.write_report(
             **shared,
+            comparison=results / "comparison.csv",
             figures=results / "figures",
             output=results / "report.html",
             journal=results / "journal" / "r.jsonl",

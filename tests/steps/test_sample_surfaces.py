@@ -7,10 +7,10 @@ import pytest
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue import make_catalogue, write_models
 from shelfnet.data.manifest import Manifest, write_manifest
-from shelfnet.data.quarantine import read_quarantine
+from shelfnet.data.quarantine import AllRefusedError, read_quarantine
 from shelfnet.data.surfaces import load_surfaces
 from shelfnet.steps import sample_surfaces as step
-from shelfnet.steps.sample_surfaces import SurfaceError, sample_surfaces
+from shelfnet.steps.sample_surfaces import sample_surfaces
 
 PANEL = "v 0 0 0\nv 4 0 0\nv 4 2 0\nv 0 2 0\nf 1 2 3 4\n"
 SETTINGS = DatasetSettings(surface_points=300)
@@ -79,7 +79,7 @@ def test_a_model_that_went_away_is_refused_and_the_others_stay(sample, tmp_path)
 
 def test_a_shard_of_refused_models_alone_stops_and_tells_why(sample, tmp_path):
     (tmp_path / "data" / "b" / "raw_model.obj").unlink()
-    with pytest.raises(SurfaceError, match=r"all 1 models of the shard are refused.*b: raw_model\.obj is not there"):
+    with pytest.raises(AllRefusedError, match=r"all 1 models of the shard are .*'b': raw_model\.obj is not there"):
         sample(1)
     assert not (tmp_path / "surfaces" / "shard-0001.parquet").exists()
     assert [row.model_id for row in read_quarantine(tmp_path / "surfaces" / "quarantine-0001.csv")] == ["b"]

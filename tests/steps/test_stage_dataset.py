@@ -7,12 +7,13 @@ import pytest
 import trimesh
 
 from shelfnet.config.dataset import DatasetSettings
+from shelfnet.config.load import ConfigError
 from shelfnet.data.catalogue import make_catalogue
-from shelfnet.data.downloads import DownloadError
 from shelfnet.data.future3d import model_folders
 from shelfnet.data.manifest import read_manifest
 from shelfnet.data.model_info import DatasetError
 from shelfnet.data.quarantine import read_quarantine
+from shelfnet.data.sources.downloads import DownloadError
 from shelfnet.steps.stage_dataset import stage_dataset
 
 
@@ -78,7 +79,7 @@ def test_archives_beside_an_extracted_part_complete_the_data_set(tmp_path, stage
 
 def test_an_absent_data_set_publishes_nothing(tmp_path, stage, monkeypatch):
     monkeypatch.delenv("SHELFNET_DATASET", raising=False)
-    with pytest.raises(DatasetError, match="SHELFNET_DATASET"):
+    with pytest.raises(ConfigError, match="SHELFNET_DATASET"):
         stage(kind="3d_future")
     assert not (tmp_path / "results").exists()
 

@@ -4,6 +4,7 @@ import json
 import logging
 
 import pytest
+import torch
 from photographed import disc_png
 
 from shelfnet.config.supervision import ClipSettings, ClipTraining
@@ -44,7 +45,9 @@ def shards(tmp_path):
 
 def train(tmp_path, shards) -> dict:
     folder = tmp_path / "clip_model"
-    step.train_clip(settings=SETTINGS, shards=shards, output=folder, threads=1, journal=tmp_path / "clip.jsonl")
+    step.train_clip(
+        settings=SETTINGS, shards=shards, output=folder, device="cpu", threads=1, journal=tmp_path / "clip.jsonl"
+    )
     return json.loads((folder / "model.json").read_text())
 
 
@@ -89,3 +92,11 @@ def test_less_than_five_times_chance_is_warned_of(tmp_path, shards, monkeypatch,
     assert len(warnings) == warned
     for part in ("0.150 among 32 is 4.8 times chance", "at least 5 times", "clip.training.iterations"):
         assert not warned or part in warnings[0]
+
+
+def test_the_device_is_the_one_that_is_asked_for(tmp_path, shards, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(RuntimeError, match="cuda is asked for"):
+        step.train_clip(
+            settings=SETTINGS, shards=shards, output=tmp_path, device="cuda", threads=1, journal=tmp_path / "a.jsonl"
+        )

@@ -1,13 +1,14 @@
 import json
 import re
 
+import pandas as pd
 import pytest
-from report_tree import write_report_of, write_report_tree
+from report_tree import tree_config, write_report_of, write_report_tree
 
-from shelfnet.config.load import validate
+from shelfnet.evaluation.comparison_text import verdict
 from shelfnet.report.captions import ABOUT_DATA, FIGURE_CAPTIONS
-from shelfnet.report.html import png_uri
-from shelfnet.steps.write_report import _pictures
+from shelfnet.report.html import inline_markdown, png_uri
+from shelfnet.steps import write_report as step
 
 
 @pytest.fixture(scope="module")
@@ -15,9 +16,7 @@ def report(tmp_path_factory):
     results = tmp_path_factory.mktemp("tree") / "results"
     tables = write_report_tree(results, ("base", "<i>odd"), seeds=(0,))
     (results / "figures" / "floaters.png").write_bytes(b"not looked at")
-    return write_report_of(
-        results, tables, validate({"reconstruct": {"views_per_model": 2}, "perceptual": {"weights": "untrained"}})
-    )
+    return write_report_of(results, tables, tree_config("base", "<i>odd", perceptual={"weights": "untrained"}))
 
 
 def test_the_page_asks_the_network_for_nothing(report):
@@ -35,9 +34,13 @@ def test_texts_from_outside_are_escaped(report):
     assert "<b>no number</b>" not in html
 
 
-def test_the_page_says_what_beats_what_and_what_is_untrained(report):
+def test_the_page_says_what_the_comparison_says_and_what_is_untrained(report):
+    """The words of ``comparison.md``, the first of them on top."""
     html = report.read_text()
-    assert "The most accurate model is the ablation <code>base</code> (refined)" in html
+    lead, *others = [line for line in verdict(pd.read_csv(report.parent / "comparison.csv")).splitlines() if line]
+    assert f'<p class="lead">{inline_markdown(lead)}</p>' in html
+    assert len(others) > 4
+    assert re.findall(r"<li>(.*?)</li>", html) == [inline_markdown(line.removeprefix("- ")) for line in others]
     assert "Perceptual features are untrained" in html
 
 
@@ -53,6 +56,11 @@ def test_every_row_of_meshes_has_the_truth_and_both_stages(report):
 def test_the_data_section_has_its_own_figures(tmp_path):
     for name in ("view_sphere", "floaters"):
         (tmp_path / f"{name}.png").write_bytes(name.encode())
-    (own,) = _pictures(tmp_path, ABOUT_DATA, with_truth=True)
+    (own,) = step._pictures(tmp_path, ABOUT_DATA, with_truth=True)
     assert (own.picture, own.caption) == (png_uri(b"view_sphere"), FIGURE_CAPTIONS["view_sphere"])
     assert set(ABOUT_DATA) < set(FIGURE_CAPTIONS)
+
+
+def test_intervals_of_few_seeds_promise_no_more_than_they_hold(report):
+    (note,) = re.findall(r'<p class="note">([^<]*intervals.*?)</p>', report.read_text())
+    assert "with one they hold nothing of what another training run would change, with two little" in note

@@ -1,5 +1,7 @@
 """What a user can get wrong stops with one line that names it, and before any job where that is possible."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,10 @@ from tests.workflow.conftest import Snakemake
         ('train={"iteratons": 3}', "train.iteratons: no such setting"),
         ('train={"iterations": "many"}', "train.iterations: Input should be a valid integer"),
         ('ablations={"mine": {"losses": {"klip": 1}}}', "ablations.mine.losses.klip: no such setting"),
+        (
+            'ablations={"mine": {"evaluate": {"n_points": 300}}}',
+            "ablations.mine.evaluate: an ablation can change clip,",
+        ),
         ("seeds=[]", "seeds: "),
     ],
 )
@@ -34,20 +40,42 @@ def test_an_unknown_ablation_is_named_with_the_known_ones(project: Path, snakema
     assert not (project / "results").exists()
 
 
-def test_a_missing_data_set_is_one_line_with_its_path(project: Path, snakemake: Snakemake):
-    overlay = ('dataset={"kind": "3d_future", "path": "from_config"}', 'tracking={"enabled": false}')
+@pytest.mark.parametrize(("variable", "named"), [({}, "from_config"), ({"SHELFNET_DATASET": "from_env"}, "from_env")])
+def test_a_missing_data_set_is_one_line_with_its_path(
+    project: Path, snakemake: Snakemake, variable: dict[str, str], named: str
+):
+    overlay = ("--config", 'dataset={"kind": "3d_future", "path": "from_config"}')
+    run = snakemake("results/dataset/manifest.json", *overlay, **variable)
+    assert run.returncode != 0
+    last = run.stdout.splitlines()[-1]
+    assert last.startswith(f"{project.resolve() / named}, named by ")
+    assert "is not there; expected 3D-FUTURE" in last
+    assert "Traceback" not in run.stdout
+    assert not (project / "results").exists()
+
+
+def test_a_data_set_that_cannot_be_read_is_one_line_with_its_path(project: Path, snakemake: Snakemake):
+    (project / "empty").mkdir()
+    overlay = ('dataset={"kind": "3d_future", "path": "empty"}', 'tracking={"enabled": false}')
     run = snakemake("results/dataset/manifest.json", "--config", *overlay)
     assert run.returncode != 0
     named = [line for line in run.stdout.splitlines() if line.startswith("[stage_dataset]")]
     assert len(named) == 1
-    assert "from_config" in named[0]
+    assert str(project / "empty") in named[0]
     assert "Traceback" not in run.stdout
     assert "Traceback" in (project / "results/logs/stage_dataset.log").read_text()
 
 
-def test_the_environment_variable_names_the_data_set(project: Path, snakemake: Snakemake):
-    overlay = ('dataset={"kind": "3d_future", "path": "from_config"}', 'tracking={"enabled": false}')
-    run = snakemake("results/dataset/manifest.json", "--config", *overlay, SHELFNET_DATASET="from_environment")
+def test_a_preset_without_data_asks_for_it(snakemake: Snakemake):
+    run = snakemake("--dry-run", "all", "--configfile", "workflow/presets/real_sample.yaml")
     assert run.returncode != 0
-    assert "from_environment" in run.stdout
-    assert "from_config" not in (project / "results/logs/stage_dataset.log").read_text()
+    assert "dataset.path or SHELFNET_DATASET: not set; expected 3D-FUTURE: the folder with" in run.stdout
+
+
+def test_without_the_package_the_line_that_helps_is_shown(project: Path):
+    bare = "import sys; sys.modules['shelfnet'] = None; from snakemake.cli import main; main(['--dry-run', 'all'])"
+    run = subprocess.run([sys.executable, "-c", bare], cwd=project, capture_output=True, text=True, check=False)
+    assert run.returncode != 0
+    assert run.stderr.splitlines()[-1].startswith(f"{sys.executable}, which runs Snakemake, has no package 'shelfnet")
+    assert "source .venv/bin/activate" in run.stderr
+    assert "Traceback" not in run.stderr

@@ -60,4 +60,5 @@ def test_a_new_ablation_needs_config_alone(snakemake: Snakemake):
 
 @pytest.mark.parametrize("preset", ["paper", "3d_future", "real_sample", "tiny", "benchmark", "longer"])
 def test_presets_lie_over_the_default(project: Path, snakemake: Snakemake, preset: str):
-    assert jobs(snakemake("--dry-run", "all", "--configfile", f"workflow/presets/{preset}.yaml"))["compare"] == 1
+    overlay = ("--configfile", f"workflow/presets/{preset}.yaml")
+    assert jobs(snakemake("--dry-run", "all", *overlay, SHELFNET_DATASET=str(project)))["compare"] == 1

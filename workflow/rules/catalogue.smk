@@ -24,7 +24,8 @@ rule stage_dataset:
         mem_mb=CONFIG.resources.catalogue.mem_mb,
         runtime=CONFIG.resources.catalogue.runtime_min,
     params:
-        settings=settings_json(located(CONFIG.dataset).for_staging()),
+        **STAGED_FILES,
+        settings=staging_settings,
         code=code_digest("steps.stage_dataset"),
     message:
         f"Staging the {CONFIG.dataset.kind} data set"
@@ -51,7 +52,7 @@ rule build_catalogue:
         mem_mb=CONFIG.resources.catalogue.mem_mb,
         runtime=CONFIG.resources.catalogue.runtime_min,
     params:
-        settings=settings_json(CONFIG.dataset),
+        settings=settings_json(CONFIG.dataset.for_catalogue()),
         n_shards=CONFIG.render.shards,
         code=code_digest("steps.build_catalogue"),
     message:
@@ -78,7 +79,7 @@ rule sample_surfaces:
         mem_mb=CONFIG.resources.catalogue.mem_mb,
         runtime=CONFIG.resources.catalogue.runtime_min,
     params:
-        settings=settings_json(CONFIG.dataset),
+        settings=settings_json(CONFIG.dataset.for_catalogue()),
         code=code_digest("steps.sample_surfaces"),
     message:
         "Sampling true surfaces of shard {wildcards.shard}"

@@ -11,6 +11,7 @@ RENDERS = [f"results/renders/shard-{shard}.parquet" for shard in SHARDS]
 SURFACES = [f"results/surfaces/shard-{shard}.parquet" for shard in SHARDS if CONFIG.dataset.has_truth]
 ABLATIONS = [*CONFIG.ablations, *([] if UNTRAINED in CONFIG.ablations else [UNTRAINED])]
 TABLES = [f"results/{ablation}/chamfer.csv" for ablation in ABLATIONS]
+LEVELS = ["results/baselines/validation.csv"] if CONFIG.dataset.has_truth else []
 FIGURES = {
     "reconstructions": "results/figures/reconstructions.png",
     "curves": "results/figures/chamfer_curves.png",
@@ -25,9 +26,33 @@ wildcard_constraints:
     part="[0-9]+",
 
 
-def located(dataset):
-    """The data set's settings with the place that the environment variable names, where it is set."""
-    return dataset.model_copy(update={"path": os.environ.get(dataset.path_env or "") or dataset.path})
+def staging_settings(wildcards):
+    """What staging reads, with the data set's place found, so that no other way to write it reruns anything.
+
+    A place that is not there stops here, before a job has deleted what an earlier one staged.
+    """
+    place = data_place()
+    if place is None:
+        return settings_json(CONFIG.dataset.for_staging())
+    return settings_json(CONFIG.dataset.for_staging().model_copy(update={"path": str(place), "path_env": None}))
+
+
+def staging_files(wildcards):
+    """Digest of the names and sizes of the data set's files: new or other files stage anew."""
+    return files_digest(data_place())
+
+
+@cache
+def data_place():
+    """The user's own folder or zip file; none for data sets that are generated or fetched."""
+    try:
+        return find_place(CONFIG.dataset, os.environ)
+    except ConfigError as error:
+        raise SystemExit(str(error)) from None
+
+
+# Further params of the rules that stage: absent where there are no files of the user's to look at.
+STAGED_FILES = {"files": staging_files} if CONFIG.dataset.has_place else {}
 
 
 @cache
@@ -73,7 +98,12 @@ def ablation_device(wildcards):
 
 
 def ablation_gpus(wildcards):
-    return int(ablation_device(wildcards) == "cuda")
+    return gpus_for(ablation_device(wildcards), on_cluster=not workflow.local_exec)
+
+
+def shared_gpus(wildcards):
+    """Of what all ablations share."""
+    return gpus_for(CONFIG.train.device, on_cluster=not workflow.local_exec)
 
 
 def training_gpus(wildcards):
@@ -109,3 +139,21 @@ def mirror_tracking():
         return
     script = Path(workflow.basedir, "workflow/scripts/mirror_tracking.py")
     subprocess.run([sys.executable, script, settings_json(CONFIG.tracking)], check=False)
+
+
+def warn_of_unread():
+    """Name, once, what a user gave and this run does not read."""
+    variable = unread_variable(CONFIG.dataset, os.environ)
+    if variable is not None:
+        logger.warning(
+            f"{variable} is set and not read: dataset.kind is {CONFIG.dataset.kind}"
+            + (" with dataset.urls" if CONFIG.dataset.urls else "")
+            + " (docs/data.md)"
+        )
+    own = Path(workflow.basedir, "config.yaml")
+    if Path("config.yaml").is_file() and not own.samefile("config.yaml"):
+        logger.warning(f"{Path('config.yaml').resolve()} is not read; settings over {own} are given by --configfile")
+
+
+if workflow.is_main_process:
+    warn_of_unread()

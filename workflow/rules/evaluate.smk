@@ -33,7 +33,8 @@ rule evaluate_baselines:
         surfaces=SURFACES,
         shards=RENDERS,
     output:
-        "results/baselines/chamfer.csv",
+        rows="results/baselines/chamfer.csv",
+        levels="results/baselines/validation.csv",
     log:
         "results/logs/evaluate_baselines.log",
     benchmark:
@@ -47,6 +48,7 @@ rule evaluate_baselines:
     params:
         settings=settings_json(CONFIG.evaluate),
         views_per_model=CONFIG.reconstruct.views_per_model,
+        validation_views=CONFIG.train.validation_views,
         code=code_digest("steps.evaluate_baselines"),
     message:
         "Measuring the trivial rows"

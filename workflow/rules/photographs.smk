@@ -15,7 +15,8 @@ rule stage_photographs:
         mem_mb=CONFIG.resources.catalogue.mem_mb,
         runtime=CONFIG.resources.catalogue.runtime_min,
     params:
-        settings=settings_json(located(CONFIG.dataset).for_staging()),
+        **STAGED_FILES,
+        settings=staging_settings,
         code=code_digest("steps.stage_photographs"),
     message:
         "Finding the photographs"
@@ -41,7 +42,7 @@ rule catalogue_photographs:
         mem_mb=CONFIG.resources.catalogue.mem_mb,
         runtime=CONFIG.resources.catalogue.runtime_min,
     params:
-        settings=settings_json(CONFIG.dataset),
+        settings=settings_json(CONFIG.dataset.for_catalogue()),
         n_shards=CONFIG.render.shards,
         code=code_digest("steps.catalogue_photographs"),
     message:

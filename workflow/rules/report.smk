@@ -76,8 +76,9 @@ rule measure_memory:
 
 rule draw_figures:
     input:
-        comparison=rules.compare.output.csv,
         tables=TABLES,
+        baselines="results/baselines/chamfer.csv",
+        levels=LEVELS,
         memory=rules.measure_memory.output[0],
     output:
         **FIGURES,

@@ -18,8 +18,10 @@ rule train_clip:
     resources:
         mem_mb=CONFIG.resources.train_clip.mem_mb,
         runtime=CONFIG.resources.train_clip.runtime_min,
+        gpu=shared_gpus,
     params:
         settings=settings_json(CONFIG.clip),
+        device=CONFIG.train.device,
         code=code_digest("steps.train_clip"),
     message:
         "Training a small CLIP on pictures and captions"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stage import journal, run, sections, tables
+from stage import journal, paths, run, sections, tables
 
 
 def main(job) -> None:
@@ -11,11 +11,13 @@ def main(job) -> None:
     from shelfnet.steps.draw_figures import draw_figures
 
     (config,) = sections(job, Config)
+    levels = paths(job.input.levels)
     draw_figures(
         config=config,
         results=Path("results"),
-        comparison=Path(job.input.comparison),
         tables=tables(job.input.tables),
+        baselines=Path(job.input.baselines),
+        levels=levels[0] if levels else None,
         output=Path(job.output.reconstructions).parent,
         journal=journal(job),
     )

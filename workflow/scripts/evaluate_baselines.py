@@ -16,7 +16,9 @@ def main(job) -> None:
         surfaces=paths(job.input.surfaces),
         shards=paths(job.input.shards),
         views_per_model=job.params.views_per_model,
-        output=Path(job.output[0]),
+        validation_views=job.params.validation_views,
+        output=Path(job.output.rows),
+        levels=Path(job.output.levels),
         threads=job.threads,
         journal=journal(job),
     )

@@ -15,6 +15,7 @@ def main(job) -> None:
         settings=settings,
         shards=paths(job.input.shards),
         output=Path(job.output.weights).parent,
+        device=job.params.device,
         threads=job.threads,
         journal=journal(job),
     )

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from shelfnet.data.foreign.parts import Part
-from shelfnet.data.materials import MAX_TEXTURE_SIDE_PX, Surface
+from shelfnet.data.materials import MAX_TEXTURE_SIDE_PX, Material
 from shelfnet.geometry.colours import linear_from_srgb, srgb_from_linear
 
 PLAIN_CELL_PX = 2
@@ -19,7 +19,7 @@ MAX_TRIANGLES = (MAX_TEXTURE_SIDE_PX // PLAIN_CELL_PX) ** 2
 
 
 def bake_colours(part: Part) -> list[Part]:
-    """A part whose colours have become part of its textures; colours that are all the same multiply its surface.
+    """A part whose colours have become part of its textures; colours that are all the same multiply its material.
 
     Normals stay; vertices come apart, three a triangle, where the colours vary.
     """
@@ -27,21 +27,21 @@ def bake_colours(part: Part) -> list[Part]:
         return [part]
     first = part.colours[0]
     if (np.abs(part.colours - first) < 0.5 / 255.0).all():
-        return [Part(part.vertices, part.faces, _tinted(part.surface, first), part.normals, part.uv)]
+        return [Part(part.vertices, part.faces, _tinted(part.material, first), part.normals, part.uv)]
     starts = range(0, len(part.faces), MAX_TRIANGLES)
     return [_baked(part, part.faces[start : start + MAX_TRIANGLES]) for start in starts]
 
 
-def _tinted(surface: Surface, colour: Float[np.ndarray, "3"]) -> Surface:
-    if surface.texture is None:
-        linear = linear_from_srgb(np.array(surface.colour)) * colour
-        return Surface(tuple(srgb_from_linear(linear).tolist()))
-    return Surface(surface.colour, _encoded(linear_from_srgb(surface.texture / 255.0) * colour))
+def _tinted(material: Material, colour: Float[np.ndarray, "3"]) -> Material:
+    if material.texture is None:
+        linear = linear_from_srgb(np.array(material.colour)) * colour
+        return Material(tuple(srgb_from_linear(linear).tolist()))
+    return Material(material.colour, _encoded(linear_from_srgb(material.texture / 255.0) * colour))
 
 
 def _baked(part: Part, faces: Int[np.ndarray, "f 3"]) -> Part:
     side = int(np.ceil(np.sqrt(len(faces))))
-    cell_px = PLAIN_CELL_PX if part.surface.texture is None else min(MAX_TEXTURE_SIDE_PX // side, MAX_CELL_PX)
+    cell_px = PLAIN_CELL_PX if part.material.texture is None else min(MAX_TEXTURE_SIDE_PX // side, MAX_CELL_PX)
     rows, columns = np.divmod(np.arange(len(faces)), side)
     weights = _cell_weights(cell_px)
     texture = np.zeros((side, side, cell_px, cell_px, 3), dtype=np.uint8)
@@ -52,7 +52,7 @@ def _baked(part: Part, faces: Int[np.ndarray, "f 3"]) -> Part:
     return Part(
         vertices=part.vertices[faces].reshape(-1, 3),
         faces=np.arange(3 * len(faces), dtype=np.int64).reshape(-1, 3),
-        surface=Surface((1.0, 1.0, 1.0), picture),
+        material=Material((1.0, 1.0, 1.0), picture),
         normals=None if part.normals is None else part.normals[faces].reshape(-1, 3),
         uv=_cell_uv(rows, columns, cell_px, side),
     )
@@ -68,14 +68,14 @@ def _cell_weights(cell_px: int) -> Float[np.ndarray, "y x 3"]:
 def _cells(
     part: Part, faces: Int[np.ndarray, "f 3"], weights: Float[np.ndarray, "y x 3"]
 ) -> Float[np.ndarray, "f y x 3"]:
-    """Linear colours of cells' texels: the vertices', mixed as sRGB like a filtered texture, times the surface's."""
+    """Linear colours of cells' texels: the vertices', mixed as sRGB like a filtered texture, times the material's."""
     encoded = np.einsum("yxk,fkc->fyxc", weights, srgb_from_linear(part.colours[faces])).clip(0.0, 1.0)
     mixed = linear_from_srgb(encoded)
-    if part.surface.texture is None:
-        return mixed * linear_from_srgb(np.array(part.surface.colour))
+    if part.material.texture is None:
+        return mixed * linear_from_srgb(np.array(part.material.colour))
     inside = np.maximum(weights, 0.0)
     uv = np.einsum("yxk,fkc->fyxc", inside / inside.sum(axis=-1, keepdims=True), part.uv[faces])
-    return mixed * _looked_up(part.surface.texture, uv)
+    return mixed * _looked_up(part.material.texture, uv)
 
 
 def _looked_up(texture: UInt8[np.ndarray, "h w 3"], uv: Float[np.ndarray, "f y x 2"]) -> Float[np.ndarray, "f y x 3"]:

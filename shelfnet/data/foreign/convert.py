@@ -14,7 +14,7 @@ from shelfnet.data.foreign.objs import coloured_part, moved_model
 from shelfnet.data.foreign.parts import Part
 from shelfnet.data.foreign.scans import read_ply, read_stl
 from shelfnet.data.future3d import OBJ_NAME
-from shelfnet.data.materials import read_surfaces
+from shelfnet.data.materials import read_materials
 from shelfnet.data.objects import MAX_COORDINATE, ModelError, load_obj, load_obj_model
 
 UP_AXES = {"y": np.eye(3), "z": np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])}
@@ -67,13 +67,13 @@ def convert_model(source: Path, folder: Path, orientation: Orientation, max_face
 
 def _convert_obj(source: Path, max_faces: int, folder: Path, matrix: Float[np.ndarray, "3 3"]) -> None:
     model = load_obj_model(source, max_faces)
-    surfaces = read_surfaces(source.parent, model)
-    part = coloured_part(model, surfaces)
+    materials = read_materials(source.parent, model)
+    part = coloured_part(model, materials)
     if part is not None:
         _convert_parts([part], folder, matrix)
         return
     used = model.vertices[np.unique(model.faces)] @ matrix.T
-    write_model(folder, moved_model(model, matrix, -_base(used)), surfaces)
+    write_model(folder, moved_model(model, matrix, -_base(used)), materials)
 
 
 def _convert_parts(parts: list[Part], folder: Path, matrix: Float[np.ndarray, "3 3"]) -> None:

@@ -14,7 +14,7 @@ from trimesh.transformations import quaternion_matrix
 from shelfnet.data.foreign.gltf_document import GltfDocument, read_document
 from shelfnet.data.foreign.parts import MAX_PARTS, Part, check_counts, merge_parts
 from shelfnet.data.images import ImageError
-from shelfnet.data.materials import Surface, load_texture
+from shelfnet.data.materials import Material, load_texture
 from shelfnet.data.objects import ModelError
 from shelfnet.geometry.colours import linear_from_srgb, srgb_from_linear
 
@@ -51,9 +51,9 @@ def read_glb(path: Path, max_faces: int) -> list[Part]:
 
 @dataclass(frozen=True)
 class _Look:
-    """A material: its surface, and how texture coordinates reach its texture."""
+    """A material, and how texture coordinates reach its texture."""
 
-    surface: Surface
+    material: Material
     coordinates: str = "TEXCOORD_0"
     transform: Float[np.ndarray, "2 3"] | None = None
 
@@ -63,7 +63,7 @@ class _Materials:
 
     def __init__(self, document: GltfDocument) -> None:
         self._document = document
-        self._looks: dict[int | None, _Look] = {None: _Look(Surface(WHITE))}
+        self._looks: dict[int | None, _Look] = {None: _Look(Material(WHITE))}
         self._pixels: dict[int, UInt8[np.ndarray, "h w 3"]] = {}
 
     def look(self, index: int | None) -> _Look:
@@ -83,7 +83,7 @@ class _Materials:
             raise ModelError(f"expected a colour of a material, got {settings[names[0]]!r}")
         factor = factor.clip(0.0, 1.0)
         colour = tuple(srgb_from_linear(factor).tolist())
-        return self._textured(settings[names[1]], factor) if names[1] in settings else _Look(Surface(colour))
+        return self._textured(settings[names[1]], factor) if names[1] in settings else _Look(Material(colour))
 
     def _textured(self, reference: dict[str, Any], factor: Float[np.ndarray, "3"]) -> _Look:
         settings = reference.get("extensions", {}).get(TEXTURE_TRANSFORM, {})
@@ -94,7 +94,7 @@ class _Materials:
         if (factor < 1.0).any():
             scaled = srgb_from_linear(linear_from_srgb(pixels / 255.0) * factor)
             pixels = (scaled * 255.0).round().astype(np.uint8)
-        return _Look(Surface(WHITE, pixels), f"TEXCOORD_{coordinates}", _texture_transform(settings))
+        return _Look(Material(WHITE, pixels), f"TEXCOORD_{coordinates}", _texture_transform(settings))
 
     def _decoded(self, image: int) -> UInt8[np.ndarray, "h w 3"]:
         if image not in self._pixels:
@@ -181,11 +181,11 @@ def _part(
     positions = document.array(attributes["POSITION"]).astype(np.float64)
     faces = _faces(document, primitive, len(positions))
     look = materials.look(primitive.get("material"))
-    has_texture = look.surface.texture is not None
+    has_texture = look.material.texture is not None
     return Part(
         vertices=positions @ pose[:3, :3].T + pose[:3, 3],
         faces=faces[:, ::-1].copy() if np.linalg.det(pose[:3, :3]) < 0.0 else faces,
-        surface=look.surface,
+        material=look.material,
         normals=_normals(document, attributes, pose, len(positions)),
         uv=_uv(document, attributes, look, len(positions)) if has_texture else None,
         colours=_colours(document, attributes, len(positions)),

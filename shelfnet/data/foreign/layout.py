@@ -10,31 +10,31 @@ from PIL import Image
 
 from shelfnet.data.foreign.parts import Part
 from shelfnet.data.future3d import MTL_NAME, OBJ_NAME, TEXTURE_NAME
-from shelfnet.data.materials import ModelSurfaces
+from shelfnet.data.materials import ModelMaterials
 from shelfnet.data.obj_model import NONE, ObjModel
 from shelfnet.data.obj_text import material_name, write_text
 
 
 def write_parts(folder: Path, parts: Sequence[Part]) -> None:
     """Write parts whose colours are baked; a material for each of them."""
-    write_model(folder, _joined(parts), ModelSurfaces(tuple(part.surface for part in parts)))
+    write_model(folder, _joined(parts), ModelMaterials(tuple(part.material for part in parts)))
 
 
-def write_model(folder: Path, model: ObjModel, surfaces: ModelSurfaces) -> None:
-    """Write a model with these surfaces of its numbered materials, and of faces that name none.
+def write_model(folder: Path, model: ObjModel, materials: ModelMaterials) -> None:
+    """Write a model whose numbered materials, and faces that name none, look like this.
 
     Args:
         folder: an empty one.
         model: positions in metres, +Y up.
-        surfaces: as many numbered ones as the model has materials.
+        materials: as many numbered ones as the model has.
     """
     (folder / OBJ_NAME).write_bytes(f"mtllib {MTL_NAME}\n".encode() + write_text(model))
-    textures = _write_textures(folder, surfaces)
+    textures = _write_textures(folder, materials)
     lines = []
-    for index, surface in enumerate(surfaces.numbered):
-        lines += [f"newmtl {material_name(index)}", "Kd " + " ".join(f"{value:.6g}" for value in surface.colour)]
-        if surface.texture is not None:
-            lines.append(f"map_Kd {textures[id(surface.texture)]}")
+    for index, material in enumerate(materials.numbered):
+        lines += [f"newmtl {material_name(index)}", "Kd " + " ".join(f"{value:.6g}" for value in material.colour)]
+        if material.texture is not None:
+            lines.append(f"map_Kd {textures[id(material.texture)]}")
     (folder / MTL_NAME).write_text("\n".join(lines) + "\n", encoding="ascii")
 
 
@@ -71,17 +71,17 @@ def _corners(parts: Sequence[Part], arrays: Sequence[Float[np.ndarray, "v k"] | 
     return np.concatenate(corners)
 
 
-def _write_textures(folder: Path, surfaces: ModelSurfaces) -> dict[int, str]:
+def _write_textures(folder: Path, materials: ModelMaterials) -> dict[int, str]:
     """File names of textures; that of unnamed faces has the name which readers fall back to."""
     names: dict[int, str] = {}
-    if surfaces.unnamed.texture is not None:
-        names[id(surfaces.unnamed.texture)] = TEXTURE_NAME
-    for surface in (surfaces.unnamed, *surfaces.numbered):
-        if surface.texture is None:
+    if materials.unnamed.texture is not None:
+        names[id(materials.unnamed.texture)] = TEXTURE_NAME
+    for material in (materials.unnamed, *materials.numbered):
+        if material.texture is None:
             continue
-        name = names.setdefault(id(surface.texture), f"texture_{len(names)}.png")
+        name = names.setdefault(id(material.texture), f"texture_{len(names)}.png")
         if not (folder / name).exists():
-            _write_png(folder / name, surface.texture)
+            _write_png(folder / name, material.texture)
     return names
 
 

@@ -9,19 +9,19 @@ import numpy as np
 from jaxtyping import Float
 
 from shelfnet.data.foreign.parts import Part
-from shelfnet.data.materials import ModelSurfaces, Surface
+from shelfnet.data.materials import Material, ModelMaterials
 from shelfnet.data.obj_model import NONE, ObjModel
 from shelfnet.geometry.colours import linear_from_srgb
 
 
-def coloured_part(model: ObjModel, surfaces: ModelSurfaces) -> Part | None:
+def coloured_part(model: ObjModel, materials: ModelMaterials) -> Part | None:
     """The triangles with their vertex colours (sRGB, up to 1 or up to 255), where the file has such and no material."""
-    has_material = (model.face_materials != NONE).any() or surfaces.unnamed.texture is not None
+    has_material = (model.face_materials != NONE).any() or materials.unnamed.texture is not None
     if has_material or not len(model.colours):
         return None
     scale = 255.0 if model.colours.max() > 1.0 else 1.0
     colours = linear_from_srgb((model.colours / scale).clip(0.0, 1.0))
-    return Part(model.vertices, model.faces, Surface((1.0, 1.0, 1.0)), colours=colours)
+    return Part(model.vertices, model.faces, Material((1.0, 1.0, 1.0)), colours=colours)
 
 
 def moved_model(model: ObjModel, matrix: Float[np.ndarray, "3 3"], offset: Float[np.ndarray, "3"]) -> ObjModel:

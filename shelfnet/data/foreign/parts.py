@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float, Int
 
-from shelfnet.data.materials import Surface
+from shelfnet.data.materials import Material
 from shelfnet.data.objects import ModelError
 
 MAX_PARTS = 50_000
@@ -15,20 +15,20 @@ MAX_PARTS = 50_000
 
 @dataclass(frozen=True)
 class Part:
-    """Triangles with one surface.
+    """Triangles with one material.
 
     Attributes:
         vertices: positions, +Y up, in metres.
         faces: vertex indices.
-        surface: what they look like.
+        material: what they look like.
         normals: unit vectors, where the file has them.
         uv: texture coordinates as OBJ has them, (0, 0) at the lower left.
-        colours: linear RGB in [0, 1] that multiplies the surface's.
+        colours: linear RGB in [0, 1] that multiplies the material's.
     """
 
     vertices: Float[np.ndarray, "v 3"]
     faces: Int[np.ndarray, "f 3"]
-    surface: Surface = field(default_factory=Surface)
+    material: Material = field(default_factory=Material)
     normals: Float[np.ndarray, "v 3"] | None = None
     uv: Float[np.ndarray, "v 2"] | None = None
     colours: Float[np.ndarray, "v 3"] | None = None
@@ -49,11 +49,11 @@ def check_counts(n_vertices: int, n_faces: int, max_faces: int) -> None:
 
 
 def merge_parts(parts: Sequence[Part]) -> list[Part]:
-    """Parts that share a surface and have the same arrays, put together, in the order of their first ones."""
+    """Parts that share a material and have the same arrays, put together, in the order of their first ones."""
     groups: dict[tuple, list[Part]] = {}
     for part in parts:
         arrays = (part.normals is None, part.uv is None, part.colours is None)
-        groups.setdefault((id(part.surface), *arrays), []).append(part)
+        groups.setdefault((id(part.material), *arrays), []).append(part)
     return [_merged(group) for group in groups.values()]
 
 
@@ -70,7 +70,7 @@ def _merged(group: list[Part]) -> Part:
     return Part(
         vertices=np.concatenate([part.vertices for part in group]),
         faces=np.concatenate([part.faces + start for part, start in zip(group, first, strict=True)]),
-        surface=group[0].surface,
+        material=group[0].material,
         normals=stacked("normals"),
         uv=stacked("uv"),
         colours=stacked("colours"),

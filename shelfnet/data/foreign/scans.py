@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from shelfnet.data.confinement import file_inside
 from shelfnet.data.foreign.parts import Part, check_counts
 from shelfnet.data.images import ImageError
-from shelfnet.data.materials import Surface, load_texture
+from shelfnet.data.materials import Material, load_texture
 from shelfnet.data.obj_model import decode
 from shelfnet.data.objects import MAX_OBJ_BYTES, ModelError, require_regular_file
 from shelfnet.geometry.colours import linear_from_srgb
@@ -87,14 +87,14 @@ def _part(
     uv = getattr(mesh.visual, "uv", None)
     if uv is not None and texture is not None:
         uv = np.where(np.isfinite(uv), uv, 0.0).astype(np.float64)
-        return Part(vertices, faces, Surface(WHITE, texture), _usable(normals), uv)
+        return Part(vertices, faces, Material(WHITE, texture), _usable(normals), uv)
     kind = mesh.visual.kind if isinstance(mesh.visual, trimesh.visual.ColorVisuals) else None
     if kind == "vertex":
-        return Part(vertices, faces, Surface(WHITE), _usable(normals), colours=_linear(mesh.visual.vertex_colors))
+        return Part(vertices, faces, Material(WHITE), _usable(normals), colours=_linear(mesh.visual.vertex_colors))
     if kind == "face":
         corners = np.repeat(_linear(mesh.visual.face_colors), 3, axis=0)
         apart = np.arange(3 * len(faces), dtype=np.int64).reshape(-1, 3)
-        return Part(vertices[faces].reshape(-1, 3), apart, Surface(WHITE), colours=corners)
+        return Part(vertices[faces].reshape(-1, 3), apart, Material(WHITE), colours=corners)
     return Part(vertices, faces, normals=_usable(normals))
 
 

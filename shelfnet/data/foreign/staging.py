@@ -19,7 +19,7 @@ from shelfnet.data.foreign.convert import SUFFIXES, Orientation, convert_model
 from shelfnet.data.foreign.models import STAGE, Fetch, ForeignModel
 from shelfnet.data.future3d import MODEL_FOLDER
 from shelfnet.data.links import link_or_copy
-from shelfnet.data.model_info import FILE_NAME, DatasetError, ModelInfo
+from shelfnet.data.model_info import FILE_NAME, DatasetError, ModelInfo, list_entry
 from shelfnet.data.quarantine import Quarantined, refused
 from shelfnet.data.selection import select_models
 from shelfnet.data.splits import sampling_order
@@ -177,15 +177,5 @@ def _remove_others(root: Path, kept: set[str]) -> None:
 
 
 def _write_list(path: Path, infos: Sequence[ModelInfo]) -> None:
-    entries = [
-        {
-            "model_id": info.model_id,
-            "super-category": info.super_category,
-            "category": info.category,
-            "style": info.style,
-            "theme": info.theme,
-            "material": info.material,
-        }
-        for info in sorted(infos, key=lambda info: info.model_id)
-    ]
+    entries = [list_entry(info) for info in sorted(infos, key=lambda info: info.model_id)]
     path.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

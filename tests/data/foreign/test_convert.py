@@ -6,7 +6,7 @@ from PIL import Image
 
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.foreign.convert import Orientation, convert_model
-from shelfnet.data.materials import read_surfaces
+from shelfnet.data.materials import read_materials
 from shelfnet.data.obj_text import read_obj_text
 from shelfnet.data.objects import ModelError, load_obj
 from shelfnet.steps.render_engines import ENGINES, open_engine
@@ -14,14 +14,14 @@ from shelfnet.steps.render_engines import ENGINES, open_engine
 
 @pytest.fixture
 def convert(tmp_path):
-    """Converts a file; returns the mesh and the surfaces as all stages read them."""
+    """Converts a file; returns the mesh and the materials as all stages read them."""
 
     def run(source, **orientation):
         folder = tmp_path / "converted" / source.name
         folder.mkdir(parents=True)
         convert_model(source, folder, Orientation(**orientation), 1000)
         obj = folder / "raw_model.obj"
-        return load_obj(obj, 1000), read_surfaces(folder, read_obj_text(obj)), obj
+        return load_obj(obj, 1000), read_materials(folder, read_obj_text(obj)), obj
 
     return run
 
@@ -65,11 +65,11 @@ def test_materials_of_an_obj_come_along_from_its_folder_alone(tmp_path, convert)
     quads = "f 1 2 3 4\nusemtl red\nf 1 2 5\nusemtl out\nf 2 3 5\n"
     vertices = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nv 0 0 1\n"
     (folder / "x.obj").write_text(f"mtllib x.mtl\n{vertices}usemtl wood\n{quads}")
-    mesh, surfaces, obj = convert(folder / "x.obj")
+    mesh, materials, obj = convert(folder / "x.obj")
     assert len(mesh.faces) == 4
-    assert surfaces.numbered[0].texture[0, 0].tolist() == [10, 20, 30]
-    assert (surfaces.numbered[1].colour, surfaces.numbered[1].texture) == ((1.0, 0.0, 0.0), None)
-    assert (surfaces.numbered[2].colour, surfaces.numbered[2].texture) == ((0.0, 1.0, 0.0), None)
+    assert materials.numbered[0].texture[0, 0].tolist() == [10, 20, 30]
+    assert (materials.numbered[1].colour, materials.numbered[1].texture) == ((1.0, 0.0, 0.0), None)
+    assert (materials.numbered[2].colour, materials.numbered[2].texture) == ((0.0, 1.0, 0.0), None)
     assert sorted(path.name for path in obj.parent.iterdir()) == ["model.mtl", "raw_model.obj", "texture_0.png"]
 
 
@@ -78,8 +78,8 @@ def test_a_texture_beside_an_obj_without_materials_stays_beside_it(tmp_path, con
     folder.mkdir()
     Image.new("RGB", (2, 2), (10, 20, 30)).save(folder / "texture.png")
     (folder / "x.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
-    _, surfaces, obj = convert(folder / "x.obj")
-    assert surfaces.unnamed.texture[0, 0].tolist() == [10, 20, 30]
+    _, materials, obj = convert(folder / "x.obj")
+    assert materials.unnamed.texture[0, 0].tolist() == [10, 20, 30]
     assert (obj.parent / "texture.png").is_file()
 
 

@@ -46,7 +46,7 @@ def test_materials_textures_and_coordinates_survive(tmp_path, glb):
     reference = glb.texture(png())
     glb.box().attribute("TEXCOORD_0", uv).material(pbrMetallicRoughness={"baseColorTexture": reference})
     (part,) = read_glb(glb.write(tmp_path / "x.glb"), 100)
-    assert part.surface.texture[0, 0].tolist() == [200, 100, 50]
+    assert part.material.texture[0, 0].tolist() == [200, 100, 50]
     np.testing.assert_allclose(part.uv, np.column_stack([uv[:, 0], 1.0 - uv[:, 1]]), atol=1e-6)
     assert part.colours is None
 
@@ -54,18 +54,18 @@ def test_materials_textures_and_coordinates_survive(tmp_path, glb):
 def test_factors_are_linear_and_multiply_textures(tmp_path, glb):
     glb.box().material(pbrMetallicRoughness={"baseColorFactor": [0.2158605, 1.0, 0.0, 1.0]})
     (part,) = read_glb(glb.write(tmp_path / "x.glb"), 100)
-    np.testing.assert_allclose(part.surface.colour, (128 / 255, 1.0, 0.0), atol=1e-6)
+    np.testing.assert_allclose(part.material.colour, (128 / 255, 1.0, 0.0), atol=1e-6)
     reference = glb.texture(png(colour=(255, 255, 255)))
     glb.material(pbrMetallicRoughness={"baseColorFactor": [0.2158605, 1, 0, 1], "baseColorTexture": reference})
     (part,) = read_glb(glb.write(tmp_path / "y.glb"), 100)
-    assert part.surface.texture[0, 0].tolist() == [128, 255, 0]
+    assert part.material.texture[0, 0].tolist() == [128, 255, 0]
 
 
 def test_specular_glossiness_has_a_base_colour_too(tmp_path, glb):
     settings = {"diffuseFactor": [1, 0, 0, 1], "diffuseTexture": glb.texture(png(colour=(255, 255, 255)))}
     glb.box().material(extensions={"KHR_materials_pbrSpecularGlossiness": settings})
     (part,) = read_glb(glb.write(tmp_path / "x.glb"), 100)
-    assert part.surface.texture[0, 0].tolist() == [255, 0, 0]
+    assert part.material.texture[0, 0].tolist() == [255, 0, 0]
 
 
 def test_transformed_coordinates_of_a_second_set(tmp_path, glb):

@@ -1,7 +1,7 @@
 import numpy as np
 
 from shelfnet.data.foreign.objs import coloured_part, moved_model
-from shelfnet.data.materials import ModelSurfaces, Surface
+from shelfnet.data.materials import Material, ModelMaterials
 from shelfnet.data.obj_model import parse_obj
 
 QUARTER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
@@ -21,11 +21,11 @@ def test_positions_move_and_normals_only_turn():
 
 
 def test_vertex_colours_count_where_no_material_does():
-    bare = ModelSurfaces()
+    bare = ModelMaterials()
     assert coloured_part(parse(COLOURED), bare).colours.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
     half = coloured_part(parse(COLOURED.replace("255", "0.5")), bare).colours
     np.testing.assert_allclose(half.max(), 0.214, atol=1e-4)
     assert coloured_part(parse("usemtl wood\n" + COLOURED), bare) is None
     assert coloured_part(parse(COLOURED.replace("1 0 0 0 255 0", "1 0 0")), bare) is None
-    textured = ModelSurfaces(unnamed=Surface(texture=np.zeros((2, 2, 3), np.uint8)))
+    textured = ModelMaterials(unnamed=Material(texture=np.zeros((2, 2, 3), np.uint8)))
     assert coloured_part(parse(COLOURED), textured) is None

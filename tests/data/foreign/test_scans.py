@@ -64,7 +64,7 @@ def test_ply_textures_are_read_from_the_own_folder_alone(tmp_path):
     Image.new("RGB", (2, 2)).save(tmp_path / "secret.png")
     (folder / "x.ply").write_text(TEXTURED.format(texture="my texture.png"))
     (part,) = read_ply(folder / "x.ply", 100)
-    assert part.surface.texture[0, 0].tolist() == [10, 20, 30]
+    assert part.material.texture[0, 0].tolist() == [10, 20, 30]
     np.testing.assert_allclose(part.uv[part.faces[0]], [[0, 0], [1, 0], [0, 1]])
     for name in ("../secret.png", str(tmp_path / "secret.png"), "absent.png"):
         (folder / "x.ply").write_text(TEXTURED.format(texture=name))

@@ -7,8 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from shelfnet.data.archive_parts import ArchiveContent, extract_part, is_whole, read_content
-from shelfnet.data.archives import DEFAULT_LIMITS, Limits
 from shelfnet.data.future3d import (
     HOW_TO_GET,
     MAX_DEPTH,
@@ -22,6 +20,8 @@ from shelfnet.data.future3d import (
 )
 from shelfnet.data.links import link_folder
 from shelfnet.data.model_info import FILE_NAME, DatasetError, read_model_info
+from shelfnet.data.sources.archive_parts import ArchiveContent, extract_part, is_whole, read_content
+from shelfnet.data.sources.archives import DEFAULT_LIMITS, Limits
 from shelfnet.provenance import file_digest, publish
 
 EXTRACTED = "extracted"

@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue import SCHEMA as MODELS_SCHEMA
-from shelfnet.data.image_source import (
+from shelfnet.data.model_info import DatasetError, is_safe_id
+from shelfnet.data.photographs.catalogue import (
     group_by_object,
     make_photo_catalogue,
     read_photographs,
     write_objects,
     write_photographs,
 )
-from shelfnet.data.model_info import DatasetError, is_safe_id
-from shelfnet.data.photo_tags import PhotoTags
+from shelfnet.data.photographs.tags import PhotoTags
 from shelfnet.data.splits import split_of
 
 SETTINGS = DatasetSettings(kind="images")

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelfnet.data.folder_source import find_models, model_id_of
 from shelfnet.data.model_info import DatasetError, is_safe_id
+from shelfnet.data.sources.folder import find_models, model_id_of
 
 
 def touch(root, *names):

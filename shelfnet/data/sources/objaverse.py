@@ -58,7 +58,7 @@ def find_objects(settings: ObjaverseSettings) -> dict[str, ModelInfo]:
         if len(uids) < settings.minimum_models:
             raise DatasetError(_too_few(category, len(uids), n_annotated, settings))
         for uid in sorted(uids):
-            found.setdefault(uid, ModelInfo(uid, None, category_tag(category), None, None, None))
+            found.setdefault(uid, ModelInfo(uid, category=category_tag(category)))
     return found
 
 

@@ -6,8 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from shelfnet.data import downloads
-from shelfnet.data.downloads import DownloadError, RemoteFile, fetch
+from shelfnet.data.sources import downloads
+from shelfnet.data.sources.downloads import DownloadError, RemoteFile, fetch
 
 CONTENT = bytes(range(256)) * 4096  # one MiB
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

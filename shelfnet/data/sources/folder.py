@@ -10,7 +10,7 @@ from shelfnet.data.foreign.convert import SUFFIXES
 from shelfnet.data.foreign.models import STAGE, Fetch, ForeignModel
 from shelfnet.data.model_info import DatasetError, ModelInfo
 from shelfnet.data.quarantine import Quarantined
-from shelfnet.data.tags import read_tags
+from shelfnet.data.sources.folder_tags import read_folder_tags
 
 OTHER_SUFFIXES = frozenset(
     (".3ds", ".3mf", ".abc", ".blend", ".dae", ".fbx", ".gltf", ".max", ".off", ".skp", ".usd", ".usda", ".usdc")
@@ -37,9 +37,9 @@ def find_models(root: Path, tags: Path | None) -> tuple[list[ForeignModel], list
     refused = [_unreadable(file) for file in files if file.suffix.lower() in OTHER_SUFFIXES]
     if not models:
         raise DatasetError(f"{root}: expected {', '.join(SUFFIXES)} files in it or below, found {len(files)} others")
-    infos = read_tags(tags, models) if tags is not None else {}
+    infos = read_folder_tags(tags, models) if tags is not None else {}
     found = [
-        ForeignModel(infos.get(model_id) or untagged(model_id), root / file, file.as_posix())
+        ForeignModel(infos.get(model_id) or ModelInfo(model_id), root / file, file.as_posix())
         for model_id, file in models.items()
     ]
     return found, refused
@@ -59,11 +59,6 @@ def model_id_of(file: PurePosixPath) -> str:
     slug = re.sub(r"[^a-z0-9]+", "-", file.with_suffix("").as_posix().lower()).strip("-")[-SLUG_CHARACTERS:]
     digest = hashlib.sha256(os.fsencode(file.as_posix())).hexdigest()[:DIGEST_CHARACTERS]
     return "-".join(part for part in (slug.strip("-"), digest) if part)
-
-
-def untagged(model_id: str) -> ModelInfo:
-    """A model of which nothing is known."""
-    return ModelInfo(model_id, None, None, None, None, None)
 
 
 def _files(root: Path) -> Iterator[PurePosixPath]:

@@ -1,8 +1,8 @@
 """A collection of photographs as a data set: which there are, what object each shows, and what they are called.
 
-Files are paired with their masks by :func:`shelfnet.data.photos.find_photos`; a table of tags beside them is optional
-(:mod:`shelfnet.data.photo_tags`). Photographs with the same ``object_id`` there are views of one object and stay in one
-split; every other photograph is an object of its own, called after its file.
+:mod:`shelfnet.data.photographs.files` pairs files with their masks; a table of tags beside them is optional
+(:mod:`shelfnet.data.photographs.tags`). Photographs with the same ``object_id`` there are views of one object and stay
+in one split; every other photograph is an object of its own, called after its file.
 """
 
 import hashlib
@@ -18,12 +18,14 @@ import pyarrow.parquet as pq
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.captions import make_caption
 from shelfnet.data.catalogue import SCHEMA as MODELS_SCHEMA
-from shelfnet.data.model_info import DatasetError, ModelInfo, is_safe_id
-from shelfnet.data.photo_tags import STAGE, PhotoTags, read_photo_tags
-from shelfnet.data.photos import find_photos
+from shelfnet.data.model_info import STAGE, DatasetError, ModelInfo, is_safe_id
+from shelfnet.data.photographs.files import find_photos
+from shelfnet.data.photographs.tags import PhotoTags, read_photo_tags
+from shelfnet.data.picture_rows import Subject
 from shelfnet.data.quarantine import Quarantined
 from shelfnet.data.selection import select_models
 from shelfnet.data.splits import sampling_order, shard_of, split_of
+from shelfnet.data.tags import TAG_FIELDS, tags_of
 from shelfnet.provenance import code_version, publish
 
 SCHEMA = pa.schema(
@@ -32,11 +34,7 @@ SCHEMA = pa.schema(
         ("split", pa.string()),
         ("shard", pa.int32()),
         ("view", pa.int32()),
-        ("super_category", pa.string()),
-        ("category", pa.string()),
-        ("style", pa.string()),
-        ("theme", pa.string()),
-        ("material", pa.string()),
+        *TAG_FIELDS,
         ("caption", pa.string()),
         ("photo_path", pa.string()),
         ("mask_path", pa.string()),
@@ -47,20 +45,12 @@ SCHEMA = pa.schema(
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Photograph:
+@dataclass(frozen=True, kw_only=True)
+class Photograph(Subject):
     """One photograph of an object; both paths are relative to the root of the data set."""
 
-    model_id: str
-    split: str
     shard: int
     view: int
-    super_category: str | None
-    category: str | None
-    style: str | None
-    theme: str | None
-    material: str | None
-    caption: str
     photo_path: str
     mask_path: str | None
 
@@ -86,7 +76,7 @@ def make_photo_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -
     Raises:
         DatasetError: the table of tags cannot be read, or no photograph is left.
     """
-    masks = find_masks(root)
+    masks = find_photos(root).below_root()
     table = read_photo_tags(root)
     refused = [*table.refused, *(_absent(photo) for photo in table.tags if photo not in masks)]
     unusable = {row.path for row in refused}
@@ -94,7 +84,8 @@ def make_photo_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -
     if not tags:
         raise DatasetError(f"{root}: expected photographs, found {len(masks)}, {len(refused)} of them refused")
     objects = group_by_object(tags)
-    wanted = select_models([_info(model_id, tags[photos[0]]) for model_id, photos in objects.items()], settings)
+    infos = [ModelInfo(model_id, **tags_of(tags[first])) for model_id, (first, *_) in objects.items()]
+    wanted = select_models(infos, settings)
     ids = sampling_order((info.model_id for info in wanted), settings.split_seed)[: settings.max_models]
     photographs = tuple(
         photograph
@@ -103,12 +94,6 @@ def make_photo_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -
     )
     _warn_of_one_caption(photographs)
     return PhotoCatalogue(photographs, tuple(sorted(refused, key=lambda row: (row.model_id, row.path))))
-
-
-def find_masks(root: Path) -> dict[str, str | None]:
-    """Photographs of a folder by their path relative to it, with that of their mask's file, sorted."""
-    found = [(_below(photo, root), None if mask is None else _below(mask, root)) for photo, mask in find_photos(root)]
-    return dict(sorted(found))
 
 
 def group_by_object(tags: Mapping[str, PhotoTags]) -> dict[str, list[str]]:
@@ -179,11 +164,7 @@ def _views(
             split=split,
             shard=shard,
             view=view,
-            super_category=tags[photo].super_category,
-            category=tags[photo].category,
-            style=tags[photo].style,
-            theme=tags[photo].theme,
-            material=tags[photo].material,
+            **tags_of(tags[photo]),
             caption=_caption(tags[photo]),
             photo_path=photo,
             mask_path=masks[photo],
@@ -196,21 +177,12 @@ def _caption(said: PhotoTags) -> str:
     return said.caption or make_caption(said.style, said.category or said.super_category, said.material)
 
 
-def _info(model_id: str, said: PhotoTags) -> ModelInfo:
-    """An object as the settings choose models, by the tags of its first photograph."""
-    return ModelInfo(model_id, said.super_category, said.category, said.style, said.theme, said.material)
-
-
 def _plain_id(photo: str) -> str:
     return "_".join(PurePosixPath(photo).with_suffix("").parts)
 
 
 def _hashed_id(photo: str) -> str:
     return f"photo-{hashlib.sha256(photo.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
-
-
-def _below(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()
 
 
 def _absent(photo: str) -> Quarantined:

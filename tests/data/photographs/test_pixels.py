@@ -1,4 +1,4 @@
-"""Photos of every kind become the same pixels, hostile ones a clean error, and crops show the object as renders do."""
+"""Photos of every kind become the same pixels, hostile ones a clean error."""
 
 import io
 import struct
@@ -10,16 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from shelfnet.data.photos import (
-    PhotoError,
-    check_coverage,
-    check_object_size,
-    crop_to_object,
-    find_mask,
-    find_photos,
-    median_object_share,
-    read_photo,
-)
+from shelfnet.data.photographs.pixels import MissingMaskError, PhotoError, read_photo
 
 WIDTH, HEIGHT = 24, 16
 RED, BLUE = (200, 40, 20), (20, 40, 200)
@@ -94,9 +85,10 @@ def test_what_the_segmenter_complains_of_names_the_photo(photo):
 
 
 @pytest.mark.parametrize("alpha", [None, 255])
-def test_no_mask_says_what_to_pass(tmp_path, alpha):
+def test_no_mask_says_where_it_was_sought(tmp_path, alpha):
     pixels = quadrants() if alpha is None else np.dstack([quadrants(), np.full((HEIGHT, WIDTH), alpha, np.uint8)])
-    with pytest.raises(PhotoError, match=r"chair\.png: .*--mask.*alpha.*--segmenter"):
+    places = r"no mask in 'chair_mask\.\*', 'masks/chair\.\*' and '\.\./masks/chair\.\*'$"
+    with pytest.raises(MissingMaskError, match=rf"chair\.png: expected a mask of the object.*{places}"):
         read_photo(save(tmp_path / "chair.png", pixels))
 
 
@@ -258,180 +250,17 @@ def test_a_mask_of_another_size_is_scaled_and_one_of_another_shape_refused(tmp_p
     small = Image.fromarray(box_mask()).resize((WIDTH // 2, HEIGHT // 2), Image.Resampling.BOX)
     scaled = read_photo(photo, save(tmp_path / "small.png", small))[..., 3]
     np.testing.assert_array_equal(scaled > 127, box_mask() > 127)
+    other = save(tmp_path / "other.png", box_mask()[:, :12].copy())
+    with pytest.raises(PhotoError, match=r"other\.png: .* 24 x 16 pixels, got 12 x 16$"):
+        read_photo(photo, other)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_mask_that_was_not_turned_with_its_photo_is_told_so(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    photo = save(tmp_path / "chair.jpg", orient(quadrants(), orientation), exif=exif)
     turned = save(tmp_path / "turned.png", box_mask().T.copy())
-    with pytest.raises(PhotoError, match=r"turned\.png: .* 24 x 16 pixels, got 16 x 24"):
+    hint = "turned by its EXIF orientation" if orientation > 4 else "would fit if it were turned by 90 degrees"
+    with pytest.raises(PhotoError, match=rf"turned\.png: .* 24 x 16 pixels, got 16 x 24; .*{hint}"):
         read_photo(photo, turned)
-
-
-def test_coverage_has_a_least_and_a_most():
-    rgba = np.dstack([quadrants(), box_mask()])
-    check_coverage(rgba, 0.25)
-    with pytest.raises(PhotoError, match=r"between 26\.00% and 99\.50% of the photo, got 25\.00%"):
-        check_coverage(rgba, 0.26)
-    with pytest.raises(PhotoError, match=r"got 100\.00%"):
-        check_coverage(np.dstack([quadrants(), np.full((HEIGHT, WIDTH), 255, np.uint8)]), 0.01)
-
-
-def test_objects_have_a_least_size():
-    rgba = np.dstack([quadrants(), box_mask()])
-    check_object_size(rgba, 12)
-    with pytest.raises(PhotoError, match="at least 13 pixels along its longer side, got 12"):
-        check_object_size(rgba, 13)
-
-
-def extent(alpha):
-    """Left, top, right and bottom of a box with soft edges, to a fraction of a pixel, by its moments."""
-    edges = []
-    for axis in (0, 1):
-        line = alpha.max(axis=axis) / 255.0
-        middle, length = np.average(np.arange(len(line)) + 0.5, weights=line), line.sum()
-        edges.append((middle - 0.5 * length, middle + 0.5 * length))
-    (left, right), (top, bottom) = edges
-    return left, top, right, bottom
-
-
-@given(
-    left=st.integers(0, 90),
-    top=st.integers(0, 50),
-    width=st.integers(8, 100),
-    height=st.integers(8, 60),
-    size_px=st.integers(24, 80),
-    share=st.floats(0.3, 0.8),
-)
-@settings(max_examples=60, deadline=None)
-def test_the_object_stands_in_the_middle_at_its_share(left, top, width, height, size_px, share):
-    rgba = np.zeros((60, 100, 4), np.uint8)
-    rgba[top : top + height, left : left + width] = (*RED, 255)
-    ys, xs = np.nonzero(rgba[..., 3])
-    longer = max(np.ptp(xs), np.ptp(ys)) + 1
-    crop = crop_to_object(rgba, size_px, share)
-    assert crop.shape == (size_px, size_px, 4)
-    scale = share * size_px / longer
-    half = 0.5 * np.array([np.ptp(xs) + 1, np.ptp(ys) + 1]) * scale
-    expected = np.concatenate([0.5 * size_px - half, 0.5 * size_px + half])
-    if half.min() > 2.0:  # thinner ones are blurred all through
-        np.testing.assert_allclose(extent(crop[..., 3]), expected, atol=0.3)
-    assert (np.abs(crop[crop[..., 3] > 60][:, :3].astype(int) - RED) <= 5).all()
-
-
-def test_what_lies_beyond_the_photo_is_transparent_and_nothing_is_stretched():
-    rgba = np.zeros((20, 60, 4), np.uint8)
-    rgba[:, 10:50] = (*RED, 255)
-    alpha = crop_to_object(rgba, 100, 0.8)[..., 3]
-    np.testing.assert_allclose(extent(alpha), (10, 30, 90, 70), atol=0.1)
-    assert not alpha[:25].any() and not alpha[75:].any()
-
-
-def premultiplied(rgba):
-    return np.dstack([rgba[..., :3] * (rgba[..., 3:] / 255.0), rgba[..., 3]])
-
-
-@given(size_px=st.integers(16, 80), share=st.floats(0.3, 0.95), width=st.integers(10, 60))
-@settings(max_examples=60, deadline=None)
-def test_a_border_of_nothing_around_the_photo_changes_nothing(size_px, share, width):
-    rgba = np.full((40, width, 4), 255, np.uint8)
-    rgba[..., :3] = np.random.default_rng(0).integers(0, 256, rgba.shape[:2])[..., None]
-    bordered = np.pad(rgba, ((150, 150), (150, 150), (0, 0)))
-    plain, padded = (premultiplied(crop_to_object(photo, size_px, share)) for photo in (rgba, bordered))
-    np.testing.assert_allclose(plain, padded, atol=3.0)  # colours are three times rounded to bytes
-    np.testing.assert_allclose(plain[..., 3], padded[..., 3], atol=1.0)
-
-
-def test_the_background_does_not_bleed_into_the_object():
-    rgba = np.full((200, 200, 4), (0, 255, 0, 0), np.uint8)
-    y, x = np.mgrid[:200, :200] - 99.5
-    rgba[np.hypot(x, y) < 60] = (*RED, 255)
-    crop = crop_to_object(rgba, 33, 0.7)
-    edge = (crop[..., 3] > 20) & (crop[..., 3] < 235)
-    assert edge.any()
-    np.testing.assert_allclose(crop[edge][:, :3].astype(int), np.broadcast_to(RED, (edge.sum(), 3)), atol=8)
-
-
-def test_fine_patterns_are_averaged_when_shrinking():
-    rgba = np.zeros((256, 256, 4), np.uint8)
-    rgba[..., 3] = 255
-    rgba[:, ::2, :3] = 255
-    crop = crop_to_object(rgba, 32, 1.0)
-    np.testing.assert_allclose(crop[4:-4, 4:-4, :3].astype(int), 128, atol=3)
-
-
-def test_a_crop_at_the_photos_own_scale_is_the_photo():
-    generator = np.random.default_rng(0)
-    rgba = np.zeros((64, 64, 4), np.uint8)
-    rgba[16:48, 16:48, :3] = generator.integers(0, 256, (32, 32, 3))
-    rgba[16:48, 16:48, 3] = 255
-    np.testing.assert_array_equal(crop_to_object(rgba, 64, 0.5)[16:48, 16:48], rgba[16:48, 16:48])
-
-
-def test_an_empty_mask_is_refused():
-    with pytest.raises(PhotoError, match="got an empty one"):
-        crop_to_object(np.zeros((9, 9, 4), np.uint8), 8, 0.7)
-
-
-def test_the_median_share_is_of_the_longer_side():
-    pictures = np.zeros((4, 20, 20, 4), np.uint8)
-    for picture, side in zip(pictures, (10, 16, 12), strict=False):
-        picture[2 : 2 + side, 5:9, 3] = 255
-    assert median_object_share(pictures) == pytest.approx(0.6)
-    with pytest.raises(PhotoError, match="none but empty masks"):
-        median_object_share(pictures[3:])
-
-
-def test_a_crop_has_the_share_that_it_was_asked_for(tmp_path):
-    rgba = np.dstack([quadrants(), box_mask()])
-    assert median_object_share([crop_to_object(rgba, 200, 0.61)]) == pytest.approx(0.61, abs=0.01)
-
-
-def test_photos_are_found_with_their_masks(tmp_path):
-    for name in ("b.JPG", "a.jpg", "a_mask.png", "sub/c.png", "sub/masks/c.png", "sub/masks/d.png", "sub/masks/c.txt"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"")
-    for name in (".hidden.png", ".git/x.png", "notes.txt"):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"")
-    (tmp_path / "folder.png").mkdir()
-    found = find_photos(tmp_path)
-    assert found == [
-        (tmp_path / "a.jpg", tmp_path / "a_mask.png"),
-        (tmp_path / "b.JPG", None),
-        (tmp_path / "sub" / "c.png", tmp_path / "sub" / "masks" / "c.png"),
-    ]
-    assert [find_mask(photo) for photo, _ in found] == [mask for _, mask in found]
-
-
-def test_a_mask_beside_the_photo_goes_before_one_in_the_folder(tmp_path):
-    (tmp_path / "masks").mkdir()
-    for name in ("a.jpg", "a_mask.png", "masks/a.png"):
-        (tmp_path / name).write_bytes(b"")
-    assert find_photos(tmp_path) == [(tmp_path / "a.jpg", tmp_path / "a_mask.png")]
-
-
-def test_links_to_folders_are_not_followed(tmp_path):
-    (tmp_path / "a.png").write_bytes(b"")
-    (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
-    assert find_photos(tmp_path) == [(tmp_path / "a.png", None)]
-    assert find_photos(tmp_path / "nowhere") == []
-
-
-def test_links_to_files_outside_of_the_folder_are_not_followed(tmp_path, caplog):
-    outside, inside = tmp_path / "elsewhere", tmp_path / "photographs"
-    for folder in (outside, inside / "sub"):
-        folder.mkdir(parents=True)
-    for path in (outside / "b.png", outside / "a.png", inside / "a.jpg", inside / "sub" / "c.jpg"):
-        path.write_bytes(b"")
-    (inside / "b.png").symlink_to(outside / "b.png")
-    (inside / "a_mask.png").symlink_to("../elsewhere/a.png")
-    (inside / "near.jpg").symlink_to("sub/c.jpg")
-    (inside / "sub" / "masks").symlink_to(outside)
-    (tmp_path / "alias").symlink_to(inside)
-    for root in (inside, tmp_path / "alias"):
-        with caplog.at_level("WARNING"):
-            found = find_photos(root)
-        assert found == [(root / "a.jpg", None), (root / "near.jpg", None), (root / "sub" / "c.jpg", None)]
-        told = [record.getMessage() for record in caplog.records]
-        assert len(told) == 2
-        assert told[0].endswith(f"2 links lead out of {str(root)!r}, not followed: 'a_mask.png', 'b.png'")
-        caplog.clear()
-    assert find_mask(inside / "a.jpg") == inside / "a_mask.png"

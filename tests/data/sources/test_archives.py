@@ -4,7 +4,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from shelfnet.data.archives import ArchiveError, Limits, extract_zip
+from shelfnet.data.sources.archives import ArchiveError, Limits, extract_zip
 
 
 def make_zip(path, entries, compression=zipfile.ZIP_DEFLATED):

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from shelfnet.data.model_info import DatasetError
-from shelfnet.data.photo_tags import PhotoTags, read_photo_tags
+from shelfnet.data.photographs.tags import PhotoTags, read_photo_tags
 
 ROWS = [
     {"photo": "a.jpg", "object_id": "007", "category": "Stool", "style": "None", "price": "12"},
@@ -58,7 +58,7 @@ def test_cells_that_are_no_texts_count_as_absent(tmp_path, caplog):
 
 def test_a_list_of_photographs_in_a_cell_is_named(tmp_path):
     pd.DataFrame([{"photo": ["a.jpg", "b.jpg"], "style": "Modern"}]).to_parquet(tmp_path / "photographs.parquet")
-    with pytest.raises(DatasetError, match=r"photographs\.parquet: expected a column 'photo', got style"):
+    with pytest.raises(DatasetError, match=r"photographs\.parquet: expected a column photo, got style"):
         read_photo_tags(tmp_path)
 
 
@@ -72,8 +72,7 @@ def test_a_table_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["photographs.csv", "photographs.parquet"])
 def test_a_table_that_is_too_long_is_refused(tmp_path, monkeypatch, name):
-    for module in ("text_tables", "photo_tags"):
-        monkeypatch.setattr(f"shelfnet.data.{module}.MAX_ROWS", 3)
+    monkeypatch.setattr("shelfnet.data.text_tables.MAX_ROWS", 3)
     table = pd.DataFrame({"photo": [f"{n}.jpg" for n in range(4)]})
     table.to_csv(tmp_path / name) if name.endswith("csv") else table.to_parquet(tmp_path / name)
     with pytest.raises(DatasetError, match="at most 3 rows, got 4 or more"):
@@ -84,9 +83,9 @@ def test_a_table_that_is_too_long_is_refused(tmp_path, monkeypatch, name):
     ("files", "message"),
     [
         ({"photographs.csv": "photo\n", "photographs.parquet": "x"}, "found both"),
-        ({"photographs.csv": "file,category\na.jpg,Stool\n"}, "column 'photo'"),
-        ({"photographs.parquet": "no parquet"}, "table of photographs"),
-        ({"photographs.csv": 'photo,a\n"unclosed\n'}, "table of photographs"),
+        ({"photographs.csv": "file,category\na.jpg,Stool\n"}, "expected a column photo, got file, category"),
+        ({"photographs.parquet": "no parquet"}, "expected a CSV or Parquet table of tags"),
+        ({"photographs.csv": 'photo,a\n"unclosed\n'}, "expected a CSV or Parquet table of tags"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_named(tmp_path, files, message):

@@ -9,7 +9,7 @@ import trimesh
 from shelfnet.config.dataset import DatasetSettings, ObjaverseSettings
 from shelfnet.data.lvis import category_tag
 from shelfnet.data.model_info import DatasetError
-from shelfnet.data.objaverse_source import fetch_objects, find_objects
+from shelfnet.data.sources.objaverse import fetch_objects, find_objects
 
 ANNOTATIONS = {"chair": ["c1", "c2", "c3"], "folding_chair": ["c3", "f1"], "sofa": ["s1"]}
 
@@ -115,7 +115,7 @@ def test_no_mirror_no_network_and_broken_annotations_are_named(tmp_path, mirror)
 
 
 def test_annotations_are_unpacked_up_to_a_limit(mirror, monkeypatch):
-    monkeypatch.setattr("shelfnet.data.objaverse_source.MAX_ANNOTATIONS_BYTES", 1 << 20)
+    monkeypatch.setattr("shelfnet.data.sources.objaverse.MAX_ANNOTATIONS_BYTES", 1 << 20)
     path = mirror / "hf-objaverse-v1" / "lvis-annotations.json.gz"
     path.write_bytes(gzip.compress(bytes(1 << 24)))
     assert path.stat().st_size < 1 << 15

@@ -1,0 +1,104 @@
+"""Where the user's data lies, under one name, and what tells that its files are others."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from shelfnet.config.dataset import DatasetSettings
+from shelfnet.config.load import ConfigError
+from shelfnet.config.place import files_digest, find_place, unread_variable
+
+ZIPS = {"urls": [{"url": "https://example.org/a.zip", "sha256": "0" * 64}], "accept_licence": True}
+OBJAVERSE = {"kind": "objaverse", "objaverse": {"categories": ["chair"]}}
+
+
+def dataset(**settings) -> DatasetSettings:
+    return DatasetSettings.model_validate({"kind": "folder"} | settings)
+
+
+def fill(folder: Path, files: dict[str, int]) -> Path:
+    for name, size in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x" * size)
+    return folder
+
+
+def test_a_place_has_one_name_however_it_is_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    place = fill(tmp_path / "data", {"a.glb": 1})
+    (tmp_path / "link").symlink_to("data")
+    for given_path in ("data", "data/", "./data", "../" + tmp_path.name + "/data", "~/data", "link", str(place)):
+        assert find_place(dataset(path=given_path), {}) == place.resolve()
+        assert find_place(dataset(path="elsewhere"), {"SHELFNET_DATASET": given_path}) == place.resolve()
+
+
+@pytest.mark.parametrize("kind", ["3d_future", "folder", "images"])
+def test_a_missing_place_is_named_with_who_named_it_and_what_belongs_there(tmp_path, kind):
+    missing = tmp_path / "missing"
+    with pytest.raises(ConfigError, match=r"missing, named by dataset\.path, is not there; expected .*docs/data\.md"):
+        find_place(dataset(kind=kind, path=str(missing)), {})
+    with pytest.raises(ConfigError, match="named by the environment variable FURNITURE, is not there"):
+        find_place(dataset(kind=kind, path=str(tmp_path), path_env="FURNITURE"), {"FURNITURE": str(missing)})
+    with pytest.raises(ConfigError, match=r"dataset\.path or SHELFNET_DATASET: not set; expected"):
+        find_place(dataset(kind=kind), {"SHELFNET_DATASET": ""})
+
+
+@pytest.mark.parametrize("other", [{"kind": "showroom"}, OBJAVERSE, {"kind": "3d_future", **ZIPS}])
+def test_generated_and_fetched_data_has_no_place_and_says_that_the_variable_is_not_read(other):
+    settings = dataset(**other)
+    assert find_place(settings, {"SHELFNET_DATASET": "/nowhere"}) is None
+    assert unread_variable(settings, {"SHELFNET_DATASET": "/nowhere"}) == "SHELFNET_DATASET"
+    assert unread_variable(settings, {"SHELFNET_DATASET": "", "PATH": "/bin"}) is None
+    assert unread_variable(dataset(**other, path_env=None), {"SHELFNET_DATASET": "/nowhere"}) is None
+
+
+def test_a_variable_that_is_read_is_no_fault():
+    assert unread_variable(dataset(), {"SHELFNET_DATASET": "/nowhere"}) is None
+
+
+FILES = {"a/raw_model.obj": 3, "a/texture.PNG": 5, "b/raw_model.obj": 3, "model_info.json": 7}
+
+
+@pytest.mark.parametrize(
+    ("files", "changes"),
+    [
+        ({"c/raw_model.obj": 3}, True),
+        ({"a/texture.PNG": 6}, True),
+        ({"model_info.json": 8}, True),
+        ({"README.txt": 9}, False),
+        ({".hidden.obj": 9}, False),
+        ({".cache/c.obj": 9}, False),
+        ({"results/renders/a.parquet": 9}, False),
+    ],
+)
+def test_files_that_stages_read_change_the_digest(tmp_path, monkeypatch, files, changes):
+    monkeypatch.chdir(tmp_path)
+    before = files_digest(fill(tmp_path, FILES))
+    assert (files_digest(fill(tmp_path, files)) != before) == changes
+
+
+def test_a_removed_or_renamed_file_changes_the_digest(tmp_path):
+    before = files_digest(fill(tmp_path, FILES))
+    (tmp_path / "a").rename(tmp_path / "z")
+    renamed = files_digest(tmp_path)
+    (tmp_path / "model_info.json").unlink()
+    assert len({before, renamed, files_digest(tmp_path)}) == 3
+
+
+def test_a_copy_with_other_times_has_the_same_digest(tmp_path):
+    first, copy = fill(tmp_path / "first", FILES), fill(tmp_path / "copy", dict(reversed(FILES.items())))
+    os.utime(copy / "model_info.json", (1, 1))
+    assert files_digest(first) == files_digest(copy)
+
+
+def test_a_zip_file_counts_by_name_and_size(tmp_path):
+    fill(tmp_path, {"a.zip": 3, "b.zip": 3, "c/a.zip": 4})
+    assert len({files_digest(tmp_path / name) for name in ("a.zip", "b.zip", "c/a.zip")}) == 3
+
+
+@pytest.mark.parametrize("place", [{"path": "/data"}, {"path_env": None}, ZIPS, {"downloads": "elsewhere"}])
+def test_the_catalogue_does_not_see_where_data_lies(place):
+    assert dataset(**place).for_catalogue() == dataset().for_catalogue()
+    assert dataset(max_models=3).for_catalogue() != dataset().for_catalogue()

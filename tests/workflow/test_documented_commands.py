@@ -1,0 +1,85 @@
+"""Commands as the documents write them, read by Snakemake's own parser."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.cli import parse_args
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = ("docs/running.md", "docs/data.md")
+SLURM = "workflow/profiles/slurm"
+
+
+def commands(document: str) -> list[str]:
+    """Lines of code blocks that run Snakemake; continued lines as one."""
+    blocks = re.findall(r"^```\n(.*?)^```", (ROOT / document).read_text(), re.MULTILINE | re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [line for line in lines if re.match(r"(\w+=\S+ )?snakemake ", line)]
+
+
+COMMANDS = [command for document in DOCUMENTS for command in commands(document)]
+
+
+def words(command: str) -> list[str]:
+    """The arguments, as a shell in the project's folder hands them over."""
+    given = shlex.split(command.replace("$PWD", str(ROOT)))
+    return given[given.index("snakemake") + 1 :]
+
+
+def test_commands_are_found():
+    assert len(COMMANDS) >= 5
+    assert sum(SLURM in command for command in COMMANDS) == 1
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_documented_command_names_files_that_are_there(command: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    _, arguments = parse_args([word for word in words(command) if SLURM not in word and word != "--workflow-profile"])
+    assert all(Path(path).is_file() for path in arguments.configfile or [])
+    assert arguments.forcerun is None or set(arguments.forcerun) <= {
+        "render_views",
+        "stage_dataset",
+        "stage_photographs",
+    }
+    assert not arguments.profile
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Path:
+    """The profile for clusters, but for what only its plugin understands."""
+    profile = yaml.safe_load((ROOT / SLURM / "config.yaml").read_text())
+    known = {key: value for key, value in profile.items() if key != "executor" and not key.startswith("slurm-")}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(known))
+    return tmp_path
+
+
+@pytest.mark.parametrize(("option", "limits"), [("--workflow-profile", set()), ("--profile", {"gpu", "mem_mb"})])
+def test_the_command_for_clusters_takes_over_no_limit_of_one_machine(
+    cluster: Path, monkeypatch: pytest.MonkeyPatch, option: str, limits: set[str]
+):
+    monkeypatch.chdir(ROOT)
+    (command,) = (command for command in COMMANDS if SLURM in command)
+    assert f'--workflow-profile "$PWD/{SLURM}"' in command
+    given = words(command.replace("--workflow-profile", option))
+    _, arguments = parse_args([str(cluster) if word.endswith(SLURM) else word for word in given])
+    assert {str(entry).split("=")[0] for entry in arguments.resources or []} == limits
+    assert arguments.jobs == 100
+
+
+def test_on_a_cluster_rules_say_themselves_what_gpus_they_need():
+    profile = yaml.safe_load((ROOT / SLURM / "config.yaml").read_text())
+    assert not [entry for entry in profile["set-resources"] if "gpu" in entry or "partition" in entry]
+    rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    for rule in ("render_views", "train_clip", "train", "reconstruct", "refine"):
+        assert re.search(rf"^rule {rule}:\n(?:(?!^rule ).)*?^        gpu=", rules, re.MULTILINE | re.DOTALL), rule
+
+
+def test_partitions_without_gpus_come_first_so_that_what_fits_both_goes_there():
+    partitions = yaml.safe_load((ROOT / SLURM / "partitions.yaml").read_text())["partitions"]
+    gpus = [limits.pop("max_gpu", 0) for limits in partitions.values()]
+    assert gpus[0] == 0
+    assert gpus[-1] > 0
+    assert len({tuple(sorted(limits.items())) for limits in partitions.values()}) == 1
