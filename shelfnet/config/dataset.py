@@ -39,7 +39,8 @@ class SplitFractions(Section):
     @model_validator(mode="after")
     def _leave_something_to_train_on(self) -> SplitFractions:
         if self.validation + self.test >= 1.0:
-            raise ValueError("validation + test must leave a share of the models for training")
+            shares = f"validation ({self.validation}) + test ({self.test})"
+            raise ValueError(f"{shares} must leave a share of the models for training")
         return self
 
 

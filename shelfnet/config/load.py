@@ -170,4 +170,6 @@ def _parse(model: type[Config], tree: Mapping[str, Any], prefix: str) -> Config:
 def _explain(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "extra_forbidden":
         return "no such setting"
+    if fault["type"] == "value_error":  # of a validator of ours, whose message says what it got
+        return fault["msg"].removeprefix("Value error, ")
     return f"{fault['msg']} (got {fault['input']!r})"

@@ -23,7 +23,8 @@ class EncoderSettings(Section):
     @model_validator(mode="after")
     def _one_width_a_stage(self) -> EncoderSettings:
         if len(self.blocks) != len(self.widths):
-            raise ValueError("encoder: blocks and widths must have one entry for each stage")
+            stages = f"blocks {list(self.blocks)} and widths {list(self.widths)}"
+            raise ValueError(f"encoder: expected {stages} to have one entry for each stage")
         return self
 
 

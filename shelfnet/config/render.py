@@ -20,7 +20,9 @@ class ViewPrior(Section):
     @model_validator(mode="after")
     def _ranges_are_ordered(self) -> ViewPrior:
         if self.azimuth_min_deg >= self.azimuth_max_deg or self.elevation_min_deg > self.elevation_max_deg:
-            raise ValueError("view prior: every minimum must lie below its maximum")
+            azimuth = f"azimuth {self.azimuth_min_deg} to {self.azimuth_max_deg}"
+            elevation = f"elevation {self.elevation_min_deg} to {self.elevation_max_deg}"
+            raise ValueError(f"view prior: every minimum must lie below its maximum, got {azimuth}, {elevation}")
         return self
 
 
