@@ -92,10 +92,10 @@ class ShelfNet(nn.Module):
             self.fov,
             size,
             samples_per_ray or self.samples_per_ray,
-            self.feature_samples_per_ray,
-            jitter,
-            views_per_object,
-            most_hits(self.fov, self.distance, size),
+            feature_samples_per_ray=self.feature_samples_per_ray,
+            jitter=jitter,
+            views_per_object=views_per_object,
+            marched_rays=most_hits(self.fov, self.distance, size),
         )
         mask = rays.mask.clamp(0.0, 1.0)
         colour = at_least_float32(self.colour(rays.features))

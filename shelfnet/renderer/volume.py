@@ -48,6 +48,7 @@ def render_features(
     fov: float,
     resolution_px: int,
     samples_per_ray: int,
+    *,
     feature_samples_per_ray: int | None = None,
     jitter: Float[Tensor, "b p 1"] | None = None,
     views_per_object: int = 1,

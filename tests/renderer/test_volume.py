@@ -113,7 +113,16 @@ def random_field(objects: int) -> VoxelField:
 def test_rays_that_miss_the_cube_are_not_missed(jittered):
     def shown(marched_rays):
         jitter = torch.rand(6, 256, 1, generator=torch.Generator().manual_seed(1)).double() if jittered else None
-        return render_features(random_field(6), cameras(6), FOV, 16, 12, 4, jitter, marched_rays=marched_rays)
+        return render_features(
+            random_field(6),
+            cameras(6),
+            FOV,
+            16,
+            12,
+            feature_samples_per_ray=4,
+            jitter=jitter,
+            marched_rays=marched_rays,
+        )
 
     some, every = shown(most_hits(FOV, DISTANCE, 16)), shown(None)
     assert some.rays.weights.shape[1] < 256 == every.rays.weights.shape[1]
@@ -130,9 +139,9 @@ def test_no_view_has_more_hits_than_most_hits(resolution_px):
 
 def test_views_of_an_object_are_those_of_copies_of_it():
     field, cams = random_field(2), cameras(6)
-    several = render_features(field, cams, FOV, 12, 8, 3, views_per_object=3)
+    several = render_features(field, cams, FOV, 12, 8, feature_samples_per_ray=3, views_per_object=3)
     copies = VoxelField(field.occupancy_grid.repeat_interleave(3, 0), field.feature_grid.repeat_interleave(3, 0))
-    single = render_features(copies, cams, FOV, 12, 8, 3)
+    single = render_features(copies, cams, FOV, 12, 8, feature_samples_per_ray=3)
     assert torch.allclose(several.mask, single.mask, atol=1e-12)
     assert torch.allclose(several.features, single.features, atol=1e-12)
     assert torch.allclose(several.rays.weights, single.rays.weights, atol=1e-12)
