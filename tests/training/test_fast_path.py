@@ -16,6 +16,7 @@ from shelfnet.training.iteration import HeldBatch, Iteration
 from shelfnet.training.learner import build_learner
 from shelfnet.training.loop import NO_HOOKS, iterate
 from shelfnet.training.phases import discriminator_phase, generator_phase
+from shelfnet.training.sight import look
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
@@ -56,10 +57,12 @@ def test_a_step_in_bfloat16_is_that_in_float32_within_its_digits(tiny, store, re
 
 def test_what_adds_up_stays_float32(tiny, store):
     learner = build_learner(tiny({"train": {"precision": "bfloat16"}}), 0, CPU)
-    forward, terms = generator_phase(learner, store.draw(2, learner.randomness))
+    batch = store.draw(2, learner.randomness)
+    seen = look(learner, batch)
+    assert seen.at_view.image.dtype == seen.at_view.rays.weights.dtype == torch.float32
+    forward, terms = generator_phase(learner, batch)
     terms |= discriminator_phase(learner, forward)
     assert {value.dtype for value in terms.values()} == {torch.float32}
-    assert forward.at_view.image.dtype == forward.at_view.rays.weights.dtype == torch.float32
     assert {value.grad.dtype for value in learner.model.parameters()} == {torch.float32}
 
 
