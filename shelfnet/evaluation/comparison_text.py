@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from shelfnet.config.load import UNTRAINED
 from shelfnet.evaluation.baselines import BASELINES, MEAN_SHAPE
 from shelfnet.evaluation.comparison import BASE
 
 _UNKNOWN = "n/a"
-_FEW_RUNS = {1: " in this one run", 2: " in these two runs"}
-"""Added to a verdict that rests on so few trainings of one side; of more, an interval says how far runs differ."""
 
 
 @dataclass(frozen=True)
@@ -57,47 +56,40 @@ def comparison_markdown(table: pd.DataFrame, provenance: Mapping[str, str]) -> s
 
 
 def verdict(table: pd.DataFrame) -> str:
-    """What beats what, one line a method, and where a method has learned nothing about the instance."""
-    learned = [row for _, row in table.iterrows() if row["ablation"] not in BASELINES]
+    """A sentence on what beats what, then a line a trained ablation as it is in the end, and one on refinement."""
+    learned = [row for _, row in _last_stages(table).iterrows()]
     base_runs = float(table.loc[table["ablation"] == BASE, "n_seeds"].min())
-    lines = [_best(table)]
-    lines += [f"- {_against_mean_shape(row)}{_against_base(row, base_runs)}" for row in learned]
-    methods = [table[table["ablation"] == name] for name in dict.fromkeys(table["ablation"])]
-    lines += [f"- {_of_refinement(rows)}" for rows in methods if _is_refined(rows)]
-    return "\n".join([lines[0], "", *lines[1:]])
+    lines = [f"- {_against_mean_shape(row)}{_against_base(row, base_runs)}" for row in learned]
+    return "\n".join([_lead(table, learned), "", *lines, *(f"- {line}" for line in _of_refinement(table))])
 
 
-def _is_refined(rows: pd.DataFrame) -> bool:
-    return set(rows["stage"]) == {"coarse", "refined"} and bool((rows["mask_iou"] > 0.0).all())
+def _last_stages(table: pd.DataFrame) -> pd.DataFrame:
+    """The refined row of every trained ablation, or the coarse one where it was not refined."""
+    trained = table[~table["ablation"].isin([*BASELINES, UNTRAINED])]
+    return trained.drop_duplicates("ablation", keep="last")
 
 
-def _of_refinement(rows: pd.DataFrame) -> str:
-    """What refinement did to the mask error at the input view, and to the shape."""
-    stages = rows.set_index("stage")
-    coarse, refined = stages.loc["coarse"], stages.loc["refined"]
-    masks = (1.0 - refined["mask_iou"]) / max(1.0 - coarse["mask_iou"], 1e-9) - 1.0
-    shape = refined["mean"] - coarse["mean"]
-    warning = " **It makes shapes worse: lower `refine.max_offset`.**" if shape > 0.0 else ""
-    name = f"`{coarse['ablation']}`"
-    return f"Refinement changes the mask error of {name} by {masks:+.0%} and `chamfer` by {shape:+.4f}.{warning}"
-
-
-def _best(table: pd.DataFrame) -> str:
+def _lead(table: pd.DataFrame, learned: Sequence[pd.Series]) -> str:
     best = table.loc[table["mean"].idxmin()]
-    return f"The lowest mean `chamfer` is {best['mean']:.4f}, by {_name(best)}."
+    winners = [f"`{row['ablation']}`" for row in learned if row["beats_mean_shape"]]
+    mean_shape = f"`{MEAN_SHAPE}` ({table.loc[table['ablation'] == MEAN_SHAPE, 'mean'].iloc[0]:.4f})"
+    beat = f"{_listed(winners)} {'beats' if len(winners) == 1 else 'beat'}" if winners else "None beats"
+    return f"The lowest mean `chamfer` is {best['mean']:.4f}, by {_name(best)}. {beat} {mean_shape} beyond chance."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _against_mean_shape(row: pd.Series) -> str:
     difference = row["difference_to_mean_shape"]
     interval = _interval(row, "difference_to_mean_shape")
     if row["beats_mean_shape"]:
-        runs = _FEW_RUNS.get(row["n_seeds"], "")
-        return f"{_name(row)} beats `{MEAN_SHAPE}`{runs} by {-difference:.4f} (difference {interval})."
-    if difference < 0.0:
         return (
-            f"{_name(row)} is {-difference:.4f} below `{MEAN_SHAPE}`, but the interval {interval} includes zero: it"
-            f" does not beat it beyond chance, and nothing shows that it has learned anything about the instance."
+            f"{_name(row)} beats `{MEAN_SHAPE}`{_in_few_runs(float(row['n_seeds']))} by {-difference:.4f} ({interval})."
         )
+    if difference < 0.0:
+        return f"{_name(row)} is {-difference:.4f} below `{MEAN_SHAPE}`, but not beyond chance ({interval})."
     return (
         f"{_name(row)} does not beat `{MEAN_SHAPE}` (difference +{difference:.4f}, {interval}): it has learned nothing"
         " about the instance."
@@ -109,12 +101,40 @@ def _against_base(row: pd.Series, base_runs: float) -> str:
     if math.isnan(difference):
         return ""
     interval = _interval(row, "difference_to_base")
-    runs = _FEW_RUNS.get(min(row["n_seeds"], base_runs), "")
+    runs = _in_few_runs(float(min(row["n_seeds"], base_runs)))
     if row["difference_to_base_ci_high"] < 0.0:
         return f" It beats `{BASE}`{runs} by {-difference:.4f} ({interval})."
     if row["difference_to_base_ci_low"] > 0.0:
         return f" It is worse than `{BASE}`{runs} by {difference:.4f} ({interval})."
-    return f" It cannot be told from `{BASE}` (difference {difference:+.4f}, {interval})."
+    return f" It cannot be told from `{BASE}` ({difference:+.4f}, {interval})."
+
+
+def _in_few_runs(runs: float) -> str:
+    """Added to a verdict that rests on so few trainings of one side; of more, an interval says how far runs differ."""
+    return {1: " in this one run", 2: " in these two runs"}.get(int(runs), "")
+
+
+def _of_refinement(table: pd.DataFrame) -> list[str]:
+    """What refinement did to mask errors at the input view and to shapes; a warning where it made shapes worse."""
+    methods = [table[table["ablation"] == name] for name in dict.fromkeys(table["ablation"])]
+    refined = [rows.set_index("stage") for rows in methods if _is_refined(rows)]
+    if not refined:
+        return []
+    masks = [(1.0 - r.at["refined", "mask_iou"]) / max(1.0 - r.at["coarse", "mask_iou"], 1e-9) - 1.0 for r in refined]
+    shapes = [r.at["refined", "mean"] - r.at["coarse", "mean"] for r in refined]
+    changes = f"Refinement changes the mask error by {_range(masks, '+.0%')} and `chamfer` by {_range(shapes, '+.4f')}."
+    worse = [f"`{r.at['coarse', 'ablation']}`" for r, shape in zip(refined, shapes, strict=True) if shape > 0.0]
+    warning = f"**It makes the shapes of {_listed(worse)} worse: lower `refine.max_offset`.**" if worse else ""
+    return [" ".join(filter(None, [changes, warning]))]
+
+
+def _is_refined(rows: pd.DataFrame) -> bool:
+    return set(rows["stage"]) == {"coarse", "refined"} and bool((rows["mask_iou"] > 0.0).all())
+
+
+def _range(values: Sequence[float], form: str) -> str:
+    least, most = format(min(values), form), format(max(values), form)
+    return least if least == most else f"{least} to {most}"
 
 
 def _table(table: pd.DataFrame) -> str:
