@@ -56,7 +56,7 @@ def unread_variable(dataset: DatasetSettings, environment: Mapping[str, str]) ->
     return dataset.path_env if is_set and not dataset.has_place else None
 
 
-def files_digest(place: Path) -> str:
+def listing_digest(place: Path) -> str:
     """Digest of the names and sizes of a file, or of the files in a folder: quick, and the same for a faithful copy.
 
     Times are left out, which copies and checkouts change. Hidden files and folders, results of the workflow and files

@@ -13,7 +13,7 @@ from shelfnet.config.schema import Config
 from shelfnet.data.surfaces import load_surfaces
 from shelfnet.data.views import EvaluationViews, load_evaluation_views
 from shelfnet.evaluation.alignment import AlignmentPair, ValidationSet, YRotation, fit_y_rotation
-from shelfnet.evaluation.metrics import CURVE_POINTS, WORST_AZIMUTH_ERROR_DEG, azimuth_error_deg, chamfer
+from shelfnet.evaluation.metrics import CURVE_POINTS, WORST, WORST_AZIMUTH_ERROR_DEG, azimuth_error_deg, chamfer
 from shelfnet.evaluation.neighbours import neighbour_index
 from shelfnet.geometry.meshes import Mesh, sample_surface
 from shelfnet.losses.hypotheses import predicted_view
@@ -25,9 +25,6 @@ from shelfnet.representations.field import Field
 from shelfnet.training.batches import composite
 
 ALIGNMENT_POINTS = 256
-EMPTY_CHAMFER = 3.0**0.5
-"""The worst distance in the unit cube, for a prediction without a surface."""
-
 BATCH = 16
 
 
@@ -146,7 +143,7 @@ class Validator:
         predictions = self.silhouettes.predict(model, latent_share)
         pairs = self._pairs(predictions.meshes)
         rotation = fit_y_rotation(ValidationSet(tuple(_thinned(pair) for pair in pairs if pair)), self.steps)
-        distances = [EMPTY_CHAMFER if pair is None else self._chamfer(pair, rotation.apply) for pair in pairs]
+        distances = [WORST.chamfer if pair is None else self._chamfer(pair, rotation.apply) for pair in pairs]
         return {
             "chamfer": float(np.mean(distances)),
             "azimuth_error_deg": float(np.median(self._azimuth_errors_deg(predictions, rotation))),

@@ -7,7 +7,7 @@ import pytest
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.config.load import ConfigError
-from shelfnet.config.place import files_digest, find_place, unread_variable
+from shelfnet.config.place import find_place, listing_digest, unread_variable
 
 ZIPS = {"urls": [{"url": "https://example.org/a.zip", "sha256": "0" * 64}], "accept_licence": True}
 OBJAVERSE = {"kind": "objaverse", "objaverse": {"categories": ["chair"]}}
@@ -75,27 +75,27 @@ FILES = {"a/raw_model.obj": 3, "a/texture.PNG": 5, "b/raw_model.obj": 3, "model_
 )
 def test_files_that_stages_read_change_the_digest(tmp_path, monkeypatch, files, changes):
     monkeypatch.chdir(tmp_path)
-    before = files_digest(fill(tmp_path, FILES))
-    assert (files_digest(fill(tmp_path, files)) != before) == changes
+    before = listing_digest(fill(tmp_path, FILES))
+    assert (listing_digest(fill(tmp_path, files)) != before) == changes
 
 
 def test_a_removed_or_renamed_file_changes_the_digest(tmp_path):
-    before = files_digest(fill(tmp_path, FILES))
+    before = listing_digest(fill(tmp_path, FILES))
     (tmp_path / "a").rename(tmp_path / "z")
-    renamed = files_digest(tmp_path)
+    renamed = listing_digest(tmp_path)
     (tmp_path / "model_info.json").unlink()
-    assert len({before, renamed, files_digest(tmp_path)}) == 3
+    assert len({before, renamed, listing_digest(tmp_path)}) == 3
 
 
 def test_a_copy_with_other_times_has_the_same_digest(tmp_path):
     first, copy = fill(tmp_path / "first", FILES), fill(tmp_path / "copy", dict(reversed(FILES.items())))
     os.utime(copy / "model_info.json", (1, 1))
-    assert files_digest(first) == files_digest(copy)
+    assert listing_digest(first) == listing_digest(copy)
 
 
 def test_a_zip_file_counts_by_name_and_size(tmp_path):
     fill(tmp_path, {"a.zip": 3, "b.zip": 3, "c/a.zip": 4})
-    assert len({files_digest(tmp_path / name) for name in ("a.zip", "b.zip", "c/a.zip")}) == 3
+    assert len({listing_digest(tmp_path / name) for name in ("a.zip", "b.zip", "c/a.zip")}) == 3
 
 
 @pytest.mark.parametrize("place", [{"path": "/data"}, {"path_env": None}, ZIPS, {"downloads": "elsewhere"}])

@@ -39,7 +39,7 @@ def staging_settings(wildcards):
 
 def staging_files(wildcards):
     """Digest of the names and sizes of the data set's files: new or other files stage anew."""
-    return files_digest(data_place())
+    return listing_digest(data_place())
 
 
 @cache
