@@ -88,11 +88,27 @@ make_venv() {
     "$python" -m venv "$VENV"
 }
 
+# What the locked packages take, measured; a disk that fills up otherwise shows after minutes, in the middle of pip's output.
+readonly NEEDED_MB=7700
+
+check_space() {
+    local has needed
+    has=$(df -Pm . | awk 'NR == 2 { print $4 }')
+    needed=$((NEEDED_MB - $(if [[ -d "$VENV" ]]; then du -sm "$VENV" | cut -f 1; else echo 0; fi)))
+    if ((has >= needed)); then return; fi
+    cat >&2 << MESSAGE
+setup: the packages need $needed MB more on the disk that holds $PWD, and $has MB are free there (df -h .).
+    Make room, or put the project on another disk, and type the command again: it goes on where it was.
+MESSAGE
+    return 1
+}
+
 # The stamp is written last: an installation that broke off is taken up again.
 install_packages() {
     local wanted
     wanted=$(cat requirements.lock pyproject.toml | sha256sum)
     if [[ "$(cat "$VENV/.installed" 2> /dev/null)" == "$wanted" ]]; then return; fi
+    check_space
     say "installing the locked packages: about 7 GB, a few minutes the first time"
     "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off -q -r requirements.lock
     "$VENV/bin/python" -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation --editable .

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SETUP = Path(__file__).parents[2] / "tools" / "setup.sh"
-NEEDED = ("bash", "cat", "dirname", "head", "id", "ls", "grep", "env")
+NEEDED = ("bash", "awk", "cat", "cut", "dirname", "du", "head", "id", "ls", "grep", "env")
 
 
 @pytest.fixture
@@ -29,9 +29,9 @@ def command(folder: Path, name: str, text: str) -> Path:
     return path
 
 
-def call(function: str, *path: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def call(function: str, *path: Path, setup: Path = SETUP, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.pathsep.join(map(str, path)), "HOME": str(path[0]), **variables}
-    script = f"source {SETUP} && {function}"
+    script = f"source {setup} && {function}"
     return subprocess.run(
         [str(shutil.which("bash")), "-c", script], env=environment, capture_output=True, text=True, check=False
     )
@@ -66,3 +66,13 @@ def test_without_any_python_the_message_says_what_to_type(commands: Path):
     assert done.stdout == ""
     for line in ("apt-get install python3.11", "dnf install python3.11", "uv python install 3.11", "PYTHON="):
         assert line in done.stderr
+
+
+@pytest.mark.parametrize(("free", "refused"), [(100_000, False), (0, True)])
+def test_a_full_disk_is_told_before_pip_fills_it(tmp_path: Path, commands: Path, free: int, refused: bool):
+    (tmp_path / "project" / "tools").mkdir(parents=True)
+    copied = shutil.copy(SETUP, tmp_path / "project" / "tools")
+    command(commands, "df", f"echo Filesystem 1048576-blocks Used Available; echo /dev/sda 9 9 {free} 1% /")
+    done = call("check_space", commands, setup=Path(copied))
+    assert (done.returncode != 0) == refused
+    assert ("need 7700 MB more" in done.stderr and "0 MB are free" in done.stderr) == refused
