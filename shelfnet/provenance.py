@@ -64,8 +64,3 @@ def files_digest(paths: Iterable[Path]) -> str:
     for path in sorted(paths, key=lambda path: path.name):
         digest.update(f"{path.name}:{file_digest(path)}\n".encode())
     return digest.hexdigest()
-
-
-def publish(temporary: Path, final: Path) -> None:
-    """Rename a completely written file or folder to its final name, replacing a file that is there."""
-    temporary.replace(final)

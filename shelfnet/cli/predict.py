@@ -21,7 +21,7 @@ from shelfnet.cli.usage import peak_memory_text
 from shelfnet.data.photographs.pixels import PhotoError
 from shelfnet.data.pictures import PictureError
 from shelfnet.networks.segmenter import build_segmenter
-from shelfnet.provenance import publish
+from shelfnet.publishing import complete_file
 from shelfnet.reconstruction.export import save_surface
 from shelfnet.training.checkpoint import load_model, read_description
 from shelfnet.training.device import device_name, pick_device
@@ -84,13 +84,10 @@ def _attempt(job: Job, predictor: Predictor, render: Render | None, tally: _Tall
     try:
         predicted = predictor(job.photo, job.mask)
         surface = predicted.view.surface
-        job.mesh.parent.mkdir(parents=True, exist_ok=True)
-        temporary = job.mesh.with_name(f"{job.mesh.name}.tmp")
-        save_surface(temporary, surface)
-        publish(temporary, job.mesh)
+        with complete_file(job.mesh) as temporary:
+            save_surface(temporary, surface)
         seconds = time.perf_counter() - started
         if render is not None and job.preview is not None:
-            job.preview.parent.mkdir(parents=True, exist_ok=True)
             save_preview(job.preview, predicted, job.mesh, render, predictor.render.camera_distance)
     except REFUSALS as error:
         return tally.refuse(job, error)

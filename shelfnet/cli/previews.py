@@ -12,7 +12,7 @@ from PIL import Image
 from shelfnet.cli.predictor import Predicted
 from shelfnet.data.glb import read_glb
 from shelfnet.geometry.cameras import look_at_origin
-from shelfnet.provenance import publish
+from shelfnet.publishing import complete_file
 from shelfnet.reconstruction.views import ViewedMesh
 
 CELL_PX = 256
@@ -40,9 +40,8 @@ def save_preview(path: Path, predicted: Predicted, glb: Path, render: Render, di
     row = Image.fromarray(np.concatenate(cells, axis=1))
     sheet = Image.new("RGBA", row.size, "white")
     sheet.alpha_composite(row)
-    temporary = path.with_name(f"{path.name}.tmp")
-    sheet.convert("RGB").save(temporary, "PNG")
-    publish(temporary, path)
+    with complete_file(path) as temporary:
+        sheet.convert("RGB").save(temporary, "PNG")
 
 
 def _cameras(view: ViewedMesh, distance: float) -> list[Float[np.ndarray, "4 4"]]:

@@ -25,7 +25,8 @@ from shelfnet.data.splits import sampling_order, shard_of, split_of
 from shelfnet.data.tables import typed
 from shelfnet.data.tags import TAG_FIELDS, TAGS
 from shelfnet.isolation import IsolatedWorker
-from shelfnet.provenance import code_version, publish
+from shelfnet.provenance import code_version
+from shelfnet.publishing import complete_file
 
 SCHEMA = pa.schema(
     [
@@ -142,11 +143,9 @@ def require_instances(
 
 def write_models(path: Path, models: Iterable[CatalogueModel]) -> None:
     """Publish ``models.parquet``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".partial")
     schema = SCHEMA.with_metadata({"code_version": code_version()})
-    pq.write_table(pa.Table.from_pylist([asdict(model) for model in models], schema=schema), temporary)
-    publish(temporary, path)
+    with complete_file(path) as temporary:
+        pq.write_table(pa.Table.from_pylist([asdict(model) for model in models], schema=schema), temporary)
 
 
 def read_models(path: Path, shard: int | None = None) -> tuple[CatalogueModel, ...]:

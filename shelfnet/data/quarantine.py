@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shelfnet.data.objects import ModelError
 from shelfnet.isolation import WorkerFailedError
-from shelfnet.provenance import publish
+from shelfnet.publishing import complete_file
 
 MAX_CHARACTERS = 300
 
@@ -60,13 +60,10 @@ def first_reasons(refused: Sequence[Quarantined]) -> str:
 
 def write_quarantine(path: Path, rows: Iterable[Quarantined]) -> None:
     """Publish refused models; texts are cut to one printable line that no spreadsheet takes for a formula."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".partial")
-    with temporary.open("w", newline="", encoding="utf-8") as stream:
+    with complete_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(COLUMNS)
         writer.writerows([_harmless(text) for text in astuple(row)] for row in rows)
-    publish(temporary, path)
 
 
 def read_quarantine(path: Path) -> tuple[Quarantined, ...]:

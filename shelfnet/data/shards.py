@@ -8,16 +8,16 @@ The file's metadata tell Hugging Face ``datasets`` which column holds pictures; 
 import json
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shelfnet.data.tags import TAG_FIELDS, TAGS
-from shelfnet.provenance import code_version, publish
+from shelfnet.provenance import code_version
+from shelfnet.publishing import complete_file
 
 _SUPER_CATEGORY, _CATEGORY, *_OTHER_TAGS = TAG_FIELDS
 
@@ -63,73 +63,47 @@ class ShardError(ValueError):
     """A shard cannot be written or read; the message names the file."""
 
 
-class ShardWriter:
-    """Streams rows into one shard; the file appears under its name when the ``with`` block ends without an error.
-
-    Args:
-        path: the shard; a file that is there is replaced.
-        metadata: text stored in the file beside the code version, such as a digest of the settings.
-    """
-
-    def __init__(self, path: Path, metadata: Mapping[str, str] | None = None) -> None:
-        self.path = path
-        self._temporary = path.with_name(path.name + ".partial")
-        features = {"huggingface": json.dumps({"info": {"features": hugging_face_features()}})}
-        self._schema = SCHEMA.with_metadata({"code_version": code_version(), **features, **(metadata or {})})
-        self._pending: list[Mapping[str, Any]] = []
-        self._pending_bytes = 0
-
-    def __enter__(self) -> "ShardWriter":
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        # Pictures all differ: a dictionary of them would only be a second copy in memory.
-        repeated = [name for name in SCHEMA.names if SCHEMA.field(name).type == pa.string()]
-        self._writer = pq.ParquetWriter(self._temporary, self._schema, compression="zstd", use_dictionary=repeated)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            if kind is None:
-                self._flush()
-            self._writer.close()
-            if kind is None:
-                publish(self._temporary, self.path)
-        finally:
-            self._temporary.unlink(missing_ok=True)
-
-    def write(self, row: Mapping[str, Any]) -> None:
-        """Add one picture.
-
-        Raises:
-            ShardError: a column is missing, unknown, or null where it may not be.
-        """
-        _check_row(row, self.path)
-        self._pending.append(row)
-        self._pending_bytes += len(row["image"]["bytes"])
-        if len(self._pending) >= ROW_GROUP_ROWS or self._pending_bytes >= ROW_GROUP_BYTES:
-            self._flush()
-
-    def _flush(self) -> None:
-        if not self._pending:
-            return
-        try:
-            batch = pa.RecordBatch.from_pylist(self._pending, schema=self._schema)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
-            raise ShardError(f"{self.path}: a row does not fit the schema: {error}") from error
-        self._writer.write_batch(batch)
-        self._pending, self._pending_bytes = [], 0
-
-
 def write_shard(path: Path, rows: Iterable[Mapping[str, Any]], metadata: Mapping[str, str] | None = None) -> None:
     """Stream rows with the columns of :data:`SCHEMA` into a shard and publish it.
 
+    Args:
+        path: the shard; a file that is there is replaced.
+        rows: one a picture; no more of them than a row group are held in memory.
+        metadata: text stored in the file beside the code version, such as a digest of the settings.
+
     Raises:
-        ShardError: a row does not fit the schema; nothing is published then.
+        ShardError: a column is missing, unknown, null where it may not be, or does not fit the schema; nothing is
+            published then.
     """
-    with ShardWriter(path, metadata) as writer:
-        for row in rows:
-            writer.write(row)
+    features = {"huggingface": json.dumps({"info": {"features": hugging_face_features()}})}
+    schema = SCHEMA.with_metadata({"code_version": code_version(), **features, **(metadata or {})})
+    # Pictures all differ: a dictionary of them would only be a second copy in memory.
+    repeated = [name for name in SCHEMA.names if SCHEMA.field(name).type == pa.string()]
+    with (
+        complete_file(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=repeated) as writer,
+    ):
+        for group in _row_groups(rows, path):
+            try:
+                batch = pa.RecordBatch.from_pylist(group, schema=schema)
+            except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+                raise ShardError(f"{path}: a row does not fit the schema: {error}") from error
+            writer.write_batch(batch)
+
+
+def _row_groups(rows: Iterable[Mapping[str, Any]], path: Path) -> Iterator[list[Mapping[str, Any]]]:
+    """Checked rows in lists of limited length and size."""
+    group: list[Mapping[str, Any]] = []
+    n_bytes = 0
+    for row in rows:
+        _check_row(row, path)
+        group.append(row)
+        n_bytes += len(row["image"]["bytes"])
+        if len(group) >= ROW_GROUP_ROWS or n_bytes >= ROW_GROUP_BYTES:
+            yield group
+            group, n_bytes = [], 0
+    if group:
+        yield group
 
 
 def open_shard(path: Path, columns: Iterable[str]) -> pq.ParquetFile:

@@ -20,7 +20,8 @@ from shelfnet.data.occupancy import pack, solid_occupancy, unpack
 from shelfnet.data.shards import ShardError, open_shard
 from shelfnet.data.tables import typed
 from shelfnet.geometry.meshes import Mesh, normalise, sample_surface
-from shelfnet.provenance import code_version, publish
+from shelfnet.provenance import code_version
+from shelfnet.publishing import complete_file
 
 SCHEMA = pa.schema(
     [
@@ -70,21 +71,15 @@ def write_surfaces(path: Path, surfaces: Iterable[tuple[str, Surface | None]]) -
         path: the shard.
         surfaces: ids of models with their surfaces, or with ``None`` where one could not be measured.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".partial")
     schema = SCHEMA.with_metadata({"code_version": code_version()})
-    try:
-        with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
-            refused = []
-            for model_id, surface in surfaces:
-                if surface is None:
-                    refused.append(model_id)
-                else:
-                    writer.write_batch(pa.RecordBatch.from_pylist([_row(model_id, surface)], schema=schema))
-            writer.add_key_value_metadata({REFUSED: json.dumps(refused)})
-        publish(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with complete_file(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        refused = []
+        for model_id, surface in surfaces:
+            if surface is None:
+                refused.append(model_id)
+            else:
+                writer.write_batch(pa.RecordBatch.from_pylist([_row(model_id, surface)], schema=schema))
+        writer.add_key_value_metadata({REFUSED: json.dumps(refused)})
 
 
 class Surfaces:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from shelfnet.provenance import publish
+from shelfnet.publishing import complete_file
 
 COLUMNS = (
     "ablation",
@@ -60,11 +60,9 @@ def write_results(rows: pd.DataFrame, path: Path) -> None:
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a CSV with six significant digits beside its place, then rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".partial")
-    table.to_csv(temporary, index=False, float_format="%.6g")
-    publish(temporary, path)
+    """Publish a CSV with six significant digits."""
+    with complete_file(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g")
 
 
 def read_results(path: Path, ablation: str | None = None) -> pd.DataFrame:

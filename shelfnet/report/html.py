@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from markupsafe import Markup, escape
 from PIL import Image
 
-from shelfnet.provenance import publish
+from shelfnet.publishing import complete_file
 from shelfnet.report.comparison import ComparisonTable
 from shelfnet.report.facts import DatasetFacts, TrainingRun
 from shelfnet.report.health import Health
@@ -124,10 +124,8 @@ def inline_markdown(text: str) -> Markup:
 
 def write_page(path: Path, html: str) -> None:
     """Publish the document."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(html, encoding="utf-8")
-    publish(temporary, path)
+    with complete_file(path) as temporary:
+        temporary.write_text(html, encoding="utf-8")
 
 
 def picture_uri(rgba: UInt8[np.ndarray, "h w 4"]) -> str:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from shelfnet.palette import OKABE_ITO
-from shelfnet.provenance import publish
+from shelfnet.publishing import complete_file
 
 DASHES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
@@ -74,16 +74,14 @@ def save(drawn: Figure, path: Path) -> None:
         drawn: the figure.
         path: of the PNG.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     # The layout is what takes time: once for both files.
     drawn.draw_without_rendering()
     drawn.set_layout_engine("none")
     for target in (path.with_suffix(".pdf"), path):
-        temporary = target.with_name(f".{target.name}")
         # No time stamps: the same data gives the same file.
         metadata = {"CreationDate": None} if target.suffix == ".pdf" else None
-        drawn.savefig(temporary, dpi=DPI, format=target.suffix[1:], metadata=metadata)
-        publish(temporary, target)
+        with complete_file(target) as temporary:
+            drawn.savefig(temporary, dpi=DPI, format=target.suffix[1:], metadata=metadata)
 
 
 def panels(drawn: Figure, count: int, columns: int, **kwargs: bool | str) -> list[Axes]:

@@ -11,7 +11,7 @@ from shelfnet.evaluation.comparison import comparison_table
 from shelfnet.evaluation.comparison_text import comparison_markdown
 from shelfnet.evaluation.results import has_truth, read_results, write_table
 from shelfnet.evaluation.without_truth import silhouette_markdown, silhouette_table
-from shelfnet.provenance import publish
+from shelfnet.publishing import complete_file
 from shelfnet.tracking.journal import Journal
 
 
@@ -79,7 +79,5 @@ def compare(
 
 
 def _write_text(text: str, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".partial")
-    temporary.write_text(text, encoding="utf-8")
-    publish(temporary, path)
+    with complete_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from shelfnet.config.networks import DecoderSettings, ModelSettings
 from shelfnet.config.render import RenderSettings
+from shelfnet.evaluation.results import write_table
 from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.networks.decoders import build_decoder
-from shelfnet.provenance import publish
 from shelfnet.renderer.volume import render_features
 from shelfnet.representations.field import Field
 
@@ -106,10 +106,7 @@ def measure_memory(
         for representation in REPRESENTATIONS
         for resolution in resolutions
     ]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_name(f".{output.name}")
-    pd.DataFrame([dataclasses.asdict(cost) for cost in costs]).to_csv(temporary, index=False, float_format="%.6g")
-    publish(temporary, output)
+    write_table(pd.DataFrame([dataclasses.asdict(cost) for cost in costs]), output)
 
 
 def measure_cost(settings: ModelSettings, representation: str, resolution: int, repeats: int) -> Cost:

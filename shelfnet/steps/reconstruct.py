@@ -12,9 +12,9 @@ from shelfnet.config.meshes import ReconstructSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.predictions import Prediction, mesh_name, write_predictions
 from shelfnet.networks.shelfnet import ShelfNet
+from shelfnet.publishing import complete_folder
 from shelfnet.reconstruction.export import save_surface
 from shelfnet.reconstruction.views import reconstruct_view
-from shelfnet.steps.folders import complete_folder
 from shelfnet.steps.input_views import InputView, load_input_views
 from shelfnet.tracking.journal import Journal
 from shelfnet.training.batches import composite

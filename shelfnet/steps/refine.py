@@ -14,9 +14,9 @@ import torch
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.predictions import Prediction, PredictionsError, read_predictions, write_predictions
+from shelfnet.publishing import complete_folder
 from shelfnet.reconstruction.export import load_glb, save_surface
 from shelfnet.reconstruction.views import ViewedMesh, refine_views
-from shelfnet.steps.folders import complete_folder
 from shelfnet.steps.input_views import InputView, load_input_views
 from shelfnet.tracking.journal import Journal
 from shelfnet.training.batches import composite

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from shelfnet.data.sources.downloads import RemoteFile, fetch
 from shelfnet.data.sources.folder import find_models, models_of
 from shelfnet.data.sources.objaverse import fetch_objects, find_objects
 from shelfnet.data.sources.release import Release, assemble, find_release
-from shelfnet.provenance import code_version, publish
+from shelfnet.provenance import code_version
+from shelfnet.publishing import complete_folder
 from shelfnet.tracking.journal import Journal
 
 logger = logging.getLogger(__name__)
@@ -92,13 +92,6 @@ def _convert_folder(settings: DatasetSettings, place: Path, output_dir: Path) ->
 
 
 def _generate(settings: ShowroomSettings, output_dir: Path) -> Path:
-    temporary = output_dir.with_name(output_dir.name + ".partial")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        temporary.mkdir(parents=True)
+    with complete_folder(output_dir) as temporary:
         generate_showroom(temporary, settings.models, settings.seed, settings.texture_px)
-        shutil.rmtree(output_dir, ignore_errors=True)
-        publish(temporary, output_dir)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return find_root(output_dir)

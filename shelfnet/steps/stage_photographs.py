@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from shelfnet.data.manifest import Manifest, write_manifest
 from shelfnet.data.model_info import DatasetError
 from shelfnet.data.photographs.files import TABLES, find_photos
 from shelfnet.data.sources.archives import extract_zip
-from shelfnet.provenance import code_version, file_digest, publish
+from shelfnet.provenance import code_version, file_digest
+from shelfnet.publishing import complete_folder
 from shelfnet.tracking.journal import Journal
 
 logger = logging.getLogger(__name__)
@@ -56,14 +56,8 @@ def stage_photographs(*, settings: DatasetSettings, output_dir: Path, manifest: 
 
 
 def _extract(archive: Path, output_dir: Path) -> Path:
-    temporary = output_dir.with_name(output_dir.name + ".partial")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
+    with complete_folder(output_dir) as temporary:
         extract_zip(archive, temporary)
-        shutil.rmtree(output_dir, ignore_errors=True)
-        publish(temporary, output_dir)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return output_dir.resolve()
 
 

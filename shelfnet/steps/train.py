@@ -21,7 +21,8 @@ from shelfnet.dependencies import code_digest
 from shelfnet.losses.clip import ClipLoss
 from shelfnet.networks.clip import load_clip
 from shelfnet.networks.shelfnet import ShelfNet
-from shelfnet.provenance import code_version, file_digest, files_digest, publish
+from shelfnet.provenance import code_version, file_digest, files_digest
+from shelfnet.publishing import complete_file
 from shelfnet.steps.validation import build_validator
 from shelfnet.tracking.journal import Journal
 from shelfnet.training.batches import PictureStore
@@ -189,9 +190,8 @@ def _publish(run: Run, learner: Learner, object_share: float, clip_weights: str,
     schema = pa.schema([("iteration", pa.int64()), ("name", pa.string()), ("value", pa.float64())])
     table = pa.table([pa.array(list(c), f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
     save_model(run.output, learner.result, description)
-    temporary = run.output / "metrics.parquet.tmp"
-    pq.write_table(table.replace_schema_metadata({"code_version": code_version()}), temporary)
-    publish(temporary, run.output / "metrics.parquet")
+    with complete_file(run.output / "metrics.parquet") as temporary:
+        pq.write_table(table.replace_schema_metadata({"code_version": code_version()}), temporary)
 
 
 def _digest(*parts: str) -> str:

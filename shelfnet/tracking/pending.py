@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from shelfnet.config.workflow import TrackingSettings
-from shelfnet.provenance import publish
+from shelfnet.publishing import publish
 
 Event = dict[str, Any]
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from shelfnet.config.networks import ModelSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.networks.shelfnet import ShelfNet
-from shelfnet.provenance import publish
+from shelfnet.publishing import beside, complete_file, publish
 from shelfnet.training.learner import Learner
 
 log = logging.getLogger(__name__)
@@ -49,13 +49,9 @@ def save_model(folder: Path, model: nn.Module, description: dict[str, Any]) -> N
         model: the result.
         description: JSON that says what it is; :func:`load_model` needs its ``model`` and ``render`` settings.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    weights, text = folder / "model.safetensors", folder / "model.json"
-    new_weights, new_text = folder / "model.safetensors.tmp", folder / "model.json.tmp"
-    save_file(_contiguous(model.state_dict()), new_weights)
-    new_text.write_text(json.dumps(description, indent=2, sort_keys=True))
-    publish(new_weights, weights)
-    publish(new_text, text)
+    with complete_file(folder / "model.json") as text, complete_file(folder / "model.safetensors") as weights:
+        save_file(_contiguous(model.state_dict()), weights)
+        text.write_text(json.dumps(description, indent=2, sort_keys=True))
 
 
 def read_description(folder: Path) -> Description:
@@ -115,9 +111,9 @@ class Signature:
 
 def save_progress(folder: Path, learner: Learner, signature: Signature) -> None:
     """Keep all that an exact continuation needs; the previous state is replaced only by a complete one."""
-    beside = folder.with_name(folder.name + ".tmp")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+    temporary = beside(folder)
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
     tensors = {"randomness": learner.randomness.get_state()}
     tensors |= {f"lately/{name}": value for name, value in learner.lately.items()}
     for name, module in learner.modules().items():
@@ -125,13 +121,13 @@ def save_progress(folder: Path, learner: Learner, signature: Signature) -> None:
     for name, optimiser in learner.optimisers().items():
         for index, state in optimiser.state_dict()["state"].items():
             tensors |= {f"{name}_optimiser/{index}/{key}": value for key, value in state.items()}
-    save_file(_contiguous(tensors), beside / "state.safetensors")
+    save_file(_contiguous(tensors), temporary / "state.safetensors")
     state = {"iteration": learner.iteration, "signature": asdict(signature), "history": learner.history}
-    (beside / "state.json").write_text(json.dumps(state))
+    (temporary / "state.json").write_text(json.dumps(state))
     if folder.exists():
         shutil.rmtree(_before(folder), ignore_errors=True)
         folder.rename(_before(folder))
-    publish(beside, folder)
+    publish(temporary, folder)
     shutil.rmtree(_before(folder), ignore_errors=True)
 
 

@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shelfnet.data import shards
-from shelfnet.data.shards import SCHEMA, ShardError, ShardWriter, open_shard, write_shard
+from shelfnet.data.shards import SCHEMA, ShardError, open_shard, write_shard
 
 
 def test_rows_survive_a_round_trip(tmp_path, picture_row):
@@ -79,19 +79,24 @@ def test_a_shard_far_above_its_target_is_told_with_the_number_that_would_do(tmp_
     assert "render.shards would be 10 for that, and is 4" in caplog.text
 
 
-def test_a_failing_writer_publishes_nothing_and_leaves_nothing(tmp_path, picture_row):
-    path = tmp_path / "shard.parquet"
-    with pytest.raises(RuntimeError), ShardWriter(path) as writer:
-        writer.write(picture_row("a", 0))
+def test_rows_that_fail_to_come_publish_nothing_and_leave_nothing(tmp_path, picture_row):
+    def rows():
+        yield picture_row("a", 0)
         raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_shard(tmp_path / "shard.parquet", rows())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_file_appears_only_when_it_is_whole(tmp_path, picture_row):
     path = tmp_path / "folder" / "shard.parquet"
-    with ShardWriter(path) as writer:
-        writer.write(picture_row("a", 0))
+
+    def rows():
+        yield picture_row("a", 0)
         assert not path.exists()
+
+    write_shard(path, rows())
     assert [file.name for file in path.parent.iterdir()] == ["shard.parquet"]
 
 

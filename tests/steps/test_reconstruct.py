@@ -10,7 +10,6 @@ from shelfnet.config.meshes import ReconstructSettings
 from shelfnet.data.predictions import read_predictions
 from shelfnet.reconstruction.export import load_glb
 from shelfnet.steps import reconstruct as step
-from shelfnet.steps.folders import complete_folder
 
 SETTINGS = ReconstructSettings(resolution=16, level=0.5, max_faces=600, views_per_model=2)
 
@@ -111,7 +110,7 @@ def test_a_former_result_is_replaced_whole(run):
     (output / "stale_000.glb").write_bytes(b"old")
     run()
     assert not (output / "stale_000.glb").exists()
-    assert not output.with_name("out.tmp").exists()
+    assert not output.with_name("out.partial").exists()
 
 
 def test_the_journal_names_the_run(run, tmp_path):
@@ -127,14 +126,3 @@ def test_the_journal_names_the_run(run, tmp_path):
 def test_a_part_that_is_not_there_is_refused(run):
     with pytest.raises(ValueError, match=r"a part in \[0, 1\], got 2"):
         run(part=2, parts=2)
-
-
-def test_a_folder_is_not_published_when_its_making_fails(tmp_path):
-    def interrupted():
-        with complete_folder(tmp_path / "out") as folder:
-            (folder / "half").write_text("")
-            raise RuntimeError("interrupted")
-
-    with pytest.raises(RuntimeError, match="interrupted"):
-        interrupted()
-    assert not (tmp_path / "out").exists()

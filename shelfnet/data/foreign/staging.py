@@ -25,7 +25,7 @@ from shelfnet.data.selection import select_models
 from shelfnet.data.splits import sampling_order
 from shelfnet.dependencies import code_digest
 from shelfnet.isolation import IsolatedWorker
-from shelfnet.provenance import publish
+from shelfnet.publishing import beside, publish
 
 STAMP_NAME = "source.json"
 UNFINISHED = ".unfinished"
@@ -64,7 +64,7 @@ def stage_models(
     """
     chosen = {info.model_id: info for info in select_models(infos, settings)}
     order = [chosen[model_id] for model_id in sampling_order(chosen, settings.split_seed)]
-    temporary = target.with_name(target.name + ".partial")
+    temporary = beside(target)
     root = temporary / MODEL_FOLDER
     root.mkdir(parents=True, exist_ok=True)
     done, quarantined = _convert_all(order, fetch, root, target / MODEL_FOLDER, settings)

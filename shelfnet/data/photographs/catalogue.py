@@ -26,7 +26,8 @@ from shelfnet.data.quarantine import Quarantined
 from shelfnet.data.selection import select_models
 from shelfnet.data.splits import sampling_order, shard_of, split_of
 from shelfnet.data.tags import TAG_FIELDS, tags_of
-from shelfnet.provenance import code_version, publish
+from shelfnet.provenance import code_version
+from shelfnet.publishing import complete_file
 
 SCHEMA = pa.schema(
     [
@@ -196,7 +197,5 @@ def _warn_of_one_caption(photographs: Sequence[Photograph]) -> None:
 
 
 def _publish_table(path: Path, table: pa.Table) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".partial")
-    pq.write_table(table.replace_schema_metadata({"code_version": code_version()}), temporary)
-    publish(temporary, path)
+    with complete_file(path) as temporary:
+        pq.write_table(table.replace_schema_metadata({"code_version": code_version()}), temporary)

@@ -1,7 +1,6 @@
 """Files of the 3D-FUTURE layout: OBJ, MTL, PNG, JPEG and the index."""
 
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
 from shelfnet.data.showroom.assembly import Model
-from shelfnet.provenance import publish
+from shelfnet.publishing import complete_file, complete_folder
 
 FOLDER = "3D-FUTURE-model"
 INDEX = "model_info.json"
@@ -32,25 +31,19 @@ MTL = f"""newmtl {MATERIAL_NAME}
 
 def write_model(folder: Path, model: Model, texture: UInt8[np.ndarray, "t t 3"], thumbnail: Image.Image) -> None:
     """Write the five files of a model into its folder, which appears complete or not at all."""
-    temporary = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
     surface = _surface_lines(model)
-    for name, vertices in (("raw_model.obj", model.vertices), ("normalized_model.obj", model.normalised())):
-        (temporary / name).write_text(f"mtllib model.mtl\n{_rows('v', vertices, 5)}{surface}")
-    (temporary / "model.mtl").write_text(MTL)
-    Image.fromarray(texture).save(temporary / "texture.png", compress_level=6)
-    thumbnail.save(temporary / "image.jpg", quality=88)
-    shutil.rmtree(folder, ignore_errors=True)
-    publish(temporary, folder)
+    with complete_folder(folder) as temporary:
+        for name, vertices in (("raw_model.obj", model.vertices), ("normalized_model.obj", model.normalised())):
+            (temporary / name).write_text(f"mtllib model.mtl\n{_rows('v', vertices, 5)}{surface}")
+        (temporary / "model.mtl").write_text(MTL)
+        Image.fromarray(texture).save(temporary / "texture.png", compress_level=6)
+        thumbnail.save(temporary / "image.jpg", quality=88)
 
 
 def write_index(root: Path, records: Sequence[dict[str, str | None]]) -> None:
     """Write ``model_info.json``."""
-    path = root / FOLDER / INDEX
-    temporary = path.with_name(f".{INDEX}.part")
-    temporary.write_text(json.dumps(list(records), indent=2) + "\n")
-    publish(temporary, path)
+    with complete_file(root / FOLDER / INDEX) as temporary:
+        temporary.write_text(json.dumps(list(records), indent=2) + "\n")
 
 
 def _surface_lines(model: Model) -> str:

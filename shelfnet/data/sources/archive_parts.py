@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from shelfnet.data.future3d import OBJ_NAME
 from shelfnet.data.model_info import FILE_NAME
 from shelfnet.data.sources.archives import DEFAULT_LIMITS, Limits, extract_zip, list_zip
-from shelfnet.provenance import publish
+from shelfnet.publishing import publish
 
 UNFINISHED = ".unfinished"
 

@@ -15,7 +15,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import Request, url2pathname, urlopen
 
-from shelfnet.provenance import file_digest, publish
+from shelfnet.provenance import file_digest
+from shelfnet.publishing import publish
 
 CHUNK_BYTES = 1024**2
 MAX_BYTES = 256 * 1024**3

@@ -22,7 +22,8 @@ from shelfnet.data.links import link_folder
 from shelfnet.data.model_info import FILE_NAME, DatasetError, read_model_info
 from shelfnet.data.sources.archive_parts import ArchiveContent, extract_part, is_whole, read_content
 from shelfnet.data.sources.archives import DEFAULT_LIMITS, Limits
-from shelfnet.provenance import file_digest, publish
+from shelfnet.provenance import file_digest
+from shelfnet.publishing import beside, publish
 
 EXTRACTED = "extracted"
 ARCHIVE_PREFIX = "zip-"
@@ -94,7 +95,7 @@ def assemble(release: Release, target: Path, limits: Limits = DEFAULT_LIMITS) ->
     contents = {archive: read_content(archive, limits) for archive in release.archives}
     archives = _named_by_digest(release.archives)
     _check(release, {archive: contents[archive] for archive in archives.values()})
-    temporary = target.with_name(target.name + ".partial")
+    temporary = beside(target)
     root, earlier = temporary / MODEL_FOLDER, target / MODEL_FOLDER
     root.mkdir(parents=True, exist_ok=True)
     try:

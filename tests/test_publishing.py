@@ -1,0 +1,62 @@
+"""Files and folders appear complete or not at all, and what was there stays until then."""
+
+import pytest
+
+from shelfnet.publishing import complete_file, complete_folder
+
+
+@pytest.fixture(params=["file", "folder"])
+def kind(request):
+    return request.param
+
+
+def make(kind, final, text, error=None):
+    """Write ``text`` below ``final``, or raise half-way."""
+    with complete_file(final) if kind == "file" else complete_folder(final) as temporary:
+        (temporary if kind == "file" else temporary / "content").write_text(text)
+        assert not (final if kind == "file" else final / "content").exists() or content(kind, final) != text
+        if error is not None:
+            raise error
+
+
+def content(kind, final):
+    return (final if kind == "file" else final / "content").read_text()
+
+
+def test_it_appears_in_a_folder_that_was_not_there(tmp_path, kind):
+    final = tmp_path / "deep" / "out"
+    make(kind, final, "new")
+    assert content(kind, final) == "new"
+    assert list(final.parent.iterdir()) == [final]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("broken"), KeyboardInterrupt()])
+def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path, kind, error):
+    final = tmp_path / "out"
+    make(kind, final, "old")
+    with pytest.raises(type(error)):
+        make(kind, final, "new", error)
+    assert content(kind, final) == "old"
+    assert list(tmp_path.iterdir()) == [final]
+
+
+def test_what_a_killed_process_left_is_replaced(tmp_path, kind):
+    final = tmp_path / "out"
+    left = tmp_path / "out.partial"
+    if kind == "file":
+        left.write_text("half of something longer")
+    else:
+        left.mkdir()
+        (left / "half").write_text("")
+    make(kind, final, "new")
+    assert content(kind, final) == "new"
+    assert not left.exists()
+    assert not (final / "half").exists()
+
+
+def test_a_folder_takes_the_place_of_all_that_was_in_the_former_one(tmp_path):
+    final = tmp_path / "out"
+    final.mkdir()
+    (final / "stale").write_text("")
+    make("folder", final, "new")
+    assert [path.name for path in final.iterdir()] == ["content"]
