@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from shelfnet.geometry.connectivity import face_parts
 from shelfnet.geometry.meshes import Mesh
 
 
@@ -42,13 +41,7 @@ def component_areas(mesh: Mesh) -> Float[np.ndarray, "c"]:
     if mesh.is_empty:
         return np.zeros(0)
     corners = _position_ids(mesh.vertices)[mesh.faces]
-    start, end = corners.ravel(), np.roll(corners, -1, axis=1).ravel()
-    n_positions = int(corners.max()) + 1
-    graph = coo_array((np.ones(len(start), dtype=np.int8), (start, end)), shape=(n_positions, n_positions))
-    _, labels = connected_components(graph, directed=False)
-    # Positions that no face uses are parts of the graph, but not of the surface.
-    _, face_labels = np.unique(labels[corners[:, 0]], return_inverse=True)
-    return np.bincount(face_labels, weights=mesh.face_areas())
+    return np.bincount(face_parts(corners), weights=mesh.face_areas())
 
 
 def _position_ids(vertices: Float[np.ndarray, "v 3"]) -> Int[np.ndarray, "v"]:

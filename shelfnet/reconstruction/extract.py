@@ -5,10 +5,9 @@ from collections.abc import Callable
 import fast_simplification
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from skimage.measure import marching_cubes
 
+from shelfnet.geometry.connectivity import face_parts
 from shelfnet.geometry.meshes import Mesh
 
 Occupancy = Callable[[Float[np.ndarray, "n 3"]], Float[np.ndarray, "n"]]
@@ -77,12 +76,9 @@ def keep_largest_component(mesh: Mesh) -> Mesh:
     """The connected part with the largest surface area."""
     if mesh.is_empty:
         return mesh
-    start, end = mesh.faces.ravel(), np.roll(mesh.faces, -1, axis=1).ravel()
-    size = len(mesh.vertices)
-    graph = coo_array((np.ones(len(start), dtype=np.int8), (start, end)), shape=(size, size))
-    labels = connected_components(graph, directed=False)[1][mesh.faces[:, 0]]
-    areas = np.bincount(labels, weights=mesh.face_areas())
-    return _compact(mesh.vertices, mesh.faces[labels == areas.argmax()])
+    parts = face_parts(mesh.faces)
+    areas = np.bincount(parts, weights=mesh.face_areas())
+    return _compact(mesh.vertices, mesh.faces[parts == areas.argmax()])
 
 
 def _march(grid: Float[np.ndarray, "z y x"], level: float) -> Mesh:

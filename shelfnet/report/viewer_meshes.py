@@ -5,7 +5,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-import fast_simplification
 import numpy as np
 import torch
 import trimesh
@@ -13,6 +12,8 @@ from jaxtyping import Float, Int, UInt8
 from scipy.spatial import cKDTree
 
 from shelfnet.geometry.cameras import rotation_about_y
+from shelfnet.geometry.meshes import Mesh
+from shelfnet.reconstruction.extract import simplify
 from shelfnet.report.shown_views import PredictedMesh, ShownView
 from shelfnet.report.sources import load_mesh
 
@@ -74,12 +75,8 @@ def decimate(mesh: trimesh.Trimesh, max_faces: int) -> trimesh.Trimesh:
     if len(mesh.faces) <= max_faces:
         return mesh
     merged = trimesh.Trimesh(mesh.vertices, mesh.faces, process=True)
-    vertices, faces = fast_simplification.simplify(
-        np.asarray(merged.vertices, dtype=np.float32),
-        np.asarray(merged.faces, dtype=np.int32),
-        target_count=max_faces,
-    )
-    return trimesh.Trimesh(vertices, faces, process=False)
+    simple = simplify(Mesh(np.asarray(merged.vertices), np.asarray(merged.faces)), max_faces)
+    return trimesh.Trimesh(simple.vertices, simple.faces, process=False)
 
 
 def encode(

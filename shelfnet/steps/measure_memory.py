@@ -24,6 +24,7 @@ from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.networks.decoders import build_decoder
 from shelfnet.renderer.volume import render_features
 from shelfnet.representations.field import Field
+from shelfnet.training.seams import tensors_of
 
 REPRESENTATIONS = ("voxel", "triplane")
 VOXEL_CHANNELS, VOXEL_BASE_CHANNELS = 2, 8
@@ -186,13 +187,8 @@ def _time_once(forward: Callable[[], Tensor]) -> float:
 
 
 def _total(field: Field) -> Tensor:
-    return torch.stack([values.mean() for values in _tensors(field)]).sum()
+    return torch.stack([values.mean() for values in tensors_of(field)]).sum()
 
 
 def _field_bytes(field: Field) -> int:
-    return sum(values.numel() * values.element_size() for values in _tensors(field))
-
-
-def _tensors(field: Field) -> list[Tensor]:
-    members = (getattr(field, member.name) for member in dataclasses.fields(field))
-    return [member for member in members if isinstance(member, Tensor)]
+    return sum(values.numel() * values.element_size() for values in tensors_of(field))

@@ -26,7 +26,7 @@ class Seam(Generic[T]):
         """Original and leaf of every tensor that wants a gradient."""
         return [
             (made, seen)
-            for made, seen in zip(_tensors(self.made), _tensors(self.seen), strict=True)
+            for made, seen in zip(tensors_of(self.made), tensors_of(self.seen), strict=True)
             if made.requires_grad
         ]
 
@@ -70,6 +70,7 @@ def add(first: list[Tensor | None], second: list[Tensor | None]) -> list[Tensor 
     return [b if a is None else a if b is None else a + b for a, b in zip(first, second, strict=True)]
 
 
-def _tensors(value: Any) -> list[Tensor]:
+def tensors_of(value: Any) -> list[Tensor]:
+    """Members of a dataclass that are tensors, in order."""
     values = (getattr(value, member.name) for member in dataclasses.fields(value))
     return [tensor for tensor in values if isinstance(tensor, Tensor)]
