@@ -21,12 +21,12 @@ from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.config.render import RenderSettings
-from shelfnet.data.catalogue import make_catalogue, read_models, write_models
-from shelfnet.data.manifest import Manifest, write_manifest
+from shelfnet.data.catalogue.manifest import Manifest, write_manifest
+from shelfnet.data.catalogue.models import make_catalogue, read_models, write_models
+from shelfnet.data.pictures.view_sampling import sample_views
 from shelfnet.data.seeding import named_generator
 from shelfnet.data.showroom.generate import generate_showroom
 from shelfnet.data.showroom.writer import FOLDER
-from shelfnet.data.view_sampling import sample_views
 from shelfnet.steps.render_engines import open_engine
 from shelfnet.steps.render_views import render_views
 

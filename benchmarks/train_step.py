@@ -40,7 +40,7 @@ from measuring import (  # noqa: E402
 
 from shelfnet.config.load import for_ablation, load_config, merge, validate  # noqa: E402
 from shelfnet.config.schema import Config  # noqa: E402
-from shelfnet.data.views import TrainingViews  # noqa: E402
+from shelfnet.data.pictures.views import TrainingViews  # noqa: E402
 from shelfnet.training import phases  # noqa: E402
 from shelfnet.training.batches import PictureStore  # noqa: E402
 from shelfnet.training.device import device_name, pick_device, tune  # noqa: E402

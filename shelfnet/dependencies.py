@@ -6,8 +6,9 @@ from functools import cache
 
 from shelfnet.provenance import PACKAGE, modules_digest
 
-WITHOUT_RESULTS = ("config", "dependencies", "provenance", "tracking")
-"""Parts that change no result: settings are params of their own, journals and digests describe what was made."""
+WITHOUT_RESULTS = ("config", "dependencies", "provenance", "publishing", "tracking")
+"""Parts that change no result: settings are params of their own, journals and digests describe what was made, and how
+files come to their names is nothing that is in them."""
 
 
 def code_digest(module: str) -> str:

@@ -16,7 +16,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 from training.conftest import TINY  # noqa: E402
 
 from shelfnet.config.load import merge, validate  # noqa: E402
-from shelfnet.data.views import TrainingViews  # noqa: E402
+from shelfnet.data.pictures.views import TrainingViews  # noqa: E402
 from shelfnet.training import compiled  # noqa: E402
 from shelfnet.training.batches import PictureStore  # noqa: E402
 from shelfnet.training.iteration import Iteration  # noqa: E402

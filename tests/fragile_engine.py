@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shelfnet.data.objects import ModelError
+from shelfnet.data.obj.reader import ModelError
 from shelfnet.steps.render_engines import Sitting
 
 

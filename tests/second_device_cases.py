@@ -20,7 +20,7 @@ from training.conftest import TINY  # noqa: E402
 from shelfnet.config.load import merge, validate  # noqa: E402
 from shelfnet.config.meshes import RefineSettings  # noqa: E402
 from shelfnet.config.supervision import ClipTraining  # noqa: E402
-from shelfnet.data.views import TrainingViews  # noqa: E402
+from shelfnet.data.pictures.views import TrainingViews  # noqa: E402
 from shelfnet.geometry.meshes import Mesh  # noqa: E402
 from shelfnet.losses.clip import ClipLoss  # noqa: E402
 from shelfnet.networks.clip import small_clip  # noqa: E402

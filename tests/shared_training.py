@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from shelfnet.config.schema import Config
-from shelfnet.data.views import TrainingViews
+from shelfnet.data.pictures.views import TrainingViews
 from shelfnet.training.batches import PictureStore
 from shelfnet.training.learner import build_learner
 from shelfnet.training.loop import NO_HOOKS, iterate

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shelfnet.data.objects import ModelError
+from shelfnet.data.obj.reader import ModelError
 from shelfnet.isolation import IsolatedWorker, WorkerFailedError
 
 ROOT = Path(__file__).parents[1]

@@ -11,10 +11,10 @@ from jaxtyping import Float, Int, UInt8
 from shelfnet.blender.frames import BLENDER_FROM_OBJECT
 from shelfnet.blender.quiet import quiet_stdout
 from shelfnet.blender.runtime import bpy, mathutils
-from shelfnet.data.materials import Material, ModelMaterials, read_materials
-from shelfnet.data.obj_text import ObjText, material_name, read_obj_text
-from shelfnet.data.objects import ModelError
-from shelfnet.data.studio import ROUGHNESS, SPECULAR_LEVEL
+from shelfnet.data.obj.materials import Material, ModelMaterials, read_materials
+from shelfnet.data.obj.reader import ModelError
+from shelfnet.data.obj.text import ObjText, material_name, read_obj_text
+from shelfnet.data.pictures.studio import ROUGHNESS, SPECULAR_LEVEL
 from shelfnet.geometry.meshes import Mesh, normalise
 
 MODEL_DATA = ("objects", "meshes", "materials", "images", "curves", "collections")

@@ -7,7 +7,7 @@ import torch
 
 from shelfnet.blender.frames import blender_camera
 from shelfnet.blender.runtime import bpy, mathutils
-from shelfnet.data.studio import SKY_RADIANCE, SUNS, Sun
+from shelfnet.data.pictures.studio import SKY_RADIANCE, SUNS, Sun
 from shelfnet.geometry.cameras import look_at_origin
 
 SUN_DISTANCE = 5.0

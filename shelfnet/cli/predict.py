@@ -19,7 +19,7 @@ from shelfnet.cli.previews import CELL_PX, Render, save_preview
 from shelfnet.cli.settings import mesh_settings, override_segmenter, prediction_settings
 from shelfnet.cli.usage import peak_memory_text
 from shelfnet.data.photographs.pixels import PhotoError
-from shelfnet.data.pictures import PictureError
+from shelfnet.data.pictures.encoding import PictureError
 from shelfnet.networks.segmenter import build_segmenter
 from shelfnet.publishing import complete_file
 from shelfnet.reconstruction.export import save_surface

@@ -12,7 +12,7 @@ from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.photographs.crops import check_coverage, check_object_size, crop_to_object
 from shelfnet.data.photographs.pixels import MissingMaskError, Segment, read_photo
-from shelfnet.data.pictures import check_picture
+from shelfnet.data.pictures.encoding import check_picture
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.reconstruction.views import ViewedMesh, reconstruct_view, refine_views
 from shelfnet.training.batches import composite

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import trimesh
 
-from shelfnet.data.materials import Material, read_materials
-from shelfnet.data.obj_text import material_name, read_obj_text
-from shelfnet.data.objects import ModelError
+from shelfnet.data.obj.materials import Material, read_materials
+from shelfnet.data.obj.reader import ModelError
+from shelfnet.data.obj.text import material_name, read_obj_text
 from shelfnet.geometry.meshes import Normalisation, bounding_normalisation
 
 MTL_NAME = "materials.mtl"

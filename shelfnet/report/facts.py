@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from shelfnet.config.load import for_ablation
 from shelfnet.config.schema import Config
-from shelfnet.data.manifest import read_manifest
-from shelfnet.data.quarantine import read_quarantine
+from shelfnet.data.catalogue.manifest import read_manifest
+from shelfnet.data.catalogue.quarantine import read_quarantine
 from shelfnet.data.tags import TAGS
 from shelfnet.networks.retrieval import SUFFICIENT_TIMES_CHANCE, Retrieval
 from shelfnet.provenance import code_version

@@ -9,7 +9,7 @@ import pandas as pd
 import trimesh
 from jaxtyping import UInt8
 
-from shelfnet.data.views import EvaluationViews
+from shelfnet.data.pictures.views import EvaluationViews
 from shelfnet.report.poses import Poses, match_poses
 from shelfnet.report.runs import Runs, aligned_predictions
 from shelfnet.report.sources import TrueMeshes, View, spread_views

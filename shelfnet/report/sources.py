@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import trimesh
 
+from shelfnet.data.catalogue.manifest import read_manifest
 from shelfnet.data.glb import MeshFileError, read_glb
-from shelfnet.data.manifest import read_manifest
-from shelfnet.data.objects import load_obj
+from shelfnet.data.obj.reader import load_obj
 from shelfnet.geometry.meshes import normalise
 
 

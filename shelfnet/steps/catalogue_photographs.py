@@ -5,9 +5,9 @@ from collections import Counter
 from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings
-from shelfnet.data.manifest import read_manifest
+from shelfnet.data.catalogue.manifest import read_manifest
+from shelfnet.data.catalogue.quarantine import write_quarantine
 from shelfnet.data.photographs.catalogue import make_photo_catalogue, write_objects, write_photographs
-from shelfnet.data.quarantine import write_quarantine
 from shelfnet.tracking.journal import Journal
 
 logger = logging.getLogger(__name__)

@@ -12,15 +12,15 @@ from jaxtyping import UInt8
 
 from shelfnet.config.images import ImagesSettings
 from shelfnet.config.load import settings_json
-from shelfnet.data.manifest import read_manifest
-from shelfnet.data.objects import ModelError
+from shelfnet.data.catalogue.manifest import read_manifest
+from shelfnet.data.catalogue.quarantine import Quarantined, refused, require_some, write_quarantine
+from shelfnet.data.obj.reader import ModelError
 from shelfnet.data.photographs.catalogue import Photograph, read_photographs
 from shelfnet.data.photographs.crops import check_coverage, check_object_size, crop_to_object
 from shelfnet.data.photographs.pixels import MissingMaskError, PhotoError, Segment, read_photo
-from shelfnet.data.picture_rows import Shot, picture_row
-from shelfnet.data.pictures import check_picture
-from shelfnet.data.quarantine import Quarantined, refused, require_some, write_quarantine
-from shelfnet.data.shards import write_shard
+from shelfnet.data.pictures.encoding import check_picture
+from shelfnet.data.pictures.rows import Shot, picture_row
+from shelfnet.data.pictures.shards import write_shard
 from shelfnet.isolation import IsolatedWorker, WorkerFailedError
 from shelfnet.tracking.journal import Journal
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from shelfnet.config.evaluate import EvaluateSettings
+from shelfnet.data.pictures.views import load_view_labels
 from shelfnet.data.seeding import named_generator
 from shelfnet.data.surfaces import Surfaces, load_surfaces
-from shelfnet.data.views import load_view_labels
 from shelfnet.evaluation.alignment import VALIDATION, YRotation
 from shelfnet.evaluation.baselines import (
     BASELINES,

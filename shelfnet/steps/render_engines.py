@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from shelfnet.config.render import RenderSettings
-from shelfnet.data.objects import ModelError
+from shelfnet.data.obj.reader import ModelError
 from shelfnet.isolation import IsolatedWorker
 
 Pictures = UInt8[np.ndarray, "v h w 4"]

@@ -13,15 +13,15 @@ from jaxtyping import Float
 
 from shelfnet.config.load import settings_json
 from shelfnet.config.render import RenderSettings
-from shelfnet.data.catalogue import CatalogueModel, read_models
-from shelfnet.data.manifest import read_manifest
-from shelfnet.data.objects import ModelError
-from shelfnet.data.picture_rows import Shot, picture_row
-from shelfnet.data.pictures import check_picture
-from shelfnet.data.quarantine import Quarantined, refused, require_some, write_quarantine
+from shelfnet.data.catalogue.manifest import read_manifest
+from shelfnet.data.catalogue.models import CatalogueModel, read_models
+from shelfnet.data.catalogue.quarantine import Quarantined, refused, require_some, write_quarantine
+from shelfnet.data.obj.reader import ModelError
+from shelfnet.data.pictures.encoding import check_picture
+from shelfnet.data.pictures.rows import Shot, picture_row
+from shelfnet.data.pictures.shards import warn_of_size, write_shard
+from shelfnet.data.pictures.view_sampling import Views, sample_views
 from shelfnet.data.seeding import named_generator
-from shelfnet.data.shards import warn_of_size, write_shard
-from shelfnet.data.view_sampling import Views, sample_views
 from shelfnet.isolation import WorkerFailedError
 from shelfnet.steps.render_engines import Pictures, Sitting, isolated_engine
 from shelfnet.tracking.journal import Journal

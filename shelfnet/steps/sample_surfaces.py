@@ -5,10 +5,10 @@ from functools import partial
 from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings
-from shelfnet.data.catalogue import CatalogueModel, read_models
-from shelfnet.data.manifest import read_manifest
-from shelfnet.data.objects import load_obj
-from shelfnet.data.quarantine import Quarantined, refused, require_some, write_quarantine
+from shelfnet.data.catalogue.manifest import read_manifest
+from shelfnet.data.catalogue.models import CatalogueModel, read_models
+from shelfnet.data.catalogue.quarantine import Quarantined, refused, require_some, write_quarantine
+from shelfnet.data.obj.reader import load_obj
 from shelfnet.data.surfaces import Surface, measure_surface, write_surfaces
 from shelfnet.isolation import IsolatedWorker
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings, ShowroomSettings
 from shelfnet.config.place import find_place
+from shelfnet.data.catalogue.future3d import content_digest, find_root
+from shelfnet.data.catalogue.manifest import Manifest, write_manifest
+from shelfnet.data.catalogue.model_info import FILE_NAME, read_model_info
+from shelfnet.data.catalogue.quarantine import Quarantined, write_quarantine
 from shelfnet.data.foreign.staging import stage_models
-from shelfnet.data.future3d import content_digest, find_root
-from shelfnet.data.manifest import Manifest, write_manifest
-from shelfnet.data.model_info import FILE_NAME, read_model_info
-from shelfnet.data.quarantine import Quarantined, write_quarantine
 from shelfnet.data.showroom.generate import generate_showroom
 from shelfnet.data.sources.downloads import RemoteFile, fetch
 from shelfnet.data.sources.folder import find_models, models_of

@@ -9,10 +9,10 @@ from pathlib import Path
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.config.load import ConfigError
 from shelfnet.config.place import EXPECTED, find_place
-from shelfnet.data.manifest import Manifest, write_manifest
-from shelfnet.data.model_info import DatasetError
+from shelfnet.data.archives import extract_zip
+from shelfnet.data.catalogue.manifest import Manifest, write_manifest
+from shelfnet.data.catalogue.model_info import DatasetError
 from shelfnet.data.photographs.files import TABLES, find_photos
-from shelfnet.data.sources.archives import extract_zip
 from shelfnet.provenance import code_version, file_digest
 from shelfnet.publishing import complete_folder
 from shelfnet.tracking.journal import Journal

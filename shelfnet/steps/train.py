@@ -16,7 +16,7 @@ import torch
 from shelfnet.config.load import learning_sections, training_json
 from shelfnet.config.schema import Config
 from shelfnet.data.photographs.crops import median_object_share
-from shelfnet.data.views import load_training_views
+from shelfnet.data.pictures.views import load_training_views
 from shelfnet.dependencies import code_digest
 from shelfnet.losses.clip import ClipLoss
 from shelfnet.networks.clip import load_clip

@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 import torch
 
 from shelfnet.config.supervision import ClipSettings
-from shelfnet.data.shards import open_shard
-from shelfnet.data.views import load_training_views
+from shelfnet.data.pictures.shards import open_shard
+from shelfnet.data.pictures.views import load_training_views
 from shelfnet.networks.clip import ClipModel
 from shelfnet.networks.retrieval import SUFFICIENT_TIMES_CHANCE, Retrieval
 from shelfnet.provenance import code_version, files_digest

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from shelfnet.config.schema import Config
+from shelfnet.data.pictures.views import EvaluationViews, load_evaluation_views
 from shelfnet.data.surfaces import load_surfaces
-from shelfnet.data.views import EvaluationViews, load_evaluation_views
 from shelfnet.evaluation.alignment import AlignmentPair, ValidationSet, YRotation, fit_y_rotation
 from shelfnet.evaluation.metrics import CURVE_POINTS, WORST, WORST_AZIMUTH_ERROR_DEG, azimuth_error_deg, chamfer
 from shelfnet.evaluation.neighbours import neighbour_index

@@ -5,7 +5,7 @@ from box_models import ASYMMETRIC, RED, write_obj, write_textured
 
 from shelfnet.blender.models import MODEL_DATA, imported_model
 from shelfnet.blender.studio import CyclesQuality, build_studio
-from shelfnet.data.objects import ModelError
+from shelfnet.data.obj.reader import ModelError
 
 
 @pytest.fixture

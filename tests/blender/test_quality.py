@@ -9,9 +9,9 @@ from jaxtyping import Float, UInt8
 
 from shelfnet.blender.engine import CyclesEngine, CyclesQuality
 from shelfnet.config.render import RenderSettings
+from shelfnet.data.pictures.view_sampling import sample_views
 from shelfnet.data.seeding import named_generator
 from shelfnet.data.showroom.generate import generate_showroom
-from shelfnet.data.view_sampling import sample_views
 
 REAL = Path(__file__).parents[3] / "shared" / "real" / "dev" / "3D-FUTURE-model"
 SETTINGS = RenderSettings()

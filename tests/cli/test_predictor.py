@@ -12,7 +12,7 @@ from shelfnet.config.images import ImagesSettings
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.data.photographs.crops import median_object_share
 from shelfnet.data.photographs.pixels import PhotoError
-from shelfnet.data.pictures import PictureError
+from shelfnet.data.pictures.encoding import PictureError
 from shelfnet.data.predictions import read_predictions
 from shelfnet.reconstruction.export import load_glb
 from shelfnet.steps import reconstruct as step

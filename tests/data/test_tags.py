@@ -1,5 +1,6 @@
-from shelfnet.data import catalogue, shards
+from shelfnet.data.catalogue import models as catalogue
 from shelfnet.data.photographs import catalogue as photographs
+from shelfnet.data.pictures import shards
 from shelfnet.data.tags import TAGS, ObjectTags, tags_of
 
 

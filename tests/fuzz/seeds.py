@@ -9,8 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from shelfnet.data import catalogue, predictions, shards, surfaces
-from shelfnet.data.catalogue import CatalogueModel
+from shelfnet.data import predictions, surfaces
+from shelfnet.data.catalogue import models as catalogue
+from shelfnet.data.catalogue.models import CatalogueModel
+from shelfnet.data.pictures import shards
 from shelfnet.data.predictions import Prediction
 from shelfnet.data.surfaces import Surface
 

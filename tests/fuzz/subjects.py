@@ -8,17 +8,19 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from shelfnet.data import catalogue, surfaces, views
-from shelfnet.data.captions import make_caption
+from shelfnet.data import surfaces
+from shelfnet.data.catalogue import models as catalogue
+from shelfnet.data.catalogue.captions import make_caption
+from shelfnet.data.catalogue.model_info import DatasetError, is_safe_id, read_model_info
+from shelfnet.data.catalogue.quarantine import read_quarantine, write_quarantine
 from shelfnet.data.images import ImageError, decode_png
-from shelfnet.data.materials import load_texture, read_materials
-from shelfnet.data.model_info import DatasetError, is_safe_id, read_model_info
-from shelfnet.data.obj_text import ObjText, read_obj_text
-from shelfnet.data.objects import ModelError, load_obj
+from shelfnet.data.obj.materials import load_texture, read_materials
+from shelfnet.data.obj.reader import ModelError, load_obj
+from shelfnet.data.obj.text import ObjText, read_obj_text
 from shelfnet.data.photographs.tags import read_photo_tags
+from shelfnet.data.pictures import views
+from shelfnet.data.pictures.shards import ShardError
 from shelfnet.data.predictions import PredictionsError, read_predictions
-from shelfnet.data.quarantine import read_quarantine, write_quarantine
-from shelfnet.data.shards import ShardError
 from shelfnet.data.sources.folder_tags import read_folder_tags
 from shelfnet.evaluation import predictions as evaluated
 from shelfnet.geometry.meshes import normalise

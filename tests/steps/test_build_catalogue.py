@@ -4,10 +4,10 @@ import logging
 import pytest
 
 from shelfnet.config.dataset import DatasetSettings
-from shelfnet.data.catalogue import read_models
-from shelfnet.data.manifest import Manifest, write_manifest
-from shelfnet.data.model_info import DatasetError
-from shelfnet.data.quarantine import Quarantined, read_quarantine, write_quarantine
+from shelfnet.data.catalogue.manifest import Manifest, write_manifest
+from shelfnet.data.catalogue.model_info import DatasetError
+from shelfnet.data.catalogue.models import read_models
+from shelfnet.data.catalogue.quarantine import Quarantined, read_quarantine, write_quarantine
 from shelfnet.steps.build_catalogue import build_catalogue
 
 TRIANGLE = "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"

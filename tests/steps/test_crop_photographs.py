@@ -12,8 +12,8 @@ from torchvision.models.detection import maskrcnn_resnet50_fpn_v2
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.config.images import ImagesSettings
+from shelfnet.data.catalogue.quarantine import read_quarantine
 from shelfnet.data.images import decode_png
-from shelfnet.data.quarantine import read_quarantine
 from shelfnet.networks.segmenter import LABELS
 from shelfnet.steps.catalogue_photographs import catalogue_photographs
 from shelfnet.steps.crop_photographs import crop_photographs

@@ -14,11 +14,11 @@ from PIL import Image
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.config.images import ImagesSettings
 from shelfnet.config.load import ConfigError
+from shelfnet.data.catalogue.manifest import read_manifest
+from shelfnet.data.catalogue.model_info import DatasetError
+from shelfnet.data.catalogue.quarantine import AllRefusedError, read_quarantine
 from shelfnet.data.images import decode_png
-from shelfnet.data.manifest import read_manifest
-from shelfnet.data.model_info import DatasetError
-from shelfnet.data.quarantine import AllRefusedError, read_quarantine
-from shelfnet.data.views import load_evaluation_views, load_training_views
+from shelfnet.data.pictures.views import load_evaluation_views, load_training_views
 from shelfnet.steps.catalogue_photographs import catalogue_photographs
 from shelfnet.steps.crop_photographs import crop_photographs
 from shelfnet.steps.stage_photographs import stage_photographs

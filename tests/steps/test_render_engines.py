@@ -20,7 +20,7 @@ from box_models import (
 from PIL import Image
 
 from shelfnet.config.render import RenderSettings
-from shelfnet.data.objects import ModelError
+from shelfnet.data.obj.reader import ModelError
 from shelfnet.steps.render_engines import ENGINES, open_engine
 
 RESOLUTION_PX = 64

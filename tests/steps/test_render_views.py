@@ -21,10 +21,10 @@ from PIL import Image
 
 from shelfnet.blender.devices import DeviceError
 from shelfnet.config.render import RenderSettings, ViewPrior
-from shelfnet.data.catalogue import CatalogueModel, write_models
-from shelfnet.data.manifest import Manifest, write_manifest
-from shelfnet.data.quarantine import AllRefusedError
-from shelfnet.data.shards import SCHEMA
+from shelfnet.data.catalogue.manifest import Manifest, write_manifest
+from shelfnet.data.catalogue.models import CatalogueModel, write_models
+from shelfnet.data.catalogue.quarantine import AllRefusedError
+from shelfnet.data.pictures.shards import SCHEMA
 from shelfnet.provenance import file_digest
 from shelfnet.steps import render_engines
 from shelfnet.steps import render_views as step

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from shelfnet.config.dataset import DatasetSettings
-from shelfnet.data.catalogue import make_catalogue, write_models
-from shelfnet.data.manifest import Manifest, write_manifest
-from shelfnet.data.quarantine import AllRefusedError, read_quarantine
+from shelfnet.data.catalogue.manifest import Manifest, write_manifest
+from shelfnet.data.catalogue.models import make_catalogue, write_models
+from shelfnet.data.catalogue.quarantine import AllRefusedError, read_quarantine
 from shelfnet.data.surfaces import load_surfaces
 from shelfnet.steps import sample_surfaces as step
 from shelfnet.steps.sample_surfaces import sample_surfaces

@@ -8,11 +8,11 @@ import trimesh
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.config.load import ConfigError
-from shelfnet.data.catalogue import make_catalogue
-from shelfnet.data.future3d import model_folders
-from shelfnet.data.manifest import read_manifest
-from shelfnet.data.model_info import DatasetError
-from shelfnet.data.quarantine import read_quarantine
+from shelfnet.data.catalogue.future3d import model_folders
+from shelfnet.data.catalogue.manifest import read_manifest
+from shelfnet.data.catalogue.model_info import DatasetError
+from shelfnet.data.catalogue.models import make_catalogue
+from shelfnet.data.catalogue.quarantine import read_quarantine
 from shelfnet.data.sources.downloads import DownloadError
 from shelfnet.steps.stage_dataset import stage_dataset
 

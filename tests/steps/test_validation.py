@@ -7,7 +7,7 @@ import trimesh
 from photographed import RENDER, disc_png
 
 from shelfnet.config.load import merge, validate
-from shelfnet.data.shards import write_shard
+from shelfnet.data.pictures.shards import write_shard
 from shelfnet.data.surfaces import measure_surface, write_surfaces
 from shelfnet.evaluation.alignment import YRotation
 from shelfnet.geometry.meshes import Mesh, normalise

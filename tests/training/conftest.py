@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from shelfnet.config.load import merge, validate
-from shelfnet.data.views import TrainingViews
+from shelfnet.data.pictures.views import TrainingViews
 from shelfnet.training.batches import PictureStore
 from shelfnet.training.learner import build_learner
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from shelfnet.data.foreign.parts import Part
-from shelfnet.data.materials import MAX_TEXTURE_SIDE_PX, Material
+from shelfnet.data.obj.materials import MAX_TEXTURE_SIDE_PX, Material
 from shelfnet.geometry.colours import linear_from_srgb, srgb_from_linear
 
 PLAIN_CELL_PX = 2

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from shelfnet.data.catalogue.future3d import OBJ_NAME
 from shelfnet.data.foreign.baking import bake_colours
 from shelfnet.data.foreign.glb import read_glb
 from shelfnet.data.foreign.layout import write_model, write_parts
 from shelfnet.data.foreign.objs import coloured_part, moved_model
 from shelfnet.data.foreign.parts import Part
 from shelfnet.data.foreign.scans import read_ply, read_stl
-from shelfnet.data.future3d import OBJ_NAME
-from shelfnet.data.materials import read_materials
-from shelfnet.data.objects import MAX_COORDINATE, ModelError, load_obj, load_obj_model
+from shelfnet.data.obj.materials import read_materials
+from shelfnet.data.obj.reader import MAX_COORDINATE, ModelError, load_obj, load_obj_model
 
 UP_AXES = {"y": np.eye(3), "z": np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])}
 """Rotations from a file's frame, by its up axis, to +Y up; the front of a +Z up file is -Y."""

@@ -14,8 +14,8 @@ from trimesh.transformations import quaternion_matrix
 from shelfnet.data.foreign.gltf_document import GltfDocument, read_document
 from shelfnet.data.foreign.parts import MAX_PARTS, Part, check_counts, merge_parts
 from shelfnet.data.images import ImageError
-from shelfnet.data.materials import Material, load_texture
-from shelfnet.data.objects import ModelError
+from shelfnet.data.obj.materials import Material, load_texture
+from shelfnet.data.obj.reader import ModelError
 from shelfnet.geometry.colours import linear_from_srgb, srgb_from_linear
 
 TRIANGLES, STRIP, FAN = 4, 5, 6

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Num
 
-from shelfnet.data.objects import ModelError, require_regular_file
+from shelfnet.data.obj.reader import ModelError, require_regular_file
 
 MAX_GLB_BYTES = 512 * 1024**2
 MAX_JSON_BYTES = 64 * 1024**2

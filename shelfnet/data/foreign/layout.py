@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
+from shelfnet.data.catalogue.future3d import MTL_NAME, OBJ_NAME, TEXTURE_NAME
 from shelfnet.data.foreign.parts import Part
-from shelfnet.data.future3d import MTL_NAME, OBJ_NAME, TEXTURE_NAME
-from shelfnet.data.materials import ModelMaterials
-from shelfnet.data.obj_model import NONE, ObjModel
-from shelfnet.data.obj_text import material_name, write_text
+from shelfnet.data.obj.materials import ModelMaterials
+from shelfnet.data.obj.model import NONE, ObjModel
+from shelfnet.data.obj.text import material_name, write_text
 
 
 def write_parts(folder: Path, parts: Sequence[Part]) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shelfnet.data.model_info import ModelInfo
-from shelfnet.data.quarantine import Quarantined
+from shelfnet.data.catalogue.model_info import ModelInfo
+from shelfnet.data.catalogue.quarantine import Quarantined
 
 STAGE = "stage_dataset"
 

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from shelfnet.data.foreign.parts import Part
-from shelfnet.data.materials import Material, ModelMaterials
-from shelfnet.data.obj_model import NONE, ObjModel
+from shelfnet.data.obj.materials import Material, ModelMaterials
+from shelfnet.data.obj.model import NONE, ObjModel
 from shelfnet.geometry.colours import linear_from_srgb
 
 

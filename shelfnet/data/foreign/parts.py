@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float, Int
 
-from shelfnet.data.materials import Material
-from shelfnet.data.objects import ModelError
+from shelfnet.data.obj.materials import Material
+from shelfnet.data.obj.reader import ModelError
 
 MAX_PARTS = 50_000
 """Parts that a file may have before those of one material are put together."""

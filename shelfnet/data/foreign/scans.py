@@ -7,12 +7,12 @@ import numpy as np
 import trimesh
 from jaxtyping import Float, UInt8
 
-from shelfnet.data.confinement import file_inside
 from shelfnet.data.foreign.parts import Part, check_counts
 from shelfnet.data.images import ImageError
-from shelfnet.data.materials import Material, load_texture
-from shelfnet.data.obj_model import decode
-from shelfnet.data.objects import MAX_OBJ_BYTES, ModelError, require_regular_file
+from shelfnet.data.obj.confinement import file_inside
+from shelfnet.data.obj.materials import Material, load_texture
+from shelfnet.data.obj.model import decode
+from shelfnet.data.obj.reader import MAX_OBJ_BYTES, ModelError, require_regular_file
 from shelfnet.geometry.colours import linear_from_srgb
 
 MAX_HEADER_BYTES = 64 * 1024

@@ -15,14 +15,14 @@ from functools import partial
 from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings
+from shelfnet.data.catalogue.future3d import MODEL_FOLDER
+from shelfnet.data.catalogue.model_info import FILE_NAME, DatasetError, ModelInfo, list_entry
+from shelfnet.data.catalogue.quarantine import Quarantined, refused
+from shelfnet.data.catalogue.selection import select_models
+from shelfnet.data.catalogue.splits import sampling_order
 from shelfnet.data.foreign.convert import SUFFIXES, Orientation, convert_model
 from shelfnet.data.foreign.models import STAGE, Fetch, ForeignModel
-from shelfnet.data.future3d import MODEL_FOLDER
 from shelfnet.data.links import link_or_copy
-from shelfnet.data.model_info import FILE_NAME, DatasetError, ModelInfo, list_entry
-from shelfnet.data.quarantine import Quarantined, refused
-from shelfnet.data.selection import select_models
-from shelfnet.data.splits import sampling_order
 from shelfnet.dependencies import code_digest
 from shelfnet.isolation import IsolatedWorker
 from shelfnet.publishing import beside, publish

@@ -16,15 +16,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shelfnet.config.dataset import DatasetSettings
-from shelfnet.data.captions import make_caption
-from shelfnet.data.catalogue import SCHEMA as MODELS_SCHEMA
-from shelfnet.data.model_info import STAGE, DatasetError, ModelInfo, is_safe_id
+from shelfnet.data.catalogue.captions import make_caption
+from shelfnet.data.catalogue.model_info import STAGE, DatasetError, ModelInfo, is_safe_id
+from shelfnet.data.catalogue.models import SCHEMA as MODELS_SCHEMA
+from shelfnet.data.catalogue.quarantine import Quarantined
+from shelfnet.data.catalogue.selection import select_models
+from shelfnet.data.catalogue.splits import sampling_order, shard_of, split_of
 from shelfnet.data.photographs.files import find_photos
 from shelfnet.data.photographs.tags import PhotoTags, read_photo_tags
-from shelfnet.data.picture_rows import Subject
-from shelfnet.data.quarantine import Quarantined
-from shelfnet.data.selection import select_models
-from shelfnet.data.splits import sampling_order, shard_of, split_of
+from shelfnet.data.pictures.rows import Subject
 from shelfnet.data.tags import TAG_FIELDS, tags_of
 from shelfnet.provenance import code_version
 from shelfnet.publishing import complete_file

@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from shelfnet.data.photographs.pixels import FILTER, PhotoError
-from shelfnet.data.pictures import MAX_COVERAGE
+from shelfnet.data.pictures.encoding import MAX_COVERAGE
 
 INSIDE = 127
 """Pixels with a larger alpha belong to the object."""

@@ -15,7 +15,7 @@ from jaxtyping import Float, UInt8
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from shelfnet.data.images import check_size
-from shelfnet.data.objects import ModelError
+from shelfnet.data.obj.reader import ModelError
 from shelfnet.data.photographs.files import FORMATS, mask_places
 
 Segment = Callable[[UInt8[np.ndarray, "h w 3"]], Float[np.ndarray, "h w"]]

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from shelfnet.data.model_info import STAGE, DatasetError, clean_tag, is_safe_id
+from shelfnet.data.catalogue.model_info import STAGE, DatasetError, clean_tag, is_safe_id
+from shelfnet.data.catalogue.quarantine import Quarantined
+from shelfnet.data.catalogue.text_tables import read_rows
 from shelfnet.data.photographs.files import TABLES
-from shelfnet.data.quarantine import Quarantined
 from shelfnet.data.tags import TAGS, ObjectTags
-from shelfnet.data.text_tables import read_rows
 
 KEY = "photo"
 """Column with the path of a photograph relative to the folder, with slashes."""

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from shelfnet.data.catalogue.model_info import DatasetError, ModelInfo
+from shelfnet.data.catalogue.quarantine import Quarantined
 from shelfnet.data.foreign.convert import SUFFIXES
 from shelfnet.data.foreign.models import STAGE, Fetch, ForeignModel
-from shelfnet.data.model_info import DatasetError, ModelInfo
-from shelfnet.data.quarantine import Quarantined
 from shelfnet.data.sources.folder_tags import read_folder_tags
 
 OTHER_SUFFIXES = frozenset(

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from shelfnet.data.model_info import ModelInfo, clean_tag
+from shelfnet.data.catalogue.model_info import ModelInfo, clean_tag
+from shelfnet.data.catalogue.text_tables import read_rows
 from shelfnet.data.tags import TAGS
-from shelfnet.data.text_tables import read_rows
 
 KEY_COLUMNS = ("model_id", "file", "file_name", "path")
 
@@ -21,7 +21,7 @@ def read_folder_tags(path: Path, files: Mapping[str, PurePosixPath]) -> dict[str
 
     Args:
         path: table with one of the columns ``model_id``, ``file``, ``file_name``, ``path``, and any of
-            :data:`~shelfnet.data.tags.TAGS`, as :func:`~shelfnet.data.text_tables.read_rows` reads it.
+            :data:`~shelfnet.data.tags.TAGS`, as :func:`~shelfnet.data.catalogue.text_tables.read_rows` reads it.
         files: the models' files relative to their folder, by model id.
 
     Raises:

@@ -21,10 +21,10 @@ from pathlib import Path
 from types import ModuleType
 
 from shelfnet.config.dataset import ObjaverseSettings
+from shelfnet.data.catalogue.lvis import category_tag
+from shelfnet.data.catalogue.model_info import DatasetError, ModelInfo
+from shelfnet.data.catalogue.quarantine import Quarantined
 from shelfnet.data.foreign.models import STAGE, ForeignModel
-from shelfnet.data.lvis import category_tag
-from shelfnet.data.model_info import DatasetError, ModelInfo
-from shelfnet.data.quarantine import Quarantined
 
 VERSION_FOLDER = "hf-objaverse-v1"
 ANNOTATIONS_NAME = "lvis-annotations.json.gz"

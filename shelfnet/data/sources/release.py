@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from shelfnet.data.future3d import (
+from shelfnet.data.archives import DEFAULT_LIMITS, Limits
+from shelfnet.data.catalogue.future3d import (
     HOW_TO_GET,
     MAX_DEPTH,
     MODEL_FOLDER,
@@ -18,17 +19,17 @@ from shelfnet.data.future3d import (
     model_folders,
     subfolders,
 )
+from shelfnet.data.catalogue.model_info import FILE_NAME, DatasetError, read_model_info
 from shelfnet.data.links import link_folder
-from shelfnet.data.model_info import FILE_NAME, DatasetError, read_model_info
 from shelfnet.data.sources.archive_parts import ArchiveContent, extract_part, is_whole, read_content
-from shelfnet.data.sources.archives import DEFAULT_LIMITS, Limits
 from shelfnet.provenance import file_digest
 from shelfnet.publishing import beside, publish
 
 EXTRACTED = "extracted"
 ARCHIVE_PREFIX = "zip-"
 """Folders of a staged data set: of models that were extracted before, and of each archive, by its digest. The order of
-the names says what counts where two have a model of one name (:func:`shelfnet.data.future3d.model_folders`)."""
+the names says what counts where two have a model of one name, see
+:func:`~shelfnet.data.catalogue.future3d.model_folders`."""
 DIGEST_CHARACTERS = 16
 SHOWN_NAMES = 5
 

@@ -4,7 +4,7 @@ import pytest
 from shelfnet.data.foreign import baking
 from shelfnet.data.foreign.baking import bake_colours
 from shelfnet.data.foreign.parts import Part
-from shelfnet.data.materials import Material
+from shelfnet.data.obj.materials import Material
 from shelfnet.geometry.colours import linear_from_srgb, srgb_from_linear
 
 

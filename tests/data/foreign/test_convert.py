@@ -6,9 +6,9 @@ from PIL import Image
 
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.foreign.convert import Orientation, convert_model
-from shelfnet.data.materials import read_materials
-from shelfnet.data.obj_text import read_obj_text
-from shelfnet.data.objects import ModelError, load_obj
+from shelfnet.data.obj.materials import read_materials
+from shelfnet.data.obj.reader import ModelError, load_obj
+from shelfnet.data.obj.text import read_obj_text
 from shelfnet.steps.render_engines import ENGINES, open_engine
 
 

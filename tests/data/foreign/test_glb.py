@@ -8,7 +8,7 @@ import trimesh
 from PIL import Image
 
 from shelfnet.data.foreign.glb import read_glb
-from shelfnet.data.objects import ModelError
+from shelfnet.data.obj.reader import ModelError
 
 BOX_CORNERS = 36
 

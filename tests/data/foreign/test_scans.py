@@ -4,7 +4,7 @@ import trimesh
 from PIL import Image
 
 from shelfnet.data.foreign.scans import read_ply, read_stl
-from shelfnet.data.objects import ModelError
+from shelfnet.data.obj.reader import ModelError
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import pytest
 import trimesh
 
 from shelfnet.config.dataset import DatasetSettings
+from shelfnet.data.catalogue.future3d import find_root, model_folders
+from shelfnet.data.catalogue.model_info import DatasetError, read_model_info
 from shelfnet.data.foreign.staging import stage_models
-from shelfnet.data.future3d import find_root, model_folders
-from shelfnet.data.model_info import DatasetError, read_model_info
 from shelfnet.data.sources.folder import find_models, models_of
 
 SETTINGS = DatasetSettings(kind="folder")

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shelfnet.config.dataset import DatasetSettings
-from shelfnet.data.catalogue import SCHEMA as MODELS_SCHEMA
-from shelfnet.data.model_info import DatasetError, is_safe_id
+from shelfnet.data.catalogue.model_info import DatasetError, is_safe_id
+from shelfnet.data.catalogue.models import SCHEMA as MODELS_SCHEMA
+from shelfnet.data.catalogue.splits import split_of
 from shelfnet.data.photographs.catalogue import (
     group_by_object,
     make_photo_catalogue,
@@ -16,7 +17,6 @@ from shelfnet.data.photographs.catalogue import (
     write_photographs,
 )
 from shelfnet.data.photographs.tags import PhotoTags
-from shelfnet.data.splits import split_of
 
 SETTINGS = DatasetSettings(kind="images")
 

@@ -2,8 +2,8 @@ from pathlib import PurePosixPath
 
 import pytest
 
+from shelfnet.data.archives import ArchiveError
 from shelfnet.data.sources.archive_parts import UNFINISHED, extract_part, is_whole, read_content
-from shelfnet.data.sources.archives import ArchiveError
 
 
 @pytest.fixture

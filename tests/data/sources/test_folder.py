@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelfnet.data.model_info import DatasetError, is_safe_id
+from shelfnet.data.catalogue.model_info import DatasetError, is_safe_id
 from shelfnet.data.sources.folder import find_models, model_id_of
 
 

@@ -1,0 +1,125 @@
+"""The 3D-FUTURE layout on disk: where its list and its models are, and what their content is."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from shelfnet.data.catalogue.model_info import FILE_NAME, DatasetError
+from shelfnet.data.obj.reader import MAX_OBJ_BYTES
+from shelfnet.provenance import file_digest
+
+MODEL_FOLDER = "3D-FUTURE-model"
+OBJ_NAME = "raw_model.obj"
+MTL_NAME = "model.mtl"
+TEXTURE_NAME = "texture.png"
+READ_SUFFIXES = frozenset((".obj", ".mtl", ".png", ".jpg", ".jpeg", ".bmp", ".tga", ".tif", ".tiff", ".webp"))
+UNREAD_NAMES = frozenset(("image.jpg", "normalized_model.obj"))
+"""Files of the release that no stage reads."""
+MAX_DEPTH = 3
+
+HOW_TO_GET = (
+    "3D-FUTURE is given out by Alibaba on request: (1) ask for '3D-FUTURE' at tianchi.aliyun.com, accept its licence; "
+    f"(2) download the model archives and {FILE_NAME}; (3) point dataset.path (or the environment variable) at the "
+    f"folder with {FILE_NAME}, at the folder with the zip files, or at one zip file, or name the files' addresses with "
+    "their SHA-256 in dataset.urls and set dataset.accept_licence"
+)
+
+
+def find_root(source: Path) -> Path:
+    """The folder that holds ``model_info.json``: ``source``, or the one folder nearest below it.
+
+    Raises:
+        DatasetError: there is none, or several equally near.
+    """
+    lists = find_lists(source)
+    if not lists:
+        raise DatasetError(
+            f"{source}: expected {FILE_NAME} in it or in {MODEL_FOLDER}/ below it, found none. {HOW_TO_GET}."
+        )
+    if len(lists) > 1:
+        raise DatasetError(f"{source}: expected one {FILE_NAME}, found {', '.join(map(str, lists))}; name one folder")
+    return lists[0].parent
+
+
+def find_lists(source: Path) -> list[Path]:
+    """The ``model_info.json`` files at the smallest depth that has one."""
+    level = [source]
+    for _ in range(MAX_DEPTH):
+        found = [folder / FILE_NAME for folder in level if (folder / FILE_NAME).is_file()]
+        if found:
+            return found
+        level = [inner for folder in level for _, inner in sorted(subfolders(folder).items())]
+    return []
+
+
+def subfolders(folder: Path) -> dict[str, Path]:
+    """Folders right below a folder by name; links are left out."""
+    with os.scandir(folder) as entries:
+        return {entry.name: Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)}
+
+
+def model_folders(root: Path) -> dict[str, Path]:
+    """Folders of models by name: right below the root or, as the release's parts bring them, one folder deeper.
+
+    Links are left out. A folder right below the root counts before one of the same name that is deeper.
+    """
+    direct = subfolders(root)
+    deeper: dict[str, Path] = {}
+    for _, part in sorted(direct.items()):
+        if not (part / OBJ_NAME).is_file():
+            for name, path in subfolders(part).items():
+                if (path / OBJ_NAME).is_file():
+                    deeper.setdefault(name, path)
+    return deeper | direct
+
+
+class FolderIndex:
+    """Finds the folder of a model among many.
+
+    Args:
+        folders: as :func:`model_folders` gives them.
+    """
+
+    def __init__(self, folders: Mapping[str, Path]) -> None:
+        self._folders = folders
+        self._similar: dict[str, list[Path]] = {}
+        for name, folder in folders.items():
+            self._similar.setdefault(name.casefold(), []).append(folder)
+
+    def find(self, model_id: str) -> Path | None:
+        """The folder of this exact name, else the only one whose name differs in letter case alone."""
+        similar = self._similar.get(model_id.casefold(), [])
+        return self._folders.get(model_id, similar[0] if len(similar) == 1 else None)
+
+
+def unlisted_folders(folders: Mapping[str, Path], model_ids: Iterable[str]) -> list[str]:
+    """Names, sorted, of the folders with a model that no id means."""
+    listed = {model_id.casefold() for model_id in model_ids}
+    names = (name for name in folders if name.casefold() not in listed)
+    return sorted(name for name in names if (folders[name] / OBJ_NAME).is_file())
+
+
+def content_digest(root: Path) -> str:
+    """SHA-256 over ``model_info.json`` and, by name and content, the files of the models that the workflow reads.
+
+    Links count as absent; a file too large to be read by any stage counts by its size.
+    """
+    digest = hashlib.sha256(file_digest(root / FILE_NAME).encode())
+    for name, folder in sorted(model_folders(root).items()):
+        for path in _read_files(folder):
+            size = path.stat().st_size
+            content = file_digest(path) if size <= MAX_OBJ_BYTES else str(size)
+            digest.update(os.fsencode(f"{name}/{path.name}") + f":{content}\n".encode())
+    return digest.hexdigest()
+
+
+def _read_files(folder: Path) -> list[Path]:
+    """Files of a model that a stage may read: its OBJ, material libraries and pictures, sorted by name."""
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+    return [folder / name for name in sorted(names) if _is_read(name)]
+
+
+def _is_read(name: str) -> bool:
+    return Path(name).suffix.lower() in READ_SUFFIXES and name not in UNREAD_NAMES

@@ -1,0 +1,211 @@
+"""The catalogue: which models are in, with their split, shard, caption and measures, and which are refused and why."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shelfnet.config.dataset import DatasetSettings
+from shelfnet.data.catalogue.captions import make_caption
+from shelfnet.data.catalogue.future3d import OBJ_NAME, FolderIndex, model_folders, unlisted_folders
+from shelfnet.data.catalogue.lvis import category_tag
+from shelfnet.data.catalogue.model_info import (
+    FILE_NAME,
+    MAX_ID_CHARACTERS,
+    STAGE,
+    DatasetError,
+    ModelInfo,
+    read_model_info,
+)
+from shelfnet.data.catalogue.quarantine import Quarantined, first_reasons, refused
+from shelfnet.data.catalogue.selection import select_models
+from shelfnet.data.catalogue.splits import sampling_order, shard_of, split_of
+from shelfnet.data.obj.materials import read_materials
+from shelfnet.data.obj.reader import ModelError, load_obj_model
+from shelfnet.data.pictures.rows import Subject
+from shelfnet.data.tables import typed
+from shelfnet.data.tags import TAG_FIELDS, TAGS
+from shelfnet.isolation import IsolatedWorker
+from shelfnet.provenance import code_version
+from shelfnet.publishing import complete_file
+
+SCHEMA = pa.schema(
+    [
+        ("model_id", pa.string()),
+        ("split", pa.string()),
+        ("shard", pa.int32()),
+        *TAG_FIELDS,
+        ("caption", pa.string()),
+        ("obj_path", pa.string()),
+        ("n_vertices", pa.int64()),
+        ("n_faces", pa.int64()),
+        ("longest_side_m", pa.float64()),
+        ("textured", pa.bool_()),
+    ]
+)
+"""Columns of ``models.parquet``."""
+
+PLAUSIBLE_SIDE_M = (0.05, 20.0)
+"""Longest sides of furniture in metres; beyond them the unit is probably another one, which normalising forgives."""
+
+SHOWN_NAMES = 5
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogueModel(Subject):
+    """One usable model; ``obj_path`` is relative to the root of the data set."""
+
+    shard: int
+    obj_path: str
+    n_vertices: int
+    n_faces: int
+    longest_side_m: float
+    textured: bool
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Usable models sorted by id, and the refused ones sorted likewise."""
+
+    models: tuple[CatalogueModel, ...]
+    quarantined: tuple[Quarantined, ...]
+
+
+@dataclass(frozen=True)
+class _Measures:
+    obj_path: str
+    n_vertices: int
+    n_faces: int
+    longest_side_m: float
+    textured: bool
+
+
+def make_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -> Catalogue:
+    """Examine the models that the settings ask for.
+
+    With ``max_models``, models are taken in an order drawn by ``split_seed`` until there are enough usable ones.
+
+    Args:
+        root: folder with ``model_info.json``.
+        settings: filters, limits and split fractions.
+        n_shards: shards over which the models are dealt out.
+
+    Raises:
+        DatasetError: the list cannot be read, the filters leave nothing, or every model is refused.
+    """
+    infos, quarantined = read_model_info(root / FILE_NAME)
+    chosen = {info.model_id: info for info in select_models(infos, settings)}
+    folders = model_folders(root)
+    _warn_of_unlisted(root, unlisted_folders(folders, (row.model_id for row in (*infos, *quarantined))))
+    index = FolderIndex(folders)
+    usable: dict[str, _Measures] = {}
+    make = partial(_make_measure, root, settings.max_faces)
+    with IsolatedWorker(make, timeout_s=settings.model_timeout_s, memory_mb=settings.model_memory_mb) as worker:
+        for model_id in sampling_order(chosen, settings.split_seed):
+            if len(usable) == settings.max_models:
+                break
+            try:
+                usable[model_id] = worker.run(index.find(model_id))
+            except Exception as error:  # whatever is wrong with one model must not stop the others
+                quarantined.append(refused(model_id, STAGE, error, f"{model_id}/{OBJ_NAME}"))
+    if not usable:
+        raise DatasetError(f"{root}: all {len(quarantined)} models are quarantined{first_reasons(quarantined)}")
+    models = (
+        _catalogue_model(chosen[model_id], usable[model_id], shard_of(rank, n_shards), settings)
+        for rank, model_id in enumerate(sorted(usable))
+    )
+    return Catalogue(tuple(models), tuple(sorted(quarantined, key=lambda row: (row.model_id, row.reason))))
+
+
+def require_instances(
+    models: Sequence[CatalogueModel], quarantined: Sequence[Quarantined], settings: DatasetSettings
+) -> None:
+    """Refuse a catalogue in which a wanted category of Objaverse has too few usable models.
+
+    Where ``max_models`` has been reached, nothing more was looked at and nothing can be said.
+
+    Raises:
+        DatasetError: with the numbers of all categories, and why the first refused models are not in.
+    """
+    if settings.kind != "objaverse" or len(models) == settings.max_models:
+        return
+    counts = Counter(model.category for model in models)
+    wanted = [category_tag(name) for name in settings.objaverse.categories]
+    if any(counts[category] < settings.objaverse.minimum_models for category in wanted):
+        found = ", ".join(f"{counts[category]} of {category}" for category in wanted)
+        raise DatasetError(
+            f"expected at least {settings.objaverse.minimum_models} usable models of each category "
+            f"(dataset.objaverse.minimum_models), got {found}; refused are {len(quarantined)}"
+            f"{first_reasons(quarantined)}"
+        )
+
+
+def write_models(path: Path, models: Iterable[CatalogueModel]) -> None:
+    """Publish ``models.parquet``."""
+    schema = SCHEMA.with_metadata({"code_version": code_version()})
+    with complete_file(path) as temporary:
+        pq.write_table(pa.Table.from_pylist([asdict(model) for model in models], schema=schema), temporary)
+
+
+def read_models(path: Path, shard: int | None = None) -> tuple[CatalogueModel, ...]:
+    """Models of a catalogue, of one shard or of all, sorted by id.
+
+    Raises:
+        ValueError: the file cannot be read or lacks a column.
+    """
+    try:
+        rows = typed(pq.read_table(path), SCHEMA, SCHEMA.names, TAGS).to_pylist()
+        models = [CatalogueModel(**row) for row in rows]
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise ValueError(f"{path}: expected a catalogue with the columns {', '.join(SCHEMA.names)}: {error}") from error
+    return tuple(model for model in models if shard is None or model.shard == shard)
+
+
+def _warn_of_unlisted(root: Path, names: Sequence[str]) -> None:
+    """Tell how many models no entry names; ``repr`` shows control characters and bytes that are no UTF-8 as escapes."""
+    if names:
+        shown = ", ".join(repr(name[:MAX_ID_CHARACTERS]) for name in names[:SHOWN_NAMES])
+        logger.warning("%s: %d folders with models that %s does not list: %s", root, len(names), FILE_NAME, shown)
+
+
+def _make_measure(root: Path, max_faces: int) -> Callable[[Path | None], _Measures]:
+    """What runs in a process of its own, model after model."""
+    return lambda folder: _measure(root, folder, max_faces)
+
+
+def _measure(root: Path, folder: Path | None, max_faces: int) -> _Measures:
+    if folder is None:
+        raise ModelError("no folder of this name")
+    obj_path = folder / OBJ_NAME
+    model = load_obj_model(obj_path, max_faces)
+    used = model.vertices[np.unique(model.faces)]
+    materials = read_materials(folder, model)
+    longest_side_m = float((used.max(axis=0) - used.min(axis=0)).max())
+    if not PLAUSIBLE_SIDE_M[0] <= longest_side_m <= PLAUSIBLE_SIDE_M[1]:
+        logger.warning("%s: a longest side of %g is not plausible in metres", folder.name, longest_side_m)
+    return _Measures(
+        obj_path=obj_path.relative_to(root).as_posix(),
+        n_vertices=len(model.vertices),
+        n_faces=len(model.faces),
+        longest_side_m=longest_side_m,
+        textured=any(material.texture is not None for material in (*materials.numbered, materials.unnamed)),
+    )
+
+
+def _catalogue_model(info: ModelInfo, measures: _Measures, shard: int, settings: DatasetSettings) -> CatalogueModel:
+    fractions = settings.splits
+    return CatalogueModel(
+        **asdict(info),
+        **asdict(measures),
+        split=split_of(info.model_id, fractions.validation, fractions.test, settings.split_seed),
+        shard=shard,
+        caption=make_caption(info.style, info.category, info.material),
+    )

@@ -1,0 +1,84 @@
+"""Models that a stage refuses, with the reason, as a CSV file."""
+
+import csv
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from shelfnet.data.obj.reader import ModelError
+from shelfnet.isolation import WorkerFailedError
+from shelfnet.publishing import complete_file
+
+MAX_CHARACTERS = 300
+
+SHOWN_REASONS = 3
+
+logger = logging.getLogger(__name__)
+
+
+class AllRefusedError(RuntimeError):
+    """A shard has models or photographs, and not one of them can be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """One refused model: its id (as its data set spells it), the stage, why, and the file relative to the data set."""
+
+    model_id: str
+    stage: str
+    reason: str
+    path: str
+
+
+COLUMNS = tuple(field.name for field in fields(Quarantined))
+
+
+def refused(model_id: str, stage: str, error: Exception, path: str) -> Quarantined:
+    """The row of a model that an error refuses, told to the log; errors that nobody foresaw with their traceback."""
+    foreseen = isinstance(error, ModelError | WorkerFailedError)
+    reason = str(error) if foreseen else f"{type(error).__name__}: {error}"
+    logger.warning("model %s is refused (%s): %s", model_id, path, reason, exc_info=None if foreseen else error)
+    return Quarantined(model_id, stage, reason, path)
+
+
+def require_some(refused: Sequence[Quarantined], n_examined: int, what: str = "models") -> None:
+    """Refuse a shard of which nothing is left; one that had nothing to begin with is fine.
+
+    Raises:
+        AllRefusedError: everything that was examined is refused; names the first reasons.
+    """
+    if 0 < n_examined == len(refused):
+        raise AllRefusedError(f"all {n_examined} {what} of the shard are refused{first_reasons(refused)}")
+
+
+def first_reasons(refused: Sequence[Quarantined]) -> str:
+    """The end of a sentence about refused models: why the first of them are; empty where there are none."""
+    reasons = "; ".join(f"{row.model_id[:80]!r}: {row.reason[:200]}" for row in refused[:SHOWN_REASONS])
+    return f", the first ones because of {reasons}" if reasons else ""
+
+
+def write_quarantine(path: Path, rows: Iterable[Quarantined]) -> None:
+    """Publish refused models; texts are cut to one printable line that no spreadsheet takes for a formula."""
+    with complete_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(COLUMNS)
+        writer.writerows([_harmless(text) for text in astuple(row)] for row in rows)
+
+
+def read_quarantine(path: Path) -> tuple[Quarantined, ...]:
+    """Refused models of a file that :func:`write_quarantine` made.
+
+    Raises:
+        ValueError: the columns differ.
+    """
+    with path.open(newline="", encoding="utf-8") as stream:
+        reader = csv.DictReader(stream)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise ValueError(f"{path}: expected the columns {COLUMNS}, got {reader.fieldnames}")
+        return tuple(Quarantined(**row) for row in reader)
+
+
+def _harmless(text: str) -> str:
+    printable = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:MAX_CHARACTERS])
+    return f"'{printable}" if printable[:1] in ("=", "+", "-", "@") else printable

@@ -1,0 +1,76 @@
+"""Which of the listed models the settings ask for."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from shelfnet.config.dataset import DatasetSettings
+from shelfnet.data.catalogue.model_info import DatasetError, ModelInfo
+
+MAX_BYTES = 64 * 1024**2
+
+logger = logging.getLogger(__name__)
+
+
+def select_models(infos: Sequence[ModelInfo], settings: DatasetSettings) -> list[ModelInfo]:
+    """Models of the wanted categories without the excluded ones, in their order.
+
+    Letter case does not matter, nor do blanks around the slashes of a category.
+
+    Raises:
+        DatasetError: no model is left, or the file of excluded ids cannot be read.
+    """
+    supers = {_folded(name) for name in settings.super_categories}
+    categories = {_folded(name) for name in settings.categories}
+    excluded = {model_id.casefold() for model_id in excluded_ids(settings)}
+    _warn_of_unknown(excluded, infos)
+    selected = [
+        info
+        for info in infos
+        if (not supers or _folded(info.super_category) in supers)
+        and (not categories or _folded(info.category) in categories)
+        and info.model_id.casefold() not in excluded
+    ]
+    if infos and not selected:
+        raise DatasetError(_nothing_left(infos, settings, len(excluded)))
+    return selected
+
+
+def excluded_ids(settings: DatasetSettings) -> tuple[str, ...]:
+    """Ids to leave out: those of the settings, or the lines of the file that they name, ``#`` beginning a comment.
+
+    Raises:
+        DatasetError: the file cannot be read.
+    """
+    if not isinstance(settings.exclude, str):
+        return settings.exclude
+    path = Path(settings.exclude).expanduser()
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise DatasetError(f"dataset.exclude: {path}: expected at most {MAX_BYTES} bytes, got {size}")
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"dataset.exclude: {path}: expected a text file with one id a line: {error}") from error
+    ids = (line.partition("#")[0].strip() for line in lines)
+    return tuple(model_id for model_id in ids if model_id)
+
+
+def _folded(tag: str | None) -> str:
+    """A tag without the spelling differences that the published list has: letter case and blanks around slashes."""
+    return "/".join(part.strip() for part in (tag or "").casefold().split("/"))
+
+
+def _warn_of_unknown(excluded: Iterable[str], infos: Iterable[ModelInfo]) -> None:
+    unknown = sorted(set(excluded) - {info.model_id.casefold() for info in infos})
+    if unknown:
+        logger.warning("dataset.exclude: %d ids are of no model, the first ones %s", len(unknown), unknown[:3])
+
+
+def _nothing_left(infos: Sequence[ModelInfo], settings: DatasetSettings, n_excluded: int) -> str:
+    supers = ", ".join(sorted({info.super_category or "(none)" for info in infos})[:20])
+    return (
+        f"no model is left of {len(infos)} with dataset.super_categories {list(settings.super_categories)}, "
+        f"dataset.categories {list(settings.categories)} and {n_excluded} ids in dataset.exclude; "
+        f"super-categories there are: {supers}"
+    )

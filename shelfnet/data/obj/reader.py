@@ -1,0 +1,82 @@
+"""Wavefront OBJ files made by others, opened with care and refused where they are no usable shape."""
+
+import stat
+from pathlib import Path
+
+import numpy as np
+
+from shelfnet.data.obj.model import ObjModel, parse_obj
+from shelfnet.geometry.meshes import Mesh
+
+MAX_OBJ_BYTES = 512 * 1024**2
+MIN_EXTENT, MAX_EXTENT = 1e-6, 1e7
+"""Longest sides, in the file's unit, that single-precision readers keep a shape at."""
+MAX_COORDINATE = 1e9
+
+
+class ModelError(ValueError):
+    """A model cannot be used; the message says why."""
+
+
+def load_obj(path: Path, max_faces: int) -> Mesh:
+    """The triangles of an OBJ file, polygons cut into triangles, in the file's own frame and unit.
+
+    Args:
+        path: a regular file; links are refused.
+        max_faces: largest number of triangles (and a quarter of the largest number of vertices).
+
+    Raises:
+        ModelError: not there, too large, no text, no faces, a broken vertex or face, or a shape without area.
+    """
+    model = load_obj_model(path, max_faces)
+    return Mesh(model.vertices, model.faces)
+
+
+def load_obj_model(path: Path, max_faces: int) -> ObjModel:
+    """An OBJ file with what it says of its looks; refused as :func:`load_obj` refuses it.
+
+    Raises:
+        ModelError: as there.
+    """
+    require_regular_file(path, MAX_OBJ_BYTES)
+    try:
+        with path.open(encoding="latin-1", newline=None) as lines:
+            model = parse_obj(lines, max_faces, MAX_COORDINATE)
+        _check_shape(Mesh(model.vertices, model.faces))
+    except OSError as error:
+        raise ModelError(f"{path.name}: {error.strerror}") from error
+    except ValueError as error:
+        raise ModelError(f"{path.name}: {error}") from None
+    return model
+
+
+def require_regular_file(path: Path, max_bytes: int) -> None:
+    """Refuse what is absent, a link, a folder or a device, and what is too large.
+
+    Raises:
+        ModelError: it is one of these.
+    """
+    try:
+        status = path.lstat()
+    except (OSError, ValueError) as error:
+        reason = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be reached ({error})"
+        raise ModelError(f"{path.name} {reason}") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise ModelError(f"{path.name}: expected a regular file, got a {_kind(status.st_mode)}")
+    if status.st_size > max_bytes:
+        raise ModelError(f"{path.name}: expected at most {max_bytes} bytes, got {status.st_size}")
+
+
+def _check_shape(mesh: Mesh) -> None:
+    used = mesh.vertices[np.unique(mesh.faces)]
+    extent = float((used.max(axis=0) - used.min(axis=0)).max())
+    if not MIN_EXTENT <= extent <= MAX_EXTENT:
+        raise ModelError(f"expected a longest side between {MIN_EXTENT:g} and {MAX_EXTENT:g}, got {extent:g}")
+    relative_area = float(mesh.face_areas().sum()) / extent**2
+    if not relative_area > 1e-9:
+        raise ModelError(f"expected faces with an area, got {relative_area:g} of the longest side squared")
+
+
+def _kind(mode: int) -> str:
+    names = {stat.S_IFLNK: "symbolic link", stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe"}
+    return names.get(stat.S_IFMT(mode), "device")

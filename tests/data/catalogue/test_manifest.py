@@ -1,0 +1,35 @@
+import json
+
+import pytest
+
+from shelfnet.data.catalogue.manifest import Manifest, read_manifest, write_manifest
+
+
+def test_a_root_below_the_manifest_is_relative_so_that_results_can_be_moved(tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after"
+    (before / "dataset" / "models").mkdir(parents=True)
+    write_manifest(before / "dataset" / "manifest.json", Manifest("showroom", before / "dataset" / "models", "abc", 3))
+    before.rename(after)
+    expected = Manifest("showroom", (after / "dataset" / "models").resolve(), "abc", 3)
+    assert read_manifest(after / "dataset" / "manifest.json") == expected
+
+
+def test_a_root_elsewhere_is_absolute(tmp_path):
+    (tmp_path / "models").mkdir()
+    write_manifest(tmp_path / "results" / "manifest.json", Manifest("3d_future", tmp_path / "models", "abc", 3))
+    fields = json.loads((tmp_path / "results" / "manifest.json").read_text())
+    assert fields == {"kind": "3d_future", "root": str((tmp_path / "models").resolve()), "digest": "abc", "models": 3}
+    assert read_manifest(tmp_path / "results" / "manifest.json").root == (tmp_path / "models").resolve()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"kind": "x", "root": ".", "digest": "d", "models": "many"}'])
+def test_what_is_no_manifest_is_named(tmp_path, content):
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(ValueError, match=r"manifest\.json: expected a manifest"):
+        read_manifest(tmp_path / "manifest.json")
+
+
+def test_a_data_set_that_went_away(tmp_path):
+    write_manifest(tmp_path / "manifest.json", Manifest("showroom", tmp_path / "gone", "abc", 3))
+    with pytest.raises(ValueError, match="not there any more; stage it again"):
+        read_manifest(tmp_path / "manifest.json")

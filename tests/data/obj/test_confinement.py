@@ -1,0 +1,46 @@
+import os
+
+import pytest
+
+from shelfnet.data.obj.confinement import file_inside
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "secret.png").write_text("secret")
+    inside = tmp_path / "model"
+    (inside / "maps").mkdir(parents=True)
+    (inside / "C:").mkdir()
+    (inside / "C:" / "texture.png").write_text("t")
+    (inside / "texture.png").write_text("t")
+    (inside / "maps" / "wood 1.png").write_text("t")
+    (inside / "near.png").symlink_to("texture.png")
+    (inside / "far.png").symlink_to("../secret.png")
+    (inside / "loop.png").symlink_to("loop.png")
+    (inside / "up").symlink_to("..")
+    os.mkfifo(inside / "pipe.png")
+    return inside
+
+
+@pytest.mark.parametrize("name", ["texture.png", "maps/wood 1.png", "maps\\wood 1.png", "./texture.png", "near.png"])
+def test_files_inside_are_found(folder, name):
+    assert file_inside(folder, name).read_text() == "t"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../secret.png", "maps/../texture.png", "maps/../../secret.png", "..\\secret.png", "C:\\texture.png",
+     "\\\\host\\texture.png", "far.png", "up/secret.png", "loop.png", "pipe.png", "maps", "", "nothing.png", "a\0b",
+     "x" * 5000],
+)  # fmt: skip
+def test_everything_else_is_not(folder, name):
+    assert file_inside(folder, name) is None
+
+
+def test_absolute_names_are_not_followed_even_to_the_folder(folder):
+    assert file_inside(folder, str(folder / "texture.png")) is None
+
+
+def test_a_folder_reached_by_a_link_is_a_folder(folder, tmp_path):
+    (tmp_path / "alias").symlink_to("model")
+    assert file_inside(tmp_path / "alias", "texture.png").read_text() == "t"

@@ -1,0 +1,112 @@
+import logging
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from shelfnet.data.images import ImageError
+from shelfnet.data.obj.materials import NEUTRAL_GREY, MtlEntry, load_texture, parse_mtl, read_materials
+from shelfnet.data.obj.text import ObjText
+
+RED, BLUE = (200, 10, 10), (10, 10, 200)
+
+
+def using(*materials: str, library: str = "model.mtl") -> ObjText:
+    return ObjText(b"", materials, (library,))
+
+
+def save(path, colour, size=(4, 4)):
+    Image.new("RGB", size, colour).save(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "entry"),
+    [
+        ("Kd 0.1 0.2 0.3", MtlEntry((0.1, 0.2, 0.3), None)),
+        ("\tKd\t2 -1 0.3", MtlEntry((1.0, 0.0, 0.3), None)),
+        ("Kd nan 0 0", MtlEntry()),
+        ("Kd spectral file.rfl 1", MtlEntry()),
+        ("Kd 0.5", MtlEntry()),
+        ("map_Kd texture.png", MtlEntry(None, "texture.png")),
+        ("map_Kd -s 1 1 1 -o 0.5 0 -clamp on wood grain ü.png", MtlEntry(None, "wood grain ü.png")),
+        ("map_Kd -s 1 1 2d.png", MtlEntry(None, "2d.png")),
+        ("map_Ks gloss.png\nd 0\nTr 1", MtlEntry()),
+    ],
+)
+def test_statements_of_a_material(text, entry):
+    assert parse_mtl(f"# comment\n\nnewmtl wood\n{text}\n") == {"wood": entry}
+
+
+def test_statements_before_the_first_material_belong_to_none():
+    assert parse_mtl("Kd 1 0 0\nnewmtl a\nnewmtl b c\nKd 0 0 1\n") == {
+        "a": MtlEntry(),
+        "b c": MtlEntry((0.0, 0.0, 1.0), None),
+    }
+
+
+def test_where_a_surface_comes_from(tmp_path):
+    save(tmp_path / "texture.png", RED)
+    save(tmp_path / "other.png", BLUE)
+    (tmp_path / "model.mtl").write_text(
+        "newmtl own\nmap_Kd other.png\nnewmtl plain\nKd 1 0 0\nnewmtl lost\nmap_Kd lost.png\nnewmtl bare\n"
+    )
+    names = ("own", "plain", "lost", "bare", "unknown")
+    materials = read_materials(tmp_path, using(*names))
+    own, plain, lost, bare, unknown = materials.numbered
+    assert tuple(own.texture[0, 0]) == BLUE
+    assert (plain.texture, plain.colour) == (None, (1.0, 0.0, 0.0))
+    assert (bare.texture, bare.colour) == (None, NEUTRAL_GREY)
+    assert all(tuple(material.texture[0, 0]) == RED for material in (lost, unknown, materials.unnamed))
+
+
+def test_without_any_file_everything_is_grey(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        materials = read_materials(tmp_path, using("a", library="gone.mtl"))
+    assert [(s.texture, s.colour) for s in (*materials.numbered, materials.unnamed)] == [(None, NEUTRAL_GREY)] * 2
+    assert "gone.mtl" in caplog.text
+
+
+def test_a_texture_is_decoded_once(tmp_path, monkeypatch):
+    save(tmp_path / "texture.png", RED)
+    (tmp_path / "model.mtl").write_text("newmtl a\nmap_Kd texture.png\nnewmtl b\nmap_Kd ./texture.png\n")
+    materials = read_materials(tmp_path, using("a", "b"))
+    assert materials.numbered[0].texture is materials.numbered[1].texture
+
+
+@pytest.mark.parametrize("content", [b"", b"<html></html>", b"\x89PNG\r\n\x1a\n" + bytes(40)])
+def test_broken_textures_are_refused_by_name_and_replaced(tmp_path, content, caplog):
+    (tmp_path / "texture.png").write_bytes(content)
+    with pytest.raises(ImageError, match=r"texture\.png"):
+        load_texture(tmp_path / "texture.png")
+    assert read_materials(tmp_path, using()).unnamed.colour == NEUTRAL_GREY
+    assert "texture cannot be used" in caplog.text
+
+
+def test_a_truncated_texture_is_refused(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:6000])
+    with pytest.raises(ImageError):
+        load_texture(tmp_path / "a.png")
+
+
+def test_a_picture_bomb_is_refused_before_it_is_decoded(tmp_path):
+    Image.new("1", (16384, 16384)).save(tmp_path / "a.png")
+    with pytest.raises(ImageError, match="pixels"):
+        load_texture(tmp_path / "a.png")
+
+
+def test_large_textures_are_made_smaller(tmp_path):
+    save(tmp_path / "a.png", RED, (3000, 300))
+    assert load_texture(tmp_path / "a.png").shape == (102, 1024, 3)
+
+
+def test_every_colour_mode_becomes_opaque_srgb(tmp_path):
+    Image.new("RGBA", (4, 4), (*RED, 0)).save(tmp_path / "rgba.png")
+    Image.fromarray(np.full((4, 4), 0x8000, dtype=np.uint16)).save(tmp_path / "grey16.png")
+    Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(tmp_path / "cmyk.png", format="JPEG")
+    Image.new("P", (4, 4), 0).save(tmp_path / "palette.png", transparency=b"\x00\x80")
+    assert tuple(load_texture(tmp_path / "rgba.png")[0, 0]) == RED
+    assert tuple(load_texture(tmp_path / "grey16.png")[0, 0]) == (128, 128, 128)
+    assert load_texture(tmp_path / "cmyk.png")[4, 4, 0] > 200 > 60 > load_texture(tmp_path / "cmyk.png")[4, 4, 2]
+    assert load_texture(tmp_path / "palette.png").shape == (4, 4, 3)
