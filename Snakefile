@@ -6,7 +6,7 @@ import sys
 from snakemake.utils import min_version
 
 try:
-    from shelfnet.config.gpus import gpus_for
+    from shelfnet.gpus import gpus_for
     from shelfnet.config.load import UNTRAINED, ConfigError, for_ablation, settings_json, training_json, validate
     from shelfnet.config.place import find_place, listing_digest, unread_variable
     from shelfnet.dependencies import code_digest

@@ -1,5 +1,6 @@
 """What the scripts share: words go to the log, progress and one line of an error to the terminal."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,13 +16,19 @@ from stage import journal, run, sections, tables
 def main(job):
     {body}
 
-run(main, types.SimpleNamespace(rule="train", wildcards=["base", "3"], log=["logs/train.log"], params={params}))
+job = dict(rule="train", wildcards=["base", "3"], log=["logs/train.log"], params={params}, resources={resources})
+run(main, types.SimpleNamespace(**job))
 """
 
 
-def run_script(folder: Path, body: str, params: str = "None") -> subprocess.CompletedProcess[str]:
-    text = SCRIPT.format(scripts=str(SCRIPTS), body=body, params=params)
-    return subprocess.run([sys.executable, "-c", text], cwd=folder, capture_output=True, text=True, check=False)
+def run_script(
+    folder: Path, body: str, params: str = "None", resources: str = "{}", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    text = SCRIPT.format(scripts=str(SCRIPTS), body=body, params=params, resources=resources)
+    command = [sys.executable, "-c", text]
+    return subprocess.run(
+        command, cwd=folder, env={**os.environ, **variables}, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,3 +76,14 @@ def test_parallel_jobs_have_journals_of_their_own(tmp_path: Path):
     done = run_script(tmp_path, "print(journal(job).as_posix())")
     assert done.returncode == 0
     assert "results/journal/train-base-3.jsonl" in (tmp_path / "logs/train.log").read_text()
+
+
+def test_a_job_sees_as_many_gpus_as_it_asks_for(tmp_path: Path):
+    (tmp_path / "nvidia-smi").write_text('#!/bin/sh\nfor n in a b; do echo "GPU 0: Kind (UUID: GPU-$n)"; done\n')
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    body = 'print("sees", os.environ.get("CUDA_VISIBLE_DEVICES"))'
+    for resources, seen in (("{}", "None"), ('{"gpu": 0}', "None"), ('{"gpu": 1}', "GPU-a"), ('{"gpu": 2}', "None")):
+        done = run_script(tmp_path, body, resources=resources, PATH=path, TMPDIR=str(tmp_path))
+        assert done.returncode == 0, done.stderr
+        assert f"sees {seen}\n" in (tmp_path / "logs/train.log").read_text()

@@ -15,11 +15,15 @@ from typing import Any
 # A conda environment holds the pins, not the package: there it is found here.
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from shelfnet.gpus import own_gpus
+
 LINE = "%(asctime)s %(name)s: %(message)s"
 
 
 def run(main: Callable[[Any], None], job: Any) -> None:
-    """Run a script's ``main`` on Snakemake's job with its log open; an error ends the job with one clear line.
+    """Run a script's ``main`` on Snakemake's job with its log open and the GPUs that it asks for to itself.
+
+    An error ends the job with one clear line.
 
     Args:
         main: takes the job; makes one call of a step.
@@ -31,7 +35,8 @@ def run(main: Callable[[Any], None], job: Any) -> None:
     terminal = _redirect_output(Path(job.log[0]))
     _configure_logging(terminal, label="/".join([job.rule, *map(str, job.wildcards)]))
     try:
-        main(job)
+        with own_gpus(job.resources.get("gpu", 0)):
+            main(job)
     except Exception as error:
         traceback.print_exc()
         logging.getLogger("shelfnet").error("%s: %s", type(error).__name__, error)
