@@ -45,8 +45,8 @@ def own_gpus(count: int) -> Iterator[None]:
     Nothing changes where no more than that are to be seen, as on a cluster that hands them out. A GPU is held by a lock
     that ends with the process, however that ends. Where too few are free, GPUs are shared, and a warning says so.
     """
-    visible = visible_gpus()
-    if not 0 < count < len(visible):
+    visible = visible_gpus() if count else ()  # most jobs ask for none, and to ask the driver takes time
+    if count >= len(visible):
         yield
         return
     before = os.environ.get(CHOSEN)

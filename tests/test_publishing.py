@@ -13,14 +13,18 @@ def kind(request):
 def make(kind, final, text, error=None):
     """Write ``text`` below ``final``, or raise half-way."""
     with complete_file(final) if kind == "file" else complete_folder(final) as temporary:
-        (temporary if kind == "file" else temporary / "content").write_text(text)
-        assert not (final if kind == "file" else final / "content").exists() or content(kind, final) != text
+        text_file(kind, temporary).write_text(text)
+        assert not text_file(kind, final).exists() or content(kind, final) != text
         if error is not None:
             raise error
 
 
+def text_file(kind, path):
+    return path if kind == "file" else path / "content"
+
+
 def content(kind, final):
-    return (final if kind == "file" else final / "content").read_text()
+    return text_file(kind, final).read_text()
 
 
 def test_it_appears_in_a_folder_that_was_not_there(tmp_path, kind):
