@@ -1,4 +1,4 @@
-"""One photo of a piece of furniture to a mesh: data, pictures, training, meshes, numbers, report."""
+"""One photo of a piece of furniture to a mesh: data, images, training, meshes, numbers, report."""
 
 import os
 import sys

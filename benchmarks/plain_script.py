@@ -1,4 +1,4 @@
-"""What published rendering scripts do, as the yardstick: a process a model, stock importer, picture after picture.
+"""What published rendering scripts do, as the yardstick: a process a model, stock importer, image after image.
 
     python plain_script.py MODEL.obj OUTPUT_FOLDER VIEWS RESOLUTION_PX SAMPLES [denoise]
 

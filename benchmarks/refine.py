@@ -60,7 +60,7 @@ def _steps_a_second(problem: tuple, settings: RefineSettings, device: torch.devi
 
 
 def _problem(arguments: argparse.Namespace, settings: RefineSettings, device: torch.device) -> tuple:
-    """Meshes, colours, pictures, masks and views, as `refine_meshes` takes them."""
+    """Meshes, colours, images, masks and views, as `refine_meshes` takes them."""
     round_mesh = ball(arguments.faces)
     wanted = Mesh(round_mesh.vertices * np.array(STRETCH), round_mesh.faces)
     azimuth = torch.linspace(0.0, 2.0, arguments.batch, device=device)

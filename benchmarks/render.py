@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/render.py --models 8 --views 24
 
-Every method takes the same number of pictures of the same models, import included, in as many processes as there are
+Every method takes the same number of images of the same models, import included, in as many processes as there are
 cores, each with one thread. Times of busy machines are noisy: the ratios of one run count.
 """
 
@@ -23,10 +23,10 @@ from shelfnet.config.dataset import DatasetSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.catalogue.manifest import Manifest, write_manifest
 from shelfnet.data.catalogue.models import make_catalogue, read_models, write_models
-from shelfnet.data.pictures.view_sampling import sample_views
 from shelfnet.data.seeding import named_generator
-from shelfnet.data.showroom.generate import generate_showroom
-from shelfnet.data.showroom.writer import FOLDER
+from shelfnet.data.view_sampling import sample_views
+from shelfnet.procedural.generate import generate_showroom
+from shelfnet.procedural.writer import FOLDER
 from shelfnet.steps.render_engines import open_engine
 from shelfnet.steps.render_views import render_views
 
@@ -45,7 +45,7 @@ class Workload:
 
     @property
     def n_views(self) -> int:
-        """Pictures of all models together."""
+        """Images of all models together."""
         return self.n_models * self.settings.views_per_model
 
 

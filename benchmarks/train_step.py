@@ -2,7 +2,7 @@
 
     python benchmarks/train_step.py --preset paper --batch-size 32 --ablations base triplane --seconds 5
 
-Needs the package, torch and what it imports; pictures are generated, weights of AlexNet and CLIP are random. On CUDA
+Needs the package, torch and what it imports; images are generated, weights of AlexNet and CLIP are random. On CUDA
 the fast path is what ``train.precision: auto`` and ``train.compile: auto`` mean there; on a CPU both paths are the
 same calculation, and ``--compile networks`` or ``--precision bfloat16`` make the fast one another.
 """
@@ -40,15 +40,15 @@ from measuring import (  # noqa: E402
 
 from shelfnet.config.load import for_ablation, load_config, merge, validate  # noqa: E402
 from shelfnet.config.schema import Config  # noqa: E402
-from shelfnet.data.pictures.views import TrainingViews  # noqa: E402
+from shelfnet.data.shards.readers import TrainingViews  # noqa: E402
 from shelfnet.training import phases  # noqa: E402
-from shelfnet.training.batches import PictureStore  # noqa: E402
+from shelfnet.training.batches import ImageStore  # noqa: E402
 from shelfnet.training.device import device_name, pick_device, tune  # noqa: E402
 from shelfnet.training.iteration import Iteration  # noqa: E402
 from shelfnet.training.learner import Learner, build_learner  # noqa: E402
 
 PRESETS = {"embedded": (), "paper": ("workflow/presets/paper.yaml",)}
-PICTURES, CAPTIONS = 256, 16
+IMAGES, CAPTIONS = 256, 16
 EAGER = {"precision": "float32", "compile": "none"}
 
 log = logging.getLogger("benchmark")
@@ -141,7 +141,7 @@ def with_train(config: Config, values: dict[str, Any]) -> Config:
 
 
 def measure_ablation(config: Config, name: str, device: torch.device, options: argparse.Namespace) -> Iterator[Row]:
-    """Both paths of one ablation, one after the other, on pictures that are the same."""
+    """Both paths of one ablation, one after the other, on images that are the same."""
     fast = {"precision": options.precision, "compile": options.compile}
     label = f"{name} ({clip_name(config)}, random)" if config.losses.clip > 0 else name
     store = generated_store(config, device)
@@ -162,7 +162,7 @@ def measure_path(
     label: str,
     path: str,
     config: Config,
-    store: PictureStore,
+    store: ImageStore,
     device: torch.device,
     seconds: float,
     work: Work,
@@ -183,7 +183,7 @@ def measure_path(
     return Row(label, path, first, seconds_a_call(step, device, seconds), peak_mib(device), work, parts)
 
 
-def make_step(config: Config, store: PictureStore, device: torch.device) -> tuple[Learner, Callable[[], Any]]:
+def make_step(config: Config, store: ImageStore, device: torch.device) -> tuple[Learner, Callable[[], Any]]:
     """A fresh learner, and a function that takes one whole iteration of it."""
     learner = build_learner(config, 0, device)
     if config.losses.clip > 0:
@@ -192,7 +192,7 @@ def make_step(config: Config, store: PictureStore, device: torch.device) -> tupl
     take_iteration = Iteration(learner)
 
     def step() -> None:
-        batch = store.draw(config.train.batch_size, learner.randomness, learner.render_px())
+        batch = store.draw(config.train.batch_size, learner.rng, learner.render_px())
         take_iteration(batch)
         learner.iteration += 1
         learner.update_average()
@@ -209,7 +209,7 @@ def mean_work(learner: Learner, step: Callable[[], Any]) -> Work:
     return Work(*(float(np.mean(values)) for values in zip(*(asdict(work).values() for work in works), strict=True)))
 
 
-def phase_seconds(learner: Learner, store: PictureStore, rounds: int = 3) -> dict[str, float]:
+def phase_seconds(learner: Learner, store: ImageStore, rounds: int = 3) -> dict[str, float]:
     """Seconds of the parts of an iteration, each waited for; lazy phases count with their share."""
     watch, train = Stopwatch(learner.device), learner.config.train
     followers = phases.discriminator_phases(learner)
@@ -222,7 +222,7 @@ def phase_seconds(learner: Learner, store: PictureStore, rounds: int = 3) -> dic
     began = time.perf_counter()
     for _ in range(rounds):
         with watch.running("data"):
-            batch = store.draw(train.batch_size, learner.randomness, learner.render_px())
+            batch = store.draw(train.batch_size, learner.rng, learner.render_px())
         forward, _ = phases.generator_phase(learner, batch)
     wait_for(learner.device)
     watch.seconds["losses"] = time.perf_counter() - began - sum(watch.seconds.values())
@@ -236,16 +236,16 @@ def phase_seconds(learner: Learner, store: PictureStore, rounds: int = 3) -> dic
     return {name: seconds / rounds for name, seconds in watch.seconds.items()}
 
 
-def generated_store(config: Config, device: torch.device) -> PictureStore:
-    """Pictures of ellipses on nothing, at the size of the shards."""
+def generated_store(config: Config, device: torch.device) -> ImageStore:
+    """Images of ellipses on nothing, at the size of the shards."""
     generator, size = np.random.default_rng(0), config.render.resolution_px
     y, x = np.mgrid[:size, :size] / size - 0.5
-    images = np.zeros((PICTURES, size, size, 4), dtype=np.uint8)
+    images = np.zeros((IMAGES, size, size, 4), dtype=np.uint8)
     for image in images:
         width, height = generator.uniform(0.15, 0.45, 2)
         image[(x / width) ** 2 + (y / height) ** 2 < 1] = [*generator.integers(0, 255, 3), 255]
-    captions = tuple(f"A Style Chair {number % CAPTIONS} made out of Wood" for number in range(PICTURES))
-    return PictureStore(TrainingViews(images=images, captions=captions), config.model.renderer.resolution_px, device)
+    captions = tuple(f"A Style Chair {number % CAPTIONS} made out of Wood" for number in range(IMAGES))
+    return ImageStore(TrainingViews(images=images, captions=captions), config.model.renderer.resolution_px, device)
 
 
 def clip_name(config: Config) -> str:

@@ -17,7 +17,7 @@ def complete_file(final: Path) -> Iterator[Path]:
     The folder of ``final`` is made if needed. A file that is there stays until the new one takes its place.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
-    temporary = beside(final)
+    temporary = partial_path(final)
     try:
         yield temporary
         publish(temporary, final)
@@ -31,7 +31,7 @@ def complete_folder(final: Path) -> Iterator[Path]:
 
     A folder that is there stays until the block has ended, and goes before the new one takes its name.
     """
-    temporary = beside(final)
+    temporary = partial_path(final)
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
@@ -42,8 +42,8 @@ def complete_folder(final: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def beside(final: Path) -> Path:
-    """Where that lies which becomes ``final``."""
+def partial_path(final: Path) -> Path:
+    """Temporary path next to ``final``."""
     return final.with_name(f"{final.name}.partial")
 
 

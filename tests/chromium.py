@@ -1,4 +1,4 @@
-"""A headless Chromium for tests, over the pipe of its DevTools protocol: real mouse, real fingers, real pictures."""
+"""A headless Chromium for tests, over the pipe of its DevTools protocol: real mouse, real fingers, real images."""
 
 import base64
 import json

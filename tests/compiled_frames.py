@@ -16,9 +16,9 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 from training.conftest import TINY  # noqa: E402
 
 from shelfnet.config.load import merge, validate  # noqa: E402
-from shelfnet.data.pictures.views import TrainingViews  # noqa: E402
+from shelfnet.data.shards.readers import TrainingViews  # noqa: E402
 from shelfnet.training import compiled  # noqa: E402
-from shelfnet.training.batches import PictureStore  # noqa: E402
+from shelfnet.training.batches import ImageStore  # noqa: E402
 from shelfnet.training.iteration import Iteration  # noqa: E402
 from shelfnet.training.learner import build_learner  # noqa: E402
 
@@ -36,10 +36,10 @@ def what_falls_out(representation: str) -> dict:
     decoder = {"model": {"decoder": {"representation": representation}}}
     learner = build_learner(validate(merge(merge(TINY, TWO_SIZES), decoder)), 0, CPU)
     images = np.full((4, 32, 32, 4), 128, dtype=np.uint8)
-    store = PictureStore(TrainingViews(images=images, captions=("A Chair",) * 4), 16, CPU)
+    store = ImageStore(TrainingViews(images=images, captions=("A Chair",) * 4), 16, CPU)
     take_iteration = Iteration(learner)
     for _ in range(2):
-        take_iteration(store.draw(2, learner.randomness, learner.render_px()))
+        take_iteration(store.draw(2, learner.rng, learner.render_px()))
         learner.iteration += 1
     frames = counters["frames"]
     return {"uncompiled": frames["total"] - frames["ok"], "breaks": dict(counters["graph_break"])}

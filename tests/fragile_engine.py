@@ -22,13 +22,13 @@ def photograph(sitting: Sitting) -> np.ndarray:
             return np.concatenate([np.ones(2**21) for _ in range(500)])
         case "broken":
             raise ModelError(f"{sitting.obj_path.name}: no faces")
-    pictures = np.zeros((len(sitting.cam2world), 32, 32, 4), dtype=np.uint8)
+    images = np.zeros((len(sitting.cam2world), 32, 32, 4), dtype=np.uint8)
     if sitting.obj_path.parent.name != "blank":
-        pictures[:, 8:24, 8:24] = (90, 120, 60, 255)
+        images[:, 8:24, 8:24] = (90, 120, 60, 255)
     if sitting.obj_path.parent.name == os.environ.get("SHELFNET_TEST_SLOW"):
         Path(os.environ["SHELFNET_TEST_MARK"]).touch()
         time.sleep(600)
-    return pictures
+    return images
 
 
 def make_photographer(settings, threads: int, folder: Path):

@@ -24,14 +24,14 @@ def photograph(generator: np.random.Generator, size_px: int = 96) -> UInt8[np.nd
     corners = points[0].numpy() + generator.uniform(-8.0, 8.0, 2)
     towards = box.face_normals @ camera[0, :3, 3].numpy()
     colour, background = generator.uniform(60, 255, 3), generator.integers(0, 256, 3)
-    picture = Image.new("RGB", (size_px, size_px), tuple(background.tolist()))
+    image = Image.new("RGB", (size_px, size_px), tuple(background.tolist()))
     mask = Image.new("L", (size_px, size_px), 0)
     for face in np.argsort(towards)[len(towards) // 2 :]:
         shade = 0.4 + 0.6 * abs(float(box.face_normals[face] @ LIGHT))
         outline = [tuple(corners[vertex].tolist()) for vertex in box.faces[face]]
-        ImageDraw.Draw(picture).polygon(outline, fill=tuple((colour * shade).clip(0, 255).astype(int).tolist()))
+        ImageDraw.Draw(image).polygon(outline, fill=tuple((colour * shade).clip(0, 255).astype(int).tolist()))
         ImageDraw.Draw(mask).polygon(outline, fill=255)
-    return np.dstack([np.asarray(picture), np.asarray(mask)])
+    return np.dstack([np.asarray(image), np.asarray(mask)])
 
 
 def write_photographs(folder: Path, count: int, seed: int = 0, size_px: int = 96) -> None:

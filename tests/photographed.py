@@ -1,4 +1,4 @@
-"""Shards of pictures of painted ellipsoids, and a stand-in for a trained network, for the tests of the mesh steps."""
+"""Shards of images of painted ellipsoids, and a stand-in for a trained network, for the tests of the mesh steps."""
 
 import io
 import math
@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from shelfnet.config.render import RenderSettings
-from shelfnet.data.pictures.shards import write_shard
+from shelfnet.data.shards.parquet import write_shard
 from shelfnet.networks.encoder import Encoding
 from shelfnet.networks.shelfnet import ShelfNet
 
@@ -22,20 +22,20 @@ RADIUS = 0.3
 
 
 def disc_png(radius_px: float, colour=(200, 40, 40)) -> bytes:
-    """A disc in the middle of an otherwise transparent picture."""
+    """A disc in the middle of an otherwise transparent image."""
     size = RENDER.resolution_px
-    picture = Image.new("RGBA", (size, size), (0, 0, 0, 0))
+    image = Image.new("RGBA", (size, size), (0, 0, 0, 0))
     for row in range(size):
         for column in range(size):
             if math.hypot(row + 0.5 - size / 2, column + 0.5 - size / 2) < radius_px:
-                picture.putpixel((column, row), (*colour, 255))
+                image.putpixel((column, row), (*colour, 255))
     stream = io.BytesIO()
-    picture.save(stream, "PNG")
+    image.save(stream, "PNG")
     return stream.getvalue()
 
 
 def write_views(path, radius_px=6.0, azimuth_deg=12.0):
-    """Pictures of every model in :data:`SPLITS`."""
+    """Images of every model in :data:`SPLITS`."""
     png = disc_png(radius_px)
     tags = {"category": None, "super_category": None, "style": None, "theme": None, "material": None}
     rows = [
@@ -83,7 +83,7 @@ class BallField:
 
 
 class BallNet(ShelfNet):
-    """Sees a ball in every picture, whose radius is its only parameter, always from the same side."""
+    """Sees a ball in every image, whose radius is its only parameter, always from the same side."""
 
     def __init__(self, radius: float = RADIUS) -> None:
         nn.Module.__init__(self)

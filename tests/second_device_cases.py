@@ -20,14 +20,14 @@ from training.conftest import TINY  # noqa: E402
 from shelfnet.config.load import merge, validate  # noqa: E402
 from shelfnet.config.meshes import RefineSettings  # noqa: E402
 from shelfnet.config.supervision import ClipTraining  # noqa: E402
-from shelfnet.data.pictures.views import TrainingViews  # noqa: E402
+from shelfnet.data.shards.readers import TrainingViews  # noqa: E402
 from shelfnet.geometry.meshes import Mesh  # noqa: E402
 from shelfnet.losses.clip import ClipLoss  # noqa: E402
 from shelfnet.networks.clip import small_clip  # noqa: E402
 from shelfnet.reconstruction.extract import mesh_from_grid  # noqa: E402
 from shelfnet.reconstruction.refine import refine_meshes  # noqa: E402
 from shelfnet.reconstruction.views import reconstruct_view  # noqa: E402
-from shelfnet.training.batches import PictureStore  # noqa: E402
+from shelfnet.training.batches import ImageStore  # noqa: E402
 from shelfnet.training.clip import measure_retrieval, train_small_clip  # noqa: E402
 from shelfnet.training.learner import build_learner  # noqa: E402
 from shelfnet.training.loop import Hooks, iterate  # noqa: E402
@@ -40,7 +40,7 @@ EVERYTHING = {
 }
 
 
-def picture_views():
+def image_views():
     """Eight squares of their own grey, four captions."""
     images = np.zeros((8, 32, 32, 4), dtype=np.uint8)
     for number, image in enumerate(images):
@@ -49,9 +49,9 @@ def picture_views():
 
 
 def learner_of(representation, device):
-    """With every loss there is, and the pictures that it learns from."""
+    """With every loss there is, and the images that it learns from."""
     decoder = {"model": {"decoder": {"representation": representation}, "discriminator": {"augment": True}}}
-    store = PictureStore(picture_views(), 16, device)
+    store = ImageStore(image_views(), 16, device)
     learner = build_learner(validate(merge(merge(TINY, EVERYTHING), decoder)), 0, device)
     torch.manual_seed(0)
     clip = small_clip(SMALL_CLIP).eval().requires_grad_(False)
@@ -73,7 +73,7 @@ def training(representation):
 
 
 def prediction(representation):
-    """Mesh and view of a picture by networks before training, whose occupancies lie about 0.115."""
+    """Mesh and view of an image by networks before training, whose occupancies lie about 0.115."""
 
     def on(device):
         learner, store = learner_of(representation, device)
@@ -99,15 +99,15 @@ def refinement(device):
     images = (1.0 - 0.5 * masks)[:, None].expand(-1, 3, -1, -1).contiguous()
     meshes, colours = [ball, Mesh(0.8 * ball.vertices, ball.faces)], [np.full((len(ball.vertices), 3), 0.4)] * 2
     angles = torch.tensor([0.3, 1.0])
-    pictures = [tensor.to(device) for tensor in (images, masks, angles, 0.2 * angles)]
-    refined = refine_meshes(meshes, colours, *pictures, settings, 0.5, 2.5)
+    inputs = [tensor.to(device) for tensor in (images, masks, angles, 0.2 * angles)]
+    refined = refine_meshes(meshes, colours, *inputs, settings, 0.5, 2.5)
     return [[one.azimuth, one.elevation, *one.mesh.vertices.ravel()] for one in refined]
 
 
 def small_clip_training(device):
     """Weights of the small CLIP after some steps, and how often it finds a caption."""
-    model = train_small_clip(picture_views(), SMALL_CLIP, device)
-    found = measure_retrieval(copy.deepcopy(model), picture_views(), [], 4, torch.Generator(device).manual_seed(0))
+    model = train_small_clip(image_views(), SMALL_CLIP, device)
+    found = measure_retrieval(copy.deepcopy(model), image_views(), [], 4, torch.Generator(device).manual_seed(0))
     return [[found.top1], *(weight.detach().flatten()[:20].tolist() for weight in model.parameters())]
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from shelfnet.config.schema import Config
-from shelfnet.data.pictures.views import TrainingViews
-from shelfnet.training.batches import PictureStore
+from shelfnet.data.shards.readers import TrainingViews
+from shelfnet.training.batches import ImageStore
 from shelfnet.training.learner import build_learner
 from shelfnet.training.loop import NO_HOOKS, iterate
 from shelfnet.training.shares import Share
@@ -21,7 +21,7 @@ def train_share(share: Share, settings: str, images: np.ndarray, folder: Path) -
     learner = build_learner(config, 0, torch.device("cpu"))
     learner.share = share
     views = TrainingViews(images=images, captions=tuple("A Chair" for _ in images))
-    iterate(learner, PictureStore(views, config.model.renderer.resolution_px, learner.device), NO_HOOKS, "shared")
+    iterate(learner, ImageStore(views, config.model.renderer.resolution_px, learner.device), NO_HOOKS, "shared")
     if share.leads:
         (folder / "history.json").write_text(json.dumps(learner.history))
         networks = (learner.model, learner.discriminator)

@@ -1,4 +1,4 @@
-"""Pictures by Cycles."""
+"""Images by Cycles."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +18,7 @@ from shelfnet.blender.studio import CyclesQuality, build_studio
 
 
 class CyclesEngine:
-    """Takes pictures of one model after the other in one studio.
+    """Takes images of one model after the other in one studio.
 
     Blender's state belongs to the process: entering resets it, so only one engine can be open at a time. Equal
     models and cameras give equal pixels, for any number of threads and whatever was rendered before.
@@ -50,13 +50,13 @@ class CyclesEngine:
         bpy.ops.wm.read_factory_settings(use_empty=True)
 
     def render(self, obj_path: Path, cam2world: Float[np.ndarray, "v 4 4"]) -> UInt8[np.ndarray, "v h w 4"]:
-        """Pictures of a model from all cameras (OpenCV axes, object frame), sRGB with straight alpha.
+        """Images of a model from all cameras (OpenCV axes, object frame), sRGB with straight alpha.
 
         Raises:
             ModelError: the model cannot be imported.
         """
         side = self.quality.resolution_px
-        pictures = np.empty((len(cam2world), side, side, 4), dtype=np.uint8)
+        images = np.empty((len(cam2world), side, side, 4), dtype=np.uint8)
         with imported_model(self._scene, obj_path) as model:
             vertices = used_vertices(model)
             for view, camera in enumerate(cam2world):
@@ -64,8 +64,8 @@ class CyclesEngine:
                 # address, and a new one at the address of an old one would show the old one.
                 self._scene.render.use_persistent_data = view + 1 < len(cam2world)
                 trace_only(self._scene, frame_of(vertices, camera, self.fov, side))
-                pictures[view] = self._take(view, camera)
-        return pictures
+                images[view] = self._take(view, camera)
+        return images
 
     def _take(self, view: int, cam2world: Float[np.ndarray, "4 4"]) -> UInt8[np.ndarray, "h w 4"]:
         path = Path(self._folder.name) / f"{view}.png"
@@ -74,7 +74,7 @@ class CyclesEngine:
         self._scene.render.filepath = str(path)
         with quiet_stdout():
             bpy.ops.render.render(write_still=True, scene=self._scene.name)
-        with Image.open(path) as picture:
-            pixels = np.asarray(picture.convert("RGBA"))
-        path.unlink()  # a picture that were not written would else be an older one
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGBA"))
+        path.unlink()  # an image that were not written would else be an older one
         return pixels

@@ -1,4 +1,4 @@
-"""Which part of a picture holds the object: Cycles traces no ray outside it, and the pixels inside stay the same."""
+"""Which part of an image holds the object: Cycles traces no ray outside it, and the pixels inside stay the same."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ def frame_of(
         points: in the object frame, in front of the camera, at least one of them.
         cam2world: the camera, OpenCV axes.
         fov: field of view in radians.
-        resolution_px: side of the square picture, which the frame does not leave.
+        resolution_px: side of the square image, which the frame does not leave.
     """
     pixels, _ = project(torch.from_numpy(points)[None], torch.from_numpy(cam2world)[None], fov, resolution_px)
     low, high = pixels[0].amin(0).floor() - MARGIN_PX, pixels[0].amax(0).ceil() + MARGIN_PX
@@ -40,7 +40,7 @@ def frame_of(
 
 
 def trace_only(scene: bpy.types.Scene, frame: Frame) -> None:
-    """Leave all of the picture outside the frame transparent; the picture keeps its size."""
+    """Leave all of the image outside the frame transparent; the image keeps its size."""
     render = scene.render
     side = render.resolution_x
     render.use_border, render.use_crop_to_border = True, False

@@ -14,7 +14,7 @@ from shelfnet.blender.runtime import bpy, mathutils
 from shelfnet.data.obj.materials import Material, ModelMaterials, read_materials
 from shelfnet.data.obj.reader import ModelError
 from shelfnet.data.obj.text import ObjText, material_name, read_obj_text
-from shelfnet.data.pictures.studio import ROUGHNESS, SPECULAR_LEVEL
+from shelfnet.data.studio import ROUGHNESS, SPECULAR_LEVEL
 from shelfnet.geometry.meshes import Mesh, normalise
 
 MODEL_DATA = ("objects", "meshes", "materials", "images", "curves", "collections")

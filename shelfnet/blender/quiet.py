@@ -1,4 +1,4 @@
-"""Blender writes lines of progress for every picture, past Python, straight to the process's standard output."""
+"""Blender writes lines of progress for every image, past Python, straight to the process's standard output."""
 
 import os
 import sys

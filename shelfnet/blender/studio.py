@@ -7,7 +7,7 @@ import torch
 
 from shelfnet.blender.frames import blender_camera
 from shelfnet.blender.runtime import bpy, mathutils
-from shelfnet.data.pictures.studio import SKY_RADIANCE, SUNS, Sun
+from shelfnet.data.studio import SKY_RADIANCE, SUNS, Sun
 from shelfnet.geometry.cameras import look_at_origin
 
 SUN_DISTANCE = 5.0
@@ -20,12 +20,12 @@ PIXEL_FILTER = "BOX"
 
 @dataclass(frozen=True)
 class CyclesQuality:
-    """What a picture may cost.
+    """What an image may cost.
 
     Attributes:
-        resolution_px: side of the square picture.
+        resolution_px: side of the square image.
         samples: paths a pixel, at most.
-        denoise: whether to run Open Image Denoise over the picture.
+        denoise: whether to run Open Image Denoise over the image.
     """
 
     resolution_px: int

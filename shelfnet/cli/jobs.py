@@ -28,7 +28,7 @@ class _Input:
 
 
 def plan_jobs(photos: Sequence[Path], mask: Path | None, output: Path, preview: Path | None) -> list[Job]:
-    """The photos of a command line, with the files that will hold their meshes and pictures.
+    """The photos of a command line, with the files that will hold their meshes and images.
 
     Args:
         photos: files, and folders to look into.
@@ -102,7 +102,7 @@ def _check_place(place: Path, suffix: str, option: str, single: bool) -> None:
 
 
 def _check_preview(preview: Path, photos: Sequence[Path], inputs: Sequence[_Input]) -> None:
-    """Pictures of results are no photos: they replace none, and the next run must not find them among the photos."""
+    """Images of results are no photos: they replace none, and the next run must not find them among the photos."""
     place = preview.resolve()
     if any(place == path.resolve() for entry in inputs for path in (entry.photo, entry.mask) if path):
         raise UsageError(f"--preview {preview}: would replace a photo or its mask")

@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_predict(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("photos", nargs="+", type=Path, metavar="PHOTO", help="pictures, or folders with pictures")
+    add("photos", nargs="+", type=Path, metavar="PHOTO", help="images, or folders with images")
     add("-o", "--output", type=Path, required=True, help="the .glb file of one photo; a folder for several")
     add(
         "--mask",
@@ -60,10 +60,10 @@ def _add_predict(command: argparse.ArgumentParser) -> None:
     add(
         "--texture",
         choices=("vertex", "atlas"),
-        help="one colour a vertex, or a picture baked from photo and prediction; else as the settings say",
+        help="one colour a vertex, or an image baked from photo and prediction; else as the settings say",
     )
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
-    add("--preview", type=Path, help="a picture of photo and mesh: a .png file for one photo; a folder for several")
+    add("--preview", type=Path, help="an image of photo and mesh: a .png file for one photo; a folder for several")
     add("--segmenter", choices=("none", "mask_rcnn"), help="makes masks for photos without one")
     add("--segmenter-weights", type=Path, help="file with Mask R-CNN's weights; else torchvision's cache")
     add(

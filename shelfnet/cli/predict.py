@@ -19,7 +19,7 @@ from shelfnet.cli.previews import CELL_PX, Render, save_preview
 from shelfnet.cli.settings import mesh_settings, override_segmenter, prediction_settings
 from shelfnet.cli.usage import peak_memory_text
 from shelfnet.data.photographs.pixels import PhotoError
-from shelfnet.data.pictures.encoding import PictureError
+from shelfnet.data.shards.encoding import UnusableImageError
 from shelfnet.networks.segmenter import build_segmenter
 from shelfnet.publishing import complete_file
 from shelfnet.reconstruction.export import save_surface
@@ -28,7 +28,7 @@ from shelfnet.training.device import device_name, pick_device
 
 RESULTS = Path("results")
 
-REFUSALS = (PhotoError, PictureError, EmptyMeshError, OSError)
+REFUSALS = (PhotoError, UnusableImageError, EmptyMeshError, OSError)
 """What can be wrong with one photo, or with the place of its files, and does not concern the others."""
 
 
@@ -139,7 +139,7 @@ def _segmenter_overrides(arguments: argparse.Namespace) -> dict[str, object]:
 
 @contextmanager
 def _renderer(predictor: Predictor, preview: Path | None) -> Iterator[Render | None]:
-    """Draws meshes where pictures are asked for; only then is OpenGL needed."""
+    """Draws meshes where images are asked for; only then is OpenGL needed."""
     if preview is None:
         yield None
         return

@@ -12,12 +12,12 @@ from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.photographs.crops import check_coverage, check_object_size, crop_to_object
 from shelfnet.data.photographs.pixels import MissingMaskError, Segment, read_photo
-from shelfnet.data.pictures.encoding import check_picture
+from shelfnet.data.shards.encoding import check_image
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.reconstruction.views import ViewedMesh, reconstruct_view, refine_views
 from shelfnet.training.batches import composite
 
-ADVICE = "pass one (--mask), a picture whose alpha is the mask, or have one made (--segmenter mask_rcnn)"
+ADVICE = "pass one (--mask), an image whose alpha is the mask, or have one made (--segmenter mask_rcnn)"
 
 
 class EmptyMeshError(ValueError):
@@ -38,8 +38,8 @@ class Predictor:
 
     Attributes:
         model: in evaluation mode.
-        render: camera and size of the pictures that it learned from.
-        object_share: of a picture's side, that objects take in them.
+        render: camera and size of the images that it learned from.
+        object_share: of an image's side, that objects take in them.
         images: what a usable mask is.
         reconstruct: resolution, level and size of meshes.
         refine: of the optimisation; none to leave it out.
@@ -59,12 +59,12 @@ class Predictor:
 
         Raises:
             PhotoError: photo or mask cannot be used.
-            PictureError: the object is black or white all over.
+            UnusableImageError: the object is black or white all over.
             EmptyMeshError: the network sees nothing.
         """
         crop = self._crop(photo, mask)
-        pictures = torch.from_numpy(crop).permute(2, 0, 1)[None].to(next(self.model.parameters()).device)
-        image, alpha = composite(pictures)
+        rgba = torch.from_numpy(crop).permute(2, 0, 1)[None].to(next(self.model.parameters()).device)
+        image, alpha = composite(rgba)
         view = reconstruct_view(self.model, image, alpha, self.reconstruct, self.render)
         if view.surface.mesh.is_empty:
             raise EmptyMeshError(f"the network sees nothing: no occupancy above {self.reconstruct.level}")
@@ -80,10 +80,10 @@ class Predictor:
         check_coverage(rgba, self.images.min_coverage)
         check_object_size(rgba, self.images.min_object_px)
         crop = crop_to_object(rgba, self._crop_px(), self.object_share)
-        check_picture(crop, photo.name)
+        check_image(crop, photo.name)
         return crop
 
     def _crop_px(self) -> int:
-        """As large as the pictures that the network knows, and as fine as the textures that are baked from it."""
+        """As large as the images that the network knows, and as fine as the textures that are baked from it."""
         stages = [stage for stage in (self.reconstruct, self.refine) if stage is not None]
         return max([self.render.resolution_px, *(stage.texture_px for stage in stages if stage.texture == "atlas")])

@@ -1,4 +1,4 @@
-"""A picture of a photo and its mesh, side by side."""
+"""An image of a photo and its mesh, side by side."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,14 +21,14 @@ TURNS_DEG = (0.0, 60.0, 120.0, 180.0, 240.0, 300.0)
 TURNED_ELEVATION_DEG = 20.0
 
 Render = Callable[[trimesh.Trimesh, Float[np.ndarray, "4 4"]], UInt8[np.ndarray, "h w 4"]]
-"""A picture of a mesh from an OpenCV camera."""
+"""An image of a mesh from an OpenCV camera."""
 
 
 def save_preview(path: Path, predicted: Predicted, glb: Path, render: Render, distance: float) -> None:
     """Publish a PNG: the crop of the photo, then the mesh as seen in it and from around.
 
     Args:
-        path: of the picture.
+        path: of the image.
         predicted: crop and view.
         glb: the mesh as it was saved.
         render: draws meshes in squares of :data:`CELL_PX`.

@@ -7,7 +7,7 @@ from pydantic import Field
 from shelfnet.config.section import Count, Section, Weight
 
 Texture = Literal["vertex", "atlas"]
-"""Where a mesh keeps its colours: one a vertex, or a picture over a UV atlas."""
+"""Where a mesh keeps its colours: one a vertex, or an image over a UV atlas."""
 
 ChosenBy = Literal["render", "classifier"]
 """What chooses among an encoder's hypotheses of the view: renders of all, or the classifier that it learned."""

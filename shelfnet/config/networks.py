@@ -53,7 +53,7 @@ class RendererSettings(Section):
 
 
 class DiscriminatorSettings(Section):
-    """D: real pictures or renders."""
+    """D: real images or renders."""
 
     base_channels: Count = 128
     max_channels: Count = 2048

@@ -12,14 +12,14 @@ EXPECTED = {
     "3d_future": "3D-FUTURE: the folder with model_info.json, the folder with its zip files, or one zip file; "
     "it is given out on request at tianchi.aliyun.com, docs/data.md has the steps",
     "folder": "a folder of GLB, OBJ, PLY and STL files (docs/data.md)",
-    "images": "a folder, or one zip file, of photographs: PNG with alpha, or pictures with mask files beside them "
+    "images": "a folder, or one zip file, of photographs: PNG with alpha, or images with mask files beside them "
     "(chair.jpg with chair_mask.png or masks/chair.png, images/chair.jpg with masks/chair.png; docs/data.md)",
 }
 """What a place holds, by kind of data set."""
 
 TABLES_AND_MODELS = frozenset((".json", ".zip", ".csv", ".parquet", ".glb", ".obj", ".mtl", ".ply", ".stl"))
-PICTURES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".tga", ".tif", ".tiff", ".webp"))
-READ_SUFFIXES = TABLES_AND_MODELS | PICTURES
+IMAGES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".tga", ".tif", ".tiff", ".webp"))
+READ_SUFFIXES = TABLES_AND_MODELS | IMAGES
 """Files of any other kind are read by no stage, and change nothing."""
 
 

@@ -1,4 +1,4 @@
-"""Pictures of the models, and the prior of their views."""
+"""Images of the models, and the prior of their views."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ViewPrior(Section):
 
 
 class RenderSettings(Section):
-    """Pictures of the models: camera, engine and quality."""
+    """Images of the models: camera, engine and quality."""
 
     engine: Literal["cycles", "pyrender"] = "cycles"
     device: Literal["cpu", "optix", "cuda", "hip", "metal", "oneapi"] = "cpu"

@@ -14,7 +14,7 @@ class MeshFileError(ValueError):
 
 
 def read_glb(path: Path) -> trimesh.Trimesh:
-    """The one mesh of a GLB, with sRGB vertex colours, or with UV coordinates (v upwards) and a picture.
+    """The one mesh of a GLB, with sRGB vertex colours, or with UV coordinates (v upwards) and an image.
 
     Colours of vertices are linear light in the file, as glTF defines ``COLOR_0``.
 

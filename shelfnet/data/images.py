@@ -1,4 +1,4 @@
-"""Decoding of pictures made by others: size is refused before a pixel is decoded."""
+"""Decoding of images made by others: size is refused before a pixel is decoded."""
 
 import io
 import warnings
@@ -11,11 +11,11 @@ TEXTURE_FORMATS = ("PNG", "JPEG", "BMP", "TGA", "TIFF", "WEBP")
 """Raster formats only: none of them starts an interpreter, as EPS does."""
 
 MAX_PIXELS = 8192 * 8192
-"""Largest picture that is decoded: 256 MiB as RGBA."""
+"""Largest image that is decoded: 256 MiB as RGBA."""
 
 
 class ImageError(ValueError):
-    """A picture cannot be used; the message says why."""
+    """An image cannot be used; the message says why."""
 
 
 def decode_png(data: bytes, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "h w 4"]:
@@ -30,19 +30,19 @@ def decode_png(data: bytes, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "
             with Image.open(io.BytesIO(data), formats=("PNG",)) as header:
                 check_size(header, max_pixels)
                 header.verify()
-            with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
-                return np.asarray(picture.convert("RGBA"))
+            with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+                return np.asarray(image.convert("RGBA"))
     except ImageError:
         raise
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error, ...
         raise ImageError(f"expected a whole PNG: {error}") from error
 
 
-def check_size(picture: Image.Image, max_pixels: int = MAX_PIXELS) -> None:
-    """Refuse a picture by its header, before a pixel is decoded.
+def check_size(image: Image.Image, max_pixels: int = MAX_PIXELS) -> None:
+    """Refuse an image by its header, before a pixel is decoded.
 
     Raises:
         ImageError: more than ``max_pixels``.
     """
-    if picture.width * picture.height > max_pixels:
-        raise ImageError(f"expected at most {max_pixels} pixels, got {picture.width} x {picture.height}")
+    if image.width * image.height > max_pixels:
+        raise ImageError(f"expected at most {max_pixels} pixels, got {image.width} x {image.height}")

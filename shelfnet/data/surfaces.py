@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Bool, Float
 
 from shelfnet.data.occupancy import pack, solid_occupancy, unpack
-from shelfnet.data.pictures.shards import ShardError, open_shard
+from shelfnet.data.shards.parquet import ShardError, open_shard
 from shelfnet.data.tables import typed
 from shelfnet.geometry.meshes import Mesh, normalise, sample_surface
 from shelfnet.provenance import code_version

@@ -1,4 +1,4 @@
-"""Predictions that look at no picture: what a model must beat before it has learned anything."""
+"""Predictions that look at no image: what a model must beat before it has learned anything."""
 
 from collections.abc import Sequence
 

@@ -51,7 +51,7 @@ def check_complete(test: pd.DataFrame, views: pd.DataFrame, stages: Sequence[str
         (model, view, stage) for model, view in zip(views["model_id"], views["view"], strict=True) for stage in stages
     }
     predicted = set(zip(test["model_id"], test["view"], test["stage"], strict=True))
-    for what, difference in (("no prediction", expected - predicted), ("no picture", predicted - expected)):
+    for what, difference in (("no prediction", expected - predicted), ("no image", predicted - expected)):
         if difference:
             model_id, view, stage = min(difference)
             raise PredictionsError(

@@ -1,6 +1,6 @@
 """The comparison of a data set without true shapes: how well silhouettes cover masks, and how whole meshes are.
 
-A mesh is compared with the very picture it was made from (and, refined, fitted to). So a high overlap says that the
+A mesh is compared with the very image it was made from (and, refined, fitted to). So a high overlap says that the
 side that was seen is explained, and nothing of the sides that were not: a flat cut-out reaches 1.
 """
 
@@ -36,7 +36,7 @@ NO_TRUTH_SENTENCE = (
     "volume IoU or view error is given for any method."
 )
 WHAT_MASKS_SAY = (
-    "The mask IoU compares the silhouette of a mesh with the mask of the very picture it was made from (and, refined, "
+    "The mask IoU compares the silhouette of a mesh with the mask of the very image it was made from (and, refined, "
     "fitted to). It says how well the seen side is explained and nothing of the sides that were not seen: a flat "
     "cut-out would reach 1."
 )
@@ -139,7 +139,7 @@ _HEADINGS = (
 )
 _NOTES = """\
 Brackets are 95 % bootstrap intervals over objects and seeds; differences are paired by object. An empty prediction
-counts with a mask IoU of 0 and as nothing but floaters. `sphere` looks at no picture: a ball of radius 0.4."""
+counts with a mask IoU of 0 and as nothing but floaters. `sphere` looks at no image: a ball of radius 0.4."""
 
 
 def verdict(table: pd.DataFrame) -> list[str]:

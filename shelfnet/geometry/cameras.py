@@ -37,7 +37,7 @@ def look_at_origin(
 
 
 def focal_px(fov: float, resolution_px: int) -> float:
-    """Focal length in pixels of a square picture with field of view ``fov`` in radians."""
+    """Focal length in pixels of a square image with field of view ``fov`` in radians."""
     return 0.5 * resolution_px / math.tan(0.5 * fov)
 
 

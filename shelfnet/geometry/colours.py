@@ -1,4 +1,4 @@
-"""The sRGB transfer curve: pictures and predicted colours are sRGB, what glTF keeps with vertices is linear light."""
+"""The sRGB transfer curve: images and predicted colours are sRGB, what glTF keeps with vertices is linear light."""
 
 import numpy as np
 from jaxtyping import Float

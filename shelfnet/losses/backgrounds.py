@@ -8,15 +8,15 @@ from torch import Tensor
 from torch.nn import functional
 
 Painter = Callable[[int, tuple[int, int], torch.Generator, torch.device], Tensor]
-"""Pictures to paint, their height and width: backgrounds ``b 3 h w`` in [0, 1]."""
+"""Images to paint, their height and width: backgrounds ``b 3 h w`` in [0, 1]."""
 
 
 def over_backgrounds(
     images: Float[Tensor, "b 3 h w"], masks: Float[Tensor, "b h w"], kinds: tuple[str, ...], generator: torch.Generator
 ) -> Float[Tensor, "b 3 h w"]:
-    """Replace the white behind pictures by a background drawn at random, for each picture, among ``kinds``.
+    """Replace the white behind images by a background drawn at random, for each image, among ``kinds``.
 
-    Every kind is painted for every picture, so that the host need not know which is chosen.
+    Every kind is painted for every image, so that the host need not know which is chosen.
     """
     if kinds == ("white",):
         return images

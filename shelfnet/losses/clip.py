@@ -29,8 +29,8 @@ class ClipLoss(nn.Module):
         self, rendering: Rendering, captions: Int[Tensor, "b"], generator: torch.Generator
     ) -> Float[Tensor, "b"]:
         """Loss of renders against their captions' indices."""
-        pictures = over_backgrounds(rendering.image, rendering.mask, self.backgrounds, generator)
-        return cosine_loss(self.clip.embed_images(pictures), self.text[captions])
+        images = over_backgrounds(rendering.image, rendering.mask, self.backgrounds, generator)
+        return cosine_loss(self.clip.embed_images(images), self.text[captions])
 
 
 def cosine_loss(first: Float[Tensor, "b d"], second: Float[Tensor, "b d"]) -> Float[Tensor, "b"]:

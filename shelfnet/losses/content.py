@@ -15,7 +15,7 @@ from shelfnet.networks.encoder import Encoding
 
 @dataclass(frozen=True)
 class ContentTerms:
-    """L_content's parts, a number a picture."""
+    """L_content's parts, a number an image."""
 
     view: Float[Tensor, "b"]
     latent: Float[Tensor, "b"]
@@ -36,7 +36,7 @@ def content_terms(
         encoding: of the render.
         azimuth: radians, of the render's camera; compared as (sin, cos), so that +-180 degrees meet.
         elevation: radians.
-        latent: of the pictures whose objects the renders show, in full, though training decodes a share of it alone
+        latent: of the images whose objects the renders show, in full, though training decodes a share of it alone
             while that rises: a target of that share would teach the encoder latents that shrink from one encoding to
             the next.
     """

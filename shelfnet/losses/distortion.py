@@ -8,7 +8,7 @@ from shelfnet.renderer.volume import RayWeights
 
 
 def distortion_loss(rays: RayWeights) -> Float[Tensor, "b"]:
-    """Mean over a picture of the distance between two things that a ray shows, in object units.
+    """Mean over an image of the distance between two things that a ray shows, in object units.
 
     The distortion loss of mip-NeRF 360 (Barron et al., CVPR 2022, Eq. 15) for samples of equal length: with weights w
     at depths t of intervals of length d, ``sum_ij w_i w_j |t_i - t_j| + sum_i w_i^2 d / 3``. Zero for a ray that is

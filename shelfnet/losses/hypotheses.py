@@ -1,4 +1,4 @@
-"""How well hypotheses of the view explain their pictures, by rendering all of them small and quickly."""
+"""How well hypotheses of the view explain their images, by rendering all of them small and quickly."""
 
 import torch
 from jaxtyping import Float
@@ -16,20 +16,20 @@ def hypothesis_losses(
     model: ShelfNet,
     field: Field,
     encoding: Encoding,
-    pictures: Rendering,
+    observed: Rendering,
     *,
     resolution_px: int,
     samples_per_ray: int,
     mask_weight: float,
     rgb_weight: float,
 ) -> Float[Tensor, "b k"]:
-    """Weighted mean of Eq. 4 and 5 between a picture and the render at each hypothesis.
+    """Weighted mean of Eq. 4 and 5 between an image and the render at each hypothesis.
 
     Args:
         model: renders.
-        field: the pictures' objects.
-        encoding: the pictures' hypotheses.
-        pictures: what should be seen, at any size.
+        field: the images' objects.
+        encoding: the images' hypotheses.
+        observed: what should be seen, at any size.
         resolution_px: of the renders that are compared.
         samples_per_ray: likewise.
         mask_weight: of Eq. 5.
@@ -44,17 +44,17 @@ def hypothesis_losses(
         samples_per_ray=samples_per_ray,
         views_per_object=hypotheses,
     )
-    masks = resize(pictures.mask[:, None], resolution_px).squeeze(1).repeat_interleave(hypotheses, dim=0)
-    images = resize(pictures.image, resolution_px).repeat_interleave(hypotheses, dim=0)
+    masks = resize(observed.mask[:, None], resolution_px).squeeze(1).repeat_interleave(hypotheses, dim=0)
+    images = resize(observed.image, resolution_px).repeat_interleave(hypotheses, dim=0)
     losses = mask_weight * mask_loss(rendering.mask, masks)
     losses += rgb_weight * rgb_loss(rendering.image, images)
     return (losses / max(mask_weight + rgb_weight, 1e-12)).unflatten(0, (-1, hypotheses))
 
 
 def predicted_view(
-    model: ShelfNet, field: Field, encoding: Encoding, pictures: Rendering, chosen_by: ChosenBy
+    model: ShelfNet, field: Field, encoding: Encoding, observed: Rendering, chosen_by: ChosenBy
 ) -> tuple[Float[Tensor, "b"], Float[Tensor, "b"]]:
-    """Azimuth and elevation of pictures in radians: one of the hypotheses.
+    """Azimuth and elevation of images in radians: one of the hypotheses.
 
     Renders are compared by Eq. 4 and 5 in equal parts, at the model's own size. Training weighs them by ``losses.rgb``
     and ``losses.mask``, of which a network knows nothing, and looks at smaller renders: it compares in the same way
@@ -62,10 +62,10 @@ def predicted_view(
 
     Args:
         model: renders, at its own size.
-        field: the pictures' objects.
-        encoding: the pictures' hypotheses.
-        pictures: what should be seen, at any size.
-        chosen_by: ``"render"`` takes the hypothesis whose render is nearest to the picture.
+        field: the images' objects.
+        encoding: the images' hypotheses.
+        observed: what should be seen, at any size.
+        chosen_by: ``"render"`` takes the hypothesis whose render is nearest to the image.
     """
     if chosen_by == "classifier" or encoding.view_logits.shape[1] == 1:
         return encoding.azimuth, encoding.elevation
@@ -73,7 +73,7 @@ def predicted_view(
         model,
         field,
         encoding,
-        pictures,
+        observed,
         resolution_px=model.resolution_px,
         samples_per_ray=model.samples_per_ray,
         mask_weight=1.0,

@@ -14,7 +14,7 @@ FEATURE_LAYERS = (1, 4, 7, 9, 11)
 """Indices in torchvision's AlexNet of the five rectified convolutions."""
 
 MIN_INPUT_PX = 64
-"""Below this AlexNet's last features vanish; smaller pictures are enlarged to it."""
+"""Below this AlexNet's last features vanish; smaller images are enlarged to it."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -34,7 +34,7 @@ class PerceptualLoss(nn.Module):
         self.register_buffer("std", torch.tensor(IMAGENET_STD)[:, None, None])
 
     def forward(self, rendered: Float[Tensor, "b 3 h w"], image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b"]:
-        """Distance of two pictures in [0, 1]."""
+        """Distance of two images in [0, 1]."""
         distances = [
             (first - second).square().sum(dim=1).mean(dim=(1, 2))
             for first, second in zip(self._maps(rendered), self._maps(image.detach()), strict=True)

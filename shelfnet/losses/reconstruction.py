@@ -1,4 +1,4 @@
-"""How far a render is from the picture it should show: Eq. 4 and 5, and the latent's prior."""
+"""How far a render is from the image it should show: Eq. 4 and 5, and the latent's prior."""
 
 import torch
 from jaxtyping import Float
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def rgb_loss(rendered: Float[Tensor, "b 3 h w"], image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b"]:
-    """L_rgb (Eq. 4): mean absolute difference of a picture."""
+    """L_rgb (Eq. 4): mean absolute difference of an image."""
     return (rendered - image).abs().mean(dim=(1, 2, 3))
 
 

@@ -23,16 +23,16 @@ VISION_PATCH_PX = 8
 
 
 class ClipModel(nn.Module):
-    """A CLIP with its own preprocessing done differentiably: pictures in [0, 1] of any size in, unit vectors out.
+    """A CLIP with its own preprocessing done differentiably: images in [0, 1] of any size in, unit vectors out.
 
     Args:
         clip: open_clip's model.
         tokenize: texts to token ids.
-        image_px: side of the pictures it was trained on.
+        image_px: side of the images it was trained on.
         mean: of its normalisation, a number a channel.
         std: likewise.
-        interpolation: with which it was trained to bring pictures to that side.
-        resize_mode: what it was trained to make of pictures that are not square: ``shortest`` cuts the middle out,
+        interpolation: with which it was trained to bring images to that side.
+        resize_mode: what it was trained to make of images that are not square: ``shortest`` cuts the middle out,
             ``squash`` distorts them.
         weights: what its weights are, for the record: their tag, if any, and their file's name and SHA-256.
     """
@@ -59,24 +59,24 @@ class ClipModel(nn.Module):
         self.register_buffer("std", torch.tensor(std)[:, None, None])
 
     def preprocess(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 p p"]:
-        """open_clip's own transform, differentiably and where the pictures are.
+        """open_clip's own transform, differentiably and where the images are.
 
-        The model was trained on 8-bit pictures that Pillow resized, so that is what it sees here: the same to the last
-        bit for pictures of bytes, while gradients are those of the arithmetic without rounding
+        The model was trained on 8-bit images that Pillow resized, so that is what it sees here: the same to the last
+        bit for images of bytes, while gradients are those of the arithmetic without rounding
         (:func:`~shelfnet.networks.pillow_resize.resize_as_bytes`).
         """
         pixels = resize_as_bytes(images, self._resized(*images.shape[-2:]), self.interpolation)
         return (center_crop(pixels, [self.image_px, self.image_px]) - self.mean) / self.std
 
     def _resized(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of a picture before the middle is cut out; truncated as torchvision does."""
+        """Height and width of an image before the middle is cut out; truncated as torchvision does."""
         if self.resize_mode == "squash":
             return self.image_px, self.image_px
         shorter = min(height, width)
         return self.image_px * height // shorter, self.image_px * width // shorter
 
     def embed_images(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
-        """Unit image embeddings, differentiable in the pictures."""
+        """Unit image embeddings, differentiable in the images."""
         return functional.normalize(self.clip.encode_image(self.preprocess(images)), dim=1)
 
     def tokens(self, texts: list[str]) -> Tensor:
@@ -95,7 +95,7 @@ class ClipModel(nn.Module):
 
 
 def small_clip(settings: ClipTraining) -> ClipModel:
-    """An untrained open_clip model of the size that learns from a few thousand pictures in minutes."""
+    """An untrained open_clip model of the size that learns from a few thousand images in minutes."""
     vision = open_clip.CLIPVisionCfg(
         layers=settings.layers,
         width=settings.width,
@@ -167,13 +167,13 @@ def with_own_preprocessing(clip: nn.Module, name: str, weights: str) -> ClipMode
     """A model of open_clip with the size, normalisation and resizing that open_clip gives it.
 
     Raises:
-        ValueError: it wants its pictures resized in a way that is not known here.
+        ValueError: it wants its images resized in a way that is not known here.
     """
     wanted = open_clip.get_model_preprocess_cfg(clip)
     interpolation, resize_mode, size = wanted["interpolation"], wanted["resize_mode"], wanted["size"]
     if interpolation not in get_args(Interpolation) or resize_mode not in get_args(ResizeMode):
         raise ValueError(
-            f"clip: {name} resizes pictures by {interpolation!r} and {resize_mode!r}; expected one of "
+            f"clip: {name} resizes images by {interpolation!r} and {resize_mode!r}; expected one of "
             f"{', '.join(get_args(Interpolation))} and one of {', '.join(get_args(ResizeMode))}"
         )
     return ClipModel(

@@ -8,9 +8,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from shelfnet.config.networks import DecoderSettings
-from shelfnet.networks.doubling import doubled_conv
 from shelfnet.networks.modulated import INITIAL_OCCUPANCY_LOGIT, MappingNetwork, StyleBlock, activate
 from shelfnet.networks.precision import at_least_float32
+from shelfnet.networks.upsample_conv import upsample_conv
 from shelfnet.representations.field import Field
 from shelfnet.representations.triplane import TriplaneField, mirror_average_planes
 from shelfnet.representations.voxels import VoxelField, mirror_average
@@ -60,8 +60,8 @@ class OccupancyHead(nn.Module):
         """Logits."""
         x = activate(self.squeeze(features))
         for conv in self.doubled:
-            x = activate(doubled_conv(x, conv.weight, conv.bias))
-        return doubled_conv(x, self.out.weight, self.out.bias) if self.doublings else self.out(x)
+            x = activate(upsample_conv(x, conv.weight, conv.bias))
+        return upsample_conv(x, self.out.weight, self.out.bias) if self.doublings else self.out(x)
 
 
 class VoxelDecoder(nn.Module):

@@ -1,4 +1,4 @@
-"""D: real picture or render, from content and from the statistics of its features."""
+"""D: real image or render, from content and from the statistics of its features."""
 
 import math
 
@@ -17,7 +17,7 @@ class Discriminator(nn.Module):
 
     Args:
         settings: widths and which heads.
-        smallest_px: least side of the pictures it will see; two cells a side remain of them at the end.
+        smallest_px: least side of the images it will see; two cells a side remain of them at the end.
     """
 
     def __init__(self, settings: DiscriminatorSettings, smallest_px: int) -> None:
@@ -35,7 +35,7 @@ class Discriminator(nn.Module):
         self.content_head = _normalised(nn.Linear(plan[-1], 1))
 
     def forward(self, images: Float[Tensor, "b 3 h w"], masks: Float[Tensor, "b h w"]) -> Float[Tensor, "b heads"]:
-        """Logits that a picture in [0, 1] is real, a column a head."""
+        """Logits that an image in [0, 1] is real, a column a head."""
         x = 2.0 * images - 1.0
         x = torch.cat([x, 2.0 * masks[:, None] - 1.0], dim=1) if self.sees_mask else x
         styles = []
@@ -76,7 +76,7 @@ def _normalised(layer: nn.Module) -> nn.Module:
 def _standardise(
     x: Float[Tensor, "b c h w"],
 ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b c"], Float[Tensor, "b c"]]:
-    """Features of zero mean and unit deviation over the picture, and the mean and deviation that they had.
+    """Features of zero mean and unit deviation over the image, and the mean and deviation that they had.
 
     Of no less than float32: deviations of the few cells of the last level would be all rounding in bfloat16.
     """

@@ -1,4 +1,4 @@
-"""phi_E (Eq. 1): a picture to a latent without pose, and a view."""
+"""phi_E (Eq. 1): an image to a latent without pose, and a view."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from shelfnet.networks.precision import at_least_float32, full_precision
 
 @dataclass(frozen=True)
 class Encoding:
-    """What the encoder says of a batch of pictures.
+    """What the encoder says of a batch of images.
 
     Attributes:
         latent: z.
@@ -41,14 +41,14 @@ class Encoding:
 
     @staticmethod
     def at(values: Float[Tensor, "b k"], index: Int[Tensor, "b"]) -> Float[Tensor, "b"]:
-        """One hypothesis of each picture."""
+        """One hypothesis of each image."""
         return values.gather(1, index[:, None]).squeeze(1)
 
 
 class ResidualBlock(nn.Module):
     """Two 3 x 3 convolutions around a shortcut, normalised over groups of channels.
 
-    (Batch statistics would differ between pictures and renders, which pass through in batches of their own.)
+    (Batch statistics would differ between images and renders, which pass through in batches of their own.)
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
@@ -119,7 +119,7 @@ class Encoder(nn.Module):
         self.to_view = ViewHead(last * self.VIEW_CELLS**2, settings.camera_hypotheses, prior)
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Encoding:
-        """Encode pictures in [0, 1] on white, of any size."""
+        """Encode images in [0, 1] on white, of any size."""
         resized = resize(images, self.input_px)
         features = at_least_float32(self.stages(self.stem(2.0 * resized - 1.0)))
         with full_precision(features):
@@ -129,7 +129,7 @@ class Encoder(nn.Module):
 
 
 def resize(images: Float[Tensor, "b c h w"], size_px: int) -> Float[Tensor, "b c s s"]:
-    """Pictures at another size: averaged when shrinking, bilinear when growing."""
+    """Images at another size: averaged when shrinking, bilinear when growing."""
     if images.shape[-1] == size_px and images.shape[-2] == size_px:
         return images
     shrinking = size_px < images.shape[-1]

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from shelfnet.networks.doubling import doubled_conv
+from shelfnet.networks.upsample_conv import upsample_conv
 
 LEAK = 0.2
 GAIN = math.sqrt(2.0 / (1.0 + LEAK**2))
@@ -78,7 +78,7 @@ class ModulatedConv(nn.Module):
 
     def _convolve(self, x: Float[Tensor, "b c *coarse"]) -> Float[Tensor, "b o *fine"]:
         if self.upsamples:
-            return doubled_conv(x, self.weight)
+            return upsample_conv(x, self.weight)
         return _CONVOLVE[self.dimensions](x, self.weight, padding=self.padding)
 
 

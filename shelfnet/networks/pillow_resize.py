@@ -1,4 +1,4 @@
-"""Pillow's resizing of 8-bit pictures, equal to it bit for bit, differentiable and where the pictures are.
+"""Pillow's resizing of 8-bit images, equal to it bit for bit, differentiable and where the images are.
 
 Pillow resizes along rows and along columns in two passes with weights in fixed point, and rounds and cuts what comes
 out of each to bytes. Both passes are matrix products here. They are done in float64, which holds every product and sum
@@ -29,7 +29,7 @@ CUBIC_A = -0.5
 def resize_as_bytes(
     images: Float[Tensor, "b c h w"], size: tuple[int, int], interpolation: Interpolation
 ) -> Float[Tensor, "b c p q"]:
-    """What Pillow makes of pictures once they are 8-bit, with the gradient of the same without its rounding.
+    """What Pillow makes of images once they are 8-bit, with the gradient of the same without its rounding.
 
     Rounding has no gradient of its own: it is passed straight through. Where a pass overshoots black or white by more
     than half a level, it is cut and its gradient is zero.
@@ -37,10 +37,10 @@ def resize_as_bytes(
     Args:
         images: in [0, 1].
         size: height and width wanted; a side that has it already is not resampled.
-        interpolation: Pillow's filter; where pictures shrink it widens with the scale, as an antialiasing filter does.
+        interpolation: Pillow's filter; where images shrink it widens with the scale, as an antialiasing filter does.
 
     Returns:
-        Pictures in [0, 1], multiples of 1/255.
+        Images in [0, 1], multiples of 1/255.
     """
     levels = _to_bytes(images.double() * WHITE)
     for axis in (-2, -1) if _columns_first(images.shape[-2:], size) else (-1, -2):
@@ -70,7 +70,7 @@ def pillow_weights(n_in: int, n_out: int, interpolation: Interpolation) -> Float
 
 @functools.cache
 def _weights_on(n_in: int, n_out: int, interpolation: Interpolation, device: torch.device) -> Float[Tensor, "o i"]:
-    """The weights where the pictures are, kept: a recorded CUDA graph goes on reading them."""
+    """The weights where the images are, kept: a recorded CUDA graph goes on reading them."""
     return torch.from_numpy(pillow_weights(n_in, n_out, interpolation)).to(device)
 
 
@@ -95,4 +95,4 @@ def _cubic(distance: Float[np.ndarray, "o i"]) -> Float[np.ndarray, "o i"]:
 
 
 _FILTERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"bilinear": _triangle, "bicubic": _cubic}
-"""Weight at a distance, in pixels of the coarser of both pictures."""
+"""Weight at a distance, in pixels of the coarser of both images."""

@@ -1,4 +1,4 @@
-"""How well a CLIP tells pictures apart by their captions."""
+"""How well a CLIP tells images apart by their captions."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ class Retrieval:
     """Image-to-caption retrieval.
 
     Attributes:
-        top1: share of pictures that are nearer to their own caption than to any rival.
+        top1: share of images that are nearer to their own caption than to any rival.
         choices: captions to choose from, the own one among them.
     """
 

@@ -18,7 +18,7 @@ from shelfnet.representations.field import Field
 
 @dataclass(frozen=True)
 class Rendering:
-    """Pictures on white in [0, 1], and their masks.
+    """Images on white in [0, 1], and their masks.
 
     Attributes:
         rays: where along its rays the mask comes from, where a field was marched through.
@@ -29,7 +29,7 @@ class Rendering:
     rays: RayWeights | None = None
 
     def detach(self) -> "Rendering":
-        """The same pictures, cut from what made them."""
+        """The same images, cut from what made them."""
         return Rendering(self.image.detach(), self.mask.detach())
 
 
@@ -46,7 +46,7 @@ class ColourHead(nn.Module):
 
 
 class ShelfNet(nn.Module):
-    """One photo to a field, and a field to pictures from any view.
+    """One photo to a field, and a field to images from any view.
 
     Args:
         settings: the networks.
@@ -65,7 +65,7 @@ class ShelfNet(nn.Module):
         self.colour = ColourHead(settings.decoder.feature_channels, settings.renderer.colour_hidden)
 
     def encode(self, images: Float[Tensor, "b 3 h w"]) -> Encoding:
-        """Latent and view of pictures in [0, 1] on white (Eq. 1)."""
+        """Latent and view of images in [0, 1] on white (Eq. 1)."""
         return self.encoder(images)
 
     def decode(self, latent: Float[Tensor, "b d"]) -> Field:
@@ -83,7 +83,7 @@ class ShelfNet(nn.Module):
         jitter: Float[Tensor, "b p 1"] | None = None,
         views_per_object: int = 1,
     ) -> Rendering:
-        """Pictures of a field, one a view in radians (Eq. 3); size and samples default to the settings'."""
+        """Images of a field, one a view in radians (Eq. 3); size and samples default to the settings'."""
         cameras = look_at_origin(azimuth, elevation, self.distance)
         size = resolution_px or self.resolution_px
         rays = render_features(

@@ -1,4 +1,4 @@
-"""Pictures of models by OpenGL: no shadows, no bounced light, but many of them a second."""
+"""Images of models by OpenGL: no shadows, no bounced light, but many of them a second."""
 
 from pathlib import Path
 from types import TracebackType
@@ -12,10 +12,10 @@ from shelfnet.preview.primitives import part_primitive
 
 
 class PyrenderEngine:
-    """Takes pictures of one model after the other.
+    """Takes images of one model after the other.
 
     Args:
-        resolution_px: side of the square pictures.
+        resolution_px: side of the square images.
         fov: field of view in radians.
     """
 
@@ -32,7 +32,7 @@ class PyrenderEngine:
         self._previewer.__exit__(kind, error, traceback)
 
     def render(self, obj_path: Path, cam2world: Float[np.ndarray, "v 4 4"]) -> UInt8[np.ndarray, "v h w 4"]:
-        """Pictures of a model from all cameras (OpenCV axes, object frame), sRGB with straight alpha.
+        """Images of a model from all cameras (OpenCV axes, object frame), sRGB with straight alpha.
 
         Raises:
             ModelError: the model cannot be loaded.

@@ -1,4 +1,4 @@
-"""Quick pictures by OpenGL: of predicted meshes, and of models where Cycles is not wanted."""
+"""Quick images by OpenGL: of predicted meshes, and of models where Cycles is not wanted."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -9,7 +9,7 @@ import torch
 import trimesh
 from jaxtyping import Float, UInt8
 
-from shelfnet.data.pictures.studio import SKY_RADIANCE, SUNS, Sun
+from shelfnet.data.studio import SKY_RADIANCE, SUNS, Sun
 from shelfnet.geometry.cameras import BLENDER_FROM_OPENCV, look_at_origin
 from shelfnet.preview.opengl import known_deprecations, pyrender
 from shelfnet.preview.primitives import predicted_primitive
@@ -25,7 +25,7 @@ class Previewer:
     Only one can be open at a time: closing one would end the display connection that all of a process share.
 
     Args:
-        resolution_px: side of the square pictures.
+        resolution_px: side of the square images.
         fov: field of view in radians.
     """
 
@@ -53,7 +53,7 @@ class Previewer:
     def render(self, mesh: trimesh.Trimesh, cam2world: Float[np.ndarray, "4 4"]) -> UInt8[np.ndarray, "h w 4"]:
         """A predicted mesh from a camera (OpenCV axes, object frame), sRGB with straight alpha.
 
-        An empty mesh gives an empty picture.
+        An empty mesh gives an empty image.
         """
         primitives = [] if len(mesh.faces) == 0 else [predicted_primitive(mesh)]
         return self.render_primitives(primitives, cam2world[None])[0]
@@ -68,10 +68,10 @@ class Previewer:
         if primitives:
             scene.add(pyrender.Mesh(list(primitives)))
         camera = scene.add(pyrender.PerspectiveCamera(yfov=self.fov, aspectRatio=1.0, znear=NEAR, zfar=FAR))
-        pictures = np.empty((len(cam2world), self.resolution_px, self.resolution_px, 4), dtype=np.uint8)
+        images = np.empty((len(cam2world), self.resolution_px, self.resolution_px, 4), dtype=np.uint8)
         for view, pose in enumerate(cam2world):
-            pictures[view] = self._take(scene, camera, pose)
-        return pictures
+            images[view] = self._take(scene, camera, pose)
+        return images
 
     def _take(
         self, scene: pyrender.Scene, camera: pyrender.Node, cam2world: Float[np.ndarray, "4 4"]

@@ -5,7 +5,7 @@ import trimesh
 from jaxtyping import Float, UInt8
 
 from shelfnet.data.obj.materials import NEUTRAL_GREY, Material
-from shelfnet.data.pictures.studio import ROUGHNESS
+from shelfnet.data.studio import ROUGHNESS
 from shelfnet.geometry.colours import linear_from_srgb
 from shelfnet.preview.opengl import pyrender
 
@@ -13,9 +13,9 @@ from shelfnet.preview.opengl import pyrender
 def predicted_primitive(mesh: trimesh.Trimesh) -> pyrender.Primitive:
     """A predicted mesh, smoothly shaded: with its texture or vertex colours where it has them, else in neutral grey."""
     visual = mesh.visual
-    picture = getattr(getattr(visual, "material", None), "baseColorTexture", None)
-    if picture is not None:
-        return part_primitive(mesh, Material((1.0, 1.0, 1.0), texture=np.asarray(picture.convert("RGB"))))
+    image = getattr(getattr(visual, "material", None), "baseColorTexture", None)
+    if image is not None:
+        return part_primitive(mesh, Material((1.0, 1.0, 1.0), texture=np.asarray(image.convert("RGB"))))
     coloured = isinstance(visual, trimesh.visual.ColorVisuals) and visual.kind == "vertex"
     return pyrender.Primitive(
         positions=mesh.vertices.astype(np.float32),

@@ -29,7 +29,7 @@ class Atlas:
 
 @dataclass(frozen=True)
 class Texture:
-    """An atlas and its sRGB picture, first row at v = 0."""
+    """An atlas and its sRGB image, first row at v = 0."""
 
     atlas: Atlas
     pixels: UInt8[np.ndarray, "s s 3"]

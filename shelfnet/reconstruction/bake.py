@@ -48,7 +48,7 @@ def bake(
     seen = observe(photo, mesh, points, normals)
     predicted = colours(*_points_and_normals(texels, predicted_on))
     painted = predicted + seen.weights[:, None] * (seen.colours - predicted)
-    return Texture(atlas, _picture(texels, painted, texture_px))
+    return Texture(atlas, _image(texels, painted, texture_px))
 
 
 def interpolated_colours(vertices: Float[np.ndarray, "v 3"], colours: Float[np.ndarray, "v 3"]) -> ColourField:
@@ -71,7 +71,7 @@ def _points_and_normals(texels: Texels, mesh: Mesh) -> tuple[Float[np.ndarray, "
     return points, normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 
-def _picture(texels: Texels, colours: Float[np.ndarray, "t 3"], texture_px: int) -> UInt8[np.ndarray, "s s 3"]:
+def _image(texels: Texels, colours: Float[np.ndarray, "t 3"], texture_px: int) -> UInt8[np.ndarray, "s s 3"]:
     """Texels as bytes; those between charts take the colour of the nearest painted one."""
     texel = texels.texel.numpy()
     pixels = np.zeros((texture_px * texture_px, 3), dtype=np.uint8)

@@ -12,7 +12,7 @@ from scipy.ndimage import map_coordinates
 from trimesh.visual.material import PBRMaterial
 
 from shelfnet.data.glb import MeshFileError, read_glb
-from shelfnet.data.pictures.studio import ROUGHNESS
+from shelfnet.data.studio import ROUGHNESS
 from shelfnet.geometry.colours import linear_from_srgb
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.geometry.normals import vertex_normals
@@ -81,7 +81,7 @@ def _save_textured(path: Path, mesh: Mesh, texture: Texture) -> None:
         roughnessFactor=ROUGHNESS,
         doubleSided=True,
     )
-    # trimesh counts v upwards from the picture's last row.
+    # trimesh counts v upwards from the image's last row.
     uv = np.stack([atlas.uv[:, 0], 1.0 - atlas.uv[:, 1]], axis=1)
     surface = trimesh.Trimesh(
         mesh.vertices[atlas.source],

@@ -35,7 +35,7 @@ _DEPTH_TOLERANCE = 4e-3
 
 @dataclass(frozen=True)
 class Photograph:
-    """A picture and the camera that it was taken with.
+    """An image and the camera that it was taken with.
 
     Attributes:
         image: on white, in [0, 1].
@@ -76,7 +76,7 @@ def observe(
     turns away, towards the outline and beside what hides it.
 
     Args:
-        photo: picture and camera.
+        photo: image and camera.
         mesh: that the points lie on, and that hides some of them.
         points: in object units.
         normals: unit vectors.
@@ -96,7 +96,7 @@ def observe(
 
 
 def _sample(photo: Photograph, positions: Float[Tensor, "n 2"]) -> tuple[np.ndarray, np.ndarray]:
-    """Premultiplied colours and coverage at pixel coordinates, bilinear; nothing outside the picture."""
+    """Premultiplied colours and coverage at pixel coordinates, bilinear; nothing outside the image."""
     premultiplied = photo.image - (1.0 - photo.mask)
     layers = torch.cat([premultiplied, photo.mask[None]])[None].cpu().float()
     grid = 2.0 * positions / photo.mask.shape[-1] - 1.0

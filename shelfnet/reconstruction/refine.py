@@ -1,4 +1,4 @@
-"""Refinement: vertices and camera of coarse meshes, through a differentiable rasterizer, against picture and mask."""
+"""Refinement: vertices and camera of coarse meshes, through a differentiable rasterizer, against image and mask."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -65,7 +65,7 @@ def refine_meshes(
     fov: float,
     camera_distance: float,
 ) -> list[Refined]:
-    """Move vertices and cameras so that renders agree with pictures, each object for itself.
+    """Move vertices and cameras so that renders agree with images, each object for itself.
 
     No vertex ends farther than ``settings.max_offset`` from where it began. Of all iterates whose silhouette covers the
     mask at least as well as the first, an object's is the one of least energy. An object whose energy or gradient is
@@ -76,14 +76,14 @@ def refine_meshes(
         vertex_colours: RGB in [0, 1] of each mesh; they stay with their vertices.
         images: on white, in [0, 1], of side ``settings.resolution_px``.
         masks: in [0, 1], likewise.
-        azimuth: predicted view of each picture, radians.
+        azimuth: predicted view of each image, radians.
         elevation: likewise.
         settings: iterations, rates, limits, rasterizer and weights.
         fov: field of view in radians.
         camera_distance: to the origin, in object units; it stays.
 
     Raises:
-        ValueError: the numbers of objects differ, or pictures are not of side ``settings.resolution_px``.
+        ValueError: the numbers of objects differ, or images are not of side ``settings.resolution_px``.
     """
     _check(meshes, vertex_colours, images, masks, azimuth, elevation, settings)
     colours = torch.as_tensor(np.concatenate(list(vertex_colours)), dtype=torch.float32)
@@ -297,4 +297,4 @@ def _check(
     side = settings.resolution_px
     if images.shape[-2:] != (side, side) or masks.shape[-2:] != (side, side):
         shapes = f"{tuple(images.shape)} and {tuple(masks.shape)}"
-        raise ValueError(f"expected pictures and masks of {side} x {side} pixels, got {shapes}")
+        raise ValueError(f"expected images and masks of {side} x {side} pixels, got {shapes}")

@@ -1,4 +1,4 @@
-"""How well the silhouette of a mesh covers the mask of its picture."""
+"""How well the silhouette of a mesh covers the mask of its image."""
 
 import torch
 from jaxtyping import Bool, Float

@@ -30,13 +30,13 @@ from shelfnet.representations.field import Field
 
 @dataclass(frozen=True)
 class ViewedMesh:
-    """What is predicted from one picture.
+    """What is predicted from one image.
 
     Attributes:
         surface: mesh, vertex colours and, where the settings ask for one, texture; may be empty.
         azimuth: of the camera, radians.
         elevation: of the camera, radians.
-        mask_iou: of the mesh's silhouette from that camera against the picture's mask.
+        mask_iou: of the mesh's silhouette from that camera against the image's mask.
     """
 
     surface: ColouredMesh
@@ -53,7 +53,7 @@ def reconstruct_view(
     settings: ReconstructSettings,
     render: RenderSettings,
 ) -> ViewedMesh:
-    """Mesh and view of one picture, by one forward pass and marching cubes.
+    """Mesh and view of one image, by one forward pass and marching cubes.
 
     Args:
         model: in evaluation mode.
@@ -64,8 +64,8 @@ def reconstruct_view(
     """
     encoding = model.encode(image)
     field = model.decode(encoding.latent)
-    picture = Rendering(image, mask[:, 0])
-    azimuth, elevation = map(float, predicted_view(model, field, encoding, picture, settings.choose_view))
+    observed = Rendering(image, mask[:, 0])
+    azimuth, elevation = map(float, predicted_view(model, field, encoding, observed, settings.choose_view))
     mesh, colours = _extract(model, field, settings)
     surface = ColouredMesh(mesh, colours(mesh.vertices, vertex_normals(mesh)))
     if settings.texture == "atlas" and not mesh.is_empty:
@@ -81,7 +81,7 @@ def refine_views(
     settings: RefineSettings,
     render: RenderSettings,
 ) -> list[ViewedMesh]:
-    """Simplify meshes to the budget of faces and fit them and their cameras to their pictures, all at once.
+    """Simplify meshes to the budget of faces and fit them and their cameras to their images, all at once.
 
     A mesh whose silhouette would not cover its mask at the mask's full size at least as well as before is returned as
     the very object that came in.

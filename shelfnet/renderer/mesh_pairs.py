@@ -1,6 +1,6 @@
 """Which faces matter to which pixels, and how a face looks from a pixel.
 
-A *pair* is one pixel and one face. Screen coordinates are NDC: x right and y down, [-1, 1] over the square picture, so
+A *pair* is one pixel and one face. Screen coordinates are NDC: x right and y down, [-1, 1] over the square image, so
 that squared distances equal PyTorch3D's, whose axes point the other way.
 """
 

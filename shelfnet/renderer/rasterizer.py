@@ -49,8 +49,8 @@ def rasterize(
     Args:
         meshes: packed meshes, one a camera; faces with a corner behind the camera are culled.
         cam2world: OpenCV cameras.
-        fov: field of view of the square picture in radians.
-        resolution_px: side of the picture.
+        fov: field of view of the square image in radians.
+        resolution_px: side of the image.
         faces_per_pixel: K; of all faces that reach a pixel, the K nearest by depth are kept.
         blur_radius: squared distance in NDC up to which a face reaches a pixel that it does not cover.
 

@@ -14,12 +14,12 @@ from shelfnet.representations.field import Field
 
 @dataclass(frozen=True)
 class RayWeights:
-    """Where along its rays a picture's opacity lies.
+    """Where along its rays an image's opacity lies.
 
     Attributes:
         weights: share of each sample in what its ray shows.
         chord: length of each ray inside the cube, object units; samples divide it into equal parts.
-        pixels: of a picture; rays that cannot hit the cube are left out.
+        pixels: of an image; rays that cannot hit the cube are left out.
     """
 
     weights: Float[Tensor, "b r s"]
@@ -63,13 +63,13 @@ def render_features(
         field: objects.
         cam2world: OpenCV cameras outside the cube; the cameras of an object are adjacent.
         fov: field of view in radians.
-        resolution_px: height and width of the picture.
+        resolution_px: height and width of the image.
         samples_per_ray: samples between entering and leaving the cube.
         feature_samples_per_ray: features are gathered at this many samples alone, those that show most of the ray's
             colour; at all of them where ``None``.
         jitter: place of a pixel's samples within their steps, in [0, 1); without it they sit in the middle.
         views_per_object: cameras of each object.
-        marched_rays: how many rays of a picture can hit the cube (:func:`most_hits`); the others, which show nothing,
+        marched_rays: how many rays of an image can hit the cube (:func:`most_hits`); the others, which show nothing,
             are left out. All are marched where ``None``.
     """
     rays = _hitting_rays(cam2world, fov, resolution_px, marched_rays)
@@ -85,9 +85,9 @@ def render_features(
     )
     weights, mean = _by_view(weights, views_per_object), _by_view(mean, views_per_object)
     shown = torch.cat([mean, weights.sum(dim=-1, keepdim=True)], dim=-1)
-    picture = rays.on_picture(shown).unflatten(1, (resolution_px, resolution_px))
+    image = rays.on_image(shown).unflatten(1, (resolution_px, resolution_px))
     return RayFeatures(
-        picture[..., :-1], picture[..., -1], RayWeights(weights.reshape(*rays.chord.shape, -1), rays.chord, rays.pixels)
+        image[..., :-1], image[..., -1], RayWeights(weights.reshape(*rays.chord.shape, -1), rays.chord, rays.pixels)
     )
 
 
@@ -120,11 +120,11 @@ def _by_view(values: Float[Tensor, "b n *any"], views: int) -> Float[Tensor, "v 
 
 @dataclass(frozen=True)
 class _Rays:
-    """Rays of every picture, with where they enter the cube and the length of their chord.
+    """Rays of every image, with where they enter the cube and the length of their chord.
 
     Attributes:
         index: pixel of each ray, row by row; ``None`` where the rays are all pixels in order.
-        pixels: of a picture.
+        pixels: of an image.
     """
 
     origins: Float[Tensor, "b 3"]
@@ -134,7 +134,7 @@ class _Rays:
     index: Int[Tensor, "b r"] | None
     pixels: int
 
-    def on_picture(self, values: Float[Tensor, "b r c"]) -> Float[Tensor, "b p c"]:
+    def on_image(self, values: Float[Tensor, "b r c"]) -> Float[Tensor, "b p c"]:
         """Values of the rays at their pixels, zero at the pixels without one."""
         if self.index is None:
             return values
@@ -157,12 +157,12 @@ def _hitting_rays(cam2world: Float[Tensor, "b 4 4"], fov: float, resolution_px: 
 
 @cache
 def most_hits(fov: float, distance: float, resolution_px: int) -> int:
-    """The most rays of a picture that hit the cube, from any side of it, with a margin of a fiftieth.
+    """The most rays of an image that hit the cube, from any side of it, with a margin of a fiftieth.
 
     Args:
         fov: field of view in radians.
         distance: of the camera from the origin, in object units.
-        resolution_px: height and width of the picture.
+        resolution_px: height and width of the image.
     """
     turns = torch.linspace(0.0, 0.25 * math.pi, 16)
     rises = torch.linspace(0.0, 0.49 * math.pi, 24)

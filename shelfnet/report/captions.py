@@ -38,8 +38,8 @@ FIGURE_CAPTIONS = {
         " N. Exponents are fitted over the three largest N. The voxel grid is narrowed to two channels, so that 256³"
         " fits into memory: compare growth, not height."
     ),
-    "contact_sheet": "Random training pictures with their captions.",
-    "view_sphere": "Where the pictures of all splits were taken from.",
+    "contact_sheet": "Random training images with their captions.",
+    "view_sphere": "Where the images of all splits were taken from.",
 }
 """Captions by file name without ending, in the order of the report."""
 ABOUT_DATA = ("contact_sheet", "view_sphere")

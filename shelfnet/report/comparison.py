@@ -65,7 +65,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One method; ``trivial`` where it has learned nothing from pictures."""
+    """One method; ``trivial`` where it has learned nothing from images."""
 
     cells: tuple[Cell, ...]
     trivial: bool

@@ -73,8 +73,8 @@ class DatasetFacts:
         counts: models by split and by tag.
         quarantine: refused models by stage and kind of fault.
         storage: files and megabytes by the stage that wrote them.
-        views: pictures.
-        bytes_per_view: of the shards of pictures; NaN where there is none.
+        views: images.
+        bytes_per_view: of the shards of images; NaN where there is none.
     """
 
     kind: str
@@ -237,7 +237,7 @@ def _about_small_clip(description: Path) -> list[str]:
     described = json.loads(description.read_text(encoding="utf-8"))
     retrieval = Retrieval(float(described["retrieval_top1"]), int(described["retrieval_choices"]))
     share, chance = f"{100 * retrieval.top1:.1f} %", f"{retrieval.times_chance:.1f} times chance"
-    found = [f"{sentence}. It finds the caption of {share} of held-out pictures among {retrieval.choices}: {chance}."]
+    found = [f"{sentence}. It finds the caption of {share} of held-out images among {retrieval.choices}: {chance}."]
     if not retrieval.sufficient:
         expected = f"expected at least {SUFFICIENT_TIMES_CHANCE:g} times"
         found.append(f"⚠ The small CLIP retrieves at {chance}, {expected}: L_clip can hardly teach anything with it.")

@@ -38,8 +38,8 @@ class Sign:
 
 TRAINING_SIGNS = (
     Sign("health/discriminator_accuracy", 0.0, 0.98, "", "the discriminator tells every render from a photo"),
-    Sign("health/mask_coverage", 0.01, 0.9, "renders are nearly empty", "renders fill the whole picture"),
-    Sign("health/latent_deviation", 0.01, float("inf"), "latents hardly differ between pictures", ""),
+    Sign("health/mask_coverage", 0.01, 0.9, "renders are nearly empty", "renders fill the whole image"),
+    Sign("health/latent_deviation", 0.01, float("inf"), "latents hardly differ between images", ""),
     Sign(
         "health/azimuth_spread",
         0.2,  # where the prior is all around: a standard deviation of 27 degrees

@@ -22,10 +22,10 @@ from shelfnet.report.health import Health
 
 
 @dataclass(frozen=True)
-class Picture:
+class PageFigure:
     """A figure: a data URI and what it shows."""
 
-    picture: str
+    image: str
     caption: str
 
 
@@ -36,13 +36,13 @@ class MeshRow:
     Attributes:
         index: of its meshes in the viewer's data.
         caption: of the object.
-        picture: input, a data URI.
+        image: input, a data URI.
         names: truth and ablations, in the order of the canvases.
     """
 
     index: int
     caption: str
-    picture: str
+    image: str
     names: tuple[str, ...]
 
 
@@ -79,8 +79,8 @@ class Page:
     stages: tuple[str, ...]
     seeds: tuple[int, ...]
     seeds_left_out: int
-    figures: list[Picture]
-    data_figures: list[Picture]
+    figures: list[PageFigure]
+    data_figures: list[PageFigure]
     health: list[Health]
     dataset: DatasetFacts
     provenance: list[tuple[str, str]]
@@ -90,7 +90,7 @@ class Page:
 
 
 def render_page(page: Page, mesh_data: Mapping[str, Any]) -> str:
-    """The page as one HTML document with its styles, scripts, pictures and meshes inside.
+    """The page as one HTML document with its styles, scripts, images and meshes inside.
 
     Args:
         page: what to show; every text in it is escaped.
@@ -128,7 +128,7 @@ def write_page(path: Path, html: str) -> None:
         temporary.write_text(html, encoding="utf-8")
 
 
-def picture_uri(rgba: UInt8[np.ndarray, "h w 4"]) -> str:
+def image_uri(rgba: UInt8[np.ndarray, "h w 4"]) -> str:
     """Pixels as a data URI of a PNG."""
     stream = io.BytesIO()
     Image.fromarray(rgba).save(stream, "png", optimize=True)

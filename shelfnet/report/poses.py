@@ -25,7 +25,7 @@ TRUE_GREY = "#555555"
 
 @dataclass(frozen=True)
 class Poses:
-    """Predicted and true views of one ablation's test pictures, all seeds; degrees, predictions aligned.
+    """Predicted and true views of one ablation's test images, all seeds; degrees, predictions aligned.
 
     Attributes:
         predicted_azimuth_deg: turned by the one alignment of each trained model, in [-180, 180).
@@ -72,7 +72,7 @@ def draw_azimuth_confusion(drawn: Figure, poses: Mapping[str, Poses], style: Map
         return note(drawn, "no view was predicted")
     known = {name: own for name, own in poses.items() if own.has_truth}
     if not known:
-        return note(drawn, "the true views of these pictures are not known")
+        return note(drawn, "the true views of these images are not known")
     for axes, (name, own) in zip(panels(drawn, len(known), 4, sharex=True, sharey=True), known.items(), strict=True):
         shades = LinearSegmentedColormap.from_list(name, ["white", style[name].colour])
         shares = azimuth_confusion(own).T

@@ -127,12 +127,12 @@ def each(runs: Runs) -> Iterator[Run]:
 
 
 def shard_paths(config: Config, results: Path) -> list[Path]:
-    """Shards of pictures."""
+    """Shards of images."""
     return [results / "renders" / f"shard-{shard:04d}.parquet" for shard in range(config.render.shards)]
 
 
 def quarantine_paths(config: Config, results: Path) -> list[Path]:
-    """Tables of refused models that there are; pictures and surfaces have one a shard."""
+    """Tables of refused models that there are; images and surfaces have one a shard."""
     catalogue = results / "catalogue" / "quarantine.csv"
     of_shards = [
         results / stage / f"quarantine-{shard:04d}.csv"

@@ -9,7 +9,7 @@ import pandas as pd
 import trimesh
 from jaxtyping import UInt8
 
-from shelfnet.data.pictures.views import EvaluationViews
+from shelfnet.data.shards.readers import EvaluationViews
 from shelfnet.report.poses import Poses, match_poses
 from shelfnet.report.runs import Runs, aligned_predictions
 from shelfnet.report.sources import TrueMeshes, View, spread_views
@@ -34,12 +34,12 @@ class PredictedMesh:
 
 @dataclass(frozen=True)
 class ShownView:
-    """One test picture with its truth and every prediction made from it.
+    """One test image with its truth and every prediction made from it.
 
     Attributes:
         model_id: the object.
         caption: what it is.
-        image: the input picture.
+        image: the input image.
         azimuth_deg: true azimuth; NaN where nobody knows.
         elevation_deg: true elevation, likewise.
         truth: true mesh in the object frame; none where nobody knows.
@@ -66,7 +66,7 @@ def collect_shown_views(
 
     Args:
         runs: by ablation.
-        test: pictures of the test split.
+        test: images of the test split.
         truth: true meshes; none where the data set has no truth.
         count: how many views.
         run: which seed's predictions, counted from each ablation's first; an ablation with fewer has none.

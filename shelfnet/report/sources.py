@@ -20,7 +20,7 @@ class SourceError(ValueError):
 
 @dataclass(frozen=True)
 class View:
-    """One picture of a model, as files name it."""
+    """One image of a model, as files name it."""
 
     model_id: str
     view: int

@@ -1,4 +1,4 @@
-"""Figure of where the pictures of a data set were taken from, on the sphere around the object."""
+"""Figure of where the images of a data set were taken from, on the sphere around the object."""
 
 import numpy as np
 from jaxtyping import Float
@@ -25,7 +25,7 @@ def draw_view_sphere(
         prior: p(v), that the views were drawn from.
     """
     if not len(azimuths_deg) or np.isnan(azimuths_deg).any():
-        return note(drawn, "the views of these pictures are not known")
+        return note(drawn, "the views of these images are not known")
     grid = drawn.add_gridspec(2, 2, width_ratios=[1.6, 1.0])
     _draw_map(drawn.add_subplot(grid[:, 0], projection="mollweide"), azimuths_deg, elevations_deg, prior)
     angles = (
@@ -37,7 +37,7 @@ def draw_view_sphere(
         axes.hist(values, angle_bins(values, width), color=OKABE_ITO[0])
         expected = len(values) * width / max(high - low, width)
         axes.plot([low, high], [expected] * 2, color="black", linestyle="--", linewidth=1.0, label="p(v)")
-        axes.set(xlabel=f"{name} (°)", ylabel="pictures")
+        axes.set(xlabel=f"{name} (°)", ylabel="images")
     drawn.axes[1].set_xticks(np.arange(-180.0, 181.0, 90.0))
     drawn.axes[1].legend(loc="lower right", frameon=True)
     return None
@@ -58,5 +58,5 @@ def _draw_map(axes, azimuths_deg, elevations_deg, prior: ViewPrior) -> None:
     axes.plot(*where, ".", markersize=2, alpha=alpha, color=OKABE_ITO[0], rasterized=len(azimuths_deg) > _MANY)
     axes.set_xticks(np.radians([-120, -60, 0, 60, 120]), ["-120°", "-60°", "front", "60°", "120°"], fontsize=7)
     axes.set_yticks(np.radians([-60, -30, 0, 30, 60]), ["-60°", "-30°", "0°", "30°", "60°"], fontsize=7)
-    axes.set_title(f"Where {len(azimuths_deg)} pictures were taken from (equal-area map)")
+    axes.set_title(f"Where {len(azimuths_deg)} images were taken from (equal-area map)")
     axes.legend(loc="lower right")

@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor
 
-Weigh = Callable[[Tensor], Tensor]
+WeightFn = Callable[[Tensor], Tensor]
 """Occupancies ``b r s`` of the samples of rays to what each sample weighs in what its ray shows, of the same shape."""
 
 
@@ -39,7 +39,7 @@ class Field(Protocol):
         ...
 
     def march(
-        self, points: Float[Tensor, "b r s 3"], weigh: Weigh
+        self, points: Float[Tensor, "b r s 3"], weigh: WeightFn
     ) -> tuple[Float[Tensor, "b r s"], Float[Tensor, "b r c"]]:
         """Weights that the occupancies at points of rays get, and the features mixed by them."""
         ...

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from shelfnet.representations.field import Weigh
+from shelfnet.representations.field import WeightFn
 
 PLANE_AXES = ((0, 1), (0, 2), (1, 2))
 """Object axes of the planes XY, XZ and YZ: the first runs along a plane's width, the second along its height."""
@@ -62,7 +62,7 @@ class TriplaneField:
         return (weights[..., None] * features).sum(dim=2)
 
     def march(
-        self, points: Float[Tensor, "b r s 3"], weigh: Weigh
+        self, points: Float[Tensor, "b r s 3"], weigh: WeightFn
     ) -> tuple[Float[Tensor, "b r s"], Float[Tensor, "b r c"]]:
         """Weights and mixed features, with one look-up."""
         occupancy, features = (values.unflatten(1, points.shape[1:3]) for values in self.sample(points.flatten(1, 2)))

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from shelfnet.representations.field import Weigh
+from shelfnet.representations.field import WeightFn
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class VoxelField:
         return (weights[..., None] * features).sum(dim=2)
 
     def march(
-        self, points: Float[Tensor, "b r s 3"], weigh: Weigh
+        self, points: Float[Tensor, "b r s 3"], weigh: WeightFn
     ) -> tuple[Float[Tensor, "b r s"], Float[Tensor, "b r c"]]:
         """Weights and mixed features; the two grids have nothing to share."""
         weights = weigh(self.occupancy(points.flatten(1, 2)).unflatten(1, points.shape[1:3]))

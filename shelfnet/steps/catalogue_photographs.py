@@ -23,7 +23,7 @@ def catalogue_photographs(
     quarantine: Path,
     journal: Path,
 ) -> None:
-    """Publish one row an object and one a photograph; no picture is opened yet.
+    """Publish one row an object and one a photograph; no image is opened yet.
 
     Args:
         settings: filters, limits and split fractions.

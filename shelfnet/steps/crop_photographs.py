@@ -18,9 +18,9 @@ from shelfnet.data.obj.reader import ModelError
 from shelfnet.data.photographs.catalogue import Photograph, read_photographs
 from shelfnet.data.photographs.crops import check_coverage, check_object_size, crop_to_object
 from shelfnet.data.photographs.pixels import MissingMaskError, PhotoError, Segment, read_photo
-from shelfnet.data.pictures.encoding import check_picture
-from shelfnet.data.pictures.rows import Shot, picture_row
-from shelfnet.data.pictures.shards import write_shard
+from shelfnet.data.shards.encoding import check_image
+from shelfnet.data.shards.parquet import write_shard
+from shelfnet.data.shards.rows import Shot, image_row
 from shelfnet.isolation import IsolatedWorker, WorkerFailedError
 from shelfnet.tracking.journal import Journal
 
@@ -33,7 +33,7 @@ UNKNOWN_SHOT = Shot(
     engine="photograph",
     seed=0,
 )
-"""Of a picture that nobody rendered. A number that is none reads alike in every reader of Parquet, while Arrow cannot
+"""Of an image that nobody rendered. A number that is none reads alike in every reader of Parquet, while Arrow cannot
 read a null among lists of fixed size back."""
 
 ADVICE = "; add one, or let dataset.images.segmenter.kind: mask_rcnn make it"
@@ -66,7 +66,7 @@ def crop_photographs(
         manifest: of the staged photographs.
         photographs: the catalogue of photographs.
         shard: which photographs.
-        output: the shard of pictures to publish, Parquet.
+        output: the shard of images to publish, Parquet.
         quarantine: photographs that cannot be used, to publish as CSV.
         journal: events for the tracking server.
 
@@ -97,7 +97,7 @@ def _rows(
     """Rows of all usable photographs, one in memory at a time; the others end in ``unusable``."""
     for photograph in photographs:
         try:
-            yield picture_row(photograph, photograph.view, worker.run(photograph), UNKNOWN_SHOT)
+            yield image_row(photograph, photograph.view, worker.run(photograph), UNKNOWN_SHOT)
         except (ModelError, WorkerFailedError) as error:
             unusable.append(refused(photograph.model_id, STAGE, error, photograph.photo_path))
     require_some(unusable, len(photographs), "photographs")
@@ -121,7 +121,7 @@ def _crop(
     check_coverage(rgba, settings.min_coverage)
     check_object_size(rgba, settings.min_object_px)
     crop = crop_to_object(rgba, resolution_px, settings.object_share)
-    check_picture(crop, photograph.model_id)
+    check_image(crop, photograph.model_id)
     return crop
 
 

@@ -11,15 +11,15 @@ from matplotlib.figure import Figure
 
 from shelfnet.config.load import for_ablation
 from shelfnet.config.schema import Config
-from shelfnet.data.pictures.views import EvaluationViews, load_evaluation_views, load_view_labels
+from shelfnet.data.shards.readers import EvaluationViews, load_evaluation_views, load_view_labels
 from shelfnet.evaluation.floaters import structure_differences, structure_means
 from shelfnet.evaluation.results import has_truth, read_results
 from shelfnet.preview.previewer import Previewer
 from shelfnet.report.captions import FIGURE_CAPTIONS
 from shelfnet.report.curves import draw_chamfer_curves, draw_loss_curves, draw_mask_iou_curves, loss_names
 from shelfnet.report.floaters import draw_floaters, floaters_height_in
+from shelfnet.report.image_figures import draw_contact_sheet, draw_reconstructions, reconstructions_size_in
 from shelfnet.report.memory import draw_memory_scaling
-from shelfnet.report.pictures import draw_contact_sheet, draw_reconstructions, reconstructions_size_in
 from shelfnet.report.poses import draw_azimuth_confusion, draw_view_prior
 from shelfnet.report.render_switches import read_render_switches
 from shelfnet.report.runs import Runs, evaluated_runs, read_curves, shard_paths
@@ -31,7 +31,7 @@ from shelfnet.report.view_sphere import draw_view_sphere
 from shelfnet.tracking.journal import Journal
 
 SHOWN_VIEWS = 3
-SHEET_PICTURES = 30
+SHEET_IMAGES = 30
 SHEET_VIEWS_PER_MODEL = 4
 CELL_PX = 160
 
@@ -152,10 +152,10 @@ def _draw_reconstructions(
 
 
 def _draw_contact_sheet(shards: list[Path], seed: int, output: Path) -> None:
-    """Random pictures of one random shard's training models."""
+    """Random images of one random shard's training models."""
     generator = np.random.default_rng(seed)
     sheet = load_evaluation_views([shards[generator.integers(len(shards))]], "train", SHEET_VIEWS_PER_MODEL)
-    count = min(SHEET_PICTURES, len(sheet.captions))
+    count = min(SHEET_IMAGES, len(sheet.captions))
     chosen = np.sort(generator.choice(len(sheet.captions), count, replace=False))
     with _saved(8.5, 0.2 + 1.75 * math.ceil(count / 6), output / "contact_sheet.png") as drawn:
         draw_contact_sheet(drawn, [sheet.images[n] for n in chosen], [sheet.captions[n] for n in chosen])

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from shelfnet.config.evaluate import EvaluateSettings
-from shelfnet.data.pictures.views import load_view_labels
 from shelfnet.data.seeding import named_generator
+from shelfnet.data.shards.readers import load_view_labels
 from shelfnet.data.surfaces import Surfaces, load_surfaces
 from shelfnet.evaluation.alignment import VALIDATION, AlignmentPair, ValidationSet, YRotation, fit_y_rotation
 from shelfnet.evaluation.metrics import (
@@ -62,7 +62,7 @@ def evaluate(
         coarse: folders with coarse ``predictions.parquet`` and meshes.
         refined: the same after refinement; may be empty.
         surfaces: shards of true surfaces.
-        shards: shards of pictures, for the true views.
+        shards: shards of images, for the true views.
         output: ``chamfer.csv``.
         threads: objects that are measured at the same time; the numbers do not depend on it.
         journal: events for the run ``<ablation>/seed<n>``.

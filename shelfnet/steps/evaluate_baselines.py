@@ -1,4 +1,4 @@
-"""Measure the predictions that look at no picture, on the views and with the points that the models are measured on."""
+"""Measure the predictions that look at no image, on the views and with the points that the models are measured on."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from shelfnet.config.evaluate import EvaluateSettings
-from shelfnet.data.pictures.views import load_view_labels
 from shelfnet.data.seeding import named_generator
+from shelfnet.data.shards.readers import load_view_labels
 from shelfnet.data.surfaces import Surfaces, load_surfaces
 from shelfnet.evaluation.alignment import VALIDATION, YRotation
 from shelfnet.evaluation.baselines import (
@@ -58,7 +58,7 @@ def evaluate_baselines(
     Args:
         settings: points, thresholds and seeds of the metrics.
         surfaces: shards of true surfaces, training split included.
-        shards: shards of pictures, for the test and validation views.
+        shards: shards of images, for the test and validation views.
         views_per_model: how many views of each model are predicted by the models.
         validation_views: how many views the validation curves are measured on.
         output: ``chamfer.csv`` of the baselines.

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 
 from shelfnet.config.render import RenderSettings
-from shelfnet.data.pictures.views import EvaluationViews, ViewLabels, load_evaluation_views, load_view_labels
+from shelfnet.data.shards.readers import EvaluationViews, ViewLabels, load_evaluation_views, load_view_labels
 from shelfnet.evaluation.baselines import SPHERE, sphere_mesh
 from shelfnet.evaluation.components import structure
 from shelfnet.evaluation.metrics import WORST_COMPONENTS, WORST_FLOATER_FRACTION
@@ -52,7 +52,7 @@ def evaluate_silhouettes(
         seed: which run.
         coarse: folders with coarse ``predictions.parquet`` and meshes.
         refined: the same after refinement; may be empty.
-        shards: shards of pictures, for the categories of the test views.
+        shards: shards of images, for the categories of the test views.
         output: ``chamfer.csv``.
         journal: events for the run ``<ablation>/seed<n>``.
 
@@ -84,7 +84,7 @@ def evaluate_sphere(
 
     Args:
         render: the camera that silhouettes are drawn with.
-        shards: shards of pictures, for the test views.
+        shards: shards of images, for the test views.
         views_per_model: how many views of each object are predicted by the models.
         output: ``chamfer.csv`` of the baselines.
         journal: events for the ``baselines`` run.

@@ -1,4 +1,4 @@
-"""The views that are reconstructed: pictures and names, never poses."""
+"""The views that are reconstructed: images and names, never poses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from shelfnet.data.pictures.views import load_evaluation_views
+from shelfnet.data.shards.readers import load_evaluation_views
 
 SPLITS = ("validation", "test")
 """Validation to fit the alignment on, test to report."""
@@ -16,12 +16,12 @@ SPLITS = ("validation", "test")
 
 @dataclass(frozen=True)
 class InputView:
-    """One picture, RGBA bytes with the mask as alpha, and what it is called."""
+    """One image, RGBA bytes with the mask as alpha, and what it is called."""
 
     model_id: str
     split: str
     view: int
-    picture: UInt8[Tensor, "4 h w"]
+    rgba: UInt8[Tensor, "4 h w"]
 
 
 def load_input_views(shards: Sequence[Path], views_per_model: int) -> list[InputView]:
@@ -33,7 +33,7 @@ def load_input_views(shards: Sequence[Path], views_per_model: int) -> list[Input
     found = []
     for split in SPLITS:
         loaded = load_evaluation_views(shards, split, views_per_model)
-        pictures = torch.from_numpy(loaded.images).permute(0, 3, 1, 2)
-        names = zip(loaded.model_ids, loaded.views.tolist(), pictures, strict=True)
-        found += [InputView(model_id, split, view, picture) for model_id, view, picture in names]
+        rgba = torch.from_numpy(loaded.images).permute(0, 3, 1, 2)
+        names = zip(loaded.model_ids, loaded.views.tolist(), rgba, strict=True)
+        found += [InputView(model_id, split, view, pixels) for model_id, view, pixels in names]
     return found

@@ -1,4 +1,4 @@
-"""Pictures to coarse meshes: one forward pass and marching cubes a view."""
+"""Images to coarse meshes: one forward pass and marching cubes a view."""
 
 import logging
 import math
@@ -37,13 +37,13 @@ def reconstruct(
     output: Path,
     journal: Path,
 ) -> None:
-    """Predict a coarse mesh and a view from every picture of one part; true poses are not looked at.
+    """Predict a coarse mesh and a view from every image of one part; true poses are not looked at.
 
     Args:
         settings: resolution, level and size of the meshes; views a model and parts.
         render: field of view and distance of the cameras.
         checkpoint: folder of the trained model, ``<ablation>/seed<n>``.
-        shards: of pictures.
+        shards: of images.
         part: which views: those whose place modulo ``settings.parts`` it is.
         device: ``auto``, ``cpu`` or ``cuda``.
         output: folder of GLB files and ``predictions.parquet``.
@@ -72,7 +72,7 @@ def _reconstruct_view(
     model: ShelfNet, view: InputView, settings: ReconstructSettings, render: RenderSettings, folder: Path
 ) -> Prediction:
     started = time.perf_counter()
-    image, mask = composite(view.picture[None].to(next(model.parameters()).device))
+    image, mask = composite(view.rgba[None].to(next(model.parameters()).device))
     predicted = reconstruct_view(model, image, mask, settings, render)
     mesh, name = predicted.surface.mesh, None
     if not mesh.is_empty:

@@ -1,4 +1,4 @@
-"""Coarse meshes to meshes that agree with their pictures."""
+"""Coarse meshes to meshes that agree with their images."""
 
 import logging
 import math
@@ -36,7 +36,7 @@ def refine(
     output: Path,
     journal: Path,
 ) -> None:
-    """Refine one part of the coarse meshes against their input pictures; true poses are not looked at.
+    """Refine one part of the coarse meshes against their input images; true poses are not looked at.
 
     A mesh whose silhouette would not cover its mask at least as well as before stays as it was.
 
@@ -45,7 +45,7 @@ def refine(
         reconstruct: views a model, as the coarse meshes were made with.
         render: field of view and distance of the cameras.
         coarse: folder of coarse predictions, ``<ablation>/seed<n>/coarse/part-<k>``.
-        shards: of pictures.
+        shards: of images.
         device: ``auto``, ``cpu`` or ``cuda``.
         output: folder of GLB files and ``predictions.parquet``.
         journal: events for the run of the checkpoint.
@@ -103,7 +103,7 @@ def _refine_all(job: _Job, rows: Sequence[Prediction], views: Sequence[InputView
 def _refine_batch(job: _Job, rows: Sequence[Prediction], views: Sequence[InputView]) -> list[Prediction]:
     started = time.perf_counter()
     starts = [_start(job.coarse, row) for row in rows]
-    images, masks = composite(torch.stack([view.picture for view in views]).to(job.device))
+    images, masks = composite(torch.stack([view.rgba for view in views]).to(job.device))
     results = refine_views(starts, images, masks, job.settings, job.render)
     saved = [
         _keep(row, job.coarse, job.folder) if result is start else _save(job.folder, row, result)

@@ -1,4 +1,4 @@
-"""The engines that can take the pictures, by their name in the configuration; each is imported when it is chosen."""
+"""The engines that can take the images, by their name in the configuration; each is imported when it is chosen."""
 
 import atexit
 import math
@@ -18,15 +18,15 @@ from shelfnet.config.render import RenderSettings
 from shelfnet.data.obj.reader import ModelError
 from shelfnet.isolation import IsolatedWorker
 
-Pictures = UInt8[np.ndarray, "v h w 4"]
+Images = UInt8[np.ndarray, "v h w 4"]
 
 
 @runtime_checkable
 class RenderEngine(Protocol):
-    """Takes pictures of one model after the other."""
+    """Takes images of one model after the other."""
 
     def render(self, obj_path: Path, cam2world: Float[np.ndarray, "v 4 4"]) -> UInt8[np.ndarray, "v h w 4"]:
-        """Pictures of a model from all cameras (OpenCV axes, object frame), sRGB with straight alpha.
+        """Images of a model from all cameras (OpenCV axes, object frame), sRGB with straight alpha.
 
         Raises:
             ModelError: the model cannot be loaded.
@@ -43,7 +43,7 @@ class Sitting:
 
 
 @contextmanager
-def isolated_engine(settings: RenderSettings, threads: int) -> Iterator[Callable[[Sitting], Pictures]]:
+def isolated_engine(settings: RenderSettings, threads: int) -> Iterator[Callable[[Sitting], Images]]:
     """The engine of ``settings.engine`` in a process of its own, within the limits of the settings for each model.
 
     Errors of a model come back as :class:`ModelError`, the end of the process as
@@ -56,7 +56,7 @@ def isolated_engine(settings: RenderSettings, threads: int) -> Iterator[Callable
             yield worker.run
 
 
-def make_photographer(settings: RenderSettings, threads: int, folder: Path) -> Callable[[Sitting], Pictures]:
+def make_photographer(settings: RenderSettings, threads: int, folder: Path) -> Callable[[Sitting], Images]:
     """Open an engine until this process ends; its temporary files go into ``folder``, which outlives a crash."""
     tempfile.tempdir = str(folder)
     opened = ExitStack()
@@ -65,7 +65,7 @@ def make_photographer(settings: RenderSettings, threads: int, folder: Path) -> C
     return partial(_photograph, engine)
 
 
-def _photograph(engine: RenderEngine, sitting: Sitting) -> Pictures:
+def _photograph(engine: RenderEngine, sitting: Sitting) -> Images:
     try:
         return engine.render(sitting.obj_path, sitting.cam2world)
     except ModelError:

@@ -1,4 +1,4 @@
-"""Take the pictures of one shard of models."""
+"""Take the images of one shard of models."""
 
 import logging
 import math
@@ -17,13 +17,13 @@ from shelfnet.data.catalogue.manifest import read_manifest
 from shelfnet.data.catalogue.models import CatalogueModel, read_models
 from shelfnet.data.catalogue.quarantine import Quarantined, refused, require_some, write_quarantine
 from shelfnet.data.obj.reader import ModelError
-from shelfnet.data.pictures.encoding import check_picture
-from shelfnet.data.pictures.rows import Shot, picture_row
-from shelfnet.data.pictures.shards import warn_of_size, write_shard
-from shelfnet.data.pictures.view_sampling import Views, sample_views
 from shelfnet.data.seeding import named_generator
+from shelfnet.data.shards.encoding import check_image
+from shelfnet.data.shards.parquet import warn_of_size, write_shard
+from shelfnet.data.shards.rows import Shot, image_row
+from shelfnet.data.view_sampling import Views, sample_views
 from shelfnet.isolation import WorkerFailedError
-from shelfnet.steps.render_engines import Pictures, Sitting, isolated_engine
+from shelfnet.steps.render_engines import Images, Sitting, isolated_engine
 from shelfnet.tracking.journal import Journal
 
 STAGE = "render_views"
@@ -52,7 +52,7 @@ class Progress:
 
     @property
     def views_per_s(self) -> float:
-        """Pictures a second, refused models left out."""
+        """Images a second, refused models left out."""
         elapsed = max(time.monotonic() - self.started, 1e-9)
         return (self.done - len(self.refused)) * self.n_views / elapsed
 
@@ -78,7 +78,7 @@ def render_views(
     quarantine: Path,
     journal: Path,
 ) -> None:
-    """Publish pictures of the models of one shard, from random views of the prior p(v).
+    """Publish images of the models of one shard, from random views of the prior p(v).
 
     Args:
         settings: engine, camera, quality and seed.
@@ -86,8 +86,8 @@ def render_views(
         models: the catalogue.
         shard: which models.
         threads: what the engine may use.
-        output: the shard of pictures to publish, Parquet.
-        quarantine: models whose pictures cannot be used, to publish as CSV.
+        output: the shard of images to publish, Parquet.
+        quarantine: models whose images cannot be used, to publish as CSV.
         journal: events for the tracking server.
 
     Raises:
@@ -109,7 +109,7 @@ def render_views(
 def _shard_rows(
     settings: RenderSettings, root: Path, models: Sequence[CatalogueModel], threads: int, progress: Progress
 ) -> Iterator[dict[str, Any]]:
-    """Rows of all usable models, one model's pictures in memory at a time."""
+    """Rows of all usable models, one model's images in memory at a time."""
     if not models:
         log.info("no model falls into this shard")
         return
@@ -124,17 +124,17 @@ def _shard_rows(
 
 
 def _model_rows(
-    settings: RenderSettings, root: Path, model: CatalogueModel, photograph: Callable[[Sitting], Pictures]
+    settings: RenderSettings, root: Path, model: CatalogueModel, photograph: Callable[[Sitting], Images]
 ) -> list[dict[str, Any]]:
-    """Rows of one model, every picture of it checked before the first one counts."""
+    """Rows of one model, every image of it checked before the first one counts."""
     generator = named_generator(settings.seed, model.model_id)
     views = sample_views(settings.prior, settings.views_per_model, generator)
     cameras = views.cam2world(settings.camera_distance)
-    pictures = photograph(Sitting(root / model.obj_path, cameras))
-    for picture in pictures:
-        check_picture(picture, model.model_id)
-    shots = [_shot(settings, views, cameras, view) for view in range(len(pictures))]
-    return [picture_row(model, view, picture, shots[view]) for view, picture in enumerate(pictures)]
+    images = photograph(Sitting(root / model.obj_path, cameras))
+    for image in images:
+        check_image(image, model.model_id)
+    shots = [_shot(settings, views, cameras, view) for view in range(len(images))]
+    return [image_row(model, view, image, shots[view]) for view, image in enumerate(images)]
 
 
 def _shot(settings: RenderSettings, views: Views, cameras: Float[np.ndarray, "v 4 4"], view: int) -> Shot:

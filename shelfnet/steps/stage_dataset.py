@@ -11,12 +11,12 @@ from shelfnet.data.catalogue.future3d import content_digest, find_root
 from shelfnet.data.catalogue.manifest import Manifest, write_manifest
 from shelfnet.data.catalogue.model_info import FILE_NAME, read_model_info
 from shelfnet.data.catalogue.quarantine import Quarantined, write_quarantine
-from shelfnet.data.foreign.staging import stage_models
-from shelfnet.data.showroom.generate import generate_showroom
+from shelfnet.data.importers.staging import stage_models
 from shelfnet.data.sources.downloads import RemoteFile, fetch
 from shelfnet.data.sources.folder import find_models, models_of
 from shelfnet.data.sources.objaverse import fetch_objects, find_objects
 from shelfnet.data.sources.release import Release, assemble, find_release
+from shelfnet.procedural.generate import generate_showroom
 from shelfnet.provenance import code_version
 from shelfnet.publishing import complete_folder
 from shelfnet.tracking.journal import Journal

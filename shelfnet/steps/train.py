@@ -16,7 +16,7 @@ import torch
 from shelfnet.config.load import learning_sections, training_json
 from shelfnet.config.schema import Config
 from shelfnet.data.photographs.crops import median_object_share
-from shelfnet.data.pictures.views import load_training_views
+from shelfnet.data.shards.readers import load_training_views
 from shelfnet.dependencies import code_digest
 from shelfnet.losses.clip import ClipLoss
 from shelfnet.networks.clip import load_clip
@@ -25,19 +25,19 @@ from shelfnet.provenance import code_version, file_digest, files_digest
 from shelfnet.publishing import complete_file
 from shelfnet.steps.validation import build_validator
 from shelfnet.tracking.journal import Journal
-from shelfnet.training.batches import PictureStore
+from shelfnet.training.batches import ImageStore
 from shelfnet.training.checkpoint import Signature, load_progress, save_model, save_progress
 from shelfnet.training.curriculum import latent_share
 from shelfnet.training.device import device_name, pick_device, tune
 from shelfnet.training.learner import Learner, build_learner
 from shelfnet.training.loop import NO_HOOKS, Hooks, iterate, validate
-from shelfnet.training.pictures import save_sample_grid
 from shelfnet.training.processes import in_processes
+from shelfnet.training.sample_grid import save_sample_grid
 from shelfnet.training.shares import Share
 
 log = logging.getLogger(__name__)
 
-SHOWN_PICTURES = 8
+SHOWN_IMAGES = 8
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Run:
         config: the ablation's own tree.
         ablation: its name.
         seed: of weights, batches and views.
-        shards: pictures; training reads image, mask and caption of the training split alone.
+        shards: images; training reads image, mask and caption of the training split alone.
         surfaces: true surfaces, for validation curves only; none where the data set has no truth.
         clip: folder of the small CLIP, where the ablation uses one.
         output: folder of the run: ``model.safetensors``, ``model.json``, ``metrics.parquet``, ``samples.png``; progress
@@ -74,7 +74,7 @@ class Run:
 
     @cached_property
     def dataset_digest(self) -> str:
-        """Of the pictures' shards."""
+        """Of the images' shards."""
         return files_digest(self.shards)
 
     @cached_property
@@ -105,7 +105,7 @@ def _train_share(share: Share, run: Run) -> None:
     tune(device, config.train.precision)
     learner = build_learner(config, run.seed, device)
     learner.share = share
-    store = PictureStore(load_training_views(run.shards), config.model.renderer.resolution_px, device)
+    store = ImageStore(load_training_views(run.shards), config.model.renderer.resolution_px, device)
     clip_weights = "unused"
     if config.losses.clip > 0:
         frozen = load_clip(config.clip, run.clip).to(device)
@@ -119,29 +119,29 @@ def _train_share(share: Share, run: Run) -> None:
     if not resumed:
         _describe(events, run, device, clip_weights)
     hooks = _hooks(run, learner, store, events)
-    log.info("%s: %d pictures, %s, from iteration %d", run.name, len(store), device_name(device), learner.iteration)
+    log.info("%s: %d images, %s, from iteration %d", run.name, len(store), device_name(device), learner.iteration)
     started = time.perf_counter()
     if config.train.iterations == 0:
         validate(learner, hooks, run.name)
     iterate(learner, store, hooks, run.name)
-    object_share = median_object_share(picture.cpu().numpy() for picture in store.pictures)
+    object_share = median_object_share(rgba.cpu().numpy() for rgba in store.rgba)
     _publish(run, learner, object_share, clip_weights, time.perf_counter() - started)
     shutil.rmtree(run.output / "resume", ignore_errors=True)
     for file in ("model.safetensors", "model.json", "metrics.parquet"):
         events.artifact(run.output / file, "checkpoint")
-    events.artifact(run.output / "samples.png", "pictures")
+    events.artifact(run.output / "samples.png", "images")
 
 
-def _hooks(run: Run, learner: Learner, store: PictureStore, events: Journal) -> Hooks:
+def _hooks(run: Run, learner: Learner, store: ImageStore, events: Journal) -> Hooks:
     measure = build_validator(run.config, run.shards, run.surfaces, run.seed)
-    shown = store.take(torch.linspace(0, len(store) - 1, SHOWN_PICTURES).long())
+    shown = store.take(torch.linspace(0, len(store) - 1, SHOWN_IMAGES).long())
 
     def measure_and_show(model: ShelfNet, iteration: int) -> dict[str, float]:
-        picture = run.output / "samples" / f"{iteration:07d}.png"
+        grid = run.output / "samples" / f"{iteration:07d}.png"
         share = latent_share(run.config.train, iteration)
-        save_sample_grid(model, shown, share, run.config.reconstruct.choose_view, picture)
-        shutil.copyfile(picture, run.output / "samples.png")
-        events.image(iteration, "validation/samples", picture)
+        save_sample_grid(model, shown, share, run.config.reconstruct.choose_view, grid)
+        shutil.copyfile(grid, run.output / "samples.png")
+        events.image(iteration, "validation/samples", grid)
         with torch.no_grad():
             return measure(model, share)
 

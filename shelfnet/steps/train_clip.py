@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 import torch
 
 from shelfnet.config.supervision import ClipSettings
-from shelfnet.data.pictures.shards import open_shard
-from shelfnet.data.pictures.views import load_training_views
+from shelfnet.data.shards.parquet import open_shard
+from shelfnet.data.shards.readers import load_training_views
 from shelfnet.networks.clip import ClipModel
 from shelfnet.networks.retrieval import SUFFICIENT_TIMES_CHANCE, Retrieval
 from shelfnet.provenance import code_version, files_digest
@@ -39,7 +39,7 @@ def train_clip(
 
     Args:
         settings: of CLIP.
-        shards: pictures and captions.
+        shards: images and captions.
         output: folder for ``model.safetensors`` and ``model.json``.
         device: ``auto``, ``cpu`` or ``cuda``.
         threads: CPU threads.
@@ -76,7 +76,7 @@ def _held_out_retrieval(model: ClipModel, shards: Sequence[Path], generator: tor
     held_out = load_training_views(shards, HELD_OUT_SPLIT)
     retrieval = measure_retrieval(model, held_out, others, RETRIEVAL_CHOICES, generator)
     log.info(
-        "clip  held-out retrieval: %.3f of pictures find their caption among %d, %.1f times chance",
+        "clip  held-out retrieval: %.3f of images find their caption among %d, %.1f times chance",
         retrieval.top1,
         retrieval.choices,
         retrieval.times_chance,
@@ -87,7 +87,7 @@ def _held_out_retrieval(model: ClipModel, shards: Sequence[Path], generator: tor
 
 
 def _captions(shards: Sequence[Path], split: str) -> set[str]:
-    """The captions of one split; no picture is read."""
+    """The captions of one split; no image is read."""
     columns = ["split", "caption"]
     found: set[str] = set()
     for path in shards:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from shelfnet.config.schema import Config
-from shelfnet.data.pictures.views import EvaluationViews, load_evaluation_views
+from shelfnet.data.shards.readers import EvaluationViews, load_evaluation_views
 from shelfnet.data.surfaces import load_surfaces
 from shelfnet.evaluation.alignment import AlignmentPair, ValidationSet, YRotation, fit_y_rotation
 from shelfnet.evaluation.metrics import CURVE_POINTS, WORST, WORST_AZIMUTH_ERROR_DEG, azimuth_error_deg, chamfer
@@ -30,7 +30,7 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the network says of the validation pictures; ``meshes`` may be empty ones."""
+    """What the network says of the validation images; ``meshes`` may be empty ones."""
 
     azimuth_deg: np.ndarray
     occupancy: np.ndarray
@@ -47,7 +47,7 @@ def build_validator(config: Config, shards: Sequence[Path], surfaces: Sequence[P
 
     Args:
         config: of the ablation.
-        shards: pictures.
+        shards: images.
         surfaces: true surfaces; none where the data set has no truth.
         seed: of the points on predicted surfaces.
     """
@@ -59,7 +59,7 @@ class SilhouetteValidator:
 
     Args:
         config: of the ablation.
-        shards: pictures.
+        shards: images.
         among: models to measure on; all of the split where ``None``.
     """
 
@@ -90,7 +90,7 @@ class SilhouetteValidator:
         }
 
     def predict(self, model: ShelfNet, latent_share: float) -> Predictions:
-        """Views, occupancies, meshes and overlaps of all validation pictures."""
+        """Views, occupancies, meshes and overlaps of all validation images."""
         batches = np.array_split(self.rows, _batches(self.rows))
         parts = [self._predict_batch(model, latent_share, rows) for rows in batches]
         azimuth, occupancy, iou = (np.concatenate(values) for values in zip(*parts, strict=True))
@@ -101,11 +101,11 @@ class SilhouetteValidator:
         self, model: ShelfNet, latent_share: float, rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         device = next(model.parameters()).device
-        images, masks = _pictures(self.views, rows, device)
+        images, masks = _images(self.views, rows, device)
         encoding = model.encode(images)
         field = model.decode(latent_share * encoding.latent)
-        pictures = Rendering(images, masks.squeeze(1))
-        view = predicted_view(model, field, encoding, pictures, self.chosen_by)
+        observed = Rendering(images, masks.squeeze(1))
+        view = predicted_view(model, field, encoding, observed, self.chosen_by)
         rendered = model.render(field, *view)
         iou = soft_iou(rendered.mask, resize(masks, rendered.mask.shape[-1]).squeeze(1))
         azimuth = torch.rad2deg(view[0]).double()
@@ -117,7 +117,7 @@ class Validator:
 
     Args:
         config: of the ablation.
-        shards: pictures.
+        shards: images.
         surfaces: true surfaces.
         seed: of the points on predicted surfaces.
     """
@@ -181,7 +181,7 @@ def occupancy_grid(field: Field, batch: int, resolution: int, device: torch.devi
     return field.occupancy(points).reshape(batch, resolution, resolution, resolution).cpu().numpy()
 
 
-def _pictures(views: EvaluationViews, rows: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
+def _images(views: EvaluationViews, rows: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
     return composite(torch.from_numpy(views.images[rows]).permute(0, 3, 1, 2).to(device))
 
 

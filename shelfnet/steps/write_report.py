@@ -8,7 +8,7 @@ import pandas as pd
 import yaml
 
 from shelfnet.config.schema import Config
-from shelfnet.data.pictures.views import load_evaluation_views
+from shelfnet.data.shards.readers import load_evaluation_views
 from shelfnet.evaluation import comparison_text, without_truth
 from shelfnet.evaluation.comparison import STAGES
 from shelfnet.evaluation.results import has_truth, read_results
@@ -16,7 +16,7 @@ from shelfnet.report.captions import ABOUT_DATA, FIGURE_CAPTIONS, NEED_TRUTH
 from shelfnet.report.comparison import comparison_cells
 from shelfnet.report.facts import dataset_facts, notices, provenance_facts, stage_times, training_runs
 from shelfnet.report.health import examine
-from shelfnet.report.html import MeshRow, Page, Picture, picture_uri, png_uri, render_page, write_page
+from shelfnet.report.html import MeshRow, Page, PageFigure, image_uri, png_uri, render_page, write_page
 from shelfnet.report.runs import Runs, evaluated_runs, read_curves, shard_paths
 from shelfnet.report.shown_views import ShownView, collect_shown_views
 from shelfnet.report.sources import TrueMeshes
@@ -71,8 +71,8 @@ def write_report(
         stages=stages,
         seeds=tuple(all_seeds[:SHOWN_RUNS]),
         seeds_left_out=max(len(all_seeds) - SHOWN_RUNS, 0),
-        figures=_pictures(figures, [name for name in FIGURE_CAPTIONS if name not in ABOUT_DATA], truth),
-        data_figures=_pictures(figures, ABOUT_DATA, truth),
+        figures=_images(figures, [name for name in FIGURE_CAPTIONS if name not in ABOUT_DATA], truth),
+        data_figures=_images(figures, ABOUT_DATA, truth),
         health=examine(rows, read_curves(runs)),
         dataset=dataset_facts(config, results),
         provenance=provenance_facts(config),
@@ -111,11 +111,11 @@ def _shown_views(config: Config, results: Path, runs: Runs, with_truth: bool, ru
 
 def _mesh_row(index: int, view: ShownView, ablations: list[str]) -> MeshRow:
     names = ablations if view.truth is None else [TRUTH, *ablations]
-    return MeshRow(index, view.caption, picture_uri(view.image), tuple(names))
+    return MeshRow(index, view.caption, image_uri(view.image), tuple(names))
 
 
-def _pictures(figures: Path, names: Sequence[str], with_truth: bool) -> list[Picture]:
+def _images(figures: Path, names: Sequence[str], with_truth: bool) -> list[PageFigure]:
     """Figures in the order of their names; one that was not drawn, or shows nothing without a truth, is left out."""
     wanted = [name for name in names if with_truth or name not in NEED_TRUTH]
     found = [(figures / f"{name}.png", FIGURE_CAPTIONS[name]) for name in wanted]
-    return [Picture(png_uri(path.read_bytes()), caption) for path, caption in found if path.is_file()]
+    return [PageFigure(png_uri(path.read_bytes()), caption) for path, caption in found if path.is_file()]

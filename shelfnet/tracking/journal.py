@@ -48,7 +48,7 @@ class Journal:
         self._write("artifact", path=str(path), folder=folder)
 
     def image(self, step: int, name: str, path: Path) -> None:
-        """A published picture of a step: runs that are compared show the pictures of one name beside one another."""
+        """A published image of a step: runs that are compared show the images of one name beside one another."""
         self._write("image", step=step, name=name, path=str(path))
 
     def table(self, path: Path, key: Sequence[str], headline: str) -> None:

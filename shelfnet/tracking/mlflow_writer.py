@@ -89,7 +89,7 @@ class MlflowWriter:
         return RunState(created.info.run_id), plan.everything
 
     def write(self, run_id: str, events: list[Event]) -> None:
-        """Tags, parameters, metrics, artifacts, pictures and tables of events, and the end of the run."""
+        """Tags, parameters, metrics, artifacts, images and tables of events, and the end of the run."""
         self._write_values(run_id, events)
         self._write_metrics(run_id, events)
         writers = {"artifact": self._write_artifact, "image": self._write_image, "table": self._write_table}
@@ -145,7 +145,7 @@ class MlflowWriter:
             self.client.log_artifact(run_id, str(path), folder)
 
     def _write_image(self, run_id: str, path: Path, event: Event) -> None:
-        """A picture that MLflow knows the step of."""
+        """An image that MLflow knows the step of."""
         from PIL import Image
 
         key = re.sub(r"[^\w\-./ ]", "_", event["name"], flags=re.ASCII)

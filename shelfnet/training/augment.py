@@ -1,4 +1,4 @@
-"""Differentiable augmentation for D: the same kinds of change to real pictures and renders."""
+"""Differentiable augmentation for D: the same kinds of change to real images and renders."""
 
 import torch
 from jaxtyping import Float
@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 MAX_SHIFT = 0.125
-"""Largest shift of a picture, as a share of its side."""
+"""Largest shift of an image, as a share of its side."""
 
 MAX_BRIGHTNESS = 0.2
 
@@ -14,7 +14,7 @@ MAX_BRIGHTNESS = 0.2
 def augment(
     images: Float[Tensor, "b 3 h w"], masks: Float[Tensor, "b h w"], generator: torch.Generator
 ) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b h w"]]:
-    """Shift pictures and masks together, mirror half of them, and change the object's brightness.
+    """Shift images and masks together, mirror half of them, and change the object's brightness.
 
     The white of the background stays white: what is shifted in is white, and brightness changes under the mask alone.
     """

@@ -1,4 +1,4 @@
-"""Pictures, masks and captions, drawn at random: all that training sees."""
+"""Images, masks and captions, drawn at random: all that training sees."""
 
 from dataclasses import dataclass
 
@@ -6,23 +6,23 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from shelfnet.data.pictures.views import TrainingViews
+from shelfnet.data.shards.readers import TrainingViews
 from shelfnet.networks.encoder import resize
 from shelfnet.training.shares import Share
 
 RESIDENT_SHARE = 0.5
-"""Of a GPU's free memory, that the pictures may take."""
+"""Of a GPU's free memory, that the images may take."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures on white in [0, 1].
+    """Images on white in [0, 1].
 
     Attributes:
         images: at the size of the shards, for the encoder.
         targets: at the size of the renders.
         masks: likewise.
-        captions: index into :attr:`PictureStore.captions`.
+        captions: index into :attr:`ImageStore.captions`.
     """
 
     images: Float[Tensor, "b 3 h w"]
@@ -31,8 +31,8 @@ class Batch:
     captions: Int[Tensor, "b"]
 
 
-class PictureStore:
-    """Every training picture, decoded once and kept as bytes.
+class ImageStore:
+    """Every training image, decoded once and kept as bytes.
 
     They stay where the training runs if they take at most :data:`RESIDENT_SHARE` of what is free there; then a batch
     costs no transfer and no wait. Else they stay on the host: in memory, or in a mapped file where they are many.
@@ -44,8 +44,8 @@ class PictureStore:
     """
 
     def __init__(self, views: TrainingViews, render_px: int, device: torch.device) -> None:
-        pictures = torch.from_numpy(views.images)
-        self.pictures: UInt8[Tensor, "n h w 4"] = pictures.to(device) if _fits(pictures, device) else pictures
+        rgba = torch.from_numpy(views.images)
+        self.rgba: UInt8[Tensor, "n h w 4"] = rgba.to(device) if _fits(rgba, device) else rgba
         self.device = device
         self.captions = sorted(set(views.captions))
         index = {caption: number for number, caption in enumerate(self.captions)}
@@ -53,7 +53,7 @@ class PictureStore:
         self.render_px = render_px
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.rgba)
 
     def draw(
         self, batch_size: int, generator: torch.Generator, render_px: int | None = None, share: Share | None = None
@@ -72,8 +72,8 @@ class PictureStore:
     def take(self, index: Int[Tensor, "b"], render_px: int | None = None) -> Batch:
         """The batch of given rows; targets have the store's size unless another is asked for."""
         render_px = render_px or self.render_px
-        pictures = self.pictures[index.to(self.pictures.device)].permute(0, 3, 1, 2).contiguous()
-        images, masks = composite(pictures.to(self.device))
+        rgba = self.rgba[index.to(self.rgba.device)].permute(0, 3, 1, 2).contiguous()
+        images, masks = composite(rgba.to(self.device))
         return Batch(
             images=images,
             targets=resize(images, render_px),
@@ -82,15 +82,15 @@ class PictureStore:
         )
 
 
-def _fits(pictures: Tensor, device: torch.device) -> bool:
+def _fits(rgba: Tensor, device: torch.device) -> bool:
     if device.type != "cuda":
         return False
     free_bytes, _ = torch.cuda.mem_get_info(device)
-    return pictures.nbytes <= RESIDENT_SHARE * free_bytes
+    return rgba.nbytes <= RESIDENT_SHARE * free_bytes
 
 
-def composite(pictures: UInt8[Tensor, "b 4 h w"]) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b 1 h w"]]:
-    """RGBA bytes with straight alpha to pictures on white, and masks, in [0, 1]."""
-    values = pictures.float() / 255.0
+def composite(rgba: UInt8[Tensor, "b 4 h w"]) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b 1 h w"]]:
+    """RGBA bytes with straight alpha to images on white, and masks, in [0, 1]."""
+    values = rgba.float() / 255.0
     alpha = values[:, 3:]
     return 1.0 - alpha * (1.0 - values[:, :3]), alpha

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from shelfnet.config.networks import ModelSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.networks.shelfnet import ShelfNet
-from shelfnet.publishing import beside, complete_file, publish
+from shelfnet.publishing import complete_file, partial_path, publish
 from shelfnet.training.learner import Learner
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Description:
     Attributes:
         ablation: its name.
         iterations: of training.
-        render: camera and size of the pictures that it learned from.
+        render: camera and size of the images that it learned from.
         object_share: of their side, that objects take; none in checkpoints from before it was kept.
     """
 
@@ -111,11 +111,11 @@ class Signature:
 
 def save_progress(folder: Path, learner: Learner, signature: Signature) -> None:
     """Keep all that an exact continuation needs; the previous state is replaced only by a complete one."""
-    temporary = beside(folder)
+    temporary = partial_path(folder)
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    tensors = {"randomness": learner.randomness.get_state()}
-    tensors |= {f"lately/{name}": value for name, value in learner.lately.items()}
+    tensors = {"randomness": learner.rng.get_state()}
+    tensors |= {f"last_lazy_terms/{name}": value for name, value in learner.last_lazy_terms.items()}
     for name, module in learner.modules().items():
         tensors |= {f"{name}/{key}": value for key, value in module.state_dict().items()}
     for name, optimiser in learner.optimisers().items():
@@ -152,8 +152,10 @@ def load_progress(folder: Path, learner: Learner, signature: Signature) -> bool:
         module.load_state_dict(_below(tensors, f"{name}/"))
     for name, optimiser in learner.optimisers().items():
         _restore_optimiser(optimiser, _below(tensors, f"{name}_optimiser/"))
-    learner.randomness.set_state(tensors["randomness"].cpu())
-    learner.lately = {name: value.to(learner.device) for name, value in _below(tensors, "lately/").items()}
+    learner.rng.set_state(tensors["randomness"].cpu())
+    learner.last_lazy_terms = {
+        name: value.to(learner.device) for name, value in _below(tensors, "last_lazy_terms/").items()
+    }
     learner.iteration = state["iteration"]
     learner.history = [tuple(row) for row in state["history"]]
     return True

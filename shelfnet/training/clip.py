@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from shelfnet.config.supervision import ClipTraining
-from shelfnet.data.pictures.views import TrainingViews
+from shelfnet.data.shards.readers import TrainingViews
 from shelfnet.losses.backgrounds import PAINTERS, over_backgrounds
 from shelfnet.networks.clip import ClipModel, small_clip
 from shelfnet.networks.retrieval import Retrieval
-from shelfnet.training.batches import PictureStore
+from shelfnet.training.batches import ImageStore
 from shelfnet.training.loop import ProgressClock
 
 log = logging.getLogger(__name__)
@@ -26,17 +26,17 @@ LOG_EVERY = 25
 
 
 def train_small_clip(views: TrainingViews, settings: ClipTraining, device: torch.device) -> ClipModel:
-    """Train on pictures of distinct captions, over every kind of background.
+    """Train on images of distinct captions, over every kind of background.
 
     Args:
-        views: training pictures and captions.
+        views: training images and captions.
         settings: size of the model and of its training.
         device: where to train.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         model = small_clip(settings).to(device).train()
-    store = PictureStore(views, settings.image_px, device)
+    store = ImageStore(views, settings.image_px, device)
     tokens = model.tokens(store.captions)
     optimiser = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=settings.iterations)
@@ -45,8 +45,8 @@ def train_small_clip(views: TrainingViews, settings: ClipTraining, device: torch
     for iteration in range(1, settings.iterations + 1):
         rows = distinct_caption_rows(store.caption_of, len(store.captions), settings.batch_size, generator)
         batch = store.take(rows)
-        pictures = over_backgrounds(batch.targets, batch.masks, tuple(PAINTERS), generator)
-        images, texts = model.embed_images(pictures), model.embed_tokens(tokens[batch.captions])
+        composited = over_backgrounds(batch.targets, batch.masks, tuple(PAINTERS), generator)
+        images, texts = model.embed_images(composited), model.embed_tokens(tokens[batch.captions])
         scale = model.clip.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
         loss = contrastive_loss(images, texts, scale)
         optimiser.zero_grad(set_to_none=True)
@@ -89,23 +89,23 @@ def measure_retrieval(
     choices: int,
     generator: torch.Generator,
 ) -> Retrieval:
-    """How often a held-out picture finds its own caption among ``choices`` different ones.
+    """How often a held-out image finds its own caption among ``choices`` different ones.
 
-    Pictures are held out always, since models are; their captions may occur in training, as two models can have the
+    Images are held out always, since models are; their captions may occur in training, as two models can have the
     same tags. Rivals are held out as long as there are enough. Where there are not, the captions of other splits fill
     up (:func:`caption_pool`). That never makes the task easier: whoever finds the own caption in the larger set finds
     it in the smaller one too, chance falls with every rival, and captions that the model was trained on are the very
-    ones that it has learned to match with pictures.
+    ones that it has learned to match with images.
 
     Args:
         model: to be measured.
-        held_out: pictures that it was not trained on, and their captions.
+        held_out: images that it was not trained on, and their captions.
         others: captions of other splits, those to be preferred first.
         choices: captions to choose from; fewer where there are not so many in all.
         generator: of the rivals.
     """
     device = model.mean.device
-    store = PictureStore(held_out, model.image_px, device)
+    store = ImageStore(held_out, model.image_px, device)
     captions = caption_pool(store.captions, others, choices, generator)
     choices = min(choices, len(captions))
     texts = model.embed_text(captions)

@@ -17,7 +17,7 @@ def smallest_px(train: TrainSettings, renderer: RendererSettings) -> int:
 def latent_share(train: TrainSettings, iteration: int) -> float:
     """Factor of the latent before it is decoded, in [0, 1]; 1 after the last iteration, of a finished model.
 
-    While it is zero all pictures show one shape, so that only their views can tell them apart; it then rises linearly.
+    While it is zero all images show one shape, so that only their views can tell them apart; it then rises linearly.
     """
     if iteration >= train.iterations:
         return 1.0

@@ -31,7 +31,7 @@ def tune(device: torch.device, precision: Precision) -> None:
     torch.set_float32_matmul_precision("highest" if precision == "float32" else "high")
 
 
-def lay_out(network: nn.Module) -> nn.Module:
+def to_channels_last(network: nn.Module) -> nn.Module:
     """The same network with the weights of its convolutions in the order that tensor cores read, channels last."""
     for module in network.modules():
         for parameter in module.parameters(recurse=False):

@@ -18,7 +18,7 @@ ALONE_ON_THE_GPU = threading.Lock()
 """Held while a graph is recorded, and by other threads that use the GPU: a wait of theirs can break the recording."""
 
 
-class Replayed(Generic[T]):
+class CudaGraphed(Generic[T]):
     """A function whose work on the GPU is recorded and replayed as long as its key stays the same.
 
     The first calls run as they are, on a stream of their own. From then on the tensors that the function reads must
@@ -29,9 +29,9 @@ class Replayed(Generic[T]):
         randomness: the generator that it draws from.
     """
 
-    def __init__(self, function: Callable[..., T], randomness: torch.Generator) -> None:
-        self.function, self.randomness = function, randomness
-        self.stream = torch.cuda.Stream(randomness.device)
+    def __init__(self, function: Callable[..., T], rng: torch.Generator) -> None:
+        self.function, self.rng = function, rng
+        self.stream = torch.cuda.Stream(rng.device)
         self.key: Hashable = None
         self.calls = 0
         self.graph: torch.cuda.CUDAGraph | None = None
@@ -64,7 +64,7 @@ class Replayed(Generic[T]):
 
     def _capture(self, *arguments: object) -> None:
         graph = torch.cuda.CUDAGraph()
-        graph.register_generator_state(self.randomness)
+        graph.register_generator_state(self.rng)
         outside = torch.cuda.current_stream()
         try:
             with ALONE_ON_THE_GPU, torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):

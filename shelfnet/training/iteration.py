@@ -6,7 +6,7 @@ from typing import Any
 
 from shelfnet.training.batches import Batch
 from shelfnet.training.compiled import compile_networks
-from shelfnet.training.graphs import Replayed
+from shelfnet.training.graphs import CudaGraphed
 from shelfnet.training.learner import Learner
 from shelfnet.training.phases import Forward, Scalars, discriminator_phases, generator_phase
 
@@ -29,7 +29,7 @@ class Iteration:
         runner = _replaying(learner) if on_cuda and asked in ("graphs", "auto") else _as_it_is
         self.generator = runner(generator_phase)
         self.phases = [(phase.every, runner(phase.run)) for phase in discriminator_phases(learner)]
-        self.held = HeldBatch() if on_cuda else None
+        self.held = StaticInputs() if on_cuda else None
         self.last_forward: Forward | None = None
 
     def __call__(self, batch: Batch) -> Scalars:
@@ -45,11 +45,11 @@ class Iteration:
         self.last_forward = forward
         for every, phase in self.phases:
             if learner.iteration % every == 0:
-                learner.lately |= phase(what_follows, learner, forward)
-        return terms | learner.lately
+                learner.last_lazy_terms |= phase(what_follows, learner, forward)
+        return terms | learner.last_lazy_terms
 
 
-class HeldBatch:
+class StaticInputs:
     """A batch whose tensors stay where they are while its size stays the same, for graphs to read."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class HeldBatch:
 
 
 def _replaying(learner: Learner) -> Callable[[Callable[..., Any]], Runner]:
-    return lambda function: Replayed(function, learner.randomness)
+    return lambda function: CudaGraphed(function, learner.rng)
 
 
 def _as_it_is(function: Callable[..., Any]) -> Runner:

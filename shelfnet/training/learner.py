@@ -13,7 +13,7 @@ from shelfnet.losses.perceptual import PerceptualLoss
 from shelfnet.networks.discriminator import Discriminator
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.training.curriculum import latent_share, render_px, smallest_px
-from shelfnet.training.device import lay_out
+from shelfnet.training.device import to_channels_last
 from shelfnet.training.optimisers import adam, set_rate
 from shelfnet.training.precision import mixed_precision
 from shelfnet.training.shares import Share
@@ -31,7 +31,7 @@ class Learner:
     discriminator: Discriminator
     generator_optimiser: torch.optim.Optimizer
     discriminator_optimiser: torch.optim.Optimizer
-    randomness: torch.Generator
+    rng: torch.Generator
     average: ShelfNet | None
     perceptual: PerceptualLoss | None = None
     clip: "ClipLoss | None" = None
@@ -39,7 +39,7 @@ class Learner:
     history: list[tuple[int, str, float]] = field(default_factory=list)
     share: Share = field(default_factory=Share)
     latent_share: Float[Tensor, ""] = field(default_factory=lambda: torch.ones(()))
-    lately: dict[str, Float[Tensor, ""]] = field(default_factory=dict)
+    last_lazy_terms: dict[str, Float[Tensor, ""]] = field(default_factory=dict)
 
     @property
     def device(self) -> torch.device:
@@ -54,10 +54,10 @@ class Learner:
     def uniform(self, rows: int, *shape: int) -> Float[Tensor, "rows *shape"]:
         """Random numbers in [0, 1) for this process's rows of a batch."""
         whole = (self.share.whole(rows), *shape)
-        return self.share.take(torch.rand(whole, generator=self.randomness, device=self.device))
+        return self.share.take(torch.rand(whole, generator=self.rng, device=self.device))
 
     def jitter(self, views: int, resolution_px: int) -> Float[Tensor, "v p 1"]:
-        """Random places of the samples of pictures within their steps along the rays."""
+        """Random places of the samples of images within their steps along the rays."""
         return self.uniform(views, resolution_px**2, 1)
 
     def autocast(self) -> torch.autocast:
@@ -124,7 +124,7 @@ def build_learner(config: Config, seed: int, device: torch.device) -> Learner:
         discriminator=discriminator,
         generator_optimiser=adam(model, rate),
         discriminator_optimiser=adam(discriminator, rate),
-        randomness=torch.Generator(device).manual_seed(seed),
+        rng=torch.Generator(device).manual_seed(seed),
         average=copy.deepcopy(model).requires_grad_(False) if config.train.ema_decay > 0 else None,
         perceptual=place(PerceptualLoss(config.perceptual), device) if config.losses.perceptual > 0 else None,
         latent_share=torch.ones((), device=device),
@@ -134,4 +134,4 @@ def build_learner(config: Config, seed: int, device: torch.device) -> Learner:
 
 
 def _on_tensor_cores(network: nn.Module, device: torch.device) -> nn.Module:
-    return lay_out(network.to(device))
+    return to_channels_last(network.to(device))

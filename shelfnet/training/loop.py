@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from shelfnet.networks.shelfnet import ShelfNet
-from shelfnet.training.batches import PictureStore
+from shelfnet.training.batches import ImageStore
 from shelfnet.training.finite import FiniteWatch
 from shelfnet.training.graphs import ALONE_ON_THE_GPU
 from shelfnet.training.iteration import Iteration
@@ -42,7 +42,7 @@ NO_HOOKS = Hooks(validate=lambda *_: {}, record=lambda *_: None, save=lambda _: 
 """Of the processes of a training that do not lead it."""
 
 
-def iterate(learner: Learner, store: PictureStore, hooks: Hooks, name: str) -> None:
+def iterate(learner: Learner, store: ImageStore, hooks: Hooks, name: str) -> None:
     """Train from the learner's iteration to the configured last one.
 
     Raises:
@@ -56,7 +56,7 @@ def iterate(learner: Learner, store: PictureStore, hooks: Hooks, name: str) -> N
     on_cpu = learner.device.type == "cpu"
     learner.model.train()
     while learner.iteration < settings.iterations:
-        batch = store.draw(settings.batch_size, learner.randomness, learner.render_px(), learner.share)
+        batch = store.draw(settings.batch_size, learner.rng, learner.render_px(), learner.share)
         terms = take_iteration(batch)
         learner.iteration += 1
         learner.update_average()

@@ -60,7 +60,7 @@ def generator_phase(learner: Learner, batch: Batch) -> tuple[Forward, Scalars]:
 
 
 def discriminator_phase(learner: Learner, forward: Forward) -> Scalars:
-    """A step of D on real pictures and on both renders (Eq. 7).
+    """A step of D on real images and on both renders (Eq. 7).
 
     The loss bears no weight: ``losses.adversarial`` is the generator's, and Adam's steps do not depend on the scale.
     """
@@ -76,16 +76,16 @@ def discriminator_phase(learner: Learner, forward: Forward) -> Scalars:
 
 
 def r1_phase(learner: Learner, forward: Forward) -> Scalars:
-    """The lazy gradient penalty of StyleGAN2 on real pictures, in a step of its own.
+    """The lazy gradient penalty of StyleGAN2 on real images, in a step of its own.
 
     It stands for the steps of D from this iteration up to the next penalty, ``r1_every / discriminator_every`` of them
     (in the mean, where that is no whole number), and is weighted by as many times ``r1_gamma``: so ``r1_gamma`` is the
     weight of R1 beside D's own loss in each of them, as in StyleGAN2.
     """
-    pictures = forward.batch.targets.detach().requires_grad_(True)
+    real = forward.batch.targets.detach().requires_grad_(True)
     # As it is written, not compiled: torch's compiler knows no gradients of gradients.
-    logits = learner.discriminator.forward(pictures, forward.batch.masks)
-    penalty = r1_penalty(logits, pictures)
+    logits = learner.discriminator.forward(real, forward.batch.masks)
+    penalty = r1_penalty(logits, real)
     train, losses = learner.config.train, learner.config.losses
     discriminator_steps = train.r1_every / train.discriminator_every
     _step_discriminator(learner, losses.r1_gamma * discriminator_steps * penalty)
@@ -107,14 +107,14 @@ def _frozen(network: nn.Module) -> Iterator[None]:
         network.requires_grad_(True)
 
 
-def _judge(learner: Learner, *pictures: Rendering) -> list[Tensor]:
+def _judge(learner: Learner, *renderings: Rendering) -> list[Tensor]:
     """Logits of several batches of one size, judged in one pass: D knows no statistics of a batch."""
-    images, masks = torch.cat([p.image for p in pictures]), torch.cat([p.mask for p in pictures])
+    images, masks = torch.cat([p.image for p in renderings]), torch.cat([p.mask for p in renderings])
     if learner.config.model.discriminator.augment:
-        images, masks = augment(images, masks, learner.randomness)
+        images, masks = augment(images, masks, learner.rng)
     with learner.autocast():
         logits = learner.discriminator(images, masks)
-    return list(at_least_float32(logits).chunk(len(pictures)))
+    return list(at_least_float32(logits).chunk(len(renderings)))
 
 
 def _step_generator(learner: Learner, seen: Sight, terms: Scalars, adversarial: Tensor | None) -> None:

@@ -20,7 +20,7 @@ class Sight:
     """A batch encoded, decoded and rendered.
 
     Attributes:
-        encoded: the pictures' encoding, cut from the encoder.
+        encoded: the images' encoding, cut from the encoder.
         decoded: their objects, cut from the decoder.
         chosen: the hypothesis of the view that was rendered.
         azimuth: radians; the predicted views, then as many views from the prior.
@@ -39,12 +39,12 @@ class Sight:
 
     @property
     def encoding(self) -> Encoding:
-        """Of the pictures."""
+        """Of the images."""
         return self.encoded.seen
 
     @property
     def both(self) -> Rendering:
-        """Both renders of all pictures, in the order of ``azimuth``."""
+        """Both renders of all images, in the order of ``azimuth``."""
         first, second = self.at_view, self.at_novel_view
         return Rendering(torch.cat([first.image, second.image]), torch.cat([first.mask, second.mask]))
 

@@ -27,7 +27,7 @@ class Recognisable:
         images: on white.
         azimuth: radians, of their cameras.
         elevation: likewise.
-        latent: of the pictures whose objects they show, in full, whatever share of it the objects were decoded from
+        latent: of the images whose objects they show, in full, whatever share of it the objects were decoded from
             (:func:`shelfnet.losses.content.content_terms` says why).
     """
 
@@ -38,7 +38,7 @@ class Recognisable:
 
 
 def reconstruction_terms(learner: Learner, seen: Sight, batch: Batch) -> Scalars:
-    """How the render at the predicted view differs from the picture (Eq. 4 to 6), and the latent's prior."""
+    """How the render at the predicted view differs from the image (Eq. 4 to 6), and the latent's prior."""
     terms = {
         "mask": mask_loss(seen.at_view.mask, batch.masks).mean(),
         "rgb": rgb_loss(seen.at_view.image, batch.targets).mean(),
@@ -60,7 +60,7 @@ def view_terms(learner: Learner, seen: Sight) -> Scalars:
     terms: Scalars = {}
     if encoding.view_logits.shape[1] > 1:
         log_choice = torch.log_softmax(encoding.view_logits, dim=1)
-        terms["hypothesis"] = -(seen.chosen.credibility * log_choice).sum(dim=1).mean()
+        terms["hypothesis"] = -(seen.chosen.hypothesis_weights * log_choice).sum(dim=1).mean()
     if weights.content > 0:
         with learner.autocast():
             shown = _renders_to_recognise(learner, seen)
@@ -78,12 +78,12 @@ def caption_term(learner: Learner, seen: Sight, batch: Batch) -> Scalars:
     if learner.clip is None:
         return {}
     with learner.autocast():
-        distance = learner.clip(seen.both, batch.captions.repeat(2), learner.randomness)
+        distance = learner.clip(seen.both, batch.captions.repeat(2), learner.rng)
     return {"clip": at_least_float32(distance).mean()}
 
 
 def health(learner: Learner, seen: Sight) -> Scalars:
-    """What shows a collapse early; what compares pictures is left out where there is only one."""
+    """What shows a collapse early; what compares images is left out where there is only one."""
     signs = {"health/mask_coverage": seen.at_novel_view.mask.detach().mean()}
     latent, azimuth = seen.encoding.latent.detach(), seen.azimuth.detach().chunk(2)[0]
     if len(latent) > 1:
@@ -94,17 +94,17 @@ def health(learner: Learner, seen: Sight) -> Scalars:
 
 
 def azimuth_spread(azimuth: Float[Tensor, "b"]) -> Float[Tensor, ""]:
-    """Mean of 1 - cos of the difference between the azimuths of two pictures, over all pairs of a batch.
+    """Mean of 1 - cos of the difference between the azimuths of two images, over all pairs of a batch.
 
     Its expectation does not depend on the size of the batch, as that of the length of the mean resultant does: so it
     can be compared with :func:`prior_azimuth_spread`. 0 where all are the same; at most b / (b - 1).
 
     Args:
-        azimuth: radians, of two or more pictures.
+        azimuth: radians, of two or more images.
     """
-    pictures = len(azimuth)
+    n_images = len(azimuth)
     squared_resultant = torch.cos(azimuth).mean().square() + torch.sin(azimuth).mean().square()
-    return (1.0 - squared_resultant) * (pictures / (pictures - 1))
+    return (1.0 - squared_resultant) * (n_images / (n_images - 1))
 
 
 def prior_azimuth_spread(prior: ViewPrior) -> float:

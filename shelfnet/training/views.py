@@ -1,4 +1,4 @@
-"""Which view of a picture to render: the encoder's only one, or one of its hypotheses by how well they explain it."""
+"""Which view of an image to render: the encoder's only one, or one of its hypotheses by how well they explain it."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from shelfnet.training.batches import Batch
 
 @dataclass(frozen=True)
 class ChosenView:
-    """One hypothesis of each picture, and how credible all of them are.
+    """One hypothesis of each image, and how credible all of them are.
 
     Attributes:
         index: the hypothesis that is rendered.
@@ -25,7 +25,7 @@ class ChosenView:
     """
 
     index: Int[Tensor, "b"]
-    credibility: Float[Tensor, "b k"]
+    hypothesis_weights: Float[Tensor, "b k"]
 
 
 def choose_view(
@@ -37,8 +37,8 @@ def choose_view(
 
     Args:
         model: renders the hypotheses.
-        field: the pictures' objects.
-        encoding: of the pictures.
+        field: the images' objects.
+        encoding: of the images.
         batch: what the renders are compared with.
         config: weights, temperature and size.
         uniform: random numbers in [0, 1).
@@ -57,8 +57,8 @@ def choose_view(
         mask_weight=config.losses.mask,
         rgb_weight=config.losses.rgb,
     )
-    credibility = torch.softmax(-losses / config.model.encoder.hypothesis_temperature, dim=1)
-    return ChosenView(_draw_index(credibility, uniform), credibility)
+    hypothesis_weights = torch.softmax(-losses / config.model.encoder.hypothesis_temperature, dim=1)
+    return ChosenView(_draw_index(hypothesis_weights, uniform), hypothesis_weights)
 
 
 def prior_views(prior: ViewPrior, uniform: Float[Tensor, "b 2"]) -> tuple[Float[Tensor, "b"], Float[Tensor, "b"]]:

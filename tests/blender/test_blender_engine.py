@@ -23,23 +23,23 @@ def repaint(folder, colour):
 
 def test_same_model_same_pixels_for_any_number_of_threads(tmp_path):
     path = write_textured(tmp_path, ASYMMETRIC)
-    pictures = []
+    images = []
     for threads in (1, 1, 3):
         with engine(threads) as cycles:
-            pictures.append(cycles.render(path, CAMERAS))
-    np.testing.assert_array_equal(pictures[0], pictures[1])
-    np.testing.assert_array_equal(pictures[0], pictures[2])
+            images.append(cycles.render(path, CAMERAS))
+    np.testing.assert_array_equal(images[0], images[1])
+    np.testing.assert_array_equal(images[0], images[2])
 
 
-def test_pictures_do_not_depend_on_the_models_before(tmp_path):
+def test_images_do_not_depend_on_the_models_before(tmp_path):
     paths = [write_textured(tmp_path / str(index), (ASYMMETRIC, SINGLE)[index % 2]) for index in range(4)]
     for index, path in enumerate(paths):
         repaint(path.parent, (60 * index, 40, 200 - 60 * index))
     with engine() as cycles:
         together = [cycles.render(path, CAMERAS) for path in paths]
-    for path, picture in zip(paths, together, strict=True):
+    for path, image in zip(paths, together, strict=True):
         with engine() as cycles:
-            np.testing.assert_array_equal(cycles.render(path, CAMERAS), picture)
+            np.testing.assert_array_equal(cycles.render(path, CAMERAS), image)
 
 
 def test_a_model_is_imported_once_for_all_its_views(tmp_path, monkeypatch):
@@ -47,8 +47,8 @@ def test_a_model_is_imported_once_for_all_its_views(tmp_path, monkeypatch):
     original = models._import
     monkeypatch.setattr(models, "_import", lambda *arguments: imports.append(1) or original(*arguments))
     with engine() as cycles:
-        pictures = cycles.render(write_obj(tmp_path), np.concatenate([CAMERAS, CAMERAS]))
-    assert (len(pictures), len(imports)) == (4, 1)
+        images = cycles.render(write_obj(tmp_path), np.concatenate([CAMERAS, CAMERAS]))
+    assert (len(images), len(imports)) == (4, 1)
 
 
 def test_views_differ_in_their_noise(tmp_path):
@@ -74,6 +74,6 @@ def test_nothing_is_written_to_standard_output(tmp_path, capfd):
 def test_denoising_smooths_a_flat_face(tmp_path, denoise):
     quality = CyclesQuality(resolution_px=32, samples=2, denoise=denoise)
     with CyclesEngine(quality, FOV) as cycles:
-        picture = cycles.render(write_obj(tmp_path, SINGLE), cameras((0, 0)))[0]
-    noise = picture[12:20, 12:20, :3].astype(float).std()
+        image = cycles.render(write_obj(tmp_path, SINGLE), cameras((0, 0)))[0]
+    noise = image[12:20, 12:20, :3].astype(float).std()
     assert bool(noise < 2.0) is denoise

@@ -23,11 +23,11 @@ def test_a_frame_is_the_bounds_of_the_silhouette_and_a_margin(angles):
     assert (np.abs(margin) <= 3).all() and (margin[:2] < 0).all() and (margin[2:] > 0).all()
 
 
-def test_a_frame_does_not_leave_the_picture():
+def test_a_frame_does_not_leave_the_image():
     assert frame_of(POINTS, cameras((0, 0), distance=1.0)[0], FOV, SIDE_PX) == Frame(0, 0, SIDE_PX, SIDE_PX)
 
 
-def test_pixels_are_those_of_the_whole_picture(tmp_path, monkeypatch):
+def test_pixels_are_those_of_the_whole_image(tmp_path, monkeypatch):
     path = write_textured(tmp_path, ASYMMETRIC)
     views = cameras((30, 25), (160, -5))
     with CyclesEngine(CyclesQuality(SIDE_PX, samples=4, denoise=False), FOV) as cycles:

@@ -9,9 +9,9 @@ from jaxtyping import Float, UInt8
 
 from shelfnet.blender.engine import CyclesEngine, CyclesQuality
 from shelfnet.config.render import RenderSettings
-from shelfnet.data.pictures.view_sampling import sample_views
 from shelfnet.data.seeding import named_generator
-from shelfnet.data.showroom.generate import generate_showroom
+from shelfnet.data.view_sampling import sample_views
+from shelfnet.procedural.generate import generate_showroom
 
 REAL = Path(__file__).parents[3] / "shared" / "real" / "dev" / "3D-FUTURE-model"
 SETTINGS = RenderSettings()
@@ -60,7 +60,7 @@ def test_the_default_is_close_to_512_samples(models):
 
 
 def psnr_on_white(a: UInt8[np.ndarray, "v h w 4"], b: UInt8[np.ndarray, "v h w 4"]) -> Float[np.ndarray, "v"]:
-    """Peak signal-to-noise ratio in dB of the pictures as training sees them."""
+    """Peak signal-to-noise ratio in dB of the images as training sees them."""
     return -10.0 * np.log10(((on_white(a) - on_white(b)) ** 2).mean(axis=(1, 2, 3)))
 
 

@@ -11,7 +11,7 @@ from shelfnet.cli import predict as command
 
 
 def _write_photo(path, radius_px=30.0, background=255, alpha=True):
-    """A red disc on a wide picture, with its mask as alpha."""
+    """A red disc on a wide image, with its mask as alpha."""
     y, x = np.mgrid[:90, :160]
     disc = np.hypot(x - 60.0, y - 40.0) < radius_px
     rgba = np.full((90, 160, 4), (*[background] * 3, 0), np.uint8)

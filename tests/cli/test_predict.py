@@ -54,7 +54,7 @@ def test_a_texture_can_be_asked_for(tmp_path, write_photo, stage):
 def test_a_bad_photo_is_reported_and_the_rest_goes_on(tmp_path, write_photo, capsys):
     photos = tmp_path / "photos"
     write_photo(photos / "a.png")
-    (photos / "b.jpg").write_bytes(b"no picture")
+    (photos / "b.jpg").write_bytes(b"no image")
     write_photo(photos / "c.png", alpha=False).with_name("c_mask.png").unlink()
     write_photo(photos / "sub" / "d.jpg", alpha=False)
     assert predict(photos, "-o", tmp_path / "out") == 1
@@ -63,7 +63,7 @@ def test_a_bad_photo_is_reported_and_the_rest_goes_on(tmp_path, write_photo, cap
         "sub/d.glb",
     ]
     told = capsys.readouterr()
-    assert re.search(r"\[2/4\] .*b\.jpg: refused: expected a whole picture", told.err)
+    assert re.search(r"\[2/4\] .*b\.jpg: refused: expected a whole image", told.err)
     assert re.search(r"\[3/4\] .*c\.png: refused: expected a mask of the object.*--mask", told.err)
     assert "[4/4]" in told.out and "4 photo(s): 2 mesh(es), 2 refused" in told.out
 

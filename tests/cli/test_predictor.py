@@ -1,4 +1,4 @@
-"""A photo goes the way that pictures of the shards go."""
+"""A photo goes the way that images of the shards go."""
 
 import io
 
@@ -12,8 +12,8 @@ from shelfnet.config.images import ImagesSettings
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.data.photographs.crops import median_object_share
 from shelfnet.data.photographs.pixels import PhotoError
-from shelfnet.data.pictures.encoding import PictureError
 from shelfnet.data.predictions import read_predictions
+from shelfnet.data.shards.encoding import UnusableImageError
 from shelfnet.reconstruction.export import load_glb
 from shelfnet.steps import reconstruct as step
 
@@ -27,8 +27,8 @@ def predictor(model=None, share=0.6, refine=None, images=None):
     return Predictor(model or BallNet(), RENDER, share, images or ImagesSettings(), SETTINGS, refine, None)
 
 
-def test_a_picture_of_a_shard_gives_the_stages_own_mesh(tmp_path, monkeypatch):
-    """The crop at the picture's own share is the picture."""
+def test_a_image_of_a_shard_gives_the_stages_own_mesh(tmp_path, monkeypatch):
+    """The crop at the image's own share is the image."""
     radius_px = 8.0
     monkeypatch.setattr(step, "load_model", lambda folder, device: BallNet())
     step.reconstruct(
@@ -44,9 +44,9 @@ def test_a_picture_of_a_shard_gives_the_stages_own_mesh(tmp_path, monkeypatch):
     row = read_predictions(tmp_path / "coarse")[0]
     photo = tmp_path / "photo.png"
     photo.write_bytes(disc_png(radius_px))
-    picture = np.asarray(Image.open(io.BytesIO(disc_png(radius_px))))
-    predicted = predictor(share=median_object_share([picture]), images=ImagesSettings(min_object_px=8))(photo, None)
-    np.testing.assert_array_equal(predicted.crop, picture)
+    image = np.asarray(Image.open(io.BytesIO(disc_png(radius_px))))
+    predicted = predictor(share=median_object_share([image]), images=ImagesSettings(min_object_px=8))(photo, None)
+    np.testing.assert_array_equal(predicted.crop, image)
     assert predicted.view.mask_iou == row.mask_iou
     loaded = load_glb(tmp_path / "coarse" / row.mesh)
     np.testing.assert_allclose(predicted.view.surface.mesh.vertices, loaded.mesh.vertices, atol=1e-6)
@@ -72,7 +72,7 @@ def test_what_a_network_does_not_see_is_an_error(tmp_path, write_photo):
         predictor(BallNet(radius=-1.0))(write_photo(tmp_path / "a.png"), None)
 
 
-def test_masks_and_pictures_are_checked(tmp_path, write_photo):
+def test_masks_and_images_are_checked(tmp_path, write_photo):
     photo = write_photo(tmp_path / "a.png")
     with pytest.raises(PhotoError, match="a mask that covers"):
         predictor(images=ImagesSettings(min_coverage=0.5))(photo, None)
@@ -81,5 +81,5 @@ def test_masks_and_pictures_are_checked(tmp_path, write_photo):
     black = np.asarray(Image.open(photo)).copy()
     black[..., :3] = 0
     Image.fromarray(black).save(photo)
-    with pytest.raises(PictureError, match="black all over"):
+    with pytest.raises(UnusableImageError, match="black all over"):
         predictor()(photo, None)

@@ -1,4 +1,4 @@
-"""A writer of small data sets in the 3D-FUTURE layout, and pictures for shards."""
+"""A writer of small data sets in the 3D-FUTURE layout, and images for shards."""
 
 import io
 import json
@@ -62,7 +62,7 @@ def _zip_folder(path: Path, folder: Path, prefix: str = "", only: Callable[[str]
     return path
 
 
-def _picture_row(model_id: str, view: int, /, **changes) -> dict:
+def _image_row(model_id: str, view: int, /, **changes) -> dict:
     pixels = np.full((6, 6, 4), view, np.uint8)
     row = {
         "model_id": model_id,
@@ -96,8 +96,8 @@ def png():
 
 
 @pytest.fixture
-def picture_row():
-    return _picture_row
+def image_row():
+    return _image_row
 
 
 @pytest.fixture

@@ -31,8 +31,8 @@ def test_a_material_beside_vertex_colours_changes_nothing(tmp_path):
 
 
 def test_a_texture_stays_one(tmp_path):
-    picture = Image.new("RGB", (4, 4), (10, 20, 30))
-    visual = trimesh.visual.TextureVisuals(uv=np.full((8, 2), 0.5), material=PBRMaterial(baseColorTexture=picture))
+    image = Image.new("RGB", (4, 4), (10, 20, 30))
+    visual = trimesh.visual.TextureVisuals(uv=np.full((8, 2), 0.5), material=PBRMaterial(baseColorTexture=image))
     box(visual=visual).export(tmp_path / "box.glb")
     loaded = read_glb(tmp_path / "box.glb")
     assert loaded.visual.material.baseColorTexture.getpixel((0, 0)) == (10, 20, 30)

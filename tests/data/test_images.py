@@ -28,23 +28,23 @@ def test_a_bomb_is_refused_by_its_header(side_px):
 
 
 def test_the_limit_is_inclusive(png):
-    picture = png(np.zeros((4, 4, 4), np.uint8))
-    assert decode_png(picture, max_pixels=16).shape == (4, 4, 4)
+    image = png(np.zeros((4, 4, 4), np.uint8))
+    assert decode_png(image, max_pixels=16).shape == (4, 4, 4)
     with pytest.raises(ImageError, match="at most 15 pixels, got 4 x 4"):
-        decode_png(picture, max_pixels=15)
+        decode_png(image, max_pixels=15)
 
 
 def test_a_wrong_checksum_alone_is_refused(png):
-    picture = bytearray(png(np.zeros((4, 4, 4), np.uint8)))
-    picture[picture.index(b"IEND") - 5] ^= 0xFF
+    image = bytearray(png(np.zeros((4, 4, 4), np.uint8)))
+    image[image.index(b"IEND") - 5] ^= 0xFF
     with pytest.raises(ImageError, match="expected a whole PNG"):
-        decode_png(bytes(picture))
+        decode_png(bytes(image))
 
 
 def test_damage_is_refused(png):
-    picture = png(np.random.default_rng(0).integers(0, 256, (64, 64, 4), dtype=np.uint8))
-    flipped = bytearray(picture)
+    image = png(np.random.default_rng(0).integers(0, 256, (64, 64, 4), dtype=np.uint8))
+    flipped = bytearray(image)
     flipped[len(flipped) // 2] ^= 0xFF
-    for damaged in (b"", b"<html></html>", picture[: len(picture) // 2], bytes(flipped), b"\xff\xd8\xff\xe0 JFIF"):
+    for damaged in (b"", b"<html></html>", image[: len(image) // 2], bytes(flipped), b"\xff\xd8\xff\xe0 JFIF"):
         with pytest.raises(ImageError, match="expected a whole PNG"):
             decode_png(damaged)

@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from shelfnet.data.pictures.shards import ShardError
+from shelfnet.data.shards.parquet import ShardError
 from shelfnet.data.surfaces import SCHEMA, Surface, load_surfaces, measure_surface, write_surfaces
 from shelfnet.geometry.meshes import Mesh
 

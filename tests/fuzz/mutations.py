@@ -1,7 +1,7 @@
 """Damage to files, drawn by a generator: what disks, transfers, exporters and ill will do to them.
 
 Own mutators rather than Hypothesis: a case is one whole file, reproduced by its number alone, and the number of cases
-and their cost are fixed; there is nothing to shrink in a picture whose checksum no longer fits.
+and their cost are fixed; there is nothing to shrink in an image whose checksum no longer fits.
 """
 
 import re

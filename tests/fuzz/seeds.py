@@ -12,8 +12,8 @@ from PIL import Image
 from shelfnet.data import predictions, surfaces
 from shelfnet.data.catalogue import models as catalogue
 from shelfnet.data.catalogue.models import CatalogueModel
-from shelfnet.data.pictures import shards
 from shelfnet.data.predictions import Prediction
+from shelfnet.data.shards import parquet
 from shelfnet.data.surfaces import Surface
 
 OBJ = b"""# a chair of a kind
@@ -62,7 +62,7 @@ _TAGS = {"super-category": "Chair", "category": "Dining Chair", "style": "Modern
 INFO = json.dumps([{"model_id": f"0a{n}-b", **_TAGS} for n in range(4)], indent=1).encode()
 
 
-def pictures() -> list[bytes]:
+def png_files() -> list[bytes]:
     """PNGs of several modes."""
     grid = np.arange(16 * 16, dtype=np.uint8).reshape(16, 16)
     images = [
@@ -76,11 +76,11 @@ def pictures() -> list[bytes]:
 
 
 def shard() -> bytes:
-    """Pictures of three models in two splits."""
+    """Images of three models in two splits."""
     stream = io.BytesIO()
-    picture = pictures()[0]
-    rows = [_picture_row(model, split, view, picture) for model, split in _MODELS for view in range(3)]
-    pq.write_table(pa.Table.from_pylist(rows, schema=shards.SCHEMA), stream, compression="zstd")
+    png = png_files()[0]
+    rows = [_image_row(model, split, view, png) for model, split in _MODELS for view in range(3)]
+    pq.write_table(pa.Table.from_pylist(rows, schema=parquet.SCHEMA), stream, compression="zstd")
     return stream.getvalue()
 
 
@@ -151,12 +151,12 @@ def _table(columns: dict[str, list]) -> bytes:
 _MODELS = (("a", "train"), ("b", "test"), ("c", "test"))
 
 
-def _picture_row(model_id: str, split: str, view: int, picture: bytes) -> dict:
+def _image_row(model_id: str, split: str, view: int, png: bytes) -> dict:
     return {
         "model_id": model_id,
         "split": split,
         "view": view,
-        "image": {"bytes": picture, "path": "x.png"},
+        "image": {"bytes": png, "path": "x.png"},
         "caption": "A chair",
         "category": None,
         "super_category": "Chair",

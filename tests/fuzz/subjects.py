@@ -18,9 +18,9 @@ from shelfnet.data.obj.materials import load_texture, read_materials
 from shelfnet.data.obj.reader import ModelError, load_obj
 from shelfnet.data.obj.text import ObjText, read_obj_text
 from shelfnet.data.photographs.tags import read_photo_tags
-from shelfnet.data.pictures import views
-from shelfnet.data.pictures.shards import ShardError
 from shelfnet.data.predictions import PredictionsError, read_predictions
+from shelfnet.data.shards import readers
+from shelfnet.data.shards.parquet import ShardError
 from shelfnet.data.sources.folder_tags import read_folder_tags
 from shelfnet.evaluation import predictions as evaluated
 from shelfnet.geometry.meshes import normalise
@@ -122,16 +122,16 @@ def _read_texture(path: Path) -> None:
         raise AssertionError(f"a texture of {pixels.shape} {pixels.dtype}")
 
 
-def _read_picture(path: Path) -> None:
+def _read_image(path: Path) -> None:
     decode_png(path.read_bytes(), max_pixels=1 << 20)
 
 
 def _read_shard(path: Path) -> None:
     refused = []
     for read in (
-        lambda: views.load_training_views([path]),
-        lambda: views.load_evaluation_views([path], "test", 2),
-        lambda: views.load_view_labels([path], "test", None),
+        lambda: readers.load_training_views([path]),
+        lambda: readers.load_evaluation_views([path], "test", 2),
+        lambda: readers.load_view_labels([path], "test", None),
     ):
         try:
             read()
@@ -186,7 +186,7 @@ SUBJECTS = {
     "mtl": Subject("model.mtl", _read_mtl, ()),
     "model_info": Subject("model_info.json", _read_info, (DatasetError,)),
     "texture": Subject("texture.png", _read_texture, (ImageError,)),
-    "picture": Subject("picture.png", _read_picture, (ImageError,), names_file=False),
+    "image": Subject("image.png", _read_image, (ImageError,), names_file=False),
     "shard": Subject("shard-0000.parquet", _read_shard, (ShardError,)),
     "surfaces": Subject("shard-0000.parquet", _read_surfaces, (ShardError,)),
     "catalogue": Subject("models.parquet", lambda path: catalogue.read_models(path) and None, (ValueError,)),

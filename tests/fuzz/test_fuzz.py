@@ -44,8 +44,8 @@ PLANS = {
     "obj": Plan(700, lambda: [seeds.OBJ], _damage(TEXT)),
     "mtl": Plan(300, lambda: [seeds.MTL], _damage(TEXT)),
     "model_info": Plan(300, lambda: [seeds.INFO], _damage(JSON)),
-    "texture": Plan(250, seeds.pictures, _damage(PNG)),
-    "picture": Plan(250, seeds.pictures, _damage(PNG)),
+    "texture": Plan(250, seeds.png_files, _damage(PNG)),
+    "image": Plan(250, seeds.png_files, _damage(PNG)),
     "shard": Plan(200, lambda: [seeds.shard()], _table_or_bytes),
     "surfaces": Plan(150, lambda: [seeds.surface_shard()], _table_or_bytes),
     "catalogue": Plan(150, lambda: [seeds.models()], _table_or_bytes),
@@ -77,7 +77,7 @@ def test_damage_is_refused_or_read(kind, judge, folder):
     sound = plan.sound()
     path = folder / kind / "model" / SUBJECTS[kind].file_name
     path.parent.mkdir(parents=True)
-    path.with_name("texture.png").write_bytes(seeds.pictures()[0])
+    path.with_name("texture.png").write_bytes(seeds.png_files()[0])
     outcomes: Counter[str] = Counter()
     for content in sound:
         path.write_bytes(content)

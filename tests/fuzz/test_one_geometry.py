@@ -9,9 +9,9 @@ import pytest
 from shelfnet.blender.models import imported_model
 from shelfnet.blender.studio import CyclesQuality, build_studio
 from shelfnet.data.obj.reader import ModelError, load_obj
-from shelfnet.data.showroom.generate import generate_showroom
 from shelfnet.geometry.meshes import Mesh, normalise
 from shelfnet.preview.models import load_parts
+from shelfnet.procedural.generate import generate_showroom
 from tests.fuzz import seeds
 from tests.fuzz.mutations import TEXT, mutate
 

@@ -39,7 +39,7 @@ def test_azimuth_turns_from_front_to_plus_x_and_elevation_rises(azimuth_deg, ele
     assert np.allclose(cam2world[0, :3, 3].numpy(), position, atol=1e-7)
 
 
-def test_from_the_front_x_is_right_and_y_is_up_in_the_picture():
+def test_from_the_front_x_is_right_and_y_is_up_in_the_image():
     points = torch.tensor([[[0.3, 0.0, 0.0], [0.0, 0.3, 0.0]]]).double()
     (right, up), _ = project(points, camera(0.0, 0.0), FOV, 64)[0][0], None
     assert right[0] > 32 and right[1] == pytest.approx(32.0)

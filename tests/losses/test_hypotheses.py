@@ -1,4 +1,4 @@
-"""The hypothesis that explains a picture: found by rendering, whatever the classifier thinks."""
+"""The hypothesis that explains an image: found by rendering, whatever the classifier thinks."""
 
 import math
 
@@ -43,7 +43,7 @@ def encoding(logits: list[list[float]]) -> Encoding:
     return Encoding(torch.zeros(2, 4), azimuths, 0.2 + 0.05 * azimuths.abs(), torch.tensor(logits))
 
 
-def pictures(model: ShelfNet, field: VoxelField, azimuth: list[float]) -> Rendering:
+def images(model: ShelfNet, field: VoxelField, azimuth: list[float]) -> Rendering:
     angles = torch.tensor(azimuth)
     with torch.no_grad():
         return model.render(field, angles, 0.2 + 0.05 * angles.abs(), resolution_px=48)
@@ -51,13 +51,13 @@ def pictures(model: ShelfNet, field: VoxelField, azimuth: list[float]) -> Render
 
 def test_the_view_whose_render_is_nearest_is_predicted_against_the_classifier(model, field):
     hypotheses = encoding([[5.0, 0.0, 0.0], [0.0, 0.0, 5.0]])
-    azimuth, elevation = predicted_view(model, field, hypotheses, pictures(model, field, [-2.25, 2.25]), "render")
+    azimuth, elevation = predicted_view(model, field, hypotheses, images(model, field, [-2.25, 2.25]), "render")
     assert azimuth.tolist() == pytest.approx([-2.2, 2.3])
     assert elevation.tolist() == pytest.approx([0.31, 0.315])
 
 
 def test_settings_may_leave_the_choice_to_the_classifier(model, field):
-    hypotheses, shown = encoding([[5.0, 0.0, 0.0], [0.0, 0.0, 5.0]]), pictures(model, field, [-2.2, 2.3])
+    hypotheses, shown = encoding([[5.0, 0.0, 0.0], [0.0, 0.0, 5.0]]), images(model, field, [-2.2, 2.3])
     by_classifier = predicted_view(model, field, hypotheses, shown, "classifier")
     assert by_classifier[0].tolist() == pytest.approx([0.3, -1.7])
     by_render = predicted_view(model, field, hypotheses, shown, "render")
@@ -65,13 +65,13 @@ def test_settings_may_leave_the_choice_to_the_classifier(model, field):
 
 
 def test_a_single_hypothesis_is_taken_without_a_render(model, field, monkeypatch):
-    shown = pictures(model, field, [1.0, 1.0])
+    shown = images(model, field, [1.0, 1.0])
     monkeypatch.setattr(ShelfNet, "render", lambda *_, **__: pytest.fail("rendered"))
     azimuth, _ = predicted_view(model, field, encoding([[0.0], [0.0]]), shown, "render")
     assert azimuth.tolist() == pytest.approx([0.3, 0.1])
 
 
-def test_losses_are_zero_at_the_picture_s_own_view_and_weighted_means_elsewhere(model, field):
+def test_losses_are_zero_at_the_image_s_own_view_and_weighted_means_elsewhere(model, field):
     hypotheses = encoding([[0.0] * 3] * 2)
     with torch.no_grad():
         at_first = model.render(

@@ -50,10 +50,10 @@ def test_adversarial_losses_at_a_draw_and_at_certainty():
 
 
 def test_r1_of_a_linear_critic_is_half_its_squared_weight():
-    pictures = torch.randn(3, 1, 2, 2, requires_grad=True)
+    values = torch.randn(3, 1, 2, 2, requires_grad=True)
     weight = torch.tensor([1.0, 2.0, 0.0, 2.0])
-    logits = (pictures.flatten(1) @ weight)[:, None]
-    assert r1_penalty(logits, pictures).item() == pytest.approx(4.5)
+    logits = (values.flatten(1) @ weight)[:, None]
+    assert r1_penalty(logits, values).item() == pytest.approx(4.5)
 
 
 def encoding(azimuths, elevations, logits=None, latent=None) -> Encoding:
@@ -125,7 +125,7 @@ def test_clip_loss_is_one_minus_cosine():
     assert cosine_loss(first, second).tolist() == pytest.approx([0.0, 1.0, 2.0])
 
 
-def test_perceptual_loss_is_zero_on_equal_pictures_grows_with_difference_and_reaches_the_render():
+def test_perceptual_loss_is_zero_on_equal_images_grows_with_difference_and_reaches_the_render():
     loss = PerceptualLoss(PerceptualSettings(weights="untrained"))
     image = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     assert loss(image, image).abs().max() == 0.0
@@ -161,7 +161,7 @@ def perceptual_by_hand() -> PerceptualLoss:
 
 
 def coloured_columns(loss: PerceptualLoss, *features: tuple[float, float, float], height: int) -> torch.Tensor:
-    """A picture whose columns, normalised as AlexNet wants them, have these values."""
+    """An image whose columns, normalised as AlexNet wants them, have these values."""
     values = torch.tensor(features).T[:, None, :].expand(-1, height, -1)
     return (values * loss.std + loss.mean)[None]
 
@@ -173,12 +173,12 @@ LAYERS_AFTER_THE_FIRST = (2.0, 2.0 - math.sqrt(2.0), 1.0, 0.0)
 def test_perceptual_loss_by_hand_is_the_mean_of_squared_distances_of_unit_features():
     loss = perceptual_by_hand()
     first, second = [(1.0, 0.0, 0.0)] * 80, [(1.0, 0.0, 0.0)] * 60 + [(0.0, 2.0, 0.0)] * 20
-    pictures = (coloured_columns(loss, *columns, height=80) for columns in (first, second))
-    # A quarter of the picture differs; the length of its features does not count.
-    assert loss(*pictures).item() == pytest.approx(0.25 * (2.0 + sum(LAYERS_AFTER_THE_FIRST)) / 5, rel=1e-5)
+    pair = (coloured_columns(loss, *columns, height=80) for columns in (first, second))
+    # A quarter of the image differs; the length of its features does not count.
+    assert loss(*pair).item() == pytest.approx(0.25 * (2.0 + sum(LAYERS_AFTER_THE_FIRST)) / 5, rel=1e-5)
 
 
-def test_perceptual_loss_by_hand_enlarges_small_pictures_linearly():
+def test_perceptual_loss_by_hand_enlarges_small_images_linearly():
     loss = perceptual_by_hand()
     step = coloured_columns(loss, (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), height=2)
     plain = coloured_columns(loss, (1.0, 0.0, 0.0), (1.0, 0.0, 0.0), height=2)

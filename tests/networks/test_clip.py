@@ -56,26 +56,26 @@ def tiny_file(tmp_path, monkeypatch):
 
 
 def fractal_noise(height: int, width: int) -> np.ndarray:
-    """Noise with a spectrum that falls with the frequency, as that of natural pictures does."""
+    """Noise with a spectrum that falls with the frequency, as that of natural images does."""
     spectrum = np.fft.rfft2(np.random.default_rng(0).normal(size=(3, height, width)))
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
     noise = np.fft.irfft2(spectrum / np.maximum(frequency, 1.0 / width), (height, width))
     return np.clip(128 + 60 * noise / noise.std(), 0, 255).astype(np.uint8).transpose(1, 2, 0)
 
 
-def normalised_difference(model: ClipModel, picture: Image.Image, wanted: PreprocessCfg) -> float:
+def normalised_difference(model: ClipModel, image: Image.Image, wanted: PreprocessCfg) -> float:
     """The largest difference to open_clip's own transform, in units of what the model sees."""
-    theirs = image_transform_v2(wanted, is_train=False)(picture)
-    as_float = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None] / 255.0
+    theirs = image_transform_v2(wanted, is_train=False)(image)
+    as_float = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None] / 255.0
     return (model.preprocess(as_float)[0] - theirs).abs().max().item()
 
 
 @pytest.mark.parametrize("name", NATURAL)
 @pytest.mark.parametrize("size_px", [None, (300, 200), (64, 64), (90, 130), (224, 224)])
-def test_preprocessing_is_open_clips_on_natural_pictures(released, name, size_px):
-    picture = Image.fromarray(getattr(skimage.data, name)()).convert("RGB")
-    picture = picture.resize(size_px, Image.Resampling.LANCZOS) if size_px else picture
-    assert normalised_difference(released, picture, PreprocessCfg()) < 1e-5
+def test_preprocessing_is_open_clips_on_natural_images(released, name, size_px):
+    image = Image.fromarray(getattr(skimage.data, name)()).convert("RGB")
+    image = image.resize(size_px, Image.Resampling.LANCZOS) if size_px else image
+    assert normalised_difference(released, image, PreprocessCfg()) < 1e-5
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (447, 331), (33, 300), (500, 230)])
@@ -83,21 +83,21 @@ def test_preprocessing_is_open_clips_on_natural_pictures(released, name, size_px
 @pytest.mark.parametrize("resize_mode", ["shortest", "squash"])
 def test_preprocessing_is_open_clips_on_textures(shape, interpolation, resize_mode):
     changes = {"interpolation": interpolation, "resize_mode": resize_mode}
-    picture = Image.fromarray(fractal_noise(*shape))
-    assert normalised_difference(with_preprocessing(**changes), picture, PreprocessCfg(**changes)) < 1e-5
+    image = Image.fromarray(fractal_noise(*shape))
+    assert normalised_difference(with_preprocessing(**changes), image, PreprocessCfg(**changes)) < 1e-5
 
 
 @pytest.mark.skipif(not PHOTOGRAPHS, reason="no photographs beside the checkout")
-def test_preprocessing_is_open_clips_on_pictures_of_furniture(released):
+def test_preprocessing_is_open_clips_on_images_of_furniture(released):
     for path in PHOTOGRAPHS:
-        with Image.open(path) as picture:
-            assert normalised_difference(released, picture.convert("RGB"), PreprocessCfg()) < 1e-5
+        with Image.open(path) as image:
+            assert normalised_difference(released, image.convert("RGB"), PreprocessCfg()) < 1e-5
 
 
-def test_preprocessing_is_differentiable_in_the_picture(released):
-    picture = torch.full((1, 3, 64, 64), 0.4, requires_grad=True)
-    released.embed_images(picture)[0, 0].backward()
-    assert picture.grad.abs().sum() > 0
+def test_preprocessing_is_differentiable_in_the_image(released):
+    image = torch.full((1, 3, 64, 64), 0.4, requires_grad=True)
+    released.embed_images(image)[0, 0].backward()
+    assert image.grad.abs().sum() > 0
 
 
 @pytest.mark.parametrize("otherwise", [{"interpolation": "random"}, {"resize_mode": "longest"}])

@@ -1,4 +1,4 @@
-"""The discriminator's plan of channels, and the pictures that it can take."""
+"""The discriminator's plan of channels, and the images that it can take."""
 
 import pytest
 import torch

@@ -25,7 +25,7 @@ def test_a_sphere_covers_its_disc(previewer):
     assert partial.sum() > 50, "expected an antialiased edge"
 
 
-def test_an_empty_mesh_gives_an_empty_picture(previewer):
+def test_an_empty_mesh_gives_an_empty_image(previewer):
     assert not previewer.render(trimesh.Trimesh(), cameras((0, 0))[0]).any()
 
 
@@ -47,9 +47,9 @@ def test_vertex_colours_come_out_where_they_are(previewer):
 def test_the_edge_has_the_colour_of_the_object_not_of_the_background(previewer):
     sphere = trimesh.creation.icosphere(4, 0.4)
     sphere.visual.vertex_colors = np.tile(np.array([255, 255, 255, 255], dtype=np.uint8), (len(sphere.vertices), 1))
-    picture = previewer.render(sphere, cameras((0, 0))[0])
-    edge = (picture[..., 3] > 40) & (picture[..., 3] < 220)
-    assert picture[edge][:, :3].min() > 120
+    image = previewer.render(sphere, cameras((0, 0))[0])
+    edge = (image[..., 3] > 40) & (image[..., 3] < 220)
+    assert image[edge][:, :3].min() > 120
 
 
 @pytest.mark.parametrize("faces", [[[0, 1, 2], [0, 2, 3]], [[2, 1, 0], [3, 2, 0]]])

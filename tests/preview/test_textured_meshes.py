@@ -14,10 +14,10 @@ RED, BLUE = (220, 30, 30), (30, 30, 220)
 
 def test_a_texture_is_shown_the_right_way_up():
     ball = trimesh.creation.icosphere(3, 0.4)
-    picture = Image.new("RGB", (8, 8), RED)
-    picture.paste(BLUE, (0, 4, 8, 8))
+    image = Image.new("RGB", (8, 8), RED)
+    image.paste(BLUE, (0, 4, 8, 8))
     upwards = np.column_stack([np.full(len(ball.vertices), 0.5), ball.vertices[:, 1] / 0.8 + 0.5])
-    visual = trimesh.visual.TextureVisuals(uv=upwards, material=PBRMaterial(baseColorTexture=picture))
+    visual = trimesh.visual.TextureVisuals(uv=upwards, material=PBRMaterial(baseColorTexture=image))
     mesh = trimesh.Trimesh(ball.vertices, ball.faces, visual=visual, process=False)
     camera = look_at_origin(torch.tensor(0.4), torch.tensor(0.0), 2.6).numpy().astype(np.float64)
     with Previewer(48, math.radians(35.0)) as previewer:

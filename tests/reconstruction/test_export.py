@@ -161,16 +161,16 @@ def test_a_textured_surface_is_not_tinted_by_vertices(textured):
     np.testing.assert_allclose(factor, 1.0)
 
 
-def test_the_texture_is_a_picture_that_fits_the_coordinates(textured):
+def test_the_texture_is_a_image_that_fits_the_coordinates(textured):
     gltf = Gltf(textured)
     reference = gltf.material()["pbrMetallicRoughness"]["baseColorTexture"]
     assert reference.get("texCoord", 0) == 0
     image = gltf.tree["images"][gltf.tree["textures"][reference["index"]]["source"]]
     data = gltf.view(image["bufferView"])
-    with Image.open(io.BytesIO(data)) as picture:
-        assert Image.MIME[picture.format] == image["mimeType"]
-        assert picture.size == (128, 128)
-        pixels = np.asarray(picture.convert("RGB")) / 255.0
+    with Image.open(io.BytesIO(data)) as opened:
+        assert Image.MIME[opened.format] == image["mimeType"]
+        assert opened.size == (128, 128)
+        pixels = np.asarray(opened.convert("RGB")) / 255.0
     uv = gltf.attribute("TEXCOORD_0")
     assert uv.min() >= 0.0
     assert uv.max() <= 1.0

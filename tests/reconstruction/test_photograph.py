@@ -97,6 +97,6 @@ def test_a_sphere_does_not_hide_its_own_front():
     assert seen.weights[facing < 0.1].max() == 0.0
 
 
-def test_points_outside_the_picture_are_not_seen():
+def test_points_outside_the_image_are_not_seen():
     points = np.array([[2.0, 0.0, 0.0]])
     assert observe(photograph(ramp()), wall(half=3.0), points, towards(points)).weights[0] == 0.0

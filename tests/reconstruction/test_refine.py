@@ -80,7 +80,7 @@ def test_no_vertex_moves_farther_than_allowed(most):
     assert farthest == pytest.approx(most, rel=1e-4) if most else farthest > 0.015
 
 
-def test_the_camera_turns_towards_the_picture():
+def test_the_camera_turns_towards_the_image():
     shape = ellipsoid(0.15, 0.3, 0.45)
     settings = SETTINGS.model_copy(update={"learning_rate": 1e-9, "camera_learning_rate": 2e-2})
     result = refine_one(shape, shape, settings, azimuth=0.35)
@@ -172,9 +172,9 @@ def test_the_configured_rasterizer_is_used(monkeypatch):
     assert len(used) == 2
 
 
-def test_pictures_of_another_size_are_refused():
+def test_images_of_another_size_are_refused():
     shape = ellipsoid(0.3, 0.3, 0.3)
-    with pytest.raises(ValueError, match=r"expected pictures and masks of 16 x 16 pixels, got \(1, 3, 32, 32\)"):
+    with pytest.raises(ValueError, match=r"expected images and masks of 16 x 16 pixels, got \(1, 3, 32, 32\)"):
         refine_one(shape, shape, SETTINGS.model_copy(update={"resolution_px": 16}))
 
 

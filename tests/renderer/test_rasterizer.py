@@ -78,7 +78,7 @@ def naive_rasterize(screen, faces, face_mesh, batch, resolution, k, blur_radius)
                 fragment = naive_fragment(corners, centre, blur_radius)
                 if fragment is not None:
                     found[face_mesh[index]][row][column].append((fragment[0], index, *fragment[1:]))
-    return [[[sorted(pixel, key=lambda f: f[:2])[:k] for pixel in line] for line in picture] for picture in found]
+    return [[[sorted(pixel, key=lambda f: f[:2])[:k] for pixel in line] for line in image] for image in found]
 
 
 def naive_fragment(corners, centre, blur_radius):
@@ -115,7 +115,7 @@ def test_fragments_equal_a_naive_loop(blur_radius):
             assert fragments.zbuf[b, row, column, place].item() == pytest.approx(depth, abs=1e-10)
             assert fragments.dists[b, row, column, place].item() == pytest.approx(distance, abs=1e-10)
             np.testing.assert_allclose(fragments.bary_coords[b, row, column, place], weights, atol=1e-9)
-    assert sum(len(pixel) > 1 for picture in expected for line in picture for pixel in line) > 20
+    assert sum(len(pixel) > 1 for image in expected for line in image for pixel in line) > 20
 
 
 def test_unused_places_hold_minus_one():
@@ -210,8 +210,8 @@ def test_soft_rgb_weighs_by_coverage_and_depth():
 def test_soft_rgb_shows_the_background_where_nothing_is():
     fragments = rasterize(batch_of(sphere(0.1, 6)), front_camera(), FOV, 8, 2, 1e-4)
     colours = torch.zeros(1, 8, 8, 2, 3).double()
-    picture = soft_rgb(fragments, colours, 1e-4, 1e-4, (0.25, 0.5, 0.75))
-    torch.testing.assert_close(picture[0, :, 0, 0], torch.tensor([0.25, 0.5, 0.75]).double())
+    image = soft_rgb(fragments, colours, 1e-4, 1e-4, (0.25, 0.5, 0.75))
+    torch.testing.assert_close(image[0, :, 0, 0], torch.tensor([0.25, 0.5, 0.75]).double())
 
 
 def test_interpolation_weighs_corner_attributes():

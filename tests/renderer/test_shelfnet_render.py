@@ -56,7 +56,7 @@ def triplane_field():
 @pytest.mark.parametrize("jittered", [False, True], ids=["middle", "jittered"])
 @pytest.mark.parametrize("feature_samples", [None, 3], ids=["all features", "three features"])
 @pytest.mark.parametrize("make_field", [voxel_field, triplane_field])
-def test_gradients_of_picture_and_mask_match_finite_differences(make_field, feature_samples, jittered):
+def test_gradients_of_image_and_mask_match_finite_differences(make_field, feature_samples, jittered):
     model = network(8, 7, feature_samples, features=2)
     stored, make = make_field()
     jitter = torch.rand(1, 16, 1, generator=torch.Generator().manual_seed(5)).double() if jittered else None
@@ -65,16 +65,16 @@ def test_gradients_of_picture_and_mask_match_finite_differences(make_field, feat
     inputs = [value.detach().requires_grad_() for value in (*stored[:1], *view)]
     inputs += [value.requires_grad_() for value in (*stored[1:], *colour)]
 
-    def picture(first, azimuth, elevation, *others):
+    def rendered(first, azimuth, elevation, *others):
         field = make(first, *others[: len(stored) - 1])
         shown = model.render(field, azimuth, elevation, resolution_px=4, jitter=jitter)
         return shown.image, shown.mask
 
-    image, mask = picture(*inputs)
+    image, mask = rendered(*inputs)
     assert 0.1 < mask.max() < 0.999 and image.std() > 0.01
     every = torch.autograd.grad(image.square().sum() + mask.square().sum(), inputs)
     assert all(gradient.abs().max() > 1e-4 for gradient in every)
-    assert torch.autograd.gradcheck(picture, inputs, atol=1e-6, eps=1e-7)
+    assert torch.autograd.gradcheck(rendered, inputs, atol=1e-6, eps=1e-7)
 
 
 HALF = 0.3
@@ -109,7 +109,7 @@ def what_is_hit(azimuth: float, elevation: float, resolution_px: int, half: floa
     """Where the ray of every pixel first meets the cube: points ``h w 3``, NaN where it passes.
 
     Written from the conventions alone: the camera stands at (sin a cos e, sin e, cos a cos e), looks at the origin,
-    and has +Y up in the picture.
+    and has +Y up in the image.
     """
     position = CAMERA.camera_distance * torch.tensor(
         [math.sin(azimuth) * math.cos(elevation), math.sin(elevation), math.cos(azimuth) * math.cos(elevation)],

@@ -165,9 +165,9 @@ def test_gradients_of_mask_and_features_match_finite_differences():
     azimuth = torch.tensor([0.4]).double().requires_grad_(True)
     elevation = torch.tensor([0.2]).double().requires_grad_(True)
 
-    def picture(logits, features, azimuth, elevation):
+    def image(logits, features, azimuth, elevation):
         field = VoxelField(torch.sigmoid(logits), features)
         shown = render_features(field, look_at_origin(azimuth, elevation, DISTANCE), FOV, 4, 6)
         return shown.mask, shown.features
 
-    assert torch.autograd.gradcheck(picture, (logits, features, azimuth, elevation), atol=1e-6, eps=1e-7)
+    assert torch.autograd.gradcheck(image, (logits, features, azimuth, elevation), atol=1e-6, eps=1e-7)

@@ -40,14 +40,14 @@ def pixels(page, selector=MESH):
             const values = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
             let covered = 0;
             for (let at = 3; at < values.length; at += 4) covered += values[at] > 0;
-            return covered && {{ picture: canvas.toDataURL(), covered: 4 * covered / values.length }};
+            return covered && {{ image: canvas.toDataURL(), covered: 4 * covered / values.length }};
         }})()"""
     )
 
 
 def changed(page, before, selector=MESH):
-    """The canvas, once it is not the picture ``before`` any more."""
-    page.wait_for(f"document.querySelector({json.dumps(selector)}).toDataURL()", lambda now: now != before["picture"])
+    """The canvas, once it is not the image ``before`` any more."""
+    page.wait_for(f"document.querySelector({json.dumps(selector)}).toDataURL()", lambda now: now != before["image"])
     return pixels(page, selector)
 
 
@@ -57,12 +57,12 @@ def test_meshes_turn_under_the_mouse_beside_the_truth(browser, report):
     before, truth = pixels(browser), pixels(browser, "canvas[data-mesh=truth]")
     browser.drag(MESH, right=60, down=20)
     after = changed(browser, before)
-    # The whole row turns together, and nothing falls out of the picture.
-    assert pixels(browser, "canvas[data-mesh=truth]")["picture"] != truth["picture"]
+    # The whole row turns together, and nothing falls out of the image.
+    assert pixels(browser, "canvas[data-mesh=truth]")["image"] != truth["image"]
     assert 0.03 < before["covered"] < 0.8
     assert 0.03 < after["covered"] < 0.8
     browser.evaluate(f"document.querySelector('{MESH}').dispatchEvent(new MouseEvent('dblclick'))")
-    assert changed(browser, after)["picture"] == before["picture"]
+    assert changed(browser, after)["image"] == before["image"]
     assert browser.errors == []
 
 
@@ -107,9 +107,9 @@ def test_stage_and_seed_can_be_chosen(browser_with_webgl, report):
         "(() => { const seed = document.getElementById('seed'); seed.value = '1';"
         " seed.dispatchEvent(new Event('change')); return seed.options.length; })()"
     )
-    assert changed(page, refined)["picture"] not in (refined["picture"], coarse["picture"])
+    assert changed(page, refined)["image"] not in (refined["image"], coarse["image"])
     # What was run with one seed alone stays as it is.
-    assert pixels(page, "canvas[data-mesh=untrained]")["picture"] == untrained["picture"]
+    assert pixels(page, "canvas[data-mesh=untrained]")["image"] == untrained["image"]
 
 
 def test_it_asks_nobody_for_anything_and_complains_about_nothing(browser_with_webgl, report):

@@ -170,7 +170,7 @@ def write_clip_description(results, top1: float, choices: int) -> None:
 def test_the_small_clip_is_announced_with_its_retrieval(tmp_path):
     write_clip_description(tmp_path, 0.2202, 32)
     _, clip, _ = notices(STAND_IN, tmp_path)
-    assert clip.endswith("the caption of 22.0 % of held-out pictures among 32: 7.0 times chance.")
+    assert clip.endswith("the caption of 22.0 % of held-out images among 32: 7.0 times chance.")
 
 
 def test_a_small_clip_that_retrieves_too_little_is_warned_of(tmp_path):
@@ -232,7 +232,7 @@ def test_a_healthy_ablation_has_no_warning():
         (rows(), curves([1.0, float("nan")], "loss/rgb"), "not finite"),
         (rows(), curves([0.7, *[0.999] * LAST_LOGGED], "health/discriminator_accuracy"), "tells every render"),
         (rows(), curves([0.2, *[0.001] * LAST_LOGGED], "health/mask_coverage"), "nearly empty"),
-        (rows(), curves([0.2, *[0.95] * LAST_LOGGED], "health/mask_coverage"), "fill the whole picture"),
+        (rows(), curves([0.2, *[0.95] * LAST_LOGGED], "health/mask_coverage"), "fill the whole image"),
         (rows(), spreads([0.8, *[0.1] * LAST_LOGGED], prior=1.0), "nearly the same"),
         (rows(), curves([0.8, *[0.0001] * LAST_LOGGED], "health/latent_deviation"), "hardly differ"),
     ],

@@ -10,13 +10,13 @@ from shelfnet.config.render import ViewPrior
 from shelfnet.palette import OKABE_ITO
 from shelfnet.report.curves import draw_chamfer_curves, draw_loss_curves, draw_mask_iou_curves
 from shelfnet.report.floaters import draw_floaters
-from shelfnet.report.memory import QUANTITIES, draw_memory_scaling, fitted_exponent
-from shelfnet.report.pictures import (
+from shelfnet.report.image_figures import (
     draw_contact_sheet,
     draw_reconstructions,
     reconstructions_size_in,
     with_surface,
 )
+from shelfnet.report.memory import QUANTITIES, draw_memory_scaling, fitted_exponent
 from shelfnet.report.poses import (
     Poses,
     azimuth_confusion,
@@ -52,8 +52,8 @@ def test_a_figure_is_published_twice_and_leaves_nothing_beside(tmp_path):
         drawn.subplots().plot([0, 1])
         save(drawn, tmp_path / "figures" / "line.png")
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["line.pdf", "line.png"]
-    with Image.open(tmp_path / "figures" / "line.png") as picture:
-        assert picture.size == (300, 150)
+    with Image.open(tmp_path / "figures" / "line.png") as opened:
+        assert opened.size == (300, 150)
 
 
 def test_the_validation_curve_is_the_mean_over_seeds_with_a_band():
@@ -157,7 +157,7 @@ def test_the_mask_iou_axis_is_that_of_the_data():
         assert 0.6 < low < 0.7 and 0.8 < high < 0.9
 
 
-def test_pictures_lie_on_light_grey_cut_to_what_they_show_without_methods_that_have_no_surface():
+def test_images_lie_on_light_grey_cut_to_what_they_show_without_methods_that_have_no_surface():
     pixels = np.zeros((40, 40, 4), dtype=np.uint8)
     pixels[10:30, 15:25] = 255
     view = ShownView("m", "a chair", pixels, 0.0, 0.0, trimesh.creation.box(), {})
@@ -353,7 +353,7 @@ def test_a_log_axis_has_plain_numbers(high, expected):
     assert [text for text in shown if text in expected] == expected
 
 
-def no_picture(mesh, cam2world):
+def no_image(mesh, cam2world):
     raise AssertionError("there is nothing to draw")
 
 
@@ -368,12 +368,12 @@ def no_picture(mesh, cam2world):
         ),
         (
             lambda drawn: draw_view_sphere(drawn, np.array([np.nan]), np.zeros(1), ViewPrior()),
-            "the views of these pictures are not known",
+            "the views of these images are not known",
         ),
         (lambda drawn: draw_azimuth_confusion(drawn, {}, STYLE), "no view was predicted"),
         (lambda drawn: draw_view_prior(drawn, {}, ViewPrior(), STYLE), "no view was predicted"),
-        (lambda drawn: draw_contact_sheet(drawn, [], []), "no picture was rendered"),
-        (lambda drawn: draw_reconstructions(drawn, [], ["base"], no_picture, 2.6), "no test view was reconstructed"),
+        (lambda drawn: draw_contact_sheet(drawn, [], []), "no image was rendered"),
+        (lambda drawn: draw_reconstructions(drawn, [], ["base"], no_image, 2.6), "no test view was reconstructed"),
     ],
 )
 def test_an_empty_figure_says_why(draw, text):

@@ -73,7 +73,7 @@ def artifact_page(results, server):
     return f"{server}/#/experiments/1/runs/{path.parent.parent.name}/artifacts/report.html"
 
 
-def picture(page):
+def image(page):
     """The first canvas, once it shows something."""
     page.middle_of(MESH)
     return page.wait_for(
@@ -92,7 +92,7 @@ def test_the_artifact_shows_its_table_and_a_mesh_that_turns(results, server, tmp
         with page.inside(FRAME):
             methods = "[...document.querySelectorAll('#comparison tbody td:first-child')].map((td) => td.innerText)"
             assert {"base", "untrained", "mean_shape"} <= set(page.wait_for(methods))
-            before = picture(page)
+            before = image(page)
             page.drag(MESH, right=60, down=20)
             turned = f"document.querySelector('{MESH}').toDataURL()"
             assert len(page.wait_for(turned, lambda now: now != before)) > len("data:image/png;base64,")

@@ -13,11 +13,11 @@ from shelfnet.steps.render_engines import ENGINES, open_engine
 def test_engines_agree_on_a_model(tmp_path, mtl):
     path = write_textured(tmp_path, ASYMMETRIC, mtl=mtl)
     views = cameras((20, 10), (150, 25))
-    pictures = []
+    images = []
     for name in sorted(ENGINES):
         with open_engine(RenderSettings(engine=name, resolution_px=64, samples=8), threads=1) as opened:
-            pictures.append(opened.render(path, views))
-    for first, second in zip(*pictures, strict=True):
+            images.append(opened.render(path, views))
+    for first, second in zip(*images, strict=True):
         inside = (first[..., 3] == 255) & (second[..., 3] == 255)
         assert iou(first[..., 3] > 127, second[..., 3] > 127) >= 0.98
         assert np.abs(first[inside].astype(float) - second[inside]).mean() < 15
@@ -35,8 +35,8 @@ def test_the_neural_renderer_sees_an_object_where_the_engines_do(tmp_path):
     neural = neural_silhouettes(views, settings)
     for name in sorted(ENGINES):
         with open_engine(settings.model_copy(update={"engine": name}), threads=1) as opened:
-            pictures = opened.render(path, views)
-        for ours, theirs in zip(neural, pictures, strict=True):
+            images = opened.render(path, views)
+        for ours, theirs in zip(neural, images, strict=True):
             assert iou(ours, theirs[..., 3] > 127) >= 0.95, name
 
 

@@ -8,7 +8,7 @@ import trimesh
 from PIL import Image
 
 from shelfnet.config.evaluate import EvaluateSettings
-from shelfnet.data.pictures.shards import write_shard
+from shelfnet.data.shards.parquet import write_shard
 from shelfnet.data.surfaces import measure_surface, write_surfaces
 from shelfnet.evaluation.alignment import YRotation
 from shelfnet.evaluation.metrics import WORST
@@ -35,7 +35,7 @@ def true_mesh(model_id):
     return normalise(Mesh(np.asarray(joined.vertices, dtype=np.float64), np.asarray(joined.faces, dtype=np.int64)))
 
 
-def picture():
+def image():
     stream = io.BytesIO()
     Image.new("RGBA", (4, 4), (255, 0, 0, 255)).save(stream, "PNG")
     return {"bytes": stream.getvalue(), "path": None}
@@ -47,7 +47,7 @@ def true_azimuth(model_id, view):
 
 @pytest.fixture
 def data(tmp_path):
-    """Surfaces and pictures of five models, three views each, of which two are predicted."""
+    """Surfaces and images of five models, three views each, of which two are predicted."""
     surfaces, shard = tmp_path / "surfaces.parquet", tmp_path / "shard.parquet"
     write_surfaces(
         surfaces, ((name, measure_surface(true_mesh(name), name, split, 600, 0)) for name, split in SPLITS.items())
@@ -57,7 +57,7 @@ def data(tmp_path):
             "model_id": name,
             "split": split,
             "view": view,
-            "image": picture(),
+            "image": image(),
             "caption": "a chair",
             "category": "Chair",
             "super_category": "Chair",

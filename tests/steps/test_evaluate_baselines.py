@@ -8,8 +8,8 @@ import trimesh
 from PIL import Image
 
 from shelfnet.config.evaluate import EvaluateSettings
-from shelfnet.data.pictures.shards import write_shard
-from shelfnet.data.pictures.views import load_evaluation_views
+from shelfnet.data.shards.parquet import write_shard
+from shelfnet.data.shards.readers import load_evaluation_views
 from shelfnet.data.surfaces import load_surfaces, measure_surface, write_surfaces
 from shelfnet.evaluation.results import COLUMNS, read_results
 from shelfnet.geometry.meshes import Mesh

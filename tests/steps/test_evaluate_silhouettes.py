@@ -107,7 +107,7 @@ def test_a_missing_prediction_is_not_passed_over(arguments, tmp_path):
 
 
 def test_the_spheres_overlap_is_that_of_two_discs(tmp_path):
-    """A disc in the middle of a picture, against the sphere's outline: a circle of tan(asin(r / d)) f pixels."""
+    """A disc in the middle of an image, against the sphere's outline: a circle of tan(asin(r / d)) f pixels."""
     disc_px = 9.0
     shard = write_views(tmp_path / "shard.parquet", radius_px=disc_px, azimuth_deg=math.nan)
     output = tmp_path / "baselines" / "chamfer.csv"

@@ -1,4 +1,4 @@
-"""From a folder of photographs to shards of pictures: staged, listed, cropped."""
+"""From a folder of photographs to shards of images: staged, listed, cropped."""
 
 import shutil
 import zipfile
@@ -18,7 +18,7 @@ from shelfnet.data.catalogue.manifest import read_manifest
 from shelfnet.data.catalogue.model_info import DatasetError
 from shelfnet.data.catalogue.quarantine import AllRefusedError, read_quarantine
 from shelfnet.data.images import decode_png
-from shelfnet.data.pictures.views import load_evaluation_views, load_training_views
+from shelfnet.data.shards.readers import load_evaluation_views, load_training_views
 from shelfnet.steps.catalogue_photographs import catalogue_photographs
 from shelfnet.steps.crop_photographs import crop_photographs
 from shelfnet.steps.stage_photographs import stage_photographs
@@ -48,7 +48,7 @@ def add_unusable(folder):
         "dataset.images.segmenter.kind: mask_rcnn make it",
         "empty.png": "mask",
         "full.png": "mask",
-        "cut.png": "whole picture",
+        "cut.png": "whole image",
         "speck.png": "at least 32 pixels",
         "wrong.jpg": "mask",
     }
@@ -174,14 +174,14 @@ def test_training_and_evaluation_read_the_shard(done):
     assert len(test.model_ids) + len(training.captions) <= PHOTOGRAPHS
 
 
-def test_a_zip_of_photographs_gives_the_same_pictures(done, tmp_path):
+def test_a_zip_of_photographs_gives_the_same_images(done, tmp_path):
     run, _ = done
     with zipfile.ZipFile(tmp_path / "photographs.zip", "w") as archive:
         for path in sorted(run.source.iterdir()):
             archive.write(path, f"collection/{path.name}")
     zipped = Run(tmp_path / "results", tmp_path / "photographs.zip").all()
-    pictures = [{decode_png(i["bytes"]).tobytes() for i in pd.read_parquet(r.shard)["image"]} for r in (run, zipped)]
-    assert pictures[0] == pictures[1]
+    decoded = [{decode_png(i["bytes"]).tobytes() for i in pd.read_parquet(r.shard)["image"]} for r in (run, zipped)]
+    assert decoded[0] == decoded[1]
     assert read_manifest(zipped.manifest).root == zipped.manifest.parent / "photographs"
 
 

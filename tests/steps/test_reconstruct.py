@@ -62,7 +62,7 @@ def test_the_mesh_is_the_fields_surface_with_its_colours(run):
     np.testing.assert_allclose(loaded.colours, 0.5 + loaded.mesh.vertices, atol=0.04)
 
 
-def test_an_atlas_is_painted_from_the_picture_where_it_sees_the_surface(run):
+def test_an_atlas_is_painted_from_the_image_where_it_sees_the_surface(run):
     output, rows = run(texture="atlas", texture_px=64)
     loaded = load_glb(output / rows[0].mesh)
     assert (len(loaded.mesh.vertices), len(loaded.mesh.faces)) == (rows[0].n_vertices, rows[0].n_faces)
@@ -73,7 +73,7 @@ def test_an_atlas_is_painted_from_the_picture_where_it_sees_the_surface(run):
     np.testing.assert_allclose(loaded.colours[depth < -0.2], 0.5 + loaded.mesh.vertices[depth < -0.2], atol=0.06)
 
 
-def test_mask_iou_compares_the_silhouette_with_the_picture(run, tmp_path):
+def test_mask_iou_compares_the_silhouette_with_the_image(run, tmp_path):
     disc_px = 0.5 * RENDER.resolution_px * math.tan(math.asin(RADIUS / RENDER.camera_distance))
     fitting = write_views(tmp_path / "fitting.parquet", disc_px / math.tan(math.radians(RENDER.fov_deg / 2)))
     assert run(shard=fitting)[1][0].mask_iou > 0.95

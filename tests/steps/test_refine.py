@@ -88,7 +88,7 @@ def test_meshes_come_closer_to_their_masks(run, coarse):
         if row.mesh is not None:
             loaded = load_glb(output / row.mesh)
             assert len(loaded.mesh.faces) == row.n_faces <= SETTINGS.max_faces
-            # Before, the ball covers (5.9 px / 5 px)^2 of the picture's disc.
+            # Before, the ball covers (5.9 px / 5 px)^2 of the image's disc.
             assert row.mask_iou > 0.8
             assert row.seconds > 0
 
@@ -104,7 +104,7 @@ def test_colours_stay_with_the_surface_through_simplification(run):
     np.testing.assert_allclose(loaded.colours, 0.5 + loaded.mesh.vertices, atol=0.06)
 
 
-def test_a_texture_shows_the_picture_where_it_sees_the_surface_and_the_prediction_behind(run):
+def test_a_texture_shows_the_image_where_it_sees_the_surface_and_the_prediction_behind(run):
     output, rows = run(texture="atlas", texture_px=64)
     loaded = load_glb(output / rows[0].mesh)
     assert (len(loaded.mesh.vertices), len(loaded.mesh.faces)) == (rows[0].n_vertices, rows[0].n_faces)

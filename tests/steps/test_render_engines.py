@@ -45,17 +45,17 @@ def nearest(colour):
     return max(unit, key=lambda name: unit[name] @ colour[:3] / np.linalg.norm(colour[:3].astype(float)))
 
 
-def quadrants(picture):
-    """Paints of the four quarters of the picture's middle: top left, top right, bottom left, bottom right."""
-    return [nearest(picture[y, x].astype(float)) for y in (24, 40) for x in (24, 40)]
+def quadrants(image):
+    """Paints of the four quarters of the image's middle: top left, top right, bottom left, bottom right."""
+    return [nearest(image[y, x].astype(float)) for y in (24, 40) for x in (24, 40)]
 
 
 @pytest.mark.parametrize("scale", [1.0, 80.0])
 def test_silhouettes_are_those_of_the_projected_boxes(engine, tmp_path, scale):
     angles = [(0, 0), (80, 0), (35, 25), (-120, 10), (180, -5)]
-    pictures = engine.render(write_obj(tmp_path, ASYMMETRIC, scale=scale, shift=(3.0, 7.0, -2.0)), cameras(*angles))
-    for camera, picture in zip(cameras(*angles), pictures, strict=True):
-        assert iou(picture[..., 3] > 127, silhouette(ASYMMETRIC, camera, FOV, RESOLUTION_PX)) >= 0.97
+    images = engine.render(write_obj(tmp_path, ASYMMETRIC, scale=scale, shift=(3.0, 7.0, -2.0)), cameras(*angles))
+    for camera, image in zip(cameras(*angles), images, strict=True):
+        assert iou(image[..., 3] > 127, silhouette(ASYMMETRIC, camera, FOV, RESOLUTION_PX)) >= 0.97
 
 
 def test_a_texture_is_neither_mirrored_nor_upside_down(engine, tmp_path):
@@ -88,8 +88,8 @@ def test_white_is_not_burnt_out_and_black_is_black(engine, tmp_path, albedo):
 
 @pytest.mark.parametrize("mtl", ["d 0\nmap_Kd texture.png", "Tr 1\nmap_Kd texture.png", "d 0\nmap_d texture.png"])
 def test_transparency_makes_no_holes(engine, tmp_path, mtl):
-    picture = engine.render(write_textured(tmp_path, mtl=mtl, alpha=0), FRONT)[0]
-    assert (picture[20:44, 20:44, 3] == 255).all()
+    image = engine.render(write_textured(tmp_path, mtl=mtl, alpha=0), FRONT)[0]
+    assert (image[20:44, 20:44, 3] == 255).all()
 
 
 @pytest.mark.parametrize("name", ["../outside.png", "{absolute}", "..\\outside.png", "link.png"])
@@ -126,8 +126,8 @@ def test_every_material_keeps_its_own_colour(engine, tmp_path):
     second = text.index("v", text.rindex("f 1/1"))
     path.write_text(text[:second] + "usemtl high one\n" + text[second:])
     (tmp_path / "model.mtl").write_text("newmtl low\nKd 0.86 0.12 0.12\nnewmtl high one\nKd 0.12 0.12 0.86\n")
-    picture = engine.render(path, FRONT)[0].astype(float)
-    assert (nearest(picture[40, 32]), nearest(picture[22, 46])) == ("red", "blue")
+    image = engine.render(path, FRONT)[0].astype(float)
+    assert (nearest(image[40, 32]), nearest(image[22, 46])) == ("red", "blue")
 
 
 GARBAGE = np.random.default_rng(0).bytes(4096)

@@ -24,7 +24,7 @@ from shelfnet.config.render import RenderSettings, ViewPrior
 from shelfnet.data.catalogue.manifest import Manifest, write_manifest
 from shelfnet.data.catalogue.models import CatalogueModel, write_models
 from shelfnet.data.catalogue.quarantine import AllRefusedError
-from shelfnet.data.pictures.shards import SCHEMA
+from shelfnet.data.shards.parquet import SCHEMA
 from shelfnet.provenance import file_digest
 from shelfnet.steps import render_engines
 from shelfnet.steps import render_views as step
@@ -98,8 +98,8 @@ def test_rows_hold_what_was_rendered(workplace, tmp_path, engine):
         expected = cameras((row["azimuth_deg"], row["elevation_deg"]), distance=settings.camera_distance)[0]
         np.testing.assert_allclose(np.array(row["cam2world"]).reshape(4, 4), expected, atol=1e-6)
         assert settings.prior.elevation_min_deg <= row["elevation_deg"] <= settings.prior.elevation_max_deg
-        picture = np.asarray(Image.open(io.BytesIO(row["image"]["bytes"])))
-        assert picture.shape == (32, 32, 4) and picture[16, 16, 3] == 255 and picture[0, 0, 3] == 0
+        image = np.asarray(Image.open(io.BytesIO(row["image"]["bytes"])))
+        assert image.shape == (32, 32, 4) and image[16, 16, 3] == 255 and image[0, 0, 3] == 0
 
 
 def test_the_same_seed_gives_the_same_file_content(workplace, tmp_path):
@@ -128,7 +128,7 @@ def test_unusable_models_are_quarantined_and_the_others_rendered(workplace, fake
         ("blank", "render_views", "blank/raw_model.obj"),
         ("broken", "render_views", "broken/raw_model.obj"),
     ]
-    assert "blank picture" in refused(tmp_path)[0]["reason"] and "no faces" in refused(tmp_path)[1]["reason"]
+    assert "blank image" in refused(tmp_path)[0]["reason"] and "no faces" in refused(tmp_path)[1]["reason"]
     assert "model broken is refused" in caplog.text
 
 
@@ -221,7 +221,7 @@ def _unguarded(settings, threads):
         yield lambda sitting: engine.render(sitting.obj_path, sitting.cam2world)
 
 
-def test_a_shard_without_any_usable_model_raises_and_publishes_no_pictures(workplace, fake, tmp_path):
+def test_a_shard_without_any_usable_model_raises_and_publishes_no_images(workplace, fake, tmp_path):
     with pytest.raises(AllRefusedError, match=r"all 2 models .* 'blank': .*'broken': "):
         workplace(["blank", "x", "broken"])
     assert not (tmp_path / "out" / "shard.parquet").exists()

@@ -11,11 +11,11 @@ from PIL import Image
 from report_tree import tree_config, write_report_tree
 
 from shelfnet.config.evaluate import EvaluateSettings
-from shelfnet.data.pictures.shards import write_shard
+from shelfnet.data.shards.parquet import write_shard
 from shelfnet.evaluation.results import NO_TRUTH, read_results, write_results
 from shelfnet.evaluation.without_truth import NO_TRUTH_SENTENCE
 from shelfnet.report.captions import FIGURE_CAPTIONS, NEED_TRUTH
-from shelfnet.report.pictures import CELL_IN, LABELS_IN
+from shelfnet.report.image_figures import CELL_IN, LABELS_IN
 from shelfnet.report.style import DPI
 from shelfnet.steps import draw_figures as figures_step
 from shelfnet.steps import write_report as report_step
@@ -99,8 +99,8 @@ def test_every_figure_is_there(results):
 
 
 def test_reconstructions_have_a_column_for_input_and_ablations_alone(results):
-    with Image.open(results / "figures" / "reconstructions.png") as picture:
-        width = picture.width
+    with Image.open(results / "figures" / "reconstructions.png") as image:
+        width = image.width
     assert width == pytest.approx(DPI * (3 * CELL_IN + LABELS_IN), abs=2)
 
 

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 
 from shelfnet.config.load import for_ablation, validate
 from shelfnet.config.supervision import ClipSettings, ClipTraining
-from shelfnet.data.pictures.shards import write_shard
+from shelfnet.data.shards.parquet import write_shard
 from shelfnet.data.surfaces import measure_surface, write_surfaces
 from shelfnet.dependencies import code_digest
 from shelfnet.geometry.meshes import Mesh
@@ -55,7 +55,7 @@ BOX = Mesh(
 )
 
 
-def write_pictures(path, training_azimuth_deg):
+def write_images(path, training_azimuth_deg):
     rows = []
     for number, (model_id, split) in enumerate(SPLITS.items()):
         for view in range(3):
@@ -82,10 +82,10 @@ def write_pictures(path, training_azimuth_deg):
 
 @pytest.fixture
 def inputs(tmp_path):
-    """Pictures and surfaces of two training and two validation models."""
+    """Images and surfaces of two training and two validation models."""
     surfaces = tmp_path / "surfaces.parquet"
     write_surfaces(surfaces, [(name, measure_surface(BOX, name, split, 256, 0)) for name, split in SPLITS.items()])
-    return {"shards": [write_pictures(tmp_path / "shard.parquet", 10.0)], "surfaces": [surfaces]}
+    return {"shards": [write_images(tmp_path / "shard.parquet", 10.0)], "surfaces": [surfaces]}
 
 
 def run(folder, inputs, config=CONFIG, clip=None, ablation="base"):
@@ -108,7 +108,7 @@ def test_a_run_publishes_all_that_it_promises(tmp_path, inputs):
     description = json.loads((tmp_path / "run/model.json").read_text())
     assert description["iterations"] == 3 and description["perceptual_features"] == "untrained"
     assert description["code_version"] and len(description["dataset_digest"]) == 64
-    # Discs of radius 5 to 8 in pictures of 32 pixels: as wide as the training ones are in the median.
+    # Discs of radius 5 to 8 in images of 32 pixels: as wide as the training ones are in the median.
     assert description["object_share"] == pytest.approx(2 * 6.5 / 32, abs=1.0 / 32)
     metrics = pd.read_parquet(tmp_path / "run/metrics.parquet")
     assert set(metrics[metrics.name == "validation/chamfer"].iteration) == {3}
@@ -167,19 +167,17 @@ def test_an_interrupted_run_of_edited_modules_starts_anew_and_says_so(tmp_path, 
     assert warning.endswith("resume: training starts anew, for its 2 iterations were made with other code")
 
 
-def test_an_interrupted_run_of_other_pictures_and_settings_starts_anew_and_says_so(
-    tmp_path, inputs, monkeypatch, caplog
-):
+def test_an_interrupted_run_of_other_images_and_settings_starts_anew_and_says_so(tmp_path, inputs, monkeypatch, caplog):
     settings = CONFIG.train.model_copy(update={"learning_rate": 3e-4})
     changes = {
-        "shards": [write_pictures(tmp_path / "others.parquet", -50.0)],
+        "shards": [write_images(tmp_path / "others.parquet", -50.0)],
         "config": CONFIG.model_copy(update={"train": settings}),
     }
     start, (warning,) = start_again(tmp_path, inputs, monkeypatch, caplog, **changes)
     assert start == 0 and warning.endswith("with other settings, data")
 
 
-def test_the_signature_knows_code_settings_seed_pictures_and_the_weights_of_clip(tmp_path, inputs):
+def test_the_signature_knows_code_settings_seed_images_and_the_weights_of_clip(tmp_path, inputs):
     clip = tmp_path / "clip"
     clip.mkdir()
     (clip / "model.safetensors").write_bytes(b"some")
@@ -217,7 +215,7 @@ def test_validation_and_samples_have_the_share_of_the_latent_that_training_has(t
 def test_training_cannot_see_poses(tmp_path, inputs):
     """The honesty rule: with every pose of the training split changed, the weights are the same to the bit."""
     honest = run(tmp_path / "one", inputs)
-    inputs["shards"] = [write_pictures(tmp_path / "turned.parquet", -130.0)]
+    inputs["shards"] = [write_images(tmp_path / "turned.parquet", -130.0)]
     turned = run(tmp_path / "two", inputs)
     assert all(np.array_equal(value, turned[name]) for name, value in honest.items())
 

@@ -8,7 +8,7 @@ import torch
 from photographed import disc_png
 
 from shelfnet.config.supervision import ClipSettings, ClipTraining
-from shelfnet.data.pictures.shards import write_shard
+from shelfnet.data.shards.parquet import write_shard
 from shelfnet.networks.retrieval import Retrieval
 from shelfnet.steps import train_clip as step
 
@@ -19,7 +19,7 @@ SETTINGS = ClipSettings(
 
 
 def write_captioned(path, captions: dict[str, list[str]]):
-    """One picture a caption."""
+    """One image a caption."""
     unused = dict.fromkeys(("category", "super_category", "style", "theme", "material"))
     pose = {"azimuth_deg": 0.0, "elevation_deg": 0.0, "cam2world": [0.0] * 16, "fov_deg": 35.0}
     rows = (

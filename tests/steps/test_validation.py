@@ -7,7 +7,7 @@ import trimesh
 from photographed import RENDER, disc_png
 
 from shelfnet.config.load import merge, validate
-from shelfnet.data.pictures.shards import write_shard
+from shelfnet.data.shards.parquet import write_shard
 from shelfnet.data.surfaces import measure_surface, write_surfaces
 from shelfnet.evaluation.alignment import YRotation
 from shelfnet.geometry.meshes import Mesh, normalise
@@ -38,7 +38,7 @@ def seat() -> Mesh:
 
 @pytest.fixture
 def shards(tmp_path):
-    """Three pictures of one validation model: discs of different sizes."""
+    """Three images of one validation model: discs of different sizes."""
     tags = dict.fromkeys(("category", "super_category", "style", "theme", "material"))
     rows = [
         {
@@ -63,7 +63,7 @@ def shards(tmp_path):
 
 @pytest.fixture
 def validator(tmp_path, shards):
-    """Of the pictures, with the seat as their true shape."""
+    """Of the images, with the seat as their true shape."""
     surfaces = tmp_path / "surfaces.parquet"
     write_surfaces(surfaces, [("v0", measure_surface(seat(), "v0", "validation", 2_048, 0))])
     return Validator(validate(SETTINGS), shards, [surfaces], 0)
@@ -91,7 +91,7 @@ def test_predictions_without_a_surface_have_the_worst_azimuth(validator):
 
 
 @torch.no_grad()
-def test_pictures_show_one_shape_while_training_shares_it(shards):
+def test_images_show_one_shape_while_training_shares_it(shards):
     config = validate(SETTINGS)
     measure, model = SilhouetteValidator(config, shards), build_model(config, 0)
     shared, own = (measure.predict(model, share).occupancy for share in (0.0, 1.0))

@@ -56,8 +56,8 @@ def test_every_row_of_meshes_has_the_truth_and_both_stages(report):
 def test_the_data_section_has_its_own_figures(tmp_path):
     for name in ("view_sphere", "floaters"):
         (tmp_path / f"{name}.png").write_bytes(name.encode())
-    (own,) = step._pictures(tmp_path, ABOUT_DATA, with_truth=True)
-    assert (own.picture, own.caption) == (png_uri(b"view_sphere"), FIGURE_CAPTIONS["view_sphere"])
+    (own,) = step._images(tmp_path, ABOUT_DATA, with_truth=True)
+    assert (own.image, own.caption) == (png_uri(b"view_sphere"), FIGURE_CAPTIONS["view_sphere"])
     assert set(ABOUT_DATA) < set(FIGURE_CAPTIONS)
 
 

@@ -28,7 +28,7 @@ def results(tmp_path_factory):
         for step in range(1100):
             journal.metrics(step, {"loss/rgb": 1.0 / (1 + step)})
         journal.metrics(1099, {"validation/chamfer": float("nan")})
-        journal.artifact(folder / "samples.png", "pictures")
+        journal.artifact(folder / "samples.png", "images")
         journal.image(50, "samples (%)", folder / "samples.png")
         journal.image(100, "samples (%)", folder / "samples.png")
         journal.table(folder / "chamfer.csv", key=("model_id", "view"), headline="chamfer")
@@ -86,12 +86,12 @@ def test_the_experiment_opens_as_model_training(results, mirrored):
 
 
 def test_artifacts_lie_below_results(results, mirrored):
-    copies = list((results / "mlartifacts").glob("*/artifacts/pictures/samples.png"))
+    copies = list((results / "mlartifacts").glob("*/artifacts/images/samples.png"))
     assert len(copies) == 2
 
 
-def test_pictures_carry_their_step_and_tables_their_rows(results, mirrored):
-    """The names are those by which MLflow's comparison finds pictures of a step."""
+def test_images_carry_their_step_and_tables_their_rows(results, mirrored):
+    """The names are those by which MLflow's comparison finds images of a step."""
     names = [path.name for path in (results / "mlartifacts").glob("*/artifacts/images/*.png")]
     assert sorted(name.split("+timestamp+")[0] for name in names) == [
         f"samples ___+step+{step}" for step in (100, 100, 50, 50)

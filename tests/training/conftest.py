@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from shelfnet.config.load import merge, validate
-from shelfnet.data.pictures.views import TrainingViews
-from shelfnet.training.batches import PictureStore
+from shelfnet.data.shards.readers import TrainingViews
+from shelfnet.training.batches import ImageStore
 from shelfnet.training.learner import build_learner
 
 TINY = {
@@ -52,7 +52,7 @@ def tiny():
 
 @pytest.fixture
 def views():
-    """Eight pictures of discs on nothing, with four captions."""
+    """Eight images of discs on nothing, with four captions."""
     generator = np.random.default_rng(0)
     y, x = np.mgrid[:32, :32] - 15.5
     images = np.zeros((8, 32, 32, 4), dtype=np.uint8)
@@ -64,8 +64,8 @@ def views():
 
 @pytest.fixture
 def store(views):
-    """The pictures on the CPU, for renders of 16 pixels."""
-    return PictureStore(views, 16, torch.device("cpu"))
+    """The images on the CPU, for renders of 16 pixels."""
+    return ImageStore(views, 16, torch.device("cpu"))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from shelfnet.training.checkpoint import (
     save_model,
     save_progress,
 )
-from shelfnet.training.device import lay_out
+from shelfnet.training.device import to_channels_last
 from shelfnet.training.learner import build_learner
 from shelfnet.training.loop import Hooks, iterate
 
@@ -65,7 +65,7 @@ def test_a_resumed_run_is_bitwise_the_uninterrupted_one(tiny, store, tmp_path, i
     for name, module in whole.modules().items():
         for key, value in module.state_dict().items():
             assert torch.equal(value, second.modules()[name].state_dict()[key]), f"{name} {key}"
-    assert torch.equal(whole.randomness.get_state(), second.randomness.get_state())
+    assert torch.equal(whole.rng.get_state(), second.rng.get_state())
     timeless = [row for row in whole.history if "speed" not in row[1]]
     assert timeless == [row for row in second.history if "speed" not in row[1]]
 
@@ -75,8 +75,8 @@ def test_moments_come_back_laid_out_as_their_weights_are(tiny, store, tmp_path):
 
     def laid_out():
         learner = build_learner(tiny(), 0, torch.device("cpu"))
-        lay_out(learner.model)
-        lay_out(learner.discriminator)
+        to_channels_last(learner.model)
+        to_channels_last(learner.discriminator)
         return learner
 
     first, again = laid_out(), laid_out()

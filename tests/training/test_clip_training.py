@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from shelfnet.config.supervision import ClipTraining
-from shelfnet.data.pictures.views import TrainingViews
+from shelfnet.data.shards.readers import TrainingViews
 from shelfnet.networks.clip import small_clip
 from shelfnet.training.batches import composite
 from shelfnet.training.clip import (
@@ -49,7 +49,7 @@ def coloured(seed: int) -> TrainingViews:
     return TrainingViews(images=images, captions=captions)
 
 
-def test_it_learns_to_find_the_caption_of_a_new_picture_on_any_background():
+def test_it_learns_to_find_the_caption_of_a_new_image_on_any_background():
     model = train_small_clip(coloured(0), SMALL, torch.device("cpu"))
     found = measure_retrieval(model, coloured(1), [], 4, torch.Generator().manual_seed(0))
     assert found.top1 > 0.7 and found.choices == 4
@@ -73,11 +73,11 @@ def test_rivals_are_drawn_by_the_generator():
 
 
 def naive_top1(model, views: TrainingViews, captions: list[str]) -> float:
-    """One picture at a time, against all captions."""
+    """One image at a time, against all captions."""
     right = 0
     for pixels, own in zip(views.images, views.captions, strict=True):
-        picture, _ = composite(torch.from_numpy(pixels).permute(2, 0, 1)[None])
-        similarity = {text: (model.embed_images(picture) @ model.embed_text([text]).T).item() for text in captions}
+        composited, _ = composite(torch.from_numpy(pixels).permute(2, 0, 1)[None])
+        similarity = {text: (model.embed_images(composited) @ model.embed_text([text]).T).item() for text in captions}
         right += max(similarity, key=similarity.__getitem__) == own
     return right / len(views.captions)
 
@@ -94,7 +94,7 @@ def test_retrieval_is_that_of_a_naive_loop_and_only_falls_with_more_rivals():
     assert accuracies[0] > accuracies[1]
 
 
-def test_among_many_held_out_captions_rivals_are_drawn_for_each_picture():
+def test_among_many_held_out_captions_rivals_are_drawn_for_each_image():
     torch.manual_seed(0)
     model, views = small_clip(SMALL).eval().requires_grad_(False), coloured(0)
     found = measure_retrieval(model, views, [{"A further chair"}], 2, torch.Generator().manual_seed(0))
@@ -102,7 +102,7 @@ def test_among_many_held_out_captions_rivals_are_drawn_for_each_picture():
     assert found.top1 > measure_retrieval(model, views, [], 4, torch.Generator().manual_seed(0)).top1
 
 
-def test_clip_loss_reaches_the_picture(tiny, store):
+def test_clip_loss_reaches_the_image(tiny, store):
     from shelfnet.losses.clip import ClipLoss
     from shelfnet.networks.shelfnet import Rendering
 

@@ -27,10 +27,10 @@ def test_without_a_curriculum_the_latent_counts_at_once():
     assert latent_share(TrainSettings(), 0) == 1.0
 
 
-def test_pictures_that_share_a_shape_are_told_apart_by_their_views_alone(tiny, store):
+def test_images_that_share_a_shape_are_told_apart_by_their_views_alone(tiny, store):
     shared = tiny({"train": {"shared_shape_iterations": 4}})
     learner = build_learner(shared, 0, torch.device("cpu"))
-    generator_phase(learner, store.draw(2, learner.randomness))
+    generator_phase(learner, store.draw(2, learner.rng))
     mapping = learner.model.decoder.mapping.layers[0].weight.grad
     assert mapping is None or mapping.abs().sum() == 0
 
@@ -40,7 +40,7 @@ def test_targets_and_renders_have_the_size_of_the_iteration(tiny, store):
     learner = build_learner(coarse, 0, torch.device("cpu"))
     sizes = []
     for _ in range(2):
-        batch = store.draw(2, learner.randomness, learner.render_px())
+        batch = store.draw(2, learner.rng, learner.render_px())
         forward, _ = generator_phase(learner, batch)
         sizes.append((batch.targets.shape[-1], forward.at_view.mask.shape[-1], forward.at_novel_view.mask.shape[-1]))
         learner.iteration += 1

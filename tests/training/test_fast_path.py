@@ -11,8 +11,8 @@ import torch
 
 from shelfnet.training import compiled
 from shelfnet.training.compiled import compile_networks, compiled_networks, missing_tool
-from shelfnet.training.device import lay_out, pick_device
-from shelfnet.training.iteration import HeldBatch, Iteration
+from shelfnet.training.device import pick_device, to_channels_last
+from shelfnet.training.iteration import Iteration, StaticInputs
 from shelfnet.training.learner import build_learner
 from shelfnet.training.loop import NO_HOOKS, iterate
 from shelfnet.training.phases import discriminator_phase, generator_phase
@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 def one_step(learner, store):
     """Losses, and gradients of both networks as one vector each."""
-    forward, terms = generator_phase(learner, store.draw(2, learner.randomness))
+    forward, terms = generator_phase(learner, store.draw(2, learner.rng))
     terms = terms | discriminator_phase(learner, forward)
     return (
         {name: float(value) for name, value in terms.items()},
@@ -57,7 +57,7 @@ def test_a_step_in_bfloat16_is_that_in_float32_within_its_digits(tiny, store, re
 
 def test_what_adds_up_stays_float32(tiny, store):
     learner = build_learner(tiny({"train": {"precision": "bfloat16"}}), 0, CPU)
-    batch = store.draw(2, learner.randomness)
+    batch = store.draw(2, learner.rng)
     seen = look(learner, batch)
     assert seen.at_view.image.dtype == seen.at_view.rays.weights.dtype == torch.float32
     forward, terms = generator_phase(learner, batch)
@@ -70,8 +70,8 @@ def test_what_adds_up_stays_float32(tiny, store):
 def test_channels_last_weights_change_the_order_of_sums_alone(tiny, store, representation):
     config = tiny({"model": {"decoder": {"representation": representation}}})
     plain, laid_out = (build_learner(config, 0, CPU) for _ in range(2))
-    lay_out(laid_out.model)
-    lay_out(laid_out.discriminator)
+    to_channels_last(laid_out.model)
+    to_channels_last(laid_out.discriminator)
     weight = laid_out.model.encoder.stem[0].weight
     assert weight.is_contiguous(memory_format=torch.channels_last) and not weight.is_contiguous()
     (first, *first_gradients), (second, *second_gradients) = one_step(plain, store), one_step(laid_out, store)
@@ -81,7 +81,7 @@ def test_channels_last_weights_change_the_order_of_sums_alone(tiny, store, repre
 
 
 def test_a_held_batch_has_new_values_in_old_places(store):
-    held, generator = HeldBatch(), torch.Generator().manual_seed(0)
+    held, generator = StaticInputs(), torch.Generator().manual_seed(0)
     places = held.hold(store.draw(3, generator))
     fresh = store.draw(3, generator)
     again = held.hold(fresh)
@@ -95,7 +95,7 @@ def test_the_learning_rate_falls_as_the_loop_asks_for_it(tiny, store):
     learner = build_learner(tiny({"train": {"iterations": 4, "constant_iterations": 2}}), 0, CPU)
     take_iteration, rates = Iteration(learner), []
     for _ in range(4):
-        take_iteration(store.draw(2, learner.randomness))
+        take_iteration(store.draw(2, learner.rng))
         rates.append([optimiser.param_groups[0]["lr"] for optimiser in learner.optimisers().values()])
         learner.iteration += 1
     assert rates == [[1e-3, 1e-3], [1e-3, 1e-3], [1e-3, 1e-3], [5e-4, 5e-4]]

@@ -90,7 +90,7 @@ def reached(found):
 
 def of_generator(tiny, store, representation, losses):
     learner = build(tiny, store, representation, losses)
-    generator_phase(learner, store.draw(2, learner.randomness))
+    generator_phase(learner, store.draw(2, learner.rng))
     frozen = [module for module in (learner.perceptual, learner.clip) if module is not None]
     assert not any(parameter.requires_grad for module in frozen for parameter in module.parameters())
     return gradients(learner)
@@ -119,7 +119,7 @@ def test_the_losses_of_the_discriminator_reach_all_of_it_and_nothing_else(tiny, 
     learner = build_learner(
         tiny({"model": settings, "losses": NOTHING | {"adversarial": 1.0, "r1_gamma": 1.0}}), 0, CPU
     )
-    forward, _ = generator_phase(learner, store.draw(2, learner.randomness))
+    forward, _ = generator_phase(learner, store.draw(2, learner.rng))
     learner.generator_optimiser.zero_grad(set_to_none=True)
     phase(learner, forward)
     assert reached(gradients(learner)) == CRITIC
@@ -144,5 +144,5 @@ def test_the_latent_that_content_asks_for_is_fixed(tiny, store):
         return encoding if len(calls) == 1 else Encoding(*(value.detach() for value in vars(encoding).values()))
 
     learner.model.encode = only_the_first_learns
-    generator_phase(learner, store.draw(2, learner.randomness))
+    generator_phase(learner, store.draw(2, learner.rng))
     assert len(calls) == 2 and not reached(gradients(learner))

@@ -71,9 +71,9 @@ def test_an_iteration_never_ties_the_host(tiny, store, representation, monkeypat
     clip = small_clip(ClipTraining(width=32, layers=1, embed_dim=16, image_px=16)).eval().requires_grad_(False)
     learner.clip = ClipLoss(clip, store.captions, ("white", "noise", "checker", "blurred_noise"))
     take_iteration = Iteration(learner)
-    take_iteration(store.draw(2, learner.randomness))  # what depends on sizes alone is made once and kept
+    take_iteration(store.draw(2, learner.rng))  # what depends on sizes alone is made once and kept
     with HostTies() as ties:
-        take_iteration(store.draw(2, learner.randomness))
+        take_iteration(store.draw(2, learner.rng))
         learner.update_average()
     assert ties.found == set()
 

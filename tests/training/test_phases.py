@@ -35,7 +35,7 @@ def trained(before, module):
 def step(learner, store):
     before = {name: value.clone() for name, value in learner.model.state_dict().items()}
     judge = {name: value.clone() for name, value in learner.discriminator.state_dict().items()}
-    generator_phase(learner, store.draw(2, learner.randomness))
+    generator_phase(learner, store.draw(2, learner.rng))
     moved = trained(before, learner.model)
     critic = {name for name in trained(judge, learner.discriminator) if "_u" not in name and "_v" not in name}
     return moved, critic
@@ -82,13 +82,13 @@ def test_the_choice_of_a_hypothesis_reaches_the_view_and_not_the_latent(tiny, st
 def test_every_parameter_learns_from_the_whole_sum(tiny, store, representation, hypotheses):
     overrides = {"decoder": {"representation": representation}, "encoder": {"camera_hypotheses": hypotheses}}
     learner = build_learner(tiny({"model": overrides}), 0, CPU)
-    generator_phase(learner, store.draw(2, learner.randomness))
+    generator_phase(learner, store.draw(2, learner.rng))
     without = [name for name, value in learner.model.named_parameters() if value.grad is None]
     assert without == []
 
 
 def test_the_discriminator_phase_moves_the_discriminator_alone(learner, store):
-    forward, _ = generator_phase(learner, store.draw(2, learner.randomness))
+    forward, _ = generator_phase(learner, store.draw(2, learner.rng))
     before = {name: value.clone() for name, value in learner.model.state_dict().items()}
     judge = {name: value.clone() for name, value in learner.discriminator.state_dict().items()}
     terms = discriminator_phase(learner, forward)
@@ -100,12 +100,12 @@ def test_r1_runs_only_where_it_is_asked_for(tiny, store):
     plain, penalised = build_learner(tiny(), 0, CPU), build_learner(tiny({"losses": {"r1_gamma": 1.0}}), 0, CPU)
     assert [phase.name for phase in discriminator_phases(plain)] == ["discriminator"]
     assert [phase.name for phase in discriminator_phases(penalised)] == ["discriminator", "r1"]
-    forward, _ = generator_phase(penalised, store.draw(2, penalised.randomness))
+    forward, _ = generator_phase(penalised, store.draw(2, penalised.rng))
     assert r1_phase(penalised, forward)["r1"] >= 0
 
 
 class LinearCritic(nn.Module):
-    """One logit a picture, w x: its R1 is half of |w|^2, whatever the pictures."""
+    """One logit an image, w x: its R1 is half of |w|^2, whatever the images."""
 
     def __init__(self, weight):
         super().__init__()
@@ -116,8 +116,8 @@ class LinearCritic(nn.Module):
 
 
 def gradient_of(phase, learner, store, weight):
-    """What a phase asks of a linear critic, and the real pictures and renders that it saw."""
-    forward, _ = generator_phase(learner, store.draw(2, learner.randomness))
+    """What a phase asks of a linear critic, and the real images and renders that it saw."""
+    forward, _ = generator_phase(learner, store.draw(2, learner.rng))
     learner.discriminator = LinearCritic(weight)
     learner.discriminator_optimiser = torch.optim.SGD(learner.discriminator.parameters(), 0.0)
     phase(learner, forward)
@@ -148,7 +148,7 @@ def test_the_weight_of_the_adversarial_loss_is_the_generators_alone(tiny, store,
 def test_the_total_is_the_weighted_sum_of_all_terms_the_adversarial_one_too(tiny, store):
     weights = {"mask": 2.0, "rgb": 3.0, "kl": 0.5, "adversarial": 0.7, "content": 1.5}
     learner = learner_with(tiny, **weights)
-    _, terms = generator_phase(learner, store.draw(2, learner.randomness))
+    _, terms = generator_phase(learner, store.draw(2, learner.rng))
     assert terms["adversarial"] > 0.1 and not any(value.requires_grad for value in terms.values())
     by_hand = sum(weight * terms[name].item() for name, weight in weights.items())
     assert terms["total"].item() == pytest.approx(by_hand, rel=1e-6)
@@ -166,7 +166,7 @@ def test_the_discriminator_steps_at_the_first_of_every_so_many_iterations(tiny, 
     assert steps == sorted([*range(0, 4, every), 0])  # once more for R1, at the first iteration of four
 
 
-def test_augmentation_treats_real_pictures_and_renders_alike_and_keeps_white_white():
+def test_augmentation_treats_real_images_and_renders_alike_and_keeps_white_white():
     from shelfnet.training.augment import augment
 
     white = Rendering(torch.ones(4, 3, 16, 16), torch.zeros(4, 16, 16))
@@ -193,7 +193,7 @@ def test_a_loss_that_is_no_number_names_where_it_began_however_late_one_looks():
 
 
 def test_what_follows_the_generator_keeps_no_graph_of_it(learner, store):
-    forward, _ = generator_phase(learner, store.draw(2, learner.randomness))
+    forward, _ = generator_phase(learner, store.draw(2, learner.rng))
     kept = [forward.at_view.image, forward.at_view.mask, forward.at_novel_view.image, forward.at_novel_view.mask]
     assert not any(tensor.requires_grad for tensor in kept)
     assert all(weight.requires_grad for weight in learner.discriminator.parameters())

@@ -84,7 +84,7 @@ def test_gradients_are_those_of_two_passes_through_an_uncut_graph(tiny, store, m
         if naive:
             monkeypatch.setattr(sight, "cut", uncut)
             monkeypatch.setattr(phases, "_backward", two_passes)
-        generator_phase(learner, double(store.draw(2, learner.randomness)))
+        generator_phase(learner, double(store.draw(2, learner.rng)))
         gradients.append({name: value.grad for name, value in learner.model.named_parameters()})
     for name, expected in gradients[1].items():
         assert torch.allclose(gradients[0][name], expected, rtol=1e-7, atol=1e-9 * expected.abs().max().item()), name

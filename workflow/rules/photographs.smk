@@ -1,4 +1,4 @@
-"""Pictures of a data set that is photographs: found, listed and cropped where others are staged and rendered."""
+"""Images of a data set that is photographs: found, listed and cropped where others are staged and rendered."""
 
 
 rule stage_photographs:

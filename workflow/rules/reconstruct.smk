@@ -1,4 +1,4 @@
-"""Pictures to meshes, and meshes to better meshes."""
+"""Images to meshes, and meshes to better meshes."""
 
 
 rule reconstruct:

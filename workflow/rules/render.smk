@@ -1,4 +1,4 @@
-"""Pictures of the models."""
+"""Images of the models."""
 
 
 rule render_views:

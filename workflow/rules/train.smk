@@ -24,7 +24,7 @@ rule train_clip:
         device=CONFIG.train.device,
         code=code_digest("steps.train_clip"),
     message:
-        "Training a small CLIP on pictures and captions"
+        "Training a small CLIP on images and captions"
     script:
         "../scripts/train_clip.py"
 

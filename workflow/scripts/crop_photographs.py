@@ -1,4 +1,4 @@
-"""Adapter of the rule ``crop_photographs``: pictures of one shard, cut out of photographs."""
+"""Adapter of the rule ``crop_photographs``: images of one shard, cut out of photographs."""
 
 from pathlib import Path
 

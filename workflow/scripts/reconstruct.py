@@ -1,4 +1,4 @@
-"""Adapter of the rule ``reconstruct``: pictures to meshes."""
+"""Adapter of the rule ``reconstruct``: images to meshes."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Adapter of the rule ``render_views``: pictures of one shard."""
+"""Adapter of the rule ``render_views``: images of one shard."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Adapter of the rule ``train_clip``: a small CLIP from pictures and captions."""
+"""Adapter of the rule ``train_clip``: a small CLIP from images and captions."""
 
 from pathlib import Path
 

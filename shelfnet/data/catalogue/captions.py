@@ -12,7 +12,7 @@ no category  A Modern Piece of Furniture made out of Wood
 ======  ==========================================
 
 A category that lists alternatives ("Lounge Chair / Cafe Chair / Office Chair") contributes the first one: a list of
-three words describes no single picture, and text encoders have read few captions with slashes. Tags keep a slash
+three words describes no single image, and text encoders have read few captions with slashes. Tags keep a slash
 without blanks around it ("Corner/Side Table"). The article stays "A" before every word, as in the published template.
 """
 

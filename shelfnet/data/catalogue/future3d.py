@@ -115,7 +115,7 @@ def content_digest(root: Path) -> str:
 
 
 def _read_files(folder: Path) -> list[Path]:
-    """Files of a model that a stage may read: its OBJ, material libraries and pictures, sorted by name."""
+    """Files of a model that a stage may read: its OBJ, material libraries and images, sorted by name."""
     with os.scandir(folder) as entries:
         names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
     return [folder / name for name in sorted(names) if _is_read(name)]

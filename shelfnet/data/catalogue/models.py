@@ -28,7 +28,7 @@ from shelfnet.data.catalogue.selection import select_models
 from shelfnet.data.catalogue.splits import sampling_order, shard_of, split_of
 from shelfnet.data.obj.materials import read_materials
 from shelfnet.data.obj.reader import ModelError, load_obj_model
-from shelfnet.data.pictures.rows import Subject
+from shelfnet.data.shards.rows import Subject
 from shelfnet.data.tables import typed
 from shelfnet.data.tags import TAG_FIELDS, TAGS
 from shelfnet.isolation import IsolatedWorker

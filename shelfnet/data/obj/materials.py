@@ -87,10 +87,10 @@ def parse_mtl(text: str) -> dict[str, MtlEntry]:
 
 
 def load_texture(path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    """Decode a picture file to opaque sRGB with bounded memory, at most 1024 pixels a side.
+    """Decode an image file to opaque sRGB with bounded memory, at most 1024 pixels a side.
 
     Raises:
-        ImageError: not a picture, broken, or of too many pixels.
+        ImageError: not an image, broken, or of too many pixels.
     """
     try:
         with warnings.catch_warnings():

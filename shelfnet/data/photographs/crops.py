@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from shelfnet.data.photographs.pixels import FILTER, PhotoError
-from shelfnet.data.pictures.encoding import MAX_COVERAGE
+from shelfnet.data.shards.encoding import MAX_COVERAGE
 
 INSIDE = 127
 """Pixels with a larger alpha belong to the object."""
@@ -49,7 +49,7 @@ def check_object_size(rgba: UInt8[np.ndarray, "h w 4"], min_object_px: int) -> N
 
 
 def crop_to_object(rgba: UInt8[np.ndarray, "h w 4"], size_px: int, object_share: float) -> UInt8[np.ndarray, "s s 4"]:
-    """A square around the object, as large in it as in the pictures that a network knows; transparent beyond the photo.
+    """A square around the object, as large in it as in the images that a network knows; transparent beyond the photo.
 
     Args:
         rgba: the photo with its mask as straight alpha.
@@ -64,17 +64,17 @@ def crop_to_object(rgba: UInt8[np.ndarray, "h w 4"], size_px: int, object_share:
     return _resample_square(rgba, 0.5 * (left + right - side), 0.5 * (top + bottom - side), side, size_px)
 
 
-def median_object_share(pictures: Iterable[UInt8[np.ndarray, "h w 4"]]) -> float:
-    """Median share of a square picture's side that the longer side of its mask's bounding box takes.
+def median_object_share(images: Iterable[UInt8[np.ndarray, "h w 4"]]) -> float:
+    """Median share of a square image's side that the longer side of its mask's bounding box takes.
 
-    Pictures whose mask is empty do not count.
+    Images whose mask is empty do not count.
 
     Raises:
         PhotoError: all masks are empty.
     """
-    shares = [_object_side(picture) / len(picture) for picture in pictures if (picture[..., 3] > INSIDE).any()]
+    shares = [_object_side(image) / len(image) for image in images if (image[..., 3] > INSIDE).any()]
     if not shares:
-        raise PhotoError("expected pictures with masks of their objects, got none but empty masks")
+        raise PhotoError("expected images with masks of their objects, got none but empty masks")
     return float(np.median(shares))
 
 

@@ -67,7 +67,7 @@ def find_photos(root: Path) -> FoundPhotos:
     Hidden files and folders hold no photographs, links to folders are not followed, and neither are links to files
     outside of the folder. The log tells what is left aside.
     """
-    pictures = cache(partial(_pictures_in, root=root))
+    images = cache(partial(_images_in, root=root))
     masks: dict[Path, Path | None] = {}
     skipped: Counter[str] = Counter()
     for place, folders, names in os.walk(root):
@@ -76,10 +76,10 @@ def find_photos(root: Path) -> FoundPhotos:
         folders[:] = [] if holds_masks else [name for name in folders if not name.startswith(".")]
         skipped.update(_other_suffixes(names))
         if not holds_masks:
-            own = _own_masks(pictures(folder), pictures(folder / MASK_FOLDER))
+            own = _own_masks(images(folder), images(folder / MASK_FOLDER))
             taken = set(own.values())
-            masks |= {path: own.get(path.stem) for path in pictures(folder) if path not in taken}
-    masks |= _masks_beside_folders(masks, root, pictures)
+            masks |= {path: own.get(path.stem) for path in images(folder) if path not in taken}
+    masks |= _masks_beside_folders(masks, root, images)
     found = FoundPhotos(root, dict(sorted(masks.items())), skipped)
     if skipped:
         logger.warning("%s: %s", root, found.skipped_text())
@@ -93,11 +93,11 @@ def find_mask(photo: Path) -> Path | None:
 
     Whoever names a photograph alone names no folder that links could lead out of: they are followed.
     """
-    own = _own_masks(_pictures_in(photo.parent), _pictures_in(photo.parent / MASK_FOLDER))
+    own = _own_masks(_images_in(photo.parent), _images_in(photo.parent / MASK_FOLDER))
     if photo.stem in own:
         return own[photo.stem]
     beside = photo.absolute().parent.parent
-    mask = _by_stem(_pictures_in(beside / MASK_FOLDER)).get(photo.stem)
+    mask = _by_stem(_images_in(beside / MASK_FOLDER)).get(photo.stem)
     return mask if mask is not None and len(_homes_beside(beside, photo.stem)) == 1 else None
 
 
@@ -107,21 +107,21 @@ def mask_places(photo: Path) -> str:
     return f"'{photo.stem}{MASK_SUFFIX}.*', '{below}' and '../{below}'"
 
 
-def _own_masks(pictures: Iterable[Path], below: Iterable[Path]) -> dict[str, Path]:
+def _own_masks(images: Iterable[Path], below: Iterable[Path]) -> dict[str, Path]:
     """Mask files of a folder by the stems of their photographs: those beside these go before those below."""
-    beside = {path.stem.removesuffix(MASK_SUFFIX): path for path in pictures if path.stem.endswith(MASK_SUFFIX)}
+    beside = {path.stem.removesuffix(MASK_SUFFIX): path for path in images if path.stem.endswith(MASK_SUFFIX)}
     return _by_stem(below) | beside
 
 
 def _masks_beside_folders(
-    masks: Mapping[Path, Path | None], root: Path, pictures: Callable[[Path], list[Path]]
+    masks: Mapping[Path, Path | None], root: Path, images: Callable[[Path], list[Path]]
 ) -> dict[Path, Path]:
     """Masks of photographs that have none so far, in ``masks`` beside their folders and below the root."""
     homes: dict[tuple[Path, str], set[Path]] = defaultdict(set)
     for path in masks:
         for folder in (path.parent, path.parent.parent):
             homes[folder, path.stem].add(path.parent)
-    by_stem = cache(lambda folder: _by_stem(pictures(folder / MASK_FOLDER)))
+    by_stem = cache(lambda folder: _by_stem(images(folder / MASK_FOLDER)))
     without = [path for path, mask in masks.items() if mask is None and path.parent != root]
     found = {path: mask for path in without if (mask := by_stem(path.parent.parent).get(path.stem))}
     shared = sorted(path for path in found if len(homes[path.parent.parent, path.stem]) > 1)
@@ -142,14 +142,14 @@ def _by_stem(paths: Iterable[Path]) -> dict[str, Path]:
     return {path.stem: path for path in paths}
 
 
-def _pictures_in(folder: Path, root: Path | None = None) -> list[Path]:
-    """Pictures right in a folder, sorted, but for links that lead out of ``root``."""
-    pictures = sorted(path for path in folder.iterdir() if _is_photo(path)) if folder.is_dir() else []
-    outside = {path for path in pictures if root is not None and _leads_out(path, root)}
+def _images_in(folder: Path, root: Path | None = None) -> list[Path]:
+    """Images right in a folder, sorted, but for links that lead out of ``root``."""
+    images = sorted(path for path in folder.iterdir() if _is_photo(path)) if folder.is_dir() else []
+    outside = {path for path in images if root is not None and _leads_out(path, root)}
     if outside:
         shown = ", ".join(repr(path.name) for path in sorted(outside)[:SHOWN_NAMES])
         logger.warning("%r: %d links lead out of %r, not followed: %s", str(folder), len(outside), str(root), shown)
-    return [path for path in pictures if path not in outside]
+    return [path for path in images if path not in outside]
 
 
 def _leads_out(path: Path, root: Path) -> bool:
@@ -163,7 +163,7 @@ def _is_photo(path: Path) -> bool:
 
 
 def _other_suffixes(names: Iterable[str]) -> Iterator[str]:
-    """Suffixes of the files that are no pictures; hidden ones, debris and tables of tags are expected."""
+    """Suffixes of the files that are no images; hidden ones, debris and tables of tags are expected."""
     for name in names:
         suffix = Path(name).suffix.lower()
         if suffix not in SUFFIXES and not name.startswith(".") and name not in EXPECTED:

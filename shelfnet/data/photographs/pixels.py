@@ -44,13 +44,13 @@ def read_photo(path: Path, mask_path: Path | None = None, segment: Segment | Non
 
     Args:
         path: PNG, JPEG, WebP, TIFF or BMP of any colour mode but floating point.
-        mask_path: a picture of the photo's shape, bright (or opaque) where the object is; it goes before the photo's
+        mask_path: an image of the photo's shape, bright (or opaque) where the object is; it goes before the photo's
             own alpha.
         segment: makes the mask of a photo that comes without one.
 
     Raises:
         MissingMaskError: there is no mask, and nothing that makes one.
-        PhotoError: no such file, no picture, damaged, too large, or a mask that does not fit.
+        PhotoError: no such file, no image, damaged, too large, or a mask that does not fit.
     """
     rgba = _read_rgba(path)
     if mask_path is not None:
@@ -71,47 +71,47 @@ def _read_rgba(path: Path) -> UInt8[np.ndarray, "h w 4"]:
     """Upright sRGB pixels; opaque where the file has no transparency.
 
     Raises:
-        PhotoError: no such file, no picture, damaged or too large.
+        PhotoError: no such file, no image, damaged or too large.
     """
     if not path.is_file():
         raise PhotoError(f"{path}: no such photo")
     try:
-        with warnings.catch_warnings():  # of pictures that are large (the limit is ours) or whose EXIF is damaged
+        with warnings.catch_warnings():  # of images that are large (the limit is ours) or whose EXIF is damaged
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as picture:
-                check_size(picture)
-                upright = ImageOps.exif_transpose(picture)
+            with Image.open(path, formats=FORMATS) as image:
+                check_size(image)
+                upright = ImageOps.exif_transpose(image)
                 return np.asarray(_to_srgb(_to_eight_bits(upright)).convert("RGBA"))
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error, ...
-        raise PhotoError(f"{path}: expected a whole picture ({', '.join(FORMATS)}): {error}") from error
+        raise PhotoError(f"{path}: expected a whole image ({', '.join(FORMATS)}): {error}") from error
 
 
-def _to_eight_bits(picture: Image.Image) -> Image.Image:
-    """The same picture in a mode that Pillow converts faithfully; 16-bit grey, which it clips, is scaled.
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """The same image in a mode that Pillow converts faithfully; 16-bit grey, which it clips, is scaled.
 
     Raises:
         ValueError: floating-point pixels, whose range nobody knows.
     """
-    if picture.mode == "F":
+    if image.mode == "F":
         raise ValueError("floating-point pixels; save it with 8 or 16 bits a channel")
-    if picture.mode.startswith("I"):
-        grey = Image.fromarray((np.clip(np.asarray(picture), 0, 65_535) / 257.0).round().astype(np.uint8))
-        grey.info = picture.info
+    if image.mode.startswith("I"):
+        grey = Image.fromarray((np.clip(np.asarray(image), 0, 65_535) / 257.0).round().astype(np.uint8))
+        grey.info = image.info
         return grey
-    return picture.convert("RGBA") if picture.has_transparency_data or picture.mode == "P" else picture
+    return image.convert("RGBA") if image.has_transparency_data or image.mode == "P" else image
 
 
-def _to_srgb(picture: Image.Image) -> Image.Image:
+def _to_srgb(image: Image.Image) -> Image.Image:
     """Colours by the profile in the file; as they are where there is none, or one that cannot be used."""
-    profile = picture.info.get("icc_profile")
+    profile = image.info.get("icc_profile")
     if not profile:
-        return picture
-    target = "RGBA" if picture.mode == "RGBA" else "RGB"
+        return image
+    target = "RGBA" if image.mode == "RGBA" else "RGB"
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        return ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode=target)
+        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=target)
     except (ImageCms.PyCMSError, OSError, ValueError):
-        return picture
+        return image
 
 
 def _read_mask(path: Path, width_px: int, height_px: int, photo: Path) -> UInt8[np.ndarray, "h w"]:
@@ -123,9 +123,7 @@ def _read_mask(path: Path, width_px: int, height_px: int, photo: Path) -> UInt8[
     rgba = _read_rgba(path)
     values = rgba[..., 3] if rgba[..., 3].min() < 255 else rgba[..., :3].max(axis=-1)
     if values.min() == values.max():
-        raise PhotoError(
-            f"{path}: expected a mask, bright where the object is, got a picture that is the same all over"
-        )
+        raise PhotoError(f"{path}: expected a mask, bright where the object is, got an image that is the same all over")
     height, width = values.shape
     if not _have_one_shape((width, height), (width_px, height_px)):
         expected, got = f"{width_px} x {height_px}", f"{width} x {height}"
@@ -143,8 +141,8 @@ def _turn_hint(photo: Path) -> str:
     """What to say of a mask that would fit if it were turned by 90 degrees."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with Image.open(photo, formats=FORMATS) as picture:
-            orientation = picture.getexif().get(ExifTags.Base.Orientation)
+        with Image.open(photo, formats=FORMATS) as image:
+            orientation = image.getexif().get(ExifTags.Base.Orientation)
     if orientation not in TURNED_ORIENTATIONS:
         return "; it would fit if it were turned by 90 degrees"
     return (

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from shelfnet.data.catalogue.model_info import DatasetError, ModelInfo
 from shelfnet.data.catalogue.quarantine import Quarantined
-from shelfnet.data.foreign.convert import SUFFIXES
-from shelfnet.data.foreign.models import STAGE, Fetch, ForeignModel
+from shelfnet.data.importers.convert import SUFFIXES
+from shelfnet.data.importers.models import STAGE, Fetch, ImportedModel
 from shelfnet.data.sources.folder_tags import read_folder_tags
 
 OTHER_SUFFIXES = frozenset(
@@ -22,7 +22,7 @@ SLUG_CHARACTERS = 48
 DIGEST_CHARACTERS = 12
 
 
-def find_models(root: Path, tags: Path | None) -> tuple[list[ForeignModel], list[Quarantined]]:
+def find_models(root: Path, tags: Path | None) -> tuple[list[ImportedModel], list[Quarantined]]:
     """The models below a folder, sorted by path, and the files in formats that cannot be read.
 
     Hidden files and folders are passed by, links are not followed.
@@ -39,13 +39,13 @@ def find_models(root: Path, tags: Path | None) -> tuple[list[ForeignModel], list
         raise DatasetError(f"{root}: expected {', '.join(SUFFIXES)} files in it or below, found {len(files)} others")
     infos = read_folder_tags(tags, models) if tags is not None else {}
     found = [
-        ForeignModel(infos.get(model_id) or ModelInfo(model_id), root / file, file.as_posix())
+        ImportedModel(infos.get(model_id) or ModelInfo(model_id), root / file, file.as_posix())
         for model_id, file in models.items()
     ]
     return found, refused
 
 
-def models_of(models: Sequence[ForeignModel]) -> Fetch:
+def models_of(models: Sequence[ImportedModel]) -> Fetch:
     """What fetches models that are all here: their look-up."""
     by_id = {model.info.model_id: model for model in models}
     return lambda infos: ([by_id[info.model_id] for info in infos], [])

@@ -24,7 +24,7 @@ from shelfnet.config.dataset import ObjaverseSettings
 from shelfnet.data.catalogue.lvis import category_tag
 from shelfnet.data.catalogue.model_info import DatasetError, ModelInfo
 from shelfnet.data.catalogue.quarantine import Quarantined
-from shelfnet.data.foreign.models import STAGE, ForeignModel
+from shelfnet.data.importers.models import STAGE, ImportedModel
 
 VERSION_FOLDER = "hf-objaverse-v1"
 ANNOTATIONS_NAME = "lvis-annotations.json.gz"
@@ -64,7 +64,7 @@ def find_objects(settings: ObjaverseSettings) -> dict[str, ModelInfo]:
 
 def fetch_objects(
     infos: Sequence[ModelInfo], settings: ObjaverseSettings
-) -> tuple[list[ForeignModel], list[Quarantined]]:
+) -> tuple[list[ImportedModel], list[Quarantined]]:
     """The files of objects, fetched where they are not here yet, and the objects that cannot be had."""
     with _package(settings) as (package, folder):
         files = _files(folder)
@@ -72,7 +72,7 @@ def fetch_objects(
         faults = {} if settings.mirror is not None else _download(package, missing, settings.download_threads)
         files = _files(folder) if missing else files
     models = [
-        ForeignModel(info, files[info.model_id], files[info.model_id].relative_to(folder).as_posix())
+        ImportedModel(info, files[info.model_id], files[info.model_id].relative_to(folder).as_posix())
         for info in infos
         if info.model_id in files
     ]

@@ -23,7 +23,7 @@ from shelfnet.data.catalogue.model_info import FILE_NAME, DatasetError, read_mod
 from shelfnet.data.links import link_folder
 from shelfnet.data.sources.archive_parts import ArchiveContent, extract_part, is_whole, read_content
 from shelfnet.provenance import file_digest
-from shelfnet.publishing import beside, publish
+from shelfnet.publishing import partial_path, publish
 
 EXTRACTED = "extracted"
 ARCHIVE_PREFIX = "zip-"
@@ -96,7 +96,7 @@ def assemble(release: Release, target: Path, limits: Limits = DEFAULT_LIMITS) ->
     contents = {archive: read_content(archive, limits) for archive in release.archives}
     archives = _named_by_digest(release.archives)
     _check(release, {archive: contents[archive] for archive in archives.values()})
-    temporary = beside(target)
+    temporary = partial_path(target)
     root, earlier = temporary / MODEL_FOLDER, target / MODEL_FOLDER
     root.mkdir(parents=True, exist_ok=True)
     try:

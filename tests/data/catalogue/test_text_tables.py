@@ -46,7 +46,7 @@ def test_dictionaries_of_texts_and_numbers_are_read(path):
 
 def test_only_what_is_wanted_is_read_and_counted(path, monkeypatch):
     monkeypatch.setattr(text_tables, "MAX_TABLE_BYTES", 1 << 12)
-    pq.write_table(pa.table({"a": ["x"], "picture": [b"x" * (1 << 14)]}), path)
+    pq.write_table(pa.table({"a": ["x"], "image": [b"x" * (1 << 14)]}), path)
     assert read_text_table(path, lambda name: name == "a").rows == [{"a": "x"}]
 
 

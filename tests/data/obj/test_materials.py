@@ -90,7 +90,7 @@ def test_a_truncated_texture_is_refused(tmp_path):
         load_texture(tmp_path / "a.png")
 
 
-def test_a_picture_bomb_is_refused_before_it_is_decoded(tmp_path):
+def test_a_image_bomb_is_refused_before_it_is_decoded(tmp_path):
     Image.new("1", (16384, 16384)).save(tmp_path / "a.png")
     with pytest.raises(ImageError, match="pixels"):
         load_texture(tmp_path / "a.png")

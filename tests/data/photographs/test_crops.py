@@ -12,7 +12,7 @@ RED = (200, 40, 20)
 
 
 def boxed(top=4, bottom=12, left=6, right=18):
-    """A red picture of 24 x 16 pixels whose mask is a box."""
+    """A red image of 24 x 16 pixels whose mask is a box."""
     rgba = np.zeros((16, 24, 4), np.uint8)
     rgba[..., :3] = RED
     rgba[top:bottom, left:right, 3] = 255
@@ -125,12 +125,12 @@ def test_an_empty_mask_is_refused():
 
 
 def test_the_median_share_is_of_the_longer_side():
-    pictures = np.zeros((4, 20, 20, 4), np.uint8)
-    for picture, side in zip(pictures, (10, 16, 12), strict=False):
-        picture[2 : 2 + side, 5:9, 3] = 255
-    assert median_object_share(pictures) == pytest.approx(0.6)
+    images = np.zeros((4, 20, 20, 4), np.uint8)
+    for image, side in zip(images, (10, 16, 12), strict=False):
+        image[2 : 2 + side, 5:9, 3] = 255
+    assert median_object_share(images) == pytest.approx(0.6)
     with pytest.raises(PhotoError, match="none but empty masks"):
-        median_object_share(pictures[3:])
+        median_object_share(images[3:])
 
 
 def test_a_crop_has_the_share_that_it_was_asked_for():

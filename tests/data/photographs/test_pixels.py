@@ -133,8 +133,8 @@ MODES = {
 
 @pytest.mark.parametrize("mode", MODES)
 def test_colour_modes(tmp_path, mask, mode):
-    picture, expected = MODES[mode]
-    np.testing.assert_allclose(read_photo(save(tmp_path / "chair.png", picture), mask)[..., :3], expected, atol=1)
+    image, expected = MODES[mode]
+    np.testing.assert_allclose(read_photo(save(tmp_path / "chair.png", image), mask)[..., :3], expected, atol=1)
 
 
 def test_cmyk(tmp_path, mask):
@@ -143,9 +143,9 @@ def test_cmyk(tmp_path, mask):
 
 
 def test_transparent_palette_is_a_mask(tmp_path):
-    picture = Image.fromarray(box_mask() // 255, mode="P")
-    picture.putpalette([0, 0, 0, *RED])
-    rgba = read_photo(save(tmp_path / "chair.png", picture, transparency=0))
+    image = Image.fromarray(box_mask() // 255, mode="P")
+    image.putpalette([0, 0, 0, *RED])
+    rgba = read_photo(save(tmp_path / "chair.png", image, transparency=0))
     np.testing.assert_array_equal(rgba[..., 3], box_mask())
     assert rgba[8, 10].tolist() == [*RED, 255]
 
@@ -195,11 +195,11 @@ def test_hostile_files_are_a_clean_error(tmp_path, photo, mask, name):
     path = tmp_path / "hostile.png"
     path.write_bytes(HOSTILE[name])
     for arguments in ((path, mask), (photo, path)):
-        with pytest.raises(PhotoError, match=r"hostile\.png: expected a whole picture"):
+        with pytest.raises(PhotoError, match=r"hostile\.png: expected a whole image"):
             read_photo(*arguments)
 
 
-def test_the_limit_on_size_is_that_of_all_pictures(tmp_path):
+def test_the_limit_on_size_is_that_of_all_images(tmp_path):
     (tmp_path / "large.png").write_bytes(bomb(10_000))
     with pytest.raises(PhotoError, match=r"large\.png: .* at most 67108864 pixels, got 10000 x 10000"):
         read_photo(tmp_path / "large.png")

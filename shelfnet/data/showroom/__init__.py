@@ -1,5 +1,0 @@
-"""A parametric furniture generator that writes the layout of 3D-FUTURE."""
-
-from shelfnet.data.showroom.generate import generate_showroom
-
-__all__ = ["generate_showroom"]

@@ -1,0 +1,40 @@
+"""A small grid of images, so that a collapse is seen early."""
+
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from shelfnet.config.meshes import ChosenBy
+from shelfnet.losses.hypotheses import predicted_view
+from shelfnet.networks.shelfnet import Rendering, ShelfNet
+from shelfnet.publishing import complete_file
+from shelfnet.training.batches import Batch
+
+NOVEL_VIEWS_DEG = ((0.0, 15.0), (90.0, 15.0))
+"""Azimuth and elevation, in the learned frame, of the two novel views."""
+
+
+@torch.no_grad()
+def save_sample_grid(model: ShelfNet, batch: Batch, latent_share: float, chosen_by: ChosenBy, path: Path) -> None:
+    """Write a PNG; columns: images; rows: input, render at the predicted view, two novel views, predicted mask.
+
+    Args:
+        model: in evaluation mode.
+        batch: of the images.
+        latent_share: factor of their latents, as in training at that time (:mod:`shelfnet.training.curriculum`).
+        chosen_by: what chooses among the hypotheses of the view.
+        path: of the file; its folder is made if needed.
+    """
+    encoding = model.encode(batch.images)
+    field = model.decode(latent_share * encoding.latent)
+    view = predicted_view(model, field, encoding, Rendering(batch.targets, batch.masks), chosen_by)
+    predicted = model.render(field, *view)
+    rows = [batch.targets, predicted.image]
+    for view in NOVEL_VIEWS_DEG:
+        azimuth, elevation = (torch.full_like(encoding.azimuth, angle).deg2rad() for angle in view)
+        rows.append(model.render(field, azimuth, elevation).image)
+    rows.append(predicted.mask[:, None].expand(-1, 3, -1, -1))
+    grid = torch.stack(rows).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
+    with complete_file(path) as temporary:
+        Image.fromarray((grid.clamp(0, 1) * 255).round().byte().cpu().numpy()).save(temporary, format="PNG")
