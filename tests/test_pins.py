@@ -1,5 +1,6 @@
-"""Lock, environments, pyproject and what is installed agree."""
+"""Lock files, environments, pyproject.toml and the installed packages agree."""
 
+import re
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -8,15 +9,10 @@ import grimp
 import pin
 import pytest
 import yaml
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-LOCK = {
-    canonicalize_name(line.split("==")[0]): line.split("==")[1]
-    for line in (ROOT / "requirements.lock").read_text().splitlines()
-    if not line.startswith("#")
-}
+LOCK = pin.read_lock(pin.LOCK)
 OPTIONAL = {"pytorch3d"}
 
 
@@ -25,22 +21,29 @@ def environment(name: str) -> dict[str, str]:
     return dict(line.split("==") for line in tree["dependencies"][-1]["pip"])
 
 
-def test_lock_holds_plain_pins_alone():
-    for line in (ROOT / "requirements.lock").read_text().splitlines():
-        assert line.startswith("#") or len(list(Requirement(line).specifier)) == 1
-        assert not any(word in line for word in ("://", "file:", "@", "--"))
+@pytest.mark.parametrize("lock", [pin.LOCK, pin.SLURM_LOCK], ids=lambda path: path.name)
+def test_lock_holds_only_exact_versions_with_hashes(lock: Path):
+    for line in lock.read_text().splitlines():
+        assert re.fullmatch(r"#.*|[a-z0-9-]+==[\w.]+ \\|    --hash=sha256:[0-9a-f]{64}( \\)?", line), line
+    assert len(pin.read_lock(lock)) == lock.read_text().count("==")
 
 
-def test_what_the_tool_would_write_is_what_is_there():
-    assert [path.name for path, text in pin.pinned_files().items() if path.read_text() != text] == []
+def test_locks_and_environments_are_up_to_date():
+    assert pin.stale_locks() == {}
+    assert pin.stale_environments() == {}
+
+
+def test_a_pin_without_hashes_is_not_read(tmp_path: Path):
+    (tmp_path / "lock").write_text(f"one==1.0 \\\n    --hash=sha256:{64 * 'a'}\ntwo==2.0\n")
+    assert pin.read_lock(tmp_path / "lock") == {"one": "1.0"}
 
 
 @pytest.mark.parametrize("name", pin.ENVIRONMENTS)
-def test_an_environments_pins_are_the_locks(name: str):
+def test_environment_pins_are_in_the_lock(name: str):
     assert environment(name).items() <= LOCK.items()
 
 
-def test_the_lock_meets_what_pyproject_asks_for():
+def test_lock_meets_the_requirements_of_pyproject():
     for requirement in pin.direct_requirements(pin.LOCKED):
         assert requirement.specifier.contains(LOCK[canonicalize_name(requirement.name)]), requirement
 
@@ -66,7 +69,7 @@ def graph() -> grimp.ImportGraph:
 
 
 @pytest.mark.parametrize(("name", "step"), [(name, step) for name, steps in STAGES.items() for step in steps])
-def test_an_environment_has_what_its_steps_import(graph: grimp.ImportGraph, name: str, step: str):
+def test_environment_has_the_imports_of_its_steps(graph: grimp.ImportGraph, name: str, step: str):
     module = f"shelfnet.steps.{step}"
     imported = {found for found in graph.find_upstream_modules(module) if graph.is_module_squashed(found)}
     third_party = {found for found in imported if found not in sys.stdlib_module_names} - OPTIONAL

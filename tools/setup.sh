@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Everything that `make` needs, once: CPython 3.11, .venv with the locked packages, system libraries.
-# PYTHON=/path/to/python3.11 names the interpreter to take. Quick where all of it is there.
+# Install what `make` needs: CPython 3.11, .venv with the locked packages, system libraries, a browser for the tests.
+# PYTHON=/path/to/python3.11 selects the interpreter. Takes a second if everything is already installed.
 set -euo pipefail
 cd -P "$(dirname "$0")/.."
 
@@ -9,7 +9,7 @@ readonly UV_VENV=.venv-uv
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
-# Whether a command is CPython 3.11 that can make virtual environments; a pyenv shim may stand for nothing.
+# True if a command runs CPython 3.11 and can create virtual environments. A pyenv shim may point to no interpreter.
 is_usable() {
     "$1" -c 'import sys, ensurepip, venv
 sys.exit(sys.version_info[:2] != (3, 11) or sys.implementation.name != "cpython")' > /dev/null 2>&1
@@ -43,7 +43,7 @@ apt_install() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" > /dev/null
 }
 
-# uv's own CPython 3.11, where uv is there or any Python can fetch it.
+# Install CPython 3.11 with uv; if uv is missing, install uv with any Python first.
 obtain_python() {
     local uv python
     uv=$(command -v uv || true)
@@ -68,28 +68,28 @@ python_or_explain() {
     fi
     obtain_python && return
     cat >&2 << 'MESSAGE'
-setup: CPython 3.11 is needed (Blender's bpy runs on no other) and was neither found nor could be fetched. One of
+setup: CPython 3.11 is required by Blender's bpy. It was not found and could not be downloaded. Install it with one of
     apt-get install python3.11 python3.11-venv      Debian 12, Ubuntu 22.04
     dnf install python3.11                          Fedora, RHEL 9
     pyenv install 3.11
     pip install uv && uv python install 3.11
-installs it; or name one with PYTHON=/path/to/python3.11.
+or select an interpreter with PYTHON=/path/to/python3.11.
 MESSAGE
     return 1
 }
 
-# The commands of an environment name the folder it was made in: one that was moved is made again.
+# The scripts of an environment contain the path of its folder, so an environment that was moved is created again.
 make_venv() {
     if is_usable "$VENV/bin/python" && grep -qF "$PWD/$VENV/bin/" "$VENV/bin/pip" 2> /dev/null; then return; fi
     local python
     python=$(python_or_explain)
-    say "making $VENV with $python"
+    say "creating $VENV with $python"
     rm -rf "$VENV"
     "$python" -m venv "$VENV"
 }
 
-# What the locked packages take, measured; a disk that fills up otherwise shows after minutes, in the middle of pip's output.
-readonly NEEDED_MB=7700
+# Measured size of the locked packages. Without this check, a full disk shows only after minutes, within pip's output.
+readonly NEEDED_MB=7800
 
 check_space() {
     local has needed
@@ -97,20 +97,21 @@ check_space() {
     needed=$((NEEDED_MB - $(if [[ -d "$VENV" ]]; then du -sm "$VENV" | cut -f 1; else echo 0; fi)))
     if ((has >= needed)); then return; fi
     cat >&2 << MESSAGE
-setup: the packages need $needed MB more on the disk that holds $PWD, and $has MB are free there (df -h .).
-    Make room, or put the project on another disk, and type the command again: it goes on where it was.
+setup: the packages need $needed MB more on the disk of $PWD, but only $has MB are free (df -h .).
+    Free some space or move the project to another disk, then run the command again: it continues where it stopped.
 MESSAGE
     return 1
 }
 
-# The stamp is written last: an installation that broke off is taken up again.
+# The stamp is written last, so that an interrupted installation is resumed.
 install_packages() {
     local wanted
     wanted=$(cat requirements.lock pyproject.toml | sha256sum)
     if [[ "$(cat "$VENV/.installed" 2> /dev/null)" == "$wanted" ]]; then return; fi
     check_space
     say "installing the locked packages: about 7 GB, a few minutes the first time"
-    "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off -q -r requirements.lock
+    "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off -q \
+        --require-hashes --requirement requirements.lock
     "$VENV/bin/python" -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation --editable .
     printf '%s\n' "$wanted" > "$VENV/.installed"
 }
@@ -118,14 +119,25 @@ install_packages() {
 check_system_libraries() {
     local packages
     if packages=$("$VENV/bin/python" tools/system_libraries.py --apt); then return; fi
-    # shellcheck disable=SC2086 # one word a package
+    # shellcheck disable=SC2086 # one word per package
     if may_install_system_packages; then apt_install $packages; fi
     "$VENV/bin/python" tools/system_libraries.py
+}
+
+# Tests open the report in Chromium; without a browser they are skipped.
+install_browser() {
+    local name
+    for name in chromium chromium-browser google-chrome; do
+        if type -P "$name" > /dev/null; then return; fi
+    done
+    may_install_system_packages || return 0
+    apt_install chromium || say "chromium could not be installed; the browser tests will be skipped"
 }
 
 main() {
     make_venv
     check_system_libraries
+    install_browser
     install_packages
 }
 

@@ -1,6 +1,6 @@
-"""Name the system libraries that Blender and off-screen OpenGL need and that are not there.
+"""List the missing system libraries of Blender and off-screen OpenGL.
 
-Exits with 1 where one is missing. ``--apt`` prints the missing Debian packages alone, on one line.
+Exits with 1 if one is missing. ``--apt`` prints only the missing Debian packages, on one line.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Library:
-    """A shared library and the packages that bring it."""
+    """A shared library and the packages that provide it."""
 
     soname: str
     apt: str
@@ -36,7 +36,7 @@ NVIDIA = "libEGL_nvidia.so.0"
 
 
 def is_there(soname: str) -> bool:
-    """Whether the dynamic linker finds a library and all that it needs."""
+    """Return whether the dynamic linker can load a library and its dependencies."""
     try:
         ctypes.CDLL(soname)
     except OSError:
@@ -45,15 +45,15 @@ def is_there(soname: str) -> bool:
 
 
 def missing_libraries() -> list[Library]:
-    """What is not there; one of the two EGL drivers is enough."""
+    """Return the missing libraries; one of the two EGL drivers is enough."""
     missing = [library for library in LIBRARIES if not is_there(library.soname)]
     return missing if is_there(MESA.soname) or is_there(NVIDIA) else [*missing, MESA]
 
 
 def main() -> None:
-    """Report, and fail where something is missing."""
+    """Report missing libraries and fail if there are any."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--apt", action="store_true", help="print the missing Debian packages, nothing else")
+    parser.add_argument("--apt", action="store_true", help="print only the missing Debian packages")
     only_apt = parser.parse_args().apt
     missing = missing_libraries() if sys.platform == "linux" else []
     if not missing:

@@ -1,4 +1,4 @@
-"""Finding CPython 3.11, or saying how to get it."""
+"""setup.sh finds CPython 3.11 or explains how to get it, and installs a browser where it may."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ NEEDED = ("bash", "awk", "cat", "cut", "dirname", "du", "head", "id", "ls", "gre
 
 @pytest.fixture
 def commands(tmp_path: Path) -> Path:
-    """A folder to be the whole PATH: the shell's tools and no Python."""
+    """A folder used as the whole PATH: the shell's tools but no Python."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in NEEDED:
@@ -37,7 +37,7 @@ def call(function: str, *path: Path, setup: Path = SETUP, **variables: str) -> s
     )
 
 
-def test_a_shim_that_stands_for_nothing_is_passed_over(tmp_path: Path, commands: Path):
+def test_broken_pyenv_shim_is_skipped(tmp_path: Path, commands: Path):
     command(commands, "python3.11", "echo 'pyenv: version 3.11 is not installed' >&2; exit 127")
     command(commands, "python3", "exit 1")
     later = tmp_path / "later"
@@ -46,7 +46,7 @@ def test_a_shim_that_stands_for_nothing_is_passed_over(tmp_path: Path, commands:
     assert call("find_python", commands, later).stdout.strip() == str(good)
 
 
-def test_a_version_of_pyenv_is_found(tmp_path: Path, commands: Path):
+def test_pyenv_version_is_found(tmp_path: Path, commands: Path):
     folder = tmp_path / "pyenv" / "versions" / "3.11.7" / "bin"
     folder.mkdir(parents=True)
     good = command(folder, "python3.11", f'exec {sys.executable} "$@"')
@@ -54,13 +54,13 @@ def test_a_version_of_pyenv_is_found(tmp_path: Path, commands: Path):
     assert found.stdout.strip() == str(good)
 
 
-def test_the_variable_goes_first(tmp_path: Path, commands: Path):
+def test_python_variable_takes_precedence(tmp_path: Path, commands: Path):
     command(commands, "python3.11", f'exec {sys.executable} "$@"')
     named = command(tmp_path, "mine", f'exec {sys.executable} "$@"')
     assert call("find_python", commands, PYTHON=str(named)).stdout.strip() == str(named)
 
 
-def test_without_any_python_the_message_says_what_to_type(commands: Path):
+def test_missing_python_prints_install_commands(commands: Path):
     done = call("python_or_explain", commands, CI="false")
     assert done.returncode != 0
     assert done.stdout == ""
@@ -69,10 +69,24 @@ def test_without_any_python_the_message_says_what_to_type(commands: Path):
 
 
 @pytest.mark.parametrize(("free", "refused"), [(100_000, False), (0, True)])
-def test_a_full_disk_is_told_before_pip_fills_it(tmp_path: Path, commands: Path, free: int, refused: bool):
+def test_full_disk_is_reported_before_installing(tmp_path: Path, commands: Path, free: int, refused: bool):
     (tmp_path / "project" / "tools").mkdir(parents=True)
     copied = shutil.copy(SETUP, tmp_path / "project" / "tools")
     command(commands, "df", f"echo Filesystem 1048576-blocks Used Available; echo /dev/sda 9 9 {free} 1% /")
     done = call("check_space", commands, setup=Path(copied))
     assert (done.returncode != 0) == refused
-    assert ("need 7700 MB more" in done.stderr and "0 MB are free" in done.stderr) == refused
+    assert ("need 7800 MB more" in done.stderr and "only 0 MB are free" in done.stderr) == refused
+
+
+@pytest.mark.parametrize(
+    ("ci", "present", "installed"), [("true", False, True), ("true", True, False), ("false", False, False)]
+)
+def test_browser_is_installed_in_ci_as_root(commands: Path, ci: str, present: bool, installed: bool):
+    (commands / "id").unlink()
+    command(commands, "id", "echo 0")
+    command(commands, "apt-get", 'echo "$@" >&2')
+    if present:
+        command(commands, "google-chrome", "exit 0")
+    done = call("install_browser", commands, CI=ci)
+    assert done.returncode == 0
+    assert ("installing chromium" in done.stderr) == installed

@@ -1,4 +1,4 @@
-"""What is missing is named with the line that installs it."""
+"""Missing system libraries are reported with the command that installs them."""
 
 import sys
 
@@ -10,12 +10,12 @@ def without(monkeypatch: pytest.MonkeyPatch, *sonames: str) -> None:
     monkeypatch.setattr(system_libraries, "is_there", lambda soname: soname not in sonames)
 
 
-def test_the_dynamic_linker_is_asked():
+def test_is_there_asks_the_dynamic_linker():
     assert system_libraries.is_there("libc.so.6")
     assert not system_libraries.is_there("libnothing-of-the-kind.so.7")
 
 
-def test_missing_libraries_are_named_with_their_packages(
+def test_missing_libraries_are_listed_with_their_packages(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     without(monkeypatch, "libEGL.so.1", "libXi.so.6")
@@ -29,11 +29,11 @@ def test_missing_libraries_are_named_with_their_packages(
 
 
 @pytest.mark.parametrize(("gone", "missing"), [((system_libraries.NVIDIA,), 0), (("libEGL_mesa.so.0",), 0)])
-def test_one_driver_of_egl_is_enough(monkeypatch: pytest.MonkeyPatch, gone: tuple[str, ...], missing: int):
+def test_one_egl_driver_is_enough(monkeypatch: pytest.MonkeyPatch, gone: tuple[str, ...], missing: int):
     without(monkeypatch, *gone)
     assert len(system_libraries.missing_libraries()) == missing
 
 
-def test_no_driver_of_egl_is_missing_mesa(monkeypatch: pytest.MonkeyPatch):
+def test_missing_egl_drivers_ask_for_mesa(monkeypatch: pytest.MonkeyPatch):
     without(monkeypatch, "libEGL_mesa.so.0", system_libraries.NVIDIA)
     assert system_libraries.missing_libraries() == [system_libraries.MESA]
