@@ -257,6 +257,8 @@ def _score(ablation: str, seed: int, row: Prediction, models: list[dict], level:
         "n_points": 10_000,
         "normalisation": "bounding box centred, true longest side 1",
         "alignment": "y-rotation 40.0 deg (validation)",
+        "alignment_deg": 40.0,
+        "has_truth": True,
     }
 
 
@@ -266,7 +268,9 @@ def _write_baselines(results: Path, models: list[dict], generator: np.random.Gen
         for model in models:
             if model["split"] == "test":
                 row = Prediction(model["model_id"], "test", 0, "coarse", "ok", "a.glb", 0.0, 0.0, 0, 0, 0.5, 0.0)
-                rows.append(_score(name, 0, row, models, level, generator) | {"alignment": "none"})
+                rows.append(
+                    _score(name, 0, row, models, level, generator) | {"alignment": "none", "alignment_deg": np.nan}
+                )
     write_results(pd.DataFrame(rows, columns=list(COLUMNS)), results / "baselines" / "chamfer.csv")
     levels = {
         "ablation": list(BASELINE_LEVELS),

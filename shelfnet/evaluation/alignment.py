@@ -65,8 +65,13 @@ class YRotation:
         return vectors @ _rotations(np.array([self.angle_deg]))[0].T
 
     @property
+    def fitted_deg(self) -> float:
+        """Value of the ``alignment_deg`` column: the angle, or NaN where there was nothing to fit it on."""
+        return self.angle_deg if self.n_predictions else math.nan
+
+    @property
     def label(self) -> str:
-        """What the ``alignment`` column says."""
+        """Value of the ``alignment`` column: the rounded angle, in words."""
         if self.n_predictions == 0:
             return "none (no validation surface)"
         return f"y-rotation {self.angle_deg:.1f} deg ({VALIDATION})"

@@ -1,5 +1,6 @@
-"""The table of one row a test view, stage and model: its columns, reading and writing."""
+"""The results table ``chamfer.csv``: one row per trained model, stage and test view."""
 
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -30,33 +31,41 @@ COLUMNS = (
     "n_points",
     "normalisation",
     "alignment",
+    "alignment_deg",
+    "has_truth",
 )
-"""Columns of ``chamfer.csv``, in order."""
-EXTRA_COLUMNS = ("n_faces",)
-"""Columns that only some tables have, after the others."""
+"""Columns of ``chamfer.csv``, in order. ``alignment`` is for people; later stages read the typed columns after it.
+
+``alignment_deg`` is the rotation about +Y in degrees with all digits, blank where none was fitted. ``has_truth`` is
+``False`` where the data set has no true shapes; everything that needs a true shape or view is blank then.
+"""
+OPTIONAL_COLUMNS = ("n_faces",)
+"""Columns of some tables only, after the others."""
 NO_TRUTH = "none: the data set has no true shapes"
-"""What ``alignment`` says where ``chamfer``, and all else that needs a true shape or view, is blank."""
+"""Value of ``alignment`` where ``has_truth`` is ``False``."""
 KEY = ["ablation", "seed", "model_id", "view", "stage"]
-"""What a row is the only one of."""
+"""Columns that identify a row."""
 
 
 class ResultsError(ValueError):
-    """A table of results cannot be used; the message names the file."""
+    """A table of results is unusable; the message names the file."""
 
 
 def has_truth(rows: pd.DataFrame) -> bool:
-    """Whether rows were measured against true shapes; all later stages ask this and nothing else."""
-    return not (rows["alignment"] == NO_TRUTH).any()
+    """Whether all rows were measured against true shapes."""
+    return bool(rows["has_truth"].all())
 
 
 def write_results(rows: pd.DataFrame, path: Path) -> None:
-    """Write rows with the columns of :data:`COLUMNS` and :data:`EXTRA_COLUMNS`, in that order, and publish the file.
+    """Write the columns :data:`COLUMNS` and :data:`OPTIONAL_COLUMNS`, in that order, and publish the file.
 
     Raises:
-        ResultsError: as :func:`read_results` would; nothing is published then.
+        ResultsError: :func:`read_results` would refuse the table; nothing is published.
     """
     _check(rows, path)
-    write_table(rows[[*COLUMNS, *(name for name in EXTRA_COLUMNS if name in rows)]], path)
+    columns = [*COLUMNS, *(name for name in OPTIONAL_COLUMNS if name in rows)]
+    angles = ["" if math.isnan(angle) else repr(float(angle)) for angle in rows["alignment_deg"]]
+    write_table(rows[columns].assign(alignment_deg=angles), path)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
@@ -78,7 +87,13 @@ def read_results(path: Path, ablation: str | None = None) -> pd.DataFrame:
     """
     try:
         # The ids are text even where they look like numbers; a category may be called "None".
-        rows = pd.read_csv(path, dtype={"model_id": str, "ablation": str}, keep_default_na=False, na_values=[""])
+        rows = pd.read_csv(
+            path,
+            dtype={"model_id": str, "ablation": str},
+            converters={"alignment_deg": _exact_float},
+            keep_default_na=False,
+            na_values=[""],
+        )
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path}: {error}") from error
     _check(rows, path)
@@ -88,6 +103,11 @@ def read_results(path: Path, ablation: str | None = None) -> pd.DataFrame:
     return rows
 
 
+def _exact_float(text: str) -> float:
+    """A float with every digit of its text, unlike pandas' fast parser."""
+    return float(text) if text else math.nan
+
+
 def _check(rows: pd.DataFrame, path: Path) -> None:
     missing = [column for column in COLUMNS if column not in rows]
     if missing:
@@ -95,6 +115,8 @@ def _check(rows: pd.DataFrame, path: Path) -> None:
     repeated = rows[rows.duplicated(KEY)]
     if len(repeated):
         raise ResultsError(f"{path}: two rows of {', '.join(f'{name} {repeated.iloc[0][name]}' for name in KEY)}")
-    unknown = rows[rows["chamfer"].isna() & (rows["alignment"] != NO_TRUTH)]
+    if rows["has_truth"].dtype != bool:
+        raise ResultsError(f"{path}: expected True or False in every row of has_truth")
+    unknown = rows[rows["chamfer"].isna() & rows["has_truth"]]
     if len(unknown):
         raise ResultsError(f"{path}: model {unknown.iloc[0]['model_id']} has no chamfer")

@@ -4,11 +4,11 @@ Snakemake never deletes what an earlier run with more seeds, parts or shards has
 folders: seeds and stages come from the tables' own rows, numbers of parts and shards from the settings.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from shelfnet.config.load import for_ablation
@@ -17,8 +17,6 @@ from shelfnet.evaluation.comparison import STAGES
 from shelfnet.evaluation.predictions import read_predictions
 from shelfnet.report.sources import SourceError, read_table
 
-_ANGLE = re.compile(r"y-rotation (-?\d+(?:\.\d+)?) deg")
-_NO_ROTATION = "none"
 _CURVES = ("ablation", "seed", "iteration", "name", "value")
 
 
@@ -60,7 +58,7 @@ def evaluated_runs(config: Config, results: Path, tables: Mapping[str, pd.DataFr
         tables: rows of ``chamfer.csv`` by ablation.
 
     Raises:
-        SourceError: rows of a seed say nothing of their alignment.
+        SourceError: the rows of one seed have several alignments.
     """
     return {
         name: [
@@ -70,7 +68,7 @@ def evaluated_runs(config: Config, results: Path, tables: Mapping[str, pd.DataFr
                 folder=results / name / f"seed{seed}",
                 stages=tuple(stage for stage in STAGES if stage in set(own["stage"])),
                 parts=for_ablation(config, name).reconstruct.parts,
-                alignment_deg=alignment_deg(own, f"{name}, seed {seed}"),
+                alignment_deg=_alignment_deg(own, f"{name}, seed {seed}"),
             )
             for seed, own in table.groupby("seed", sort=True)
         ]
@@ -78,23 +76,12 @@ def evaluated_runs(config: Config, results: Path, tables: Mapping[str, pd.DataFr
     }
 
 
-def alignment_deg(rows: pd.DataFrame, who: str) -> float:
-    """Rotation about +Y of one trained model, from the ``alignment`` column of its rows; 0 where there was none.
-
-    Args:
-        rows: of one run.
-        who: the run, for errors.
-
-    Raises:
-        SourceError: no rows, or something else in the column.
-    """
-    labels = sorted(set(map(str, rows["alignment"])))
-    if len(labels) != 1:
-        raise SourceError(f"{who}: expected rows with one alignment, got {', '.join(labels) or 'no rows'}")
-    found = _ANGLE.match(labels[0])
-    if found is None and not labels[0].startswith(_NO_ROTATION):
-        raise SourceError(f"{who}: expected an alignment such as 'y-rotation 12.5 deg', got {labels[0]!r}")
-    return float(found.group(1)) if found else 0.0
+def _alignment_deg(rows: pd.DataFrame, run: str) -> float:
+    """Rotation about +Y of one trained model; 0 where none was fitted."""
+    angles = rows["alignment_deg"].unique()
+    if len(angles) != 1:
+        raise SourceError(f"{run}: expected one alignment_deg in all rows, got {len(angles)}")
+    return float(np.nan_to_num(angles[0]))
 
 
 def read_curves(runs: Runs) -> pd.DataFrame:

@@ -194,7 +194,13 @@ def _with_view_errors(rows: pd.DataFrame, views: pd.DataFrame, alignment: YRotat
 
 
 def _constants(settings: EvaluateSettings, alignment: YRotation) -> dict[str, Any]:
-    return {"n_points": settings.n_points, "normalisation": NORMALISATION, "alignment": alignment.label}
+    return {
+        "n_points": settings.n_points,
+        "normalisation": NORMALISATION,
+        "alignment": alignment.label,
+        "alignment_deg": alignment.fitted_deg,
+        "has_truth": True,
+    }
 
 
 def _write_journal(run: Journal, rows: pd.DataFrame, alignment: YRotation, output: Path) -> None:

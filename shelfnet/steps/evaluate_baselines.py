@@ -152,12 +152,13 @@ def _medoid_model(truth: Surfaces, settings: EvaluateSettings) -> str:
 
 
 def _constants(settings: EvaluateSettings) -> dict[str, object]:
-    unknown = dict.fromkeys(("azimuth_error_deg", "elevation_error_deg", "mask_iou"), np.nan)
+    unknown = dict.fromkeys(("azimuth_error_deg", "elevation_error_deg", "mask_iou", "alignment_deg"), np.nan)
     return {
         "seed": 0,
         "stage": "coarse",
         "n_points": settings.n_points,
         "normalisation": NORMALISATION,
         "alignment": "none",
+        "has_truth": True,
         **unknown,
     }

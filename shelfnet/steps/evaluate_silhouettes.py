@@ -135,7 +135,7 @@ def _categories(views: ViewLabels) -> pd.DataFrame:
 def _with_blanks(rows: pd.DataFrame) -> pd.DataFrame:
     """All columns of every table of results; blank where only a true shape or view could fill them."""
     blank = {name: np.nan for name in COLUMNS if name not in rows}
-    return rows.assign(**blank | {"alignment": NO_TRUTH})
+    return rows.assign(**blank | {"alignment": NO_TRUTH, "has_truth": False})
 
 
 def _sphere_mask_iou(views: EvaluationViews, render: RenderSettings) -> Float[np.ndarray, "n"]:

@@ -74,6 +74,7 @@ def test_most_predictions_win(pair_turned_by):
 def test_nothing_to_fit_on_is_said():
     found = fit_y_rotation(ValidationSet(()), 24)
     assert (found.angle_deg, found.label) == (0.0, "none (no validation surface)")
+    assert math.isnan(found.fitted_deg)
 
 
 @given(st.floats(-3.1, 3.1), st.floats(-1.4, 1.4), st.floats(-180.0, 180.0))

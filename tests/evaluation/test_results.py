@@ -16,6 +16,8 @@ def table(**changes):
         "category": "None",
         "normalisation": "unit",
         "alignment": "none",
+        "alignment_deg": np.nan,
+        "has_truth": True,
     }
     return pd.DataFrame([row | changes])
 
@@ -32,6 +34,14 @@ def test_what_is_written_is_read(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["chamfer.csv"]
 
 
+@pytest.mark.parametrize("angle_deg", [1 / 3, -179.98765432101234, np.nan])
+def test_alignment_keeps_every_digit(tmp_path, angle_deg):
+    path = tmp_path / "chamfer.csv"
+    write_results(table(alignment_deg=angle_deg), path)
+    write_results(read_results(path), path)
+    np.testing.assert_equal(read_results(path)["alignment_deg"][0], angle_deg)
+
+
 def test_names_that_look_like_numbers_stay_names(tmp_path):
     write_results(table(ablation="01"), tmp_path / "chamfer.csv")
     assert read_results(tmp_path / "chamfer.csv", ablation="01")["ablation"][0] == "01"
@@ -44,6 +54,7 @@ def test_names_that_look_like_numbers_stay_names(tmp_path):
         (pd.concat([table(), table()]), "two rows of ablation base, seed 0, model_id 007, view 0"),
         (table(ablation="triplane"), "expected rows of ablation base, got some of triplane"),
         (table(chamfer=np.nan), "model 007 has no chamfer"),
+        (table(has_truth="maybe"), "has_truth"),
     ],
 )
 def test_bad_tables_are_refused_by_name(tmp_path, rows, message):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shelfnet.evaluation.results import COLUMNS, NO_TRUTH, ResultsError, has_truth, read_results, write_results
+from shelfnet.evaluation.results import COLUMNS, ResultsError, has_truth, read_results, write_results
 from shelfnet.evaluation.without_truth import (
     NEEDS_TRUTH,
     NO_TRUTH_SENTENCE,
@@ -17,7 +17,7 @@ OBJECTS = 6
 
 
 def rows_of(ablation, mask_iou, stage="coarse", status="ok", seed=0):
-    known = {"ablation": ablation, "seed": seed, "stage": stage, "status": status, "alignment": NO_TRUTH}
+    known = {"ablation": ablation, "seed": seed, "stage": stage, "status": status, "has_truth": False}
     rows = [
         dict.fromkeys(COLUMNS, np.nan)
         | known
@@ -97,9 +97,9 @@ def test_results_without_truth_come_back_and_say_so(tmp_path):
     assert not has_truth(read)
     assert read["chamfer"].isna().all()
     assert read["n_faces"].tolist() == [100.0] * OBJECTS
-    assert has_truth(read.assign(alignment="none", chamfer=0.1))
+    assert has_truth(read.assign(has_truth=True, chamfer=0.1))
 
 
 def test_a_blank_chamfer_is_refused_where_there_should_be_a_truth(tmp_path):
-    with pytest.raises(ResultsError, match="has no chamfer"):
-        write_results(rows_of("base", 0.5).assign(alignment="none"), tmp_path / "chamfer.csv")
+    with pytest.raises(ResultsError, match="m0"):
+        write_results(rows_of("base", 0.5).assign(has_truth=True), tmp_path / "chamfer.csv")

@@ -8,9 +8,8 @@ import pytest
 from report_tree import SHARDS, tree_config, write_report_tree
 
 from shelfnet.data.shards.readers import load_evaluation_views
-from shelfnet.evaluation.alignment import YRotation
 from shelfnet.report.facts import dataset_facts, stage_times, training_runs
-from shelfnet.report.runs import aligned_predictions, alignment_deg, evaluated_runs, read_curves, shard_paths
+from shelfnet.report.runs import aligned_predictions, evaluated_runs, read_curves, shard_paths
 from shelfnet.report.shown_views import collect_poses, collect_shown_views
 from shelfnet.report.sources import SourceError
 
@@ -118,26 +117,17 @@ def test_every_part_that_was_made_is_read(results, tmp_path):
     pd.testing.assert_frame_equal(parted[columns], whole[columns])
 
 
-@pytest.mark.parametrize(
-    ("label", "expected"),
-    [
-        (YRotation(-12.3, 5).label, -12.3),
-        (YRotation(40.0, 5).label, 40.0),
-        (YRotation(0.0, 0).label, 0.0),
-        ("none: the data set has no true shapes", 0.0),
-    ],
-)
-def test_an_alignment_is_read_from_its_label(label, expected):
-    assert alignment_deg(pd.DataFrame({"alignment": [label, label]}), "base, seed 1") == expected
+@pytest.mark.parametrize(("angle_deg", "expected"), [(-12.345678, -12.345678), (np.nan, 0.0)])
+def test_run_has_the_alignment_of_its_rows(results, config, angle_deg, expected):
+    tables = {"base": read_tables(results)["base"].assign(alignment_deg=angle_deg)}
+    assert [run.alignment_deg for run in evaluated_runs(config, results, tables)["base"]] == [expected] * 2
 
 
-@pytest.mark.parametrize(
-    ("labels", "told"), [([], "no rows"), (["none", "y-rotation 1.0 deg (validation)"], "none, y-"), (["?"], "'?'")]
-)
-def test_a_run_without_one_alignment_is_named(labels, told):
-    with pytest.raises(SourceError, match=r"base, seed 1: expected .*, got") as raised:
-        alignment_deg(pd.DataFrame({"alignment": labels}), "base, seed 1")
-    assert told in str(raised.value)
+def test_run_with_two_alignments_is_named(results, config):
+    table = read_tables(results)["base"].reset_index(drop=True)
+    table.loc[len(table) - 1, "alignment_deg"] = 1.0
+    with pytest.raises(SourceError, match="base, seed 1"):
+        evaluated_runs(config, results, {"base": table})
 
 
 def test_curves_carry_ablation_and_seed(results, config):

@@ -149,9 +149,10 @@ def test_perfect_predictions_in_a_turned_frame_score_at_the_floor(run, predict):
     assert set(rows["category"]) == {"Chair"}
     assert set(rows["n_points"]) == {600}
     assert set(rows["seed"]) == {3}
-    angle = float(rows["alignment"][0].split()[1])
-    assert rows["alignment"].nunique() == 1
-    assert angle == pytest.approx(-TURN_DEG, abs=3.0)
+    (angle_deg,) = rows["alignment_deg"].unique()
+    assert angle_deg == pytest.approx(-TURN_DEG, abs=3.0)
+    assert set(rows["alignment"]) == {f"y-rotation {angle_deg:.1f} deg (validation)"}
+    assert rows["has_truth"].all()
     metrics = next(event["values"] for event in events if event["event"] == "metrics")
     assert metrics["test/chamfer"] == pytest.approx(rows[rows["stage"] == "refined"]["chamfer"].mean(), rel=1e-4)
     assert {event["run"] for event in events} == {"base/seed3"}
@@ -165,7 +166,7 @@ def test_the_alignment_comes_from_validation_alone(run, predict):
         mesh = true_mesh(file.name[:2])
         save_glb(file, Mesh(YRotation(90.0, 1).apply(mesh.vertices), mesh.faces), np.zeros((len(mesh.vertices), 3)))
     crooked, _ = run(folders)
-    assert set(crooked["alignment"]) == set(rows["alignment"])
+    assert set(crooked["alignment_deg"]) == set(rows["alignment_deg"])
     assert crooked["chamfer"].min() > 2 * rows["chamfer"].max()
 
 
@@ -188,6 +189,7 @@ def test_without_validation_surfaces_nothing_is_turned(run, predict):
     empty = {"status": "empty", "mesh": ""}
     rows, _ = run(predict("coarse", {(name, view): empty for name in ("v0", "v1") for view in range(2)}))
     assert set(rows["alignment"]) == {"none (no validation surface)"}
+    assert rows["alignment_deg"].isna().all()
 
 
 def test_results_repeat(run, predict):

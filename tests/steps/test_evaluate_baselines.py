@@ -85,6 +85,7 @@ def test_every_baseline_has_every_test_view(run):
     ]
     assert set(rows["stage"]) == {"coarse"}
     assert set(rows["alignment"]) == {"none"}
+    assert rows["alignment_deg"].isna().all() and rows["has_truth"].all()
     assert set(rows["status"]) == {"ok"}
     assert set(rows["category"]) == {"Box"}
     assert rows[["azimuth_error_deg", "elevation_error_deg", "mask_iou"]].isna().all(axis=None)

@@ -22,7 +22,7 @@ from shelfnet.steps import write_report as report_step
 from shelfnet.steps.compare import compare
 
 BLANK = ["chamfer", "chamfer_l2", "chamfer_icp", "fscore", "precision", "recall", "iou", "normal_consistency"]
-BLANK += ["azimuth_error_deg", "elevation_error_deg", "n_points", "normalisation"]
+BLANK += ["azimuth_error_deg", "elevation_error_deg", "n_points", "normalisation", "alignment_deg"]
 CONFIG = tree_config("base", "untrained", dataset={"kind": "images"})
 
 
@@ -40,7 +40,8 @@ def forget_the_truth(results, tables):
         metrics.assign(name=metrics["name"].replace("validation/chamfer", "validation/mask_iou")).to_parquet(path)
     baselines = results / "baselines" / "chamfer.csv"
     for path in (*tables.values(), baselines):
-        rows = read_results(path).assign(**dict.fromkeys(BLANK, np.nan), alignment=NO_TRUTH, n_faces=500)
+        unknown = {**dict.fromkeys(BLANK, np.nan), "alignment": NO_TRUTH, "has_truth": False}
+        rows = read_results(path).assign(**unknown, n_faces=500)
         write_results(rows if path != baselines else rows[rows["ablation"] == "sphere"], path)
 
 
