@@ -7,8 +7,9 @@ from snakemake.utils import min_version
 
 try:
     from shelfnet.gpus import gpus_for
-    from shelfnet.config.load import UNTRAINED, ConfigError, for_ablation, settings_json, training_json, validate
+    from shelfnet.config.load import UNTRAINED, ConfigError, for_ablation, settings_json, validate
     from shelfnet.config.place import find_place, listing_digest, unread_variable
+    from shelfnet.config.stage_inputs import train_inputs
     from shelfnet.dependencies import code_digest
 except ModuleNotFoundError as error:
     raise SystemExit(

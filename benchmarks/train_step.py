@@ -39,7 +39,7 @@ from measuring import (  # noqa: E402
 )
 
 from shelfnet.config.load import for_ablation, load_config, merge, validate  # noqa: E402
-from shelfnet.config.schema import Config  # noqa: E402
+from shelfnet.config.stage_inputs import TrainInputs, train_inputs  # noqa: E402
 from shelfnet.data.shards.readers import TrainingViews  # noqa: E402
 from shelfnet.training import phases  # noqa: E402
 from shelfnet.training.batches import ImageStore  # noqa: E402
@@ -123,24 +123,24 @@ def read_options() -> argparse.Namespace:
     return options
 
 
-def build_config(options: argparse.Namespace, ablation: str) -> Config:
-    """The ablation's tree, with renders of full size from the start; nothing that would need a download."""
+def build_config(options: argparse.Namespace, ablation: str) -> TrainInputs:
+    """The ablation's settings, with renders of full size from the start; nothing that would need a download."""
     overlays = [ROOT / overlay for overlay in PRESETS[options.preset]] + (
         [options.settings] if options.settings else []
     )
     tree = for_ablation(load_config(ROOT / "config.yaml", *overlays), ablation).model_dump(mode="json")
     train = {"batch_size": options.batch_size, "device": options.device, "coarse_iterations": 0}
-    return validate(
-        merge(tree, {"train": train, "perceptual": {"weights": "untrained"}, "tracking": {"enabled": False}})
-    )
+    return train_inputs(validate(merge(tree, {"train": train, "perceptual": {"weights": "untrained"}})))
 
 
-def with_train(config: Config, values: dict[str, Any]) -> Config:
-    """The same tree with other settings of the training."""
-    return validate(merge(config.model_dump(mode="json"), {"train": values}))
+def with_train(config: TrainInputs, values: dict[str, Any]) -> TrainInputs:
+    """The same inputs with other settings of the training."""
+    return TrainInputs.model_validate(merge(config.model_dump(mode="json"), {"train": values}))
 
 
-def measure_ablation(config: Config, name: str, device: torch.device, options: argparse.Namespace) -> Iterator[Row]:
+def measure_ablation(
+    config: TrainInputs, name: str, device: torch.device, options: argparse.Namespace
+) -> Iterator[Row]:
     """Both paths of one ablation, one after the other, on images that are the same."""
     fast = {"precision": options.precision, "compile": options.compile}
     label = f"{name} ({clip_name(config)}, random)" if config.losses.clip > 0 else name
@@ -161,7 +161,7 @@ def measure_ablation(config: Config, name: str, device: torch.device, options: a
 def measure_path(
     label: str,
     path: str,
-    config: Config,
+    config: TrainInputs,
     store: ImageStore,
     device: torch.device,
     seconds: float,
@@ -183,7 +183,7 @@ def measure_path(
     return Row(label, path, first, seconds_a_call(step, device, seconds), peak_mib(device), work, parts)
 
 
-def make_step(config: Config, store: ImageStore, device: torch.device) -> tuple[Learner, Callable[[], Any]]:
+def make_step(config: TrainInputs, store: ImageStore, device: torch.device) -> tuple[Learner, Callable[[], Any]]:
     """A fresh learner, and a function that takes one whole iteration of it."""
     learner = build_learner(config, 0, device)
     if config.losses.clip > 0:
@@ -236,7 +236,7 @@ def phase_seconds(learner: Learner, store: ImageStore, rounds: int = 3) -> dict[
     return {name: seconds / rounds for name, seconds in watch.seconds.items()}
 
 
-def generated_store(config: Config, device: torch.device) -> ImageStore:
+def generated_store(config: TrainInputs, device: torch.device) -> ImageStore:
     """Images of ellipses on nothing, at the size of the shards."""
     generator, size = np.random.default_rng(0), config.render.resolution_px
     y, x = np.mgrid[:size, :size] / size - 0.5
@@ -248,12 +248,12 @@ def generated_store(config: Config, device: torch.device) -> ImageStore:
     return ImageStore(TrainingViews(images=images, captions=captions), config.model.renderer.resolution_px, device)
 
 
-def clip_name(config: Config) -> str:
+def clip_name(config: TrainInputs) -> str:
     """Which CLIP stands in."""
     return "small CLIP" if config.clip.source == "trained" else config.clip.model
 
 
-def random_clip(config: Config, captions: Sequence[str]) -> torch.nn.Module:
+def random_clip(config: TrainInputs, captions: Sequence[str]) -> torch.nn.Module:
     """The loss of a CLIP of the right size with random weights."""
     import open_clip
 

@@ -16,6 +16,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 from training.conftest import TINY  # noqa: E402
 
 from shelfnet.config.load import merge, validate  # noqa: E402
+from shelfnet.config.stage_inputs import train_inputs  # noqa: E402
 from shelfnet.data.shards.readers import TrainingViews  # noqa: E402
 from shelfnet.training import compiled  # noqa: E402
 from shelfnet.training.batches import ImageStore  # noqa: E402
@@ -34,7 +35,7 @@ def what_falls_out(representation: str) -> dict:
     torch._dynamo.reset()
     counters.clear()
     decoder = {"model": {"decoder": {"representation": representation}}}
-    learner = build_learner(validate(merge(merge(TINY, TWO_SIZES), decoder)), 0, CPU)
+    learner = build_learner(train_inputs(validate(merge(merge(TINY, TWO_SIZES), decoder))), 0, CPU)
     images = np.full((4, 32, 32, 4), 128, dtype=np.uint8)
     store = ImageStore(TrainingViews(images=images, captions=("A Chair",) * 4), 16, CPU)
     take_iteration = Iteration(learner)

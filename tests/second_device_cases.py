@@ -18,7 +18,8 @@ from second_device import PRETEND, pretending  # noqa: E402
 from training.conftest import TINY  # noqa: E402
 
 from shelfnet.config.load import merge, validate  # noqa: E402
-from shelfnet.config.meshes import RefineSettings  # noqa: E402
+from shelfnet.config.meshes import ReconstructSettings, RefineSettings  # noqa: E402
+from shelfnet.config.stage_inputs import train_inputs  # noqa: E402
 from shelfnet.config.supervision import ClipTraining  # noqa: E402
 from shelfnet.data.shards.readers import TrainingViews  # noqa: E402
 from shelfnet.geometry.meshes import Mesh  # noqa: E402
@@ -52,7 +53,7 @@ def learner_of(representation, device):
     """With every loss there is, and the images that it learns from."""
     decoder = {"model": {"decoder": {"representation": representation}, "discriminator": {"augment": True}}}
     store = ImageStore(image_views(), 16, device)
-    learner = build_learner(validate(merge(merge(TINY, EVERYTHING), decoder)), 0, device)
+    learner = build_learner(train_inputs(validate(merge(merge(TINY, EVERYTHING), decoder))), 0, device)
     torch.manual_seed(0)
     clip = small_clip(SMALL_CLIP).eval().requires_grad_(False)
     learner.clip = ClipLoss(clip, store.captions, ("white", "noise", "checker", "blurred_noise")).to(device)
@@ -79,7 +80,7 @@ def prediction(representation):
         learner, store = learner_of(representation, device)
         batch = store.take(torch.arange(1, device=device))
         config = learner.config
-        settings = config.reconstruct.model_copy(update={"resolution": 16, "level": 0.115, "texture": "none"})
+        settings = ReconstructSettings(resolution=16, level=0.115).model_copy(update={"texture": "none"})
         with torch.no_grad():  # in inference mode torch refuses tensors of subclasses
             reconstruct = inspect.unwrap(reconstruct_view)
             seen = reconstruct(learner.model.eval(), batch.images, batch.masks[:, None], settings, config.render)

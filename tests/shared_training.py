@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from shelfnet.config.schema import Config
+from shelfnet.config.stage_inputs import TrainInputs
 from shelfnet.data.shards.readers import TrainingViews
 from shelfnet.training.batches import ImageStore
 from shelfnet.training.learner import build_learner
@@ -17,7 +17,7 @@ from shelfnet.training.shares import Share
 def train_share(share: Share, settings: str, images: np.ndarray, folder: Path) -> None:
     """Train from scratch; the leading process writes its history and the last gradients."""
     torch.set_num_threads(1)
-    config = Config.model_validate_json(settings)
+    config = TrainInputs.model_validate_json(settings)
     learner = build_learner(config, 0, torch.device("cpu"))
     learner.share = share
     views = TrainingViews(images=images, captions=tuple("A Chair" for _ in images))

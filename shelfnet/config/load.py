@@ -108,26 +108,6 @@ def settings_json(*sections: BaseModel) -> str:
     return json.dumps([section.model_dump(mode="json") for section in sections], sort_keys=True)
 
 
-def training_json(config: Config) -> str:
-    """What training and its validation read of an ablation's tree: the params of the rule ``train``.
-
-    Read back as a :class:`Config`, all else has its default. Supervision that no loss of the ablation uses is left out,
-    so that its settings retrain nothing.
-    """
-    reads: dict[str, Any] = {
-        **dict.fromkeys(learning_sections(config), True),
-        "reconstruct": {"choose_view"},
-        "evaluate": {"alignment_steps"},
-    }
-    return config.model_dump_json(include=reads)
-
-
-def learning_sections(config: Config) -> tuple[str, ...]:
-    """Sections of an ablation's tree that decide what its network learns; supervision only where a loss uses it."""
-    supervision = {"clip": config.losses.clip, "perceptual": config.losses.perceptual}
-    return ("render", "model", "losses", "train", *(name for name, weight in supervision.items() if weight > 0))
-
-
 def _check_name(name: str) -> None:
     if name in RESULT_FOLDERS or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         raise ConfigError(

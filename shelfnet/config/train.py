@@ -29,7 +29,6 @@ class TrainSettings(Section):
     log_every: Count = 100
     validate_every: Count = 5_000
     validation_views: Count = 64
-    validation_level: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.05
     checkpoint_every: Count = 5_000
 
     @model_validator(mode="after")

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from shelfnet.config.load import learning_sections, training_json
-from shelfnet.config.schema import Config
+from shelfnet.config.load import settings_json
+from shelfnet.config.section import Section
+from shelfnet.config.stage_inputs import TrainInputs
 from shelfnet.data.photographs.crops import median_object_share
 from shelfnet.data.shards.readers import load_training_views
 from shelfnet.dependencies import code_digest
@@ -45,7 +46,8 @@ class Run:
     """One training.
 
     Attributes:
-        config: the ablation's own tree.
+        config: Settings of the ablation.
+        level: Occupancy at the surface that validation measures; another one does not retrain.
         ablation: its name.
         seed: of weights, batches and views.
         shards: images; training reads image, mask and caption of the training split alone.
@@ -57,7 +59,8 @@ class Run:
         journal: events for the tracking server.
     """
 
-    config: Config
+    config: TrainInputs
+    level: float
     ablation: str
     seed: int
     shards: Sequence[Path]
@@ -72,6 +75,11 @@ class Run:
         """As logs and the tracking server call it."""
         return f"{self.ablation}/seed{self.seed}"
 
+    @property
+    def perceptual_features(self) -> str:
+        """Weights behind the perceptual loss; ``unused`` where it has no weight."""
+        return "unused" if self.config.perceptual is None else self.config.perceptual.weights
+
     @cached_property
     def dataset_digest(self) -> str:
         """Of the images' shards."""
@@ -83,7 +91,7 @@ class Run:
         supervision = [] if self.clip is None else [file_digest(self.clip / "model.safetensors")]
         return Signature(
             code=code_digest("steps.train"),
-            settings=_digest(training_json(self.config), str(self.seed)),
+            settings=_digest(settings_json(self.config), str(self.seed)),
             data=_digest(self.dataset_digest, *supervision),
         )
 
@@ -107,7 +115,7 @@ def _train_share(share: Share, run: Run) -> None:
     learner.share = share
     store = ImageStore(load_training_views(run.shards), config.model.renderer.resolution_px, device)
     clip_weights = "unused"
-    if config.losses.clip > 0:
+    if config.clip is not None:
         frozen = load_clip(config.clip, run.clip).to(device)
         clip_weights = frozen.weights
         learner.clip = ClipLoss(frozen, store.captions, config.clip.backgrounds).to(device)
@@ -133,13 +141,13 @@ def _train_share(share: Share, run: Run) -> None:
 
 
 def _hooks(run: Run, learner: Learner, store: ImageStore, events: Journal) -> Hooks:
-    measure = build_validator(run.config, run.shards, run.surfaces, run.seed)
+    measure = build_validator(run.config, run.level, run.shards, run.surfaces, run.seed)
     shown = store.take(torch.linspace(0, len(store) - 1, SHOWN_IMAGES).long())
 
     def measure_and_show(model: ShelfNet, iteration: int) -> dict[str, float]:
         grid = run.output / "samples" / f"{iteration:07d}.png"
         share = latent_share(run.config.train, iteration)
-        save_sample_grid(model, shown, share, run.config.reconstruct.choose_view, grid)
+        save_sample_grid(model, shown, share, run.config.choose_view, grid)
         shutil.copyfile(grid, run.output / "samples.png")
         events.image(iteration, "validation/samples", grid)
         with torch.no_grad():
@@ -153,8 +161,7 @@ def _hooks(run: Run, learner: Learner, store: ImageStore, events: Journal) -> Ho
 
 def _describe(events: Journal, run: Run, device: torch.device, clip_weights: str) -> None:
     config = run.config
-    events.params({name: getattr(config, name).model_dump(mode="json") for name in learning_sections(config)})
-    features = config.perceptual.weights
+    events.params({name: part.model_dump(mode="json") for name, part in config if isinstance(part, Section)})
     events.tags(
         {
             "ablation": run.ablation,
@@ -162,7 +169,7 @@ def _describe(events: Journal, run: Run, device: torch.device, clip_weights: str
             "dataset_digest": run.dataset_digest,
             "code_version": code_version(),
             "device": device_name(device),
-            "perceptual_features": features if config.losses.perceptual > 0 else "unused",
+            "perceptual_features": run.perceptual_features,
             "clip_weights": clip_weights,
         }
     )
@@ -178,7 +185,8 @@ def _publish(run: Run, learner: Learner, object_share: float, clip_weights: str,
         "render": config.render.model_dump(mode="json"),
         "losses": config.losses.model_dump(mode="json"),
         "train": config.train.model_dump(mode="json"),
-        "perceptual_features": config.perceptual.weights,
+        "perceptual_features": run.perceptual_features,
+        "validation_level": run.level,
         "clip_weights": clip_weights,
         "object_share": round(object_share, 4),
         "dataset_digest": run.dataset_digest,

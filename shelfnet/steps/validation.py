@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from shelfnet.config.schema import Config
+from shelfnet.config.stage_inputs import TrainInputs
 from shelfnet.data.shards.readers import EvaluationViews, load_evaluation_views
 from shelfnet.data.surfaces import load_surfaces
 from shelfnet.evaluation.alignment import AlignmentPair, ValidationSet, YRotation, fit_y_rotation
@@ -42,35 +42,41 @@ Measure = Callable[[ShelfNet, float], dict[str, float]]
 """What a network is worth while training decodes a share of its latents, as named numbers."""
 
 
-def build_validator(config: Config, shards: Sequence[Path], surfaces: Sequence[Path], seed: int) -> Measure:
+def build_validator(
+    config: TrainInputs, level: float, shards: Sequence[Path], surfaces: Sequence[Path], seed: int
+) -> Measure:
     """What measures a network during training: :class:`Validator` where there are true surfaces to compare with.
 
     Args:
-        config: of the ablation.
+        config: Settings of the ablation.
+        level: Occupancy at the surface.
         shards: images.
         surfaces: true surfaces; none where the data set has no truth.
         seed: of the points on predicted surfaces.
     """
-    return Validator(config, shards, surfaces, seed) if surfaces else SilhouetteValidator(config, shards)
+    return Validator(config, level, shards, surfaces, seed) if surfaces else SilhouetteValidator(config, level, shards)
 
 
 class SilhouetteValidator:
     """Measures on validation views what needs no true shape or view.
 
     Args:
-        config: of the ablation.
+        config: Settings of the ablation.
+        level: Occupancy at the surface.
         shards: images.
         among: models to measure on; all of the split where ``None``.
     """
 
-    def __init__(self, config: Config, shards: Sequence[Path], among: Container[str] | None = None) -> None:
+    def __init__(
+        self, config: TrainInputs, level: float, shards: Sequence[Path], among: Container[str] | None = None
+    ) -> None:
         self.views = load_evaluation_views(
             shards, "validation", None, among=among, at_most=config.train.validation_views
         )
         self.rows = np.arange(len(self.views.model_ids))
         self.resolution = config.model.decoder.occupancy_resolution
-        self.level = config.train.validation_level
-        self.chosen_by = config.reconstruct.choose_view
+        self.level = level
+        self.chosen_by = config.choose_view
 
     def __call__(self, model: ShelfNet, latent_share: float) -> dict[str, float]:
         """Mean ``mask_iou`` and what tells a collapse.
@@ -116,20 +122,23 @@ class Validator:
     """Measures a network on validation views, under one rotation fitted on their shapes, as the test table does.
 
     Args:
-        config: of the ablation.
+        config: Settings of the ablation.
+        level: Occupancy at the surface.
         shards: images.
         surfaces: true surfaces.
         seed: of the points on predicted surfaces.
     """
 
-    def __init__(self, config: Config, shards: Sequence[Path], surfaces: Sequence[Path], seed: int) -> None:
+    def __init__(
+        self, config: TrainInputs, level: float, shards: Sequence[Path], surfaces: Sequence[Path], seed: int
+    ) -> None:
         stored = load_surfaces(surfaces)
-        self.silhouettes = SilhouetteValidator(config, shards, among=stored)
+        self.silhouettes = SilhouetteValidator(config, level, shards, among=stored)
         views, rows = self.silhouettes.views, self.silhouettes.rows
         self.model_ids = [views.model_ids[row] for row in rows]
         self.true_azimuth_deg = views.azimuths_deg[rows]
         self.seed = seed
-        self.steps = config.evaluate.alignment_steps
+        self.steps = config.alignment_steps
         self.true_points = {id_: stored[id_].points[:CURVE_POINTS] for id_ in sorted(set(self.model_ids))}
         self.true_index = {model_id: neighbour_index(points) for model_id, points in self.true_points.items()}
 

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from shelfnet.config.schema import Config
+from shelfnet.config.stage_inputs import TrainInputs
 from shelfnet.losses.perceptual import PerceptualLoss
 from shelfnet.networks.discriminator import Discriminator
 from shelfnet.networks.shelfnet import ShelfNet
@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # CLIP's package is needed by those alone who use it
 class Learner:
     """State of a run; ``iteration`` counts finished iterations, ``lately`` holds the last terms of lazy phases."""
 
-    config: Config
+    config: TrainInputs
     model: ShelfNet
     discriminator: Discriminator
     generator_optimiser: torch.optim.Optimizer
@@ -102,14 +102,14 @@ class Learner:
         torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1.0 - decay)
 
 
-def build_model(config: Config, seed: int) -> ShelfNet:
+def build_model(config: TrainInputs, seed: int) -> ShelfNet:
     """Networks with weights drawn from ``seed``."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return ShelfNet(config.model, config.render)
 
 
-def build_learner(config: Config, seed: int, device: torch.device) -> Learner:
+def build_learner(config: TrainInputs, seed: int, device: torch.device) -> Learner:
     """A run before its first iteration; losses that need data (CLIP) are attached by the caller."""
     place = _on_tensor_cores if device.type == "cuda" else nn.Module.to
     model = place(build_model(config, seed), device)
@@ -126,7 +126,7 @@ def build_learner(config: Config, seed: int, device: torch.device) -> Learner:
         discriminator_optimiser=adam(discriminator, rate),
         rng=torch.Generator(device).manual_seed(seed),
         average=copy.deepcopy(model).requires_grad_(False) if config.train.ema_decay > 0 else None,
-        perceptual=place(PerceptualLoss(config.perceptual), device) if config.losses.perceptual > 0 else None,
+        perceptual=None if config.perceptual is None else place(PerceptualLoss(config.perceptual), device),
         latent_share=torch.ones((), device=device),
     )
     learner.follow_schedules()

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from shelfnet.config.render import ViewPrior
-from shelfnet.config.schema import Config
+from shelfnet.config.stage_inputs import TrainInputs
 from shelfnet.losses.hypotheses import hypothesis_losses
 from shelfnet.networks.encoder import Encoding
 from shelfnet.networks.shelfnet import Rendering, ShelfNet
@@ -29,7 +29,7 @@ class ChosenView:
 
 
 def choose_view(
-    model: ShelfNet, field: Field, encoding: Encoding, batch: Batch, config: Config, uniform: Float[Tensor, "b k"]
+    model: ShelfNet, field: Field, encoding: Encoding, batch: Batch, config: TrainInputs, uniform: Float[Tensor, "b k"]
 ) -> ChosenView:
     """Draw a hypothesis of the view in proportion to exp(-loss / temperature) of its small, quick render.
 

@@ -76,16 +76,6 @@ def test_presets_overlay_the_default(preset: Path):
     assert set(config.ablations) == set(load_config(DEFAULT).ablations)
 
 
-@pytest.mark.parametrize(
-    "presets", [(), *((path.stem,) for path in PRESETS), ("benchmark", "longer"), ("paper", "3d_future")], ids="+".join
-)
-def test_curves_are_drawn_at_the_level_of_the_meshes(presets: tuple[str, ...]):
-    config = load_config(DEFAULT, *(ROOT / "workflow" / "presets" / f"{preset}.yaml" for preset in presets))
-    for ablation in config.ablations:
-        tree = for_ablation(config, ablation)
-        assert tree.train.validation_level == tree.reconstruct.level, ablation
-
-
 def test_paper_preset_is_the_schemas_defaults():
     config, defaults = load_config(DEFAULT, ROOT / "workflow" / "presets" / "paper.yaml"), Config()
     assert config.model == defaults.model

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelfnet.config.load import ConfigError, for_ablation, load_config, merge, settings_json, training_json, validate
+from shelfnet.config.load import ConfigError, for_ablation, load_config, merge, settings_json, validate
 from shelfnet.config.render import RenderSettings
 from shelfnet.config.schema import Config
 from shelfnet.config.train import TrainSettings
@@ -173,36 +173,3 @@ def test_an_ablation_may_have_seeds_of_its_own():
     config = validate({"seeds": [0], "ablations": {"base": {}, "often": {"seeds": [0, 1, 2]}}})
     assert for_ablation(config, "often").seeds == (0, 1, 2)
     assert for_ablation(config, "base").seeds == (0,)
-
-
-@pytest.mark.parametrize("section", ["clip", "perceptual"])
-def test_supervision_that_no_loss_uses_retrains_nothing(section: str):
-    changed = {"clip": {"training": {"iterations": 7}}, "perceptual": {"seed": 7}}[section]
-
-    def read(weight: float, tree: dict[str, Any]) -> str:
-        return training_json(validate({"losses": {section: weight}, **tree}))
-
-    assert read(0.0, {section: changed}) == read(0.0, {})
-    assert read(1.0, {section: changed}) != read(1.0, {})
-
-
-@pytest.mark.parametrize(
-    ("changed", "retrains"),
-    [
-        ({"reconstruct": {"choose_view": "classifier"}}, True),
-        ({"train": {"validation_level": 0.3}}, True),
-        ({"train": {"learning_rate": 1e-3}}, True),
-        ({"reconstruct": {"level": 0.3}}, False),
-        ({"reconstruct": {"max_faces": 900}}, False),
-        ({"refine": {"iterations": 3}}, False),
-        ({"evaluate": {"n_points": 300}}, False),
-    ],
-)
-def test_what_training_and_its_validation_read_retrains(changed: dict[str, Any], retrains: bool):
-    assert (training_json(validate(changed)) != training_json(validate({}))) == retrains
-
-
-def test_what_training_reads_comes_back_as_it_was():
-    config = validate({"losses": {"clip": 1.0, "perceptual": 1.0}, "clip": {"training": {"iterations": 7}}})
-    back = Config.model_validate(json.loads(training_json(config)))
-    assert (back.clip, back.losses, back.model) == (config.clip, config.losses, config.model)

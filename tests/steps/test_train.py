@@ -10,6 +10,7 @@ from photographed import RENDER, disc_png
 from safetensors.numpy import load_file
 
 from shelfnet.config.load import for_ablation, validate
+from shelfnet.config.stage_inputs import train_inputs
 from shelfnet.config.supervision import ClipSettings, ClipTraining
 from shelfnet.data.shards.parquet import write_shard
 from shelfnet.data.surfaces import measure_surface, write_surfaces
@@ -20,7 +21,7 @@ from shelfnet.steps.train import Run, train
 from shelfnet.steps.train_clip import train_clip
 
 CLIP = {"iterations": 2, "batch_size": 2, "image_px": 32, "width": 32, "layers": 1, "embed_dim": 16}
-CONFIG = validate(
+TREE = validate(
     {
         "render": RENDER.model_dump(mode="json"),
         "clip": {"source": "trained", "training": CLIP},
@@ -49,6 +50,7 @@ CONFIG = validate(
         "ablations": {"base": {}, "clip_bg": {"losses": {"clip": 1.0}, "clip": {"backgrounds": ["noise", "checker"]}}},
     }
 )
+CONFIG = train_inputs(TREE)
 SPLITS = {"a0": "train", "a1": "train", "v0": "validation", "v1": "validation"}
 BOX = Mesh(
     np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]), np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
@@ -93,6 +95,7 @@ def run(folder, inputs, config=CONFIG, clip=None, ablation="base"):
         Run(
             ablation=ablation,
             seed=1,
+            level=0.05,
             **{"config": config, **inputs},
             clip=clip,
             output=folder,
@@ -181,7 +184,7 @@ def test_the_signature_knows_code_settings_seed_images_and_the_weights_of_clip(t
     clip = tmp_path / "clip"
     clip.mkdir()
     (clip / "model.safetensors").write_bytes(b"some")
-    first = Run(CONFIG, "base", 0, **inputs, clip=clip, output=tmp_path, threads=1, journal=tmp_path / "journal")
+    first = Run(CONFIG, 0.05, "base", 0, **inputs, clip=clip, output=tmp_path, threads=1, journal=tmp_path / "journal")
     assert first.signature == replace(first).signature
     assert first.signature.code == code_digest("steps.train")
     assert differing(first, replace(first, seed=1)) == {"settings"}
@@ -233,7 +236,7 @@ def test_training_with_clip_learns_from_the_caption(tmp_path, inputs):
     )
     description = json.loads((folder / "model.json").read_text())
     assert 0.0 <= description["retrieval_top1"] <= 1.0 and description["retrieval_choices"] == 4
-    config = for_ablation(CONFIG, "clip_bg")
+    config = train_inputs(for_ablation(TREE, "clip_bg"))
     with_clip = run(tmp_path / "with", inputs, config, folder, "clip_bg")
     metrics = pd.read_parquet(tmp_path / "with/metrics.parquet")
     assert (metrics[metrics.name == "loss/clip"].value.between(0, 2)).all()
@@ -243,11 +246,11 @@ def test_training_with_clip_learns_from_the_caption(tmp_path, inputs):
 
 def test_an_ablation_with_clip_and_no_clip_says_what_is_missing(tmp_path, inputs):
     with pytest.raises(FileNotFoundError, match="train_clip"):
-        run(tmp_path / "run", inputs, for_ablation(CONFIG, "clip_bg"), None)
+        run(tmp_path / "run", inputs, train_inputs(for_ablation(TREE, "clip_bg")), None)
 
 
 def test_untrained_is_measured_and_published_too(tmp_path, inputs):
-    run(tmp_path / "run", inputs, for_ablation(CONFIG, "untrained"), ablation="untrained")
+    run(tmp_path / "run", inputs, train_inputs(for_ablation(TREE, "untrained")), ablation="untrained")
     assert json.loads((tmp_path / "run/model.json").read_text())["iterations"] == 0
     assert (tmp_path / "run/samples.png").exists() and (tmp_path / "run/metrics.parquet").exists()
 

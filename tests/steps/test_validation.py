@@ -6,7 +6,8 @@ import torch
 import trimesh
 from photographed import RENDER, disc_png
 
-from shelfnet.config.load import merge, validate
+from shelfnet.config.load import validate
+from shelfnet.config.stage_inputs import train_inputs
 from shelfnet.data.shards.parquet import write_shard
 from shelfnet.data.surfaces import measure_surface, write_surfaces
 from shelfnet.evaluation.alignment import YRotation
@@ -24,6 +25,8 @@ SETTINGS = {
     },
     "evaluate": {"alignment_steps": 24},
 }
+CONFIG = train_inputs(validate(SETTINGS))
+LEVEL = 0.05
 TRUE_AZIMUTHS_DEG = np.array([-170.0, 10.0, 100.0])
 TURN_DEG = 40.0
 NOTHING = Mesh(np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64))
@@ -66,14 +69,14 @@ def validator(tmp_path, shards):
     """Of the images, with the seat as their true shape."""
     surfaces = tmp_path / "surfaces.parquet"
     write_surfaces(surfaces, [("v0", measure_surface(seat(), "v0", "validation", 2_048, 0))])
-    return Validator(validate(SETTINGS), shards, [surfaces], 0)
+    return Validator(CONFIG, LEVEL, shards, [surfaces], 0)
 
 
 def measured(validator, azimuth_deg, meshes):
     """What a network is worth that predicts these views and meshes."""
     predictions = Predictions(azimuth_deg, np.zeros((3, 4, 4, 4)), np.ones(3), tuple(meshes))
     validator.silhouettes.predict = lambda model, latent_share: predictions
-    return validator(build_model(validate(SETTINGS), 0), 1.0)
+    return validator(build_model(CONFIG, 0), 1.0)
 
 
 def test_azimuths_are_measured_under_the_rotation_fitted_on_shapes(validator):
@@ -92,20 +95,14 @@ def test_predictions_without_a_surface_have_the_worst_azimuth(validator):
 
 @torch.no_grad()
 def test_images_show_one_shape_while_training_shares_it(shards):
-    config = validate(SETTINGS)
-    measure, model = SilhouetteValidator(config, shards), build_model(config, 0)
+    measure, model = SilhouetteValidator(CONFIG, LEVEL, shards), build_model(CONFIG, 0)
     shared, own = (measure.predict(model, share).occupancy for share in (0.0, 1.0))
     assert np.abs(shared - shared[0]).max() == 0.0
     assert np.abs(own - own[0]).max() > 1e-5
 
 
+@pytest.mark.parametrize(("level", "occupied", "empty"), [(0.05, 1.0, 0.0), (0.95, 0.0, 1.0)])
 @torch.no_grad()
-def test_the_surface_lies_at_the_level_of_validation_whatever_that_of_meshes(shards):
-    occupied = {}
-    for level, of_meshes in ((0.05, 0.9), (0.05, 0.1), (0.95, 0.1)):
-        settings = merge(SETTINGS, {"train": {"validation_level": level}, "reconstruct": {"level": of_meshes}})
-        config = validate(settings)
-        values = SilhouetteValidator(config, shards)(build_model(config, 0), 1.0)
-        occupied[level, of_meshes] = (values["occupied_fraction"], values["empty_fraction"])
-    assert occupied[0.05, 0.9] == occupied[0.05, 0.1] == (1.0, 0.0)
-    assert occupied[0.95, 0.1] == (0.0, 1.0)
+def test_surface_lies_at_the_given_level(shards, level, occupied, empty):
+    values = SilhouetteValidator(CONFIG, level, shards)(build_model(CONFIG, 0), 1.0)
+    assert (values["occupied_fraction"], values["empty_fraction"]) == (occupied, empty)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from shelfnet.config.load import merge, validate
+from shelfnet.config.stage_inputs import train_inputs
 from shelfnet.data.shards.readers import TrainingViews
 from shelfnet.training.batches import ImageStore
 from shelfnet.training.learner import build_learner
@@ -42,10 +43,10 @@ TINY = {
 
 @pytest.fixture
 def tiny():
-    """A function from overrides to a configuration of tiny networks."""
+    """A function from overrides to the inputs of a tiny training."""
 
     def config(overrides=None):
-        return validate(merge(TINY, overrides or {}))
+        return train_inputs(validate(merge(TINY, overrides or {})))
 
     return config
 

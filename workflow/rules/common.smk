@@ -89,8 +89,8 @@ def ablation_settings(*sections):
 
 
 def train_settings(wildcards):
-    """What training reads of the ablation's tree."""
-    return training_json(ablation_config(wildcards))
+    """Settings of the ablation that training reads."""
+    return settings_json(train_inputs(ablation_config(wildcards)))
 
 
 def ablation_device(wildcards):

@@ -1,20 +1,24 @@
 """Adapter of the rule ``train``: one network, one seed."""
 
-import json
 from pathlib import Path
 
-from stage import journal, paths, run
+from stage import journal, paths, run, sections
 
 
 def main(job) -> None:
     """Call the step."""
-    from shelfnet.config.schema import Config
+    from shelfnet.config.load import for_ablation, validate
+    from shelfnet.config.stage_inputs import TrainInputs
     from shelfnet.steps.train import Run, train
 
+    (config,) = sections(job, TrainInputs)
+    # No param: another level of the surface does not retrain.
+    level = for_ablation(validate(job.config), job.wildcards.ablation).reconstruct.level
     (clip,) = paths(job.input.clip) or [None]
     train(
         Run(
-            config=Config.model_validate(json.loads(job.params.settings)),
+            config=config,
+            level=level,
             ablation=job.wildcards.ablation,
             seed=int(job.wildcards.seed),
             shards=paths(job.input.shards),
