@@ -15,7 +15,7 @@ from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.geometry.normals import vertex_normals
-from shelfnet.losses.hypotheses import predicted_view
+from shelfnet.inference import predict_view
 from shelfnet.networks.encoder import resize
 from shelfnet.networks.shelfnet import Rendering, ShelfNet
 from shelfnet.reconstruction.bake import ColourField, bake, interpolated_colours
@@ -65,7 +65,7 @@ def reconstruct_view(
     encoding = model.encode(image)
     field = model.decode(encoding.latent)
     observed = Rendering(image, mask[:, 0])
-    azimuth, elevation = map(float, predicted_view(model, field, encoding, observed, settings.choose_view))
+    azimuth, elevation = map(float, predict_view(model, field, encoding, observed, settings.choose_view))
     mesh, colours = _extract(model, field, settings)
     surface = ColouredMesh(mesh, colours(mesh.vertices, vertex_normals(mesh)))
     if settings.texture == "atlas" and not mesh.is_empty:

@@ -16,7 +16,7 @@ from shelfnet.evaluation.alignment import AlignmentPair, ValidationSet, YRotatio
 from shelfnet.evaluation.metrics import CURVE_POINTS, WORST, WORST_AZIMUTH_ERROR_DEG, azimuth_error_deg, chamfer
 from shelfnet.evaluation.neighbours import neighbour_index
 from shelfnet.geometry.meshes import Mesh, sample_surface
-from shelfnet.losses.hypotheses import predicted_view
+from shelfnet.inference import predict_view
 from shelfnet.losses.reconstruction import soft_iou
 from shelfnet.networks.encoder import resize
 from shelfnet.networks.shelfnet import Rendering, ShelfNet
@@ -111,7 +111,7 @@ class SilhouetteValidator:
         encoding = model.encode(images)
         field = model.decode(latent_share * encoding.latent)
         observed = Rendering(images, masks.squeeze(1))
-        view = predicted_view(model, field, encoding, observed, self.chosen_by)
+        view = predict_view(model, field, encoding, observed, self.chosen_by)
         rendered = model.render(field, *view)
         iou = soft_iou(rendered.mask, resize(masks, rendered.mask.shape[-1]).squeeze(1))
         azimuth = torch.rad2deg(view[0]).double()

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from shelfnet.config.meshes import ChosenBy
-from shelfnet.losses.hypotheses import predicted_view
+from shelfnet.inference import predict_view
 from shelfnet.networks.shelfnet import Rendering, ShelfNet
 from shelfnet.publishing import complete_file
 from shelfnet.training.batches import Batch
@@ -28,7 +28,7 @@ def save_sample_grid(model: ShelfNet, batch: Batch, latent_share: float, chosen_
     """
     encoding = model.encode(batch.images)
     field = model.decode(latent_share * encoding.latent)
-    view = predicted_view(model, field, encoding, Rendering(batch.targets, batch.masks), chosen_by)
+    view = predict_view(model, field, encoding, Rendering(batch.targets, batch.masks), chosen_by)
     predicted = model.render(field, *view)
     rows = [batch.targets, predicted.image]
     for view in NOVEL_VIEWS_DEG:

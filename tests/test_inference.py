@@ -1,4 +1,4 @@
-"""The hypothesis that explains an image: found by rendering, whatever the classifier thinks."""
+"""View prediction from several hypotheses, by rendering or by the classifier."""
 
 import math
 
@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from shelfnet.config.load import for_ablation, validate
-from shelfnet.losses.hypotheses import hypothesis_losses, predicted_view
+from shelfnet.inference import predict_view
+from shelfnet.losses.hypotheses import hypothesis_losses
 from shelfnet.networks.encoder import Encoding
 from shelfnet.networks.shelfnet import Rendering, ShelfNet
 from shelfnet.representations.voxels import VoxelField
@@ -30,7 +31,7 @@ def model() -> ShelfNet:
 
 @pytest.fixture(scope="module")
 def field() -> VoxelField:
-    """Two objects that look different from all sides: a seat with a back, and a seat with an arm."""
+    """Two objects without symmetry: a seat with a back and a seat with one arm."""
     occupancy = torch.zeros(2, 1, 16, 16, 16)
     occupancy[:, :, 3:13, 6:8, 3:13] = 1.0
     occupancy[0, :, 3:5, 8:14, 3:13] = 1.0
@@ -49,29 +50,29 @@ def images(model: ShelfNet, field: VoxelField, azimuth: list[float]) -> Renderin
         return model.render(field, angles, 0.2 + 0.05 * angles.abs(), resolution_px=48)
 
 
-def test_the_view_whose_render_is_nearest_is_predicted_against_the_classifier(model, field):
+def test_predict_view_by_render_overrides_the_classifier(model, field):
     hypotheses = encoding([[5.0, 0.0, 0.0], [0.0, 0.0, 5.0]])
-    azimuth, elevation = predicted_view(model, field, hypotheses, images(model, field, [-2.25, 2.25]), "render")
+    azimuth, elevation = predict_view(model, field, hypotheses, images(model, field, [-2.25, 2.25]), "render")
     assert azimuth.tolist() == pytest.approx([-2.2, 2.3])
     assert elevation.tolist() == pytest.approx([0.31, 0.315])
 
 
-def test_settings_may_leave_the_choice_to_the_classifier(model, field):
+def test_predict_view_by_classifier_takes_the_highest_logit(model, field):
     hypotheses, shown = encoding([[5.0, 0.0, 0.0], [0.0, 0.0, 5.0]]), images(model, field, [-2.2, 2.3])
-    by_classifier = predicted_view(model, field, hypotheses, shown, "classifier")
+    by_classifier = predict_view(model, field, hypotheses, shown, "classifier")
     assert by_classifier[0].tolist() == pytest.approx([0.3, -1.7])
-    by_render = predicted_view(model, field, hypotheses, shown, "render")
+    by_render = predict_view(model, field, hypotheses, shown, "render")
     assert by_render[0].tolist() == pytest.approx([-2.2, 2.3])
 
 
-def test_a_single_hypothesis_is_taken_without_a_render(model, field, monkeypatch):
+def test_predict_view_does_not_render_a_single_hypothesis(model, field, monkeypatch):
     shown = images(model, field, [1.0, 1.0])
     monkeypatch.setattr(ShelfNet, "render", lambda *_, **__: pytest.fail("rendered"))
-    azimuth, _ = predicted_view(model, field, encoding([[0.0], [0.0]]), shown, "render")
+    azimuth, _ = predict_view(model, field, encoding([[0.0], [0.0]]), shown, "render")
     assert azimuth.tolist() == pytest.approx([0.3, 0.1])
 
 
-def test_losses_are_zero_at_the_image_s_own_view_and_weighted_means_elsewhere(model, field):
+def test_hypothesis_losses_are_zero_at_the_true_view_and_weighted_means_elsewhere(model, field):
     hypotheses = encoding([[0.0] * 3] * 2)
     with torch.no_grad():
         at_first = model.render(
