@@ -25,7 +25,7 @@ from shelfnet.data.catalogue.manifest import Manifest, write_manifest
 from shelfnet.data.catalogue.models import make_catalogue, read_models, write_models
 from shelfnet.data.seeding import named_generator
 from shelfnet.data.view_sampling import sample_views
-from shelfnet.procedural.generate import generate_showroom
+from shelfnet.procedural.generate import generate_furniture
 from shelfnet.procedural.writer import FOLDER
 from shelfnet.steps.render_engines import open_engine
 from shelfnet.steps.render_views import render_views
@@ -184,7 +184,7 @@ def _step(workload: Workload, job: int, settings: RenderSettings) -> int:
 
 
 def _make_workload(folder: Path, arguments: argparse.Namespace) -> Workload:
-    generate_showroom(folder, arguments.models, arguments.seed, TEXTURE_PX)
+    generate_furniture(folder, arguments.models, arguments.seed, TEXTURE_PX)
     root = folder / FOLDER
     catalogue = make_catalogue(root, DatasetSettings(), arguments.jobs)
     write_models(folder / "models.parquet", catalogue.models)

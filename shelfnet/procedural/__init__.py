@@ -1,5 +1,5 @@
-"""A parametric furniture generator that writes the layout of 3D-FUTURE."""
+"""Procedural furniture: a parametric generator that writes data sets in the 3D-FUTURE layout."""
 
-from shelfnet.procedural.generate import generate_showroom
+from shelfnet.procedural.generate import generate_furniture
 
-__all__ = ["generate_showroom"]
+__all__ = ["generate_furniture"]

@@ -1,4 +1,4 @@
-"""Parts put together: one indexed mesh with packed texture coordinates and smoothed normals."""
+"""Assemble parts into one indexed mesh with packed texture coordinates and smoothed normals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,24 +7,24 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix
 
-from shelfnet.procedural.parts import Part, Surface
+from shelfnet.procedural.parts import FurniturePart, MaterialSlot
 
 CREASE_DEG = 42.0
 
 # Rows of the atlas from the bottom, as fractions of its height: (low, high).
-REGIONS: dict[Surface, tuple[float, float]] = {
-    Surface.BODY: (0.46, 1.0),
-    Surface.FRAME: (0.1, 0.46),
-    Surface.TRIM: (0.0, 0.1),
+REGIONS: dict[MaterialSlot, tuple[float, float]] = {
+    MaterialSlot.BODY: (0.46, 1.0),
+    MaterialSlot.FRAME: (0.1, 0.46),
+    MaterialSlot.TRIM: (0.0, 0.1),
 }
 MIN_ATLAS_WIDTH_M = 0.55
 
 
 @dataclass(frozen=True)
-class Model:
-    """A piece of furniture in metres: base at y = 0, centred in x and z, front +Z.
+class FurnitureMesh:
+    """Mesh of a piece of furniture in metres: base at y = 0, centred in x and z, front +Z.
 
-    Faces index vertices, texture coordinates and normals separately, as OBJ does.
+    As in OBJ, faces index vertices, texture coordinates and normals separately.
     """
 
     vertices: Float[np.ndarray, "v 3"]
@@ -34,34 +34,36 @@ class Model:
     normals: Float[np.ndarray, "n 3"]
     normal_faces: Int[np.ndarray, "f 3"]
 
-    def normalised(self) -> Float[np.ndarray, "v 3"]:
-        """Vertices about their bounding box's centre, with longest half-extent 1."""
+    def normalised_vertices(self) -> Float[np.ndarray, "v 3"]:
+        """Vertices centred on their bounding box and scaled to a longest half-extent of 1."""
         low, high = self.vertices.min(axis=0), self.vertices.max(axis=0)
         return (self.vertices - 0.5 * (low + high)) / (0.5 * (high - low).max())
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """A model and the scale of its atlas: pixels a metre are ``texture_px / width_m[surface]``."""
+    """A mesh and the scale of its texture atlas: ``texture_px / width_m[slot]`` pixels per metre."""
 
-    model: Model
-    width_m: dict[Surface, float]
+    mesh: FurnitureMesh
+    width_m: dict[MaterialSlot, float]
 
 
-def assemble(parts: Sequence[Part], texture_px: int, rng: np.random.Generator) -> Assembly:
-    """Join parts, set them on the floor and pack their charts into the atlas."""
-    merged = _merged(parts)
-    uvs, width_m = _packed(merged, 1.0 / texture_px, rng)
-    vertices = np.round(_grounded(merged.vertices), 5)
-    unique_uvs, uv_faces = _distinct(np.round(uvs.reshape(-1, 2), 5), 1e5)
-    normals, normal_faces = _distinct(np.round(corner_normals(vertices, merged.faces), 4).reshape(-1, 3), 1e4)
+def assemble(parts: Sequence[FurniturePart], texture_px: int, rng: np.random.Generator) -> Assembly:
+    """Join parts, place them on the floor and pack their charts into the atlas."""
+    merged = _merge(parts)
+    uvs, width_m = _pack_charts(merged, 1.0 / texture_px, rng)
+    vertices = np.round(_place_on_floor(merged.vertices), 5)
+    unique_uvs, uv_faces = _unique_rows(np.round(uvs.reshape(-1, 2), 5), 1e5)
+    normals, normal_faces = _unique_rows(np.round(corner_normals(vertices, merged.faces), 4).reshape(-1, 3), 1e4)
     shape = merged.faces.shape
-    model = Model(vertices, merged.faces, unique_uvs, uv_faces.reshape(shape), normals, normal_faces.reshape(shape))
-    return Assembly(model, width_m)
+    mesh = FurnitureMesh(
+        vertices, merged.faces, unique_uvs, uv_faces.reshape(shape), normals, normal_faces.reshape(shape)
+    )
+    return Assembly(mesh, width_m)
 
 
 def corner_normals(vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]) -> Float[np.ndarray, "f 3 3"]:
-    """Unit normals of every corner: area-weighted over faces at its vertex that meet below the crease angle."""
+    """Unit normal of every face corner, averaged by area over adjacent faces within the crease angle."""
     a, b, c = np.moveaxis(vertices[faces], 1, 0)
     weighted = np.cross(b - a, c - a)
     unit = weighted / np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-30)
@@ -78,41 +80,41 @@ def corner_normals(vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f
     return smooth.reshape(-1, 3, 3)
 
 
-def _merged(parts: Sequence[Part]) -> Part:
+def _merge(parts: Sequence[FurniturePart]) -> FurniturePart:
     first_vertex = np.cumsum([0, *[len(part.vertices) for part in parts]])
     first_chart = np.cumsum([0, *[int(part.charts.max()) + 1 for part in parts]])
-    return Part(
+    return FurniturePart(
         np.concatenate([part.vertices for part in parts]),
         np.concatenate([part.faces + first for part, first in zip(parts, first_vertex, strict=False)]),
         np.concatenate([part.uvs_m for part in parts]),
         np.concatenate([part.charts + first for part, first in zip(parts, first_chart, strict=False)]),
-        np.concatenate([part.surfaces for part in parts]),
+        np.concatenate([part.slots for part in parts]),
     )
 
 
-def _grounded(vertices: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v 3"]:
+def _place_on_floor(vertices: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v 3"]:
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     centre = 0.5 * (low + high)
     return vertices - np.array([centre[0], low[1], centre[2]])
 
 
-def _packed(
-    merged: Part, margin: float, rng: np.random.Generator
-) -> tuple[Float[np.ndarray, "f 3 2"], dict[Surface, float]]:
-    """Charts laid at random places of their surface's region; they may overlap, as they show the same stuff."""
+def _pack_charts(
+    merged: FurniturePart, margin: float, rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "f 3 2"], dict[MaterialSlot, float]]:
+    """Place every chart at random in the region of its slot; charts may overlap, since they show the same material."""
     count = int(merged.charts.max()) + 1
     low, high = np.full((count, 2), np.inf), np.full((count, 2), -np.inf)
     np.minimum.at(low, merged.charts, merged.uvs_m.min(axis=1))
     np.maximum.at(high, merged.charts, merged.uvs_m.max(axis=1))
-    surface = np.zeros(count, dtype=np.int64)
-    surface[merged.charts] = merged.surfaces
+    slot = np.zeros(count, dtype=np.int64)
+    slot[merged.charts] = merged.slots
     used = np.isfinite(low[:, 0])
     extent = np.where(used[:, None], high - low, 0.0)
     width_m, origin, scale = {}, np.zeros((count, 2)), np.ones(count)
     draws = rng.random((count, 2))
     for kind, (bottom, top) in REGIONS.items():
         room = np.array([1.0, top - bottom]) - 2.0 * margin
-        mine = surface == kind
+        mine = slot == kind
         largest = extent[mine & used].max(axis=0, initial=0.0)
         width_m[kind] = float(max(MIN_ATLAS_WIDTH_M, *(largest / room)))
         slack = np.maximum(room - extent[mine] / width_m[kind], 0.0)
@@ -123,10 +125,10 @@ def _packed(
     return np.clip(placed, 0.0, 1.0), width_m
 
 
-def _distinct(
+def _unique_rows(
     rows: Float[np.ndarray, "n d"], resolution: float
 ) -> tuple[Float[np.ndarray, "m d"], Int[np.ndarray, "n"]]:
-    """Distinct rows of numbers rounded to ``1 / resolution``, and where each row went."""
+    """Unique rows of numbers rounded to ``1 / resolution``, and the index of each row among them."""
     lattice = np.rint(rows * resolution).astype(np.int64)
     lattice -= lattice.min(axis=0)
     key = np.zeros(len(rows), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Paths in space and closed outlines in the plane, from which parts are swept."""
+"""Paths in space and closed outlines in the plane, the inputs of sweeps."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,23 +8,23 @@ from jaxtyping import Float
 from scipy.interpolate import CubicSpline
 
 Coordinates = Sequence[Any] | np.ndarray
-"""One point, or a sequence of points or numbers."""
+"""A point, or a sequence of points or numbers."""
 
 
-def straight(start: Coordinates, end: Coordinates, stations: int = 2) -> Float[np.ndarray, "n 3"]:
+def line(start: Coordinates, end: Coordinates, stations: int = 2) -> Float[np.ndarray, "n 3"]:
     """Evenly spaced points from start to end."""
     return np.linspace(np.asarray(start, float), np.asarray(end, float), stations)
 
 
-def smooth(points: Coordinates, stations: int) -> Float[np.ndarray, "n d"]:
-    """A cubic spline through points, by chord length."""
+def spline(points: Coordinates, stations: int) -> Float[np.ndarray, "n d"]:
+    """A cubic spline through points, parametrised by chord length."""
     knots = np.asarray(points, float)
     lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(knots, axis=0), axis=1))])
     return CubicSpline(lengths, knots)(np.linspace(0.0, lengths[-1], stations))
 
 
-def filleted(points: Coordinates, radius_m: float, segments: int = 5) -> Float[np.ndarray, "n 3"]:
-    """A polyline whose inner corners are rounded by quadratic arcs of about ``radius_m``."""
+def fillet(points: Coordinates, radius_m: float, segments: int = 5) -> Float[np.ndarray, "n 3"]:
+    """A polyline with inner corners rounded by quadratic arcs of about ``radius_m``."""
     knots = np.asarray(points, float)
     pieces = [knots[:1]]
     for before, corner, after in zip(knots[:-2], knots[1:-1], knots[2:], strict=True):
@@ -32,7 +32,7 @@ def filleted(points: Coordinates, radius_m: float, segments: int = 5) -> Float[n
     return np.concatenate([*pieces, knots[-1:]])
 
 
-def mirrored_path(half: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "m 3"]:
+def mirror_path(half: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "m 3"]:
     """A path that ends at x = 0, continued by its mirror image."""
     other = half[::-1] * np.array([-1.0, 1.0, 1.0])
     return np.concatenate([half, other[1:] if abs(half[-1, 0]) < 1e-9 else other])

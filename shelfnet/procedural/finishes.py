@@ -1,4 +1,4 @@
-"""From a model's words to the texture and colour of each surface."""
+"""Choose the texture and colour of each material slot from the tags of a piece."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,12 @@ import numpy as np
 from jaxtyping import Float
 
 from shelfnet.procedural import textures
-from shelfnet.procedural.parts import Surface
+from shelfnet.procedural.parts import MaterialSlot
 from shelfnet.procedural.styles import DYES, METALS, STYLE_TRAITS, WOODS, StyleTraits
 from shelfnet.procedural.tags import WOODS as WOODEN
-from shelfnet.procedural.tags import Tags
+from shelfnet.procedural.tags import FurnitureTags
 
-BODY_TEXTURES: dict[str, textures.Texture] = {
+BODY_TEXTURES: dict[str, textures.TextureFunction] = {
     "Composition": textures.moulded,
     "Cloth": textures.cloth,
     "Leather": textures.leather,
@@ -40,28 +40,28 @@ FITTINGS = ("#2a2b2d", "#3b3d40", "#202124")
 
 @dataclass(frozen=True)
 class Finish:
-    """How one surface is drawn."""
+    """Texture and colour of one slot."""
 
-    texture: textures.Texture
+    texture: textures.TextureFunction
     colour: Float[np.ndarray, "3"]
 
 
 @dataclass(frozen=True)
 class Finishes:
-    """The finish of every surface, and the second colour of the theme's pattern."""
+    """Finish of every slot, and the second colour of the theme's pattern."""
 
-    by_surface: dict[Surface, Finish]
+    by_slot: dict[MaterialSlot, Finish]
     accent: Float[np.ndarray, "3"]
 
 
-def choose_finishes(tags: Tags, metal_frame: bool, rng: np.random.Generator) -> Finishes:
-    """Textures from the material, colours from the style."""
+def choose_finishes(tags: FurnitureTags, metal_frame: bool, rng: np.random.Generator) -> Finishes:
+    """Choose textures by material and colours by style."""
     traits = STYLE_TRAITS[tags.style]
     body = Finish(BODY_TEXTURES[tags.material], _varied(rng, _body_colour(tags.material, traits, rng)))
     frame = _frame_finish(tags, traits, metal_frame, body, rng)
     trim = _trim_finish(tags, body, rng)
     accent = _accent(traits, body.colour, rng)
-    return Finishes({Surface.BODY: body, Surface.FRAME: frame, Surface.TRIM: trim}, accent)
+    return Finishes({MaterialSlot.BODY: body, MaterialSlot.FRAME: frame, MaterialSlot.TRIM: trim}, accent)
 
 
 def hex_rgb(code: str) -> Float[np.ndarray, "3"]:
@@ -82,7 +82,9 @@ def _body_colour(material: str, traits: StyleTraits, rng: np.random.Generator) -
     return hex_rgb(DYES[_pick(rng, traits.dyes)])
 
 
-def _frame_finish(tags: Tags, traits: StyleTraits, metal_frame: bool, body: Finish, rng: np.random.Generator) -> Finish:
+def _frame_finish(
+    tags: FurnitureTags, traits: StyleTraits, metal_frame: bool, body: Finish, rng: np.random.Generator
+) -> Finish:
     if tags.material == "Metal":
         return body if rng.random() < 0.7 else Finish(body.texture, _varied(rng, hex_rgb(METALS["iron"])))
     if metal_frame:
@@ -97,7 +99,7 @@ def _frame_finish(tags: Tags, traits: StyleTraits, metal_frame: bool, body: Fini
     return Finish(grain, _varied(rng, hex_rgb(WOODS[_pick(rng, traits.woods)])))
 
 
-def _trim_finish(tags: Tags, body: Finish, rng: np.random.Generator) -> Finish:
+def _trim_finish(tags: FurnitureTags, body: Finish, rng: np.random.Generator) -> Finish:
     if tags.archetype.hardware:
         return Finish(textures.dark_fittings, hex_rgb(_pick(rng, FITTINGS)))
     if tags.material == "Plywood":
@@ -106,7 +108,7 @@ def _trim_finish(tags: Tags, body: Finish, rng: np.random.Generator) -> Finish:
 
 
 def _accent(traits: StyleTraits, body: Float[np.ndarray, "3"], rng: np.random.Generator) -> Float[np.ndarray, "3"]:
-    """One of the style's dyes that stands out from the body, or cream or navy where none does."""
+    """A dye of the style that contrasts with the body, or cream or navy if none does."""
     drawn = [hex_rgb(DYES[_pick(rng, traits.dyes)]) for _ in range(3)]
     candidates = [*drawn, hex_rgb(DYES["cream"]), hex_rgb(DYES["navy"])]
     contrast = [float(np.abs(dye - body).sum()) for dye in candidates]
@@ -116,7 +118,7 @@ def _accent(traits: StyleTraits, body: Float[np.ndarray, "3"], rng: np.random.Ge
 
 
 def _varied(rng: np.random.Generator, colour: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:
-    """A little lighter or darker, warmer or cooler."""
+    """Vary brightness and warmth slightly."""
     warmth = rng.normal(0.0, 0.012) * np.array([1.0, 0.0, -1.0])
     return np.clip(colour * np.exp(rng.normal(0.0, 0.07)) + warmth, 0.02, 0.97)
 

@@ -1,6 +1,6 @@
-"""What each Style means in wood, metal and cloth: the tables that make a caption true.
+"""Shape and colour traits of every style, so that captions describe what the images show.
 
-Lengths are metres, angles degrees, and a pair is a range from which every piece draws its own value.
+Lengths are in metres and angles in degrees. A pair is a range from which every piece draws its own value.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ WOODS = {
     "candy": "#7fc4d9",
     "coral": "#ef8a6f",
 }
-"""Wood stains and paints that let the grain through."""
+"""Wood stains and translucent paints."""
 
 METALS = {
     "chrome": "#c3c7cb",
@@ -71,26 +71,26 @@ DYES = {
     "chocolate": "#4f3222",
     "black": "#2b2a2b",
 }
-"""Cloth, leather and plastic."""
+"""Colours of cloth, leather and plastic."""
 
 
 @dataclass(frozen=True)
 class StyleTraits:
-    """One style's habits.
+    """Traits of one style.
 
     Attributes:
-        legs: profiles to choose from, see ``archetypes.legs``.
-        leg_radius_m: half thickness at the top.
-        taper: radius at the foot over radius at the top.
-        splay_deg: how far legs lean outward.
-        backs: fillings of an open back, see ``archetypes.backs``.
-        crests: shapes of the top rail.
-        stretchers: bars between legs.
-        seat_exponent: outline of the seat; 2 is round, 8 square.
-        woods, metals, dyes: names in the tables above.
-        metal_frame: chance that the frame of an upholstered piece is metal.
-        arms: chance of arms where an archetype leaves the choice.
-        plumpness_m: thickness of seat cushions.
+        legs: Leg profiles to choose from, see ``archetypes.legs``.
+        leg_radius_m: Half thickness at the top of a leg.
+        taper: Radius at the foot over radius at the top.
+        splay_deg: Outward lean of the legs.
+        backs: Fillings of an open back, see ``archetypes.backs``.
+        crests: Shapes of the top rail.
+        stretchers: Arrangements of the bars between legs.
+        seat_exponent: Superellipse exponent of the seat outline; 2 is round, 8 nearly square.
+        woods, metals, dyes: Names of colours in the tables above.
+        metal_frame: Probability that the frame of an upholstered piece is metal.
+        arms: Probability of arms where the archetype leaves the choice.
+        plumpness_m: Thickness of seat cushions.
     """
 
     legs: tuple[str, ...]

@@ -1,14 +1,14 @@
-"""Which words go together, and which archetype they ask for."""
+"""Sample compatible tags (style, material, theme, category) and the archetype behind them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from shelfnet.procedural import vocabulary as words
+from shelfnet.procedural import vocabulary
 from shelfnet.procedural.archetypes import bent_metal, chinese, framed, shells, stools, swivel, upholstered
-from shelfnet.procedural.archetypes.brief import Brief
-from shelfnet.procedural.parts import Part
+from shelfnet.procedural.archetypes.design import Design
+from shelfnet.procedural.parts import FurniturePart
 from shelfnet.procedural.styles import STYLE_TRAITS
 
 CLOTHS = ("Cloth", "Rough Cloth", "Suede")
@@ -23,25 +23,25 @@ ORNATE_STYLES = ("European", "European Classic", "Neoclassical", "Light Luxury",
 COUNTRY_STYLES = ("American Country", "Mediterranean", "European", "Korean", "Nordic", "Vintage/Retro")
 PLAIN_STYLES = ("Modern", "Minimalist", "Nordic", "Industrial", "Vintage/Retro", "Japanese", "Others")
 WOODLESS_STYLES = ("Industrial", "Light Luxury")
-EVERY_STYLE = words.STYLES
+EVERY_STYLE = vocabulary.STYLES
 SOFA_STYLES = tuple(style for style in EVERY_STYLE if style != "Ming Qing")
 
 
 @dataclass(frozen=True)
 class Archetype:
-    """A kind of seat and the tags under which it may be sold.
+    """A kind of seat and its possible tags.
 
     Attributes:
-        name: ours, for reports and tests.
-        build: makes its parts.
-        categories, styles, materials: words it may carry.
-        frame: ``wood``, ``metal``, or ``style`` where the style decides.
-        hardware: its trim is dark fittings (castors, columns), not the body's own edge.
-        weight: how often it is drawn.
+        name: Name for reports and tests, not a tag of 3D-FUTURE.
+        build: Function that builds its parts.
+        categories, styles, materials: Possible tags.
+        frame: ``wood``, ``metal``, or ``style`` if the style decides.
+        hardware: Whether the trim slot holds dark fittings (castors, columns) instead of the body's edge.
+        weight: Relative sampling frequency.
     """
 
     name: str
-    build: Callable[[Brief], list[Part]]
+    build: Callable[[Design], list[FurniturePart]]
     categories: tuple[str, ...]
     styles: tuple[str, ...]
     materials: tuple[str, ...]
@@ -51,8 +51,8 @@ class Archetype:
 
 
 @dataclass(frozen=True)
-class Tags:
-    """The five words of a model, and the archetype behind them."""
+class FurnitureTags:
+    """Tags of a piece, and the archetype behind them."""
 
     archetype: Archetype
     category: str
@@ -65,7 +65,7 @@ ARCHETYPES = (
     Archetype(
         "dining_chair",
         framed.dining_chair,
-        (words.DINING,),
+        (vocabulary.DINING,),
         EVERY_STYLE,
         SOFT + WOODS + ("Plywood", "Composite Board", "Bamboo Rattan", "Metal", "Others"),
         weight=3.0,
@@ -73,16 +73,16 @@ ARCHETYPES = (
     Archetype(
         "ladder_back",
         framed.ladder_back,
-        (words.DINING,),
+        (vocabulary.DINING,),
         (*COUNTRY_STYLES, "Southeast Asia"),
         (*WOODS, "Bamboo Rattan"),
         frame="wood",
     ),
-    Archetype("windsor", framed.windsor, (words.DINING, words.LOUNGE), COUNTRY_STYLES, WOODS, frame="wood"),
+    Archetype("windsor", framed.windsor, (vocabulary.DINING, vocabulary.LOUNGE), COUNTRY_STYLES, WOODS, frame="wood"),
     Archetype(
         "medallion",
         framed.medallion,
-        (words.DINING, words.DRESSING),
+        (vocabulary.DINING, vocabulary.DRESSING),
         ("European", "European Classic", "Neoclassical", "Korean"),
         SOFT,
         frame="wood",
@@ -90,7 +90,7 @@ ARCHETYPES = (
     Archetype(
         "cantilever",
         bent_metal.cantilever,
-        (words.DINING, words.LOUNGE),
+        (vocabulary.DINING, vocabulary.LOUNGE),
         PLAIN_STYLES,
         (*SOFT, "Plywood", "Bamboo Rattan", "Composition", "Metal"),
         frame="metal",
@@ -98,14 +98,14 @@ ARCHETYPES = (
     Archetype(
         "folding_chair",
         bent_metal.folding_chair,
-        (words.FOLDING,),
+        (vocabulary.FOLDING,),
         (*PLAIN_STYLES, "Mediterranean", "Kids", "American Country", "Southeast Asia"),
         ("Cloth", "Rough Cloth", "Leather", *WOODS, "Plywood", "Metal", "Bamboo Rattan"),
     ),
     Archetype(
         "office_chair",
         swivel.office_chair,
-        (words.LOUNGE,),
+        (vocabulary.LOUNGE,),
         ("Modern", "Minimalist", "Others", "Industrial", "Vintage/Retro", "Light Luxury", "Kids"),
         (*SOFT, "Composition", "Others"),
         frame="metal",
@@ -115,7 +115,7 @@ ARCHETYPES = (
     Archetype(
         "shell_chair",
         shells.shell_chair,
-        (words.LOUNGE, words.DINING),
+        (vocabulary.LOUNGE, vocabulary.DINING),
         (*PLAIN_STYLES, "Kids", "Light Luxury"),
         ("Composition", "Others", "Plywood", "Cloth", "Leather", "Bamboo Rattan", "Metal"),
         weight=1.3,
@@ -123,17 +123,17 @@ ARCHETYPES = (
     Archetype(
         "lounge_chair",
         shells.lounge_chair,
-        (words.LOUNGE,),
+        (vocabulary.LOUNGE,),
         (*PLAIN_STYLES, "Southeast Asia", "American Country", "New Chinese", "Mediterranean"),
         (*SOFT, *WOODS, "Bamboo Rattan"),
         weight=1.3,
     ),
-    Archetype("club_armchair", upholstered.club_armchair, (words.ARMCHAIR,), SOFA_STYLES, SOFT, weight=1.2),
-    Archetype("loveseat", upholstered.loveseat, (words.LOVESEAT,), SOFA_STYLES, SOFT, weight=0.4),
+    Archetype("club_armchair", upholstered.club_armchair, (vocabulary.ARMCHAIR,), SOFA_STYLES, SOFT, weight=1.2),
+    Archetype("loveseat", upholstered.loveseat, (vocabulary.LOVESEAT,), SOFA_STYLES, SOFT, weight=0.4),
     Archetype(
         "wing_chair",
         upholstered.wing_chair,
-        (words.ARMCHAIR,),
+        (vocabulary.ARMCHAIR,),
         (
             "European",
             "European Classic",
@@ -150,7 +150,7 @@ ARCHETYPES = (
     Archetype(
         "tub_chair",
         upholstered.tub_chair,
-        (words.ARMCHAIR, words.LOUNGE),
+        (vocabulary.ARMCHAIR, vocabulary.LOUNGE),
         ("Modern", "Light Luxury", "Vintage/Retro", "Nordic", "Korean", "Minimalist", "Neoclassical", "Kids", "Others"),
         SOFT,
         weight=1.2,
@@ -158,26 +158,31 @@ ARCHETYPES = (
     Archetype(
         "vanity_chair",
         upholstered.vanity_chair,
-        (words.DRESSING,),
+        (vocabulary.DRESSING,),
         ("Light Luxury", "Korean", "European", "Modern", "Neoclassical", "Nordic", "Vintage/Retro"),
         SOFT,
     ),
     Archetype(
         "yoke_back",
         chinese.yoke_back,
-        (words.CHINESE,),
+        (vocabulary.CHINESE,),
         CHINESE_STYLES,
         (*WOODS, "Cloth", "Bamboo Rattan"),
         frame="wood",
         weight=1.2,
     ),
     Archetype(
-        "horseshoe", chinese.horseshoe, (words.CHINESE,), CHINESE_STYLES, (*WOODS, "Cloth", "Leather"), frame="wood"
+        "horseshoe",
+        chinese.horseshoe,
+        (vocabulary.CHINESE,),
+        CHINESE_STYLES,
+        (*WOODS, "Cloth", "Leather"),
+        frame="wood",
     ),
     Archetype(
         "bar_stool",
         stools.bar_stool,
-        (words.BARSTOOL,),
+        (vocabulary.BARSTOOL,),
         EVERY_STYLE,
         (*SOFT, *WOODS, "Plywood", "Metal", "Bamboo Rattan"),
         weight=1.3,
@@ -185,28 +190,33 @@ ARCHETYPES = (
     Archetype(
         "pedestal_bar_stool",
         stools.pedestal_bar_stool,
-        (words.BARSTOOL,),
+        (vocabulary.BARSTOOL,),
         ("Modern", "Industrial", "Minimalist", "Light Luxury", "Vintage/Retro", "Others"),
         (*SOFT, "Composition", "Metal", "Plywood"),
         frame="metal",
         weight=0.8,
     ),
     Archetype(
-        "stool", stools.stool, (words.STOOL,), EVERY_STYLE, (*SOFT, *WOODS, *BOARDS, *MINERALS, "Metal"), weight=1.0
+        "stool",
+        stools.stool,
+        (vocabulary.STOOL,),
+        EVERY_STYLE,
+        (*SOFT, *WOODS, *BOARDS, *MINERALS, "Metal"),
+        weight=1.0,
     ),
     Archetype(
         "drum_stool",
         stools.drum_stool,
-        (words.STOOL,),
+        (vocabulary.STOOL,),
         (*CHINESE_STYLES, *ORNATE_STYLES, "Modern", "Southeast Asia", "Kids"),
         (*CLOTHS, "Leather", "Marble", "Stone", "Bamboo Rattan", "Composition"),
         weight=0.8,
     ),
-    Archetype("bench", stools.bench, (words.STOOL,), EVERY_STYLE, (*SOFT, *WOODS, *BOARDS, *MINERALS), weight=0.9),
+    Archetype("bench", stools.bench, (vocabulary.STOOL,), EVERY_STYLE, (*SOFT, *WOODS, *BOARDS, *MINERALS), weight=0.9),
 )
 
-# Theme: the materials that can carry it, and the styles in which it is at home.
-THEME_HOMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+# Materials and styles that each theme is compatible with.
+THEME_RULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "Smooth Net": (("Composition", "Others"), ("Modern", "Minimalist", "Others", "Industrial", "Light Luxury")),
     "Lines": ((*CLOTHS, "Composition", *WOODS, *BOARDS), EVERY_STYLE),
     "Wrought Iron": (("Metal",), EVERY_STYLE),
@@ -230,19 +240,19 @@ QUILTED_SHARE = 0.12
 WROUGHT_BACKS = ("dining_chair", "bar_stool")
 
 
-def sample_tags(rng: np.random.Generator) -> Tags:
-    """An archetype by weight, and words that suit it."""
+def sample_tags(rng: np.random.Generator) -> FurnitureTags:
+    """Sample an archetype by weight and compatible tags."""
     weights = np.array([archetype.weight for archetype in ARCHETYPES])
     archetype = ARCHETYPES[int(rng.choice(len(ARCHETYPES), p=weights / weights.sum()))]
     style = _pick(rng, archetype.styles)
     material = _pick(rng, materials_for(archetype, style))
     themes = themes_for(archetype, style, material)
     theme = _pick(rng, themes) if themes and rng.random() < THEMED_SHARE else None
-    return Tags(archetype, _pick(rng, archetype.categories), style, material, theme)
+    return FurnitureTags(archetype, _pick(rng, archetype.categories), style, material, theme)
 
 
 def materials_for(archetype: Archetype, style: str) -> tuple[str, ...]:
-    """Materials in which a style makes an archetype: metal-framed styles keep to their iron, Ming Qing to its wood."""
+    """Materials of an archetype that are compatible with a style."""
     allowed = set(archetype.materials)
     if archetype.frame == "style" and style in WOODLESS_STYLES:
         allowed -= {"Bamboo Rattan", "Others"}
@@ -254,8 +264,8 @@ def materials_for(archetype: Archetype, style: str) -> tuple[str, ...]:
 
 
 def themes_for(archetype: Archetype, style: str, material: str) -> tuple[str, ...]:
-    """Themes that the material can show in that style."""
-    fitting = [theme for theme, (materials, styles) in THEME_HOMES.items() if material in materials and style in styles]
+    """Themes that are compatible with an archetype, style and material."""
+    fitting = [theme for theme, (materials, styles) in THEME_RULES.items() if material in materials and style in styles]
     if archetype.name not in WROUGHT_BACKS:
         fitting = [theme for theme in fitting if theme != "Wrought Iron"]
     if archetype.name != "office_chair":
@@ -263,22 +273,22 @@ def themes_for(archetype: Archetype, style: str, material: str) -> tuple[str, ..
     return tuple(fitting)
 
 
-def brief_for(tags: Tags, rng: np.random.Generator) -> Brief:
-    """The commission that tags amount to."""
+def design_for(tags: FurnitureTags, rng: np.random.Generator) -> Design:
+    """Design parameters for given tags."""
     traits = STYLE_TRAITS[tags.style]
     chance = {"wood": 0.0, "metal": 1.0, "style": traits.metal_frame}[tags.archetype.frame]
-    soft = tags.material in SOFT
+    upholstered = tags.material in SOFT
     if tags.material == "Metal":
         chance = 1.0
     elif tags.material in WOODS and tags.style != "Industrial":
         chance = 0.0
-    return Brief(
+    return Design(
         traits=traits,
         style=tags.style,
-        soft=soft,
+        upholstered=upholstered,
         metal_frame=bool(rng.random() < chance),
-        quilted=soft and (tags.theme == "Soft Case" or bool(rng.random() < QUILTED_SHARE)),
-        wrought=tags.theme == "Wrought Iron",
+        quilted=upholstered and (tags.theme == "Soft Case" or bool(rng.random() < QUILTED_SHARE)),
+        wrought_iron=tags.theme == "Wrought Iron",
         rng=rng,
     )
 

@@ -1,7 +1,7 @@
-"""What materials look like: one function each, from a colour and a scale to an image.
+"""Procedural textures: one function per material, from a colour and a scale to an image.
 
-The horizontal axis of a texture runs along the grain. Feature sizes are metres times ``px_per_m``, but never finer than
-a few pixels, so that a coarse atlas shows a coarser weave, not noise.
+The grain follows the horizontal axis. Feature sizes are in metres times ``px_per_m``, but at least a few pixels: a
+coarse atlas shows a coarser weave instead of noise.
 """
 
 from collections.abc import Callable
@@ -10,21 +10,21 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import gaussian_filter
 
-from shelfnet.procedural.noise import Shape, fractal_noise, pixel_grid, smooth_noise, standardised
+from shelfnet.procedural.noise import ImageShape, fractal_noise, pixel_grid, smooth_noise, standardised
 
-Texture = Callable[[np.random.Generator, Shape, float, np.ndarray], np.ndarray]
+TextureFunction = Callable[[np.random.Generator, ImageShape, float, np.ndarray], np.ndarray]
 Rgb = Float[np.ndarray, "3"]
-Image = Float[np.ndarray, "h w 3"]
+RgbImage = Float[np.ndarray, "h w 3"]
 
 
-def tinted(colour: Rgb, shade: Float[np.ndarray, "h w"]) -> Image:
-    """A colour made lighter (shade > 0, less so where it is dark) or darker by a fraction, pixel by pixel."""
+def tinted(colour: Rgb, shade: Float[np.ndarray, "h w"]) -> RgbImage:
+    """Lighten (shade > 0, less for dark colours) or darken a colour by a per-pixel fraction."""
     lighter = np.clip(shade, 0.0, None)[..., None] * (0.3 + 0.7 * colour.mean())
     return np.clip(colour * (1.0 + np.minimum(shade, 0.0)[..., None]) + (1.0 - colour) * lighter, 0.0, 1.0)
 
 
-def solid_wood(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Image:
-    """Cathedral grain: wavy growth rings, dark pores along the fibre, now and then a knot."""
+def solid_wood(rng: np.random.Generator, shape: ImageShape, px_per_m: float, colour: Rgb) -> RgbImage:
+    """Cathedral grain: wavy growth rings, dark pores along the fibre and up to two knots."""
     rows, columns = pixel_grid(shape)
     ring_px = max(0.016 * px_per_m, 4.0)
     warp = smooth_noise(rng, shape, (0.07 * px_per_m, 0.5 * px_per_m)) * 1.4
@@ -41,14 +41,14 @@ def solid_wood(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: 
     return tinted(colour, through_paint * (0.13 * rings + 0.06 * pores + 0.05 * tone - 0.1 * (pores > 1.6)))
 
 
-def fine_wood(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Image:
+def fine_wood(rng: np.random.Generator, shape: ImageShape, px_per_m: float, colour: Rgb) -> RgbImage:
     """Straight, quiet grain."""
     fibre = smooth_noise(rng, shape, (max(0.004 * px_per_m, 1.6), 0.35 * px_per_m))
     broad = smooth_noise(rng, shape, (0.04 * px_per_m, 0.5 * px_per_m))
     return tinted(colour, 0.055 * fibre + 0.06 * broad)
 
 
-def plywood(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Image:
+def plywood(rng: np.random.Generator, shape: ImageShape, px_per_m: float, colour: Rgb) -> RgbImage:
     """Rotary-cut veneer: broad flame figure, pale."""
     warp = fractal_noise(rng, shape, (0.12 * px_per_m, 0.35 * px_per_m), 2)
     flame = np.sin(7.0 * warp)
@@ -56,23 +56,23 @@ def plywood(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb
     return tinted(colour, 0.07 * flame + 0.045 * fibre)
 
 
-def laminate_edge(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Image:
-    """The edge of plywood: light and dark plies in turn."""
+def laminate_edge(rng: np.random.Generator, shape: ImageShape, px_per_m: float, colour: Rgb) -> RgbImage:
+    """Edge of plywood: alternating light and dark plies."""
     rows, _ = pixel_grid(shape)
     ply_px = max(0.003 * px_per_m, 1.5)
     plies = np.where(np.floor(rows / ply_px) % 2, 0.12, -0.3)
     return tinted(colour, plies + 0.05 * smooth_noise(rng, shape, (2.0, 30.0)))
 
 
-def composite_board(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Image:
+def composite_board(rng: np.random.Generator, shape: ImageShape, px_per_m: float, colour: Rgb) -> RgbImage:
     """Pressed chips of several tones."""
     chips = smooth_noise(rng, shape, (max(0.006 * px_per_m, 2.0), max(0.012 * px_per_m, 3.5)))
     dark = smooth_noise(rng, shape, (max(0.005 * px_per_m, 1.8), max(0.01 * px_per_m, 3.0)))
     return tinted(colour, 0.13 * np.round(1.3 * chips) / 1.3 - 0.28 * (dark > 1.5))
 
 
-def rattan(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Image:
-    """Basket weave: strands over and under in turn, dark in the gaps."""
+def rattan(rng: np.random.Generator, shape: ImageShape, px_per_m: float, colour: Rgb) -> RgbImage:
+    """Basket weave: strands alternately over and under, with dark gaps."""
     strand_px = max(0.016 * px_per_m, 6.0)
     rows, columns = pixel_grid(shape)
     i, j = np.floor(rows / strand_px), np.floor(columns / strand_px)
@@ -84,7 +84,7 @@ def rattan(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb)
     return tinted(colour, 0.65 * (height - 0.85) + strands)
 
 
-def bamboo(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Image:
+def bamboo(rng: np.random.Generator, shape: ImageShape, px_per_m: float, colour: Rgb) -> RgbImage:
     """Canes with nodes across them."""
     _, columns = pixel_grid(shape)
     node_px = max(0.11 * px_per_m, 16.0)
@@ -94,7 +94,7 @@ def bamboo(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb)
     return tinted(colour, nodes + 0.07 * smooth_noise(rng, shape, (2.5, 50.0)))
 
 
-def brushed_metal(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Image:
+def brushed_metal(rng: np.random.Generator, shape: ImageShape, px_per_m: float, colour: Rgb) -> RgbImage:
     """Long fine scratches and a soft sheen in bands."""
     scratches = smooth_noise(rng, shape, (1.0, max(0.12 * px_per_m, 24.0)))
     sheen = np.sin(2.0 * np.pi * pixel_grid(shape)[0] / max(0.05 * px_per_m, 10.0) + rng.uniform(0.0, 6.3))
@@ -102,26 +102,26 @@ def brushed_metal(rng: np.random.Generator, shape: Shape, px_per_m: float, colou
     return tinted(colour, 0.04 * scratches + 0.13 * sheen + 0.035 * patina)
 
 
-def cloth(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Image:
+def cloth(rng: np.random.Generator, shape: ImageShape, px_per_m: float, colour: Rgb) -> RgbImage:
     """Plain weave with threads of slightly different dye."""
     return _woven(rng, shape, max(0.006 * px_per_m, 3.0), colour, relief=0.09, slub=0.05)
 
 
-def rough_cloth(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Image:
+def rough_cloth(rng: np.random.Generator, shape: ImageShape, px_per_m: float, colour: Rgb) -> RgbImage:
     """Thick nubbly yarn."""
     nubs = standardised(gaussian_filter(rng.standard_normal(shape), 1.3))
     woven = _woven(rng, shape, max(0.012 * px_per_m, 5.0), colour, relief=0.17, slub=0.09)
     return np.clip(woven * (1.0 + 0.13 * nubs[..., None]), 0.0, 1.0)
 
 
-def suede(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Image:
-    """Short nap brushed this way and that: cloudy patches, no thread."""
+def suede(rng: np.random.Generator, shape: ImageShape, px_per_m: float, colour: Rgb) -> RgbImage:
+    """Short brushed nap: cloudy patches without threads."""
     brushed = fractal_noise(rng, shape, (0.09 * px_per_m, 0.14 * px_per_m), 3)
     nap = gaussian_filter(rng.standard_normal(shape), (0.5, 1.2))
     return tinted(colour, 0.04 * brushed + 0.04 * nap)
 
 
-def leather(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Image:
+def leather(rng: np.random.Generator, shape: ImageShape, px_per_m: float, colour: Rgb) -> RgbImage:
     """Pebbles between dark creases, worn lighter in places."""
     radius = max(0.0035 * px_per_m, 1.1)
     white = rng.standard_normal(shape)
@@ -132,28 +132,28 @@ def leather(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb
     return tinted(colour, 0.1 * np.tanh(pebbles) - 0.14 * (pebbles < -1.1) + 0.06 * wear)
 
 
-def smooth_leather(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Image:
+def smooth_leather(rng: np.random.Generator, shape: ImageShape, px_per_m: float, colour: Rgb) -> RgbImage:
     """A glossy hide: soft light, a few long fine creases."""
     gloss = smooth_noise(rng, shape, (0.14 * px_per_m, 0.22 * px_per_m))
     folds = np.abs(fractal_noise(rng, shape, (0.07 * px_per_m, 0.3 * px_per_m), 2))
     return tinted(colour, 0.07 * gloss - 0.16 * np.exp(-((folds / 0.06) ** 2)))
 
 
-def moulded(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Image:
+def moulded(rng: np.random.Generator, shape: ImageShape, px_per_m: float, colour: Rgb) -> RgbImage:
     """Cast plastic: flecks in a slightly mottled ground."""
     mottle = fractal_noise(rng, shape, (0.1 * px_per_m, 0.1 * px_per_m))
     flecks = gaussian_filter(rng.standard_normal(shape), 0.7)
     return tinted(colour, 0.03 * mottle + 0.09 * (flecks > 0.75) - 0.07 * (flecks < -0.75))
 
 
-def painted(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Image:
-    """Brushed paint, rubbed thin here and there."""
+def painted(rng: np.random.Generator, shape: ImageShape, px_per_m: float, colour: Rgb) -> RgbImage:
+    """Brushed paint, worn through in places."""
     strokes = smooth_noise(rng, shape, (1.8, max(0.1 * px_per_m, 16.0)))
     rubbed = fractal_noise(rng, shape, (0.05 * px_per_m, 0.12 * px_per_m))
     return tinted(colour, 0.045 * strokes - 0.22 * (rubbed > 1.7) + 0.03 * rubbed)
 
 
-def marble(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Image:
+def marble(rng: np.random.Generator, shape: ImageShape, px_per_m: float, colour: Rgb) -> RgbImage:
     """Branching veins through clouds."""
     cell = (max(0.12 * px_per_m, 8.0), max(0.2 * px_per_m, 12.0))
     clouds = fractal_noise(rng, shape, cell, 4)
@@ -163,19 +163,21 @@ def marble(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb)
     return tinted(colour, 0.04 * clouds + contrast * (0.38 * veins + 0.16 * threads))
 
 
-def stone(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Image:
+def stone(rng: np.random.Generator, shape: ImageShape, px_per_m: float, colour: Rgb) -> RgbImage:
     """Granular rock: crystals light and dark over broad banding."""
     grains = standardised(gaussian_filter(rng.standard_normal(shape), 0.9))
     banding = fractal_noise(rng, shape, (0.1 * px_per_m, 0.25 * px_per_m), 3)
     return tinted(colour, 0.1 * grains + 0.08 * banding - 0.25 * (grains < -1.7))
 
 
-def dark_fittings(rng: np.random.Generator, shape: Shape, px_per_m: float, colour: Rgb) -> Image:
+def dark_fittings(rng: np.random.Generator, shape: ImageShape, px_per_m: float, colour: Rgb) -> RgbImage:
     """Grained plastic of castors and levers."""
     return tinted(colour, 0.05 * smooth_noise(rng, shape, (2.0, 2.0)) + 0.04 * smooth_noise(rng, shape, (12.0, 12.0)))
 
 
-def _woven(rng: np.random.Generator, shape: Shape, thread_px: float, colour: Rgb, relief: float, slub: float) -> Image:
+def _woven(
+    rng: np.random.Generator, shape: ImageShape, thread_px: float, colour: Rgb, relief: float, slub: float
+) -> RgbImage:
     rows, columns = pixel_grid(shape)
     i, j = np.floor(rows / thread_px).astype(int), np.floor(columns / thread_px).astype(int)
     v, u = rows / thread_px - i, columns / thread_px - j

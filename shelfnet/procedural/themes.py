@@ -1,4 +1,4 @@
-"""Patterns that a Theme lays over the body's material."""
+"""Patterns that a theme draws over the texture of the body."""
 
 from collections.abc import Callable
 
@@ -10,27 +10,29 @@ from scipy.ndimage import gaussian_filter
 from shelfnet.procedural.noise import fractal_noise, pixel_grid, smooth_noise
 
 Rgb = Float[np.ndarray, "3"]
-Texture = Float[np.ndarray, "h w 3"]
-Theme = Callable[[np.random.Generator, np.ndarray, float, np.ndarray], np.ndarray]
+RgbImage = Float[np.ndarray, "h w 3"]
+PatternFunction = Callable[[np.random.Generator, np.ndarray, float, np.ndarray], np.ndarray]
 
 GOLD = np.array([0.83, 0.67, 0.32])
 INK = np.array([0.08, 0.08, 0.11])
 CANDY = np.array([[0.95, 0.35, 0.35], [0.98, 0.78, 0.25], [0.35, 0.7, 0.9], [0.5, 0.8, 0.4], [1.0, 1.0, 1.0]])
 
 
-def themed(theme: str | None, rng: np.random.Generator, texture: Texture, px_per_m: float, accent: Rgb) -> Texture:
-    """The texture with its theme's pattern; themes that are geometry, and none, leave it as it is."""
+def apply_theme(
+    theme: str | None, rng: np.random.Generator, texture: RgbImage, px_per_m: float, accent: Rgb
+) -> RgbImage:
+    """Draw the pattern of a theme over a texture; geometric themes and ``None`` leave it unchanged."""
     if theme not in THEME_PATTERNS:
         return texture
     return np.clip(THEME_PATTERNS[theme](rng, texture, px_per_m, accent), 0.0, 1.0)
 
 
-def _blend(texture: Texture, colour: Rgb | Texture, coverage: Float[np.ndarray, "h w"]) -> Texture:
+def _blend(texture: RgbImage, colour: Rgb | RgbImage, coverage: Float[np.ndarray, "h w"]) -> RgbImage:
     share = np.clip(coverage, 0.0, 1.0)[..., None]
     return texture * (1.0 - share) + colour * share
 
 
-def _lines(rng: np.random.Generator, texture: Texture, px_per_m: float, accent: Rgb) -> Texture:
+def _lines(rng: np.random.Generator, texture: RgbImage, px_per_m: float, accent: Rgb) -> RgbImage:
     _, columns = pixel_grid(texture.shape[:2])
     period = max(rng.uniform(0.03, 0.07) * px_per_m, 6.0)
     phase = columns / period % 1.0
@@ -38,8 +40,8 @@ def _lines(rng: np.random.Generator, texture: Texture, px_per_m: float, accent: 
     return _blend(texture, accent, 0.75 * stripes)
 
 
-def _striped_grid(rng: np.random.Generator, texture: Texture, px_per_m: float, accent: Rgb) -> Texture:
-    """Plaid: broad bands both ways, darkest where they cross, with a thin light line."""
+def _striped_grid(rng: np.random.Generator, texture: RgbImage, px_per_m: float, accent: Rgb) -> RgbImage:
+    """Plaid: broad bands in both directions, darkest at crossings, with thin light lines."""
     period = max(rng.uniform(0.07, 0.11) * px_per_m, 12.0)
     phases = [axis / period % 1.0 for axis in pixel_grid(texture.shape[:2])]
     bands = sum((phase < 0.42).astype(float) for phase in phases) * 0.4
@@ -47,7 +49,7 @@ def _striped_grid(rng: np.random.Generator, texture: Texture, px_per_m: float, a
     return _blend(_blend(texture, accent, bands), np.ones(3) * 0.95, 0.6 * lines)
 
 
-def _floral(rng: np.random.Generator, texture: Texture, px_per_m: float, accent: Rgb) -> Texture:
+def _floral(rng: np.random.Generator, texture: RgbImage, px_per_m: float, accent: Rgb) -> RgbImage:
     """Five-petalled flowers and leaves, scattered on a jittered grid."""
     size = max(0.075 * px_per_m, 14.0)
     height, width = texture.shape[:2]
@@ -66,7 +68,7 @@ def _floral(rng: np.random.Generator, texture: Texture, px_per_m: float, accent:
     return np.asarray(canvas, dtype=np.float64) / 255.0
 
 
-def _cartoon(rng: np.random.Generator, texture: Texture, px_per_m: float, accent: Rgb) -> Texture:
+def _cartoon(rng: np.random.Generator, texture: RgbImage, px_per_m: float, accent: Rgb) -> RgbImage:
     """Bright balls and stars."""
     size = max(0.085 * px_per_m, 12.0)
     height, width = texture.shape[:2]
@@ -84,8 +86,8 @@ def _cartoon(rng: np.random.Generator, texture: Texture, px_per_m: float, accent
     return np.asarray(canvas, dtype=np.float64) / 255.0
 
 
-def _chinese_pattern(rng: np.random.Generator, texture: Texture, px_per_m: float, accent: Rgb) -> Texture:
-    """A fret of meanders: square spirals on a grid."""
+def _chinese_pattern(rng: np.random.Generator, texture: RgbImage, px_per_m: float, accent: Rgb) -> RgbImage:
+    """Meander fret: square spirals on a grid."""
     cell = np.array(
         [
             [1, 1, 1, 1, 1, 1, 1, 1],
@@ -104,7 +106,7 @@ def _chinese_pattern(rng: np.random.Generator, texture: Texture, px_per_m: float
     return _blend(texture, ink, 0.75 * cell[rows % 8, columns % 8])
 
 
-def _inlay(rng: np.random.Generator, texture: Texture, px_per_m: float, accent: Rgb) -> Texture:
+def _inlay(rng: np.random.Generator, texture: RgbImage, px_per_m: float, accent: Rgb) -> RgbImage:
     """Thin gold lines in a diamond lattice, a lozenge at each crossing."""
     period = max(0.09 * px_per_m, 16.0)
     rows, columns = pixel_grid(texture.shape[:2])
@@ -115,14 +117,14 @@ def _inlay(rng: np.random.Generator, texture: Texture, px_per_m: float, accent: 
     return _blend(texture, GOLD * sheen, 0.9 * np.maximum(lines, lozenge))
 
 
-def _gold_foil(rng: np.random.Generator, texture: Texture, px_per_m: float, accent: Rgb) -> Texture:
+def _gold_foil(rng: np.random.Generator, texture: RgbImage, px_per_m: float, accent: Rgb) -> RgbImage:
     """Torn gold leaf with crinkles."""
     leaf = fractal_noise(rng, texture.shape[:2], (0.12 * px_per_m, 0.12 * px_per_m), 4)
     crinkle = 1.0 + 0.13 * smooth_noise(rng, texture.shape[:2], (3.0, 3.0))[..., None]
     return _blend(texture, GOLD * crinkle, 0.92 * (leaf > -0.1))
 
 
-def _rivets(rng: np.random.Generator, texture: Texture, px_per_m: float, accent: Rgb) -> Texture:
+def _rivets(rng: np.random.Generator, texture: RgbImage, px_per_m: float, accent: Rgb) -> RgbImage:
     """Rows of domed nail heads, lit from above left."""
     period = max(0.05 * px_per_m, 12.0)
     radius = 0.17 * period
@@ -134,7 +136,7 @@ def _rivets(rng: np.random.Generator, texture: Texture, px_per_m: float, accent:
     return _blend(_blend(texture, INK, 0.6 * shadow), np.clip(np.array([0.72, 0.6, 0.4]) * dome, 0.0, 1.0), inside)
 
 
-def _smooth_net(rng: np.random.Generator, texture: Texture, px_per_m: float, accent: Rgb) -> Texture:
+def _smooth_net(rng: np.random.Generator, texture: RgbImage, px_per_m: float, accent: Rgb) -> RgbImage:
     """A net of fine threads with dark meshes between them."""
     mesh = max(0.012 * px_per_m, 4.0)
     rows, columns = pixel_grid(texture.shape[:2])
@@ -143,7 +145,7 @@ def _smooth_net(rng: np.random.Generator, texture: Texture, px_per_m: float, acc
     return _blend(texture, 0.3 * texture.mean(axis=(0, 1)), 0.85 * (np.hypot(x, y) < 0.34))
 
 
-def _texture_mark(rng: np.random.Generator, texture: Texture, px_per_m: float, accent: Rgb) -> Texture:
+def _texture_mark(rng: np.random.Generator, texture: RgbImage, px_per_m: float, accent: Rgb) -> RgbImage:
     """Embossed chevrons: one flank light, the other dark."""
     period = max(0.04 * px_per_m, 10.0)
     rows, columns = pixel_grid(texture.shape[:2])
@@ -153,14 +155,14 @@ def _texture_mark(rng: np.random.Generator, texture: Texture, px_per_m: float, a
     return texture * (1.0 + gaussian_filter(relief, 0.6))[..., None]
 
 
-def _granite(rng: np.random.Generator, texture: Texture, px_per_m: float, accent: Rgb) -> Texture:
+def _granite(rng: np.random.Generator, texture: RgbImage, px_per_m: float, accent: Rgb) -> RgbImage:
     """Crystals of black mica and pale quartz."""
     shape, cell = texture.shape[:2], max(0.008 * px_per_m, 2.2)
     mica, quartz = smooth_noise(rng, shape, (cell, cell)), smooth_noise(rng, shape, (1.3 * cell, 1.3 * cell))
     return _blend(_blend(texture, np.full(3, 0.93), 0.65 * (quartz > 0.75)), INK + 0.08, 0.85 * (mica > 1.0))
 
 
-def _vertical_grain(rng: np.random.Generator, texture: Texture, px_per_m: float, accent: Rgb) -> Texture:
+def _vertical_grain(rng: np.random.Generator, texture: RgbImage, px_per_m: float, accent: Rgb) -> RgbImage:
     """Bold dark grain in straight lines along the board, with joints between staves."""
     shape = texture.shape[:2]
     rows, _ = pixel_grid(shape)
@@ -172,7 +174,7 @@ def _vertical_grain(rng: np.random.Generator, texture: Texture, px_per_m: float,
     return texture * (1.0 + tone - 0.16 * (grain > 0.6) - 0.4 * joint)[..., None]
 
 
-def _ink_stain(rng: np.random.Generator, texture: Texture, px_per_m: float, accent: Rgb) -> Texture:
+def _ink_stain(rng: np.random.Generator, texture: RgbImage, px_per_m: float, accent: Rgb) -> RgbImage:
     """Washes and splashes of ink."""
     shape = texture.shape[:2]
     wash = fractal_noise(rng, shape, (0.22 * px_per_m, 0.22 * px_per_m), 4)
@@ -181,7 +183,7 @@ def _ink_stain(rng: np.random.Generator, texture: Texture, px_per_m: float, acce
     return _blend(stained, INK, 0.9 * np.clip(4.0 * (drops - 1.9), 0.0, 1.0))
 
 
-def _linen(rng: np.random.Generator, texture: Texture, px_per_m: float, accent: Rgb) -> Texture:
+def _linen(rng: np.random.Generator, texture: RgbImage, px_per_m: float, accent: Rgb) -> RgbImage:
     """Slubs: long thick threads in both directions, light and dark."""
     shape, length = texture.shape[:2], max(0.06 * px_per_m, 14.0)
     weft, warp = smooth_noise(rng, shape, (1.4, length)), smooth_noise(rng, shape, (length, 1.4))
@@ -201,7 +203,7 @@ def _rgb(colour: Rgb) -> tuple[int, ...]:
     return tuple(int(channel) for channel in np.clip(255.0 * colour, 0.0, 255.0))
 
 
-THEME_PATTERNS: dict[str, Theme] = {
+THEME_PATTERNS: dict[str, PatternFunction] = {
     "Lines": _lines,
     "Striped Grid": _striped_grid,
     "Floral": _floral,
@@ -217,4 +219,4 @@ THEME_PATTERNS: dict[str, Theme] = {
     "Graffiti Ink Stain": _ink_stain,
     "Linen Texture": _linen,
 }
-"""Soft Case (quilting) and Wrought Iron (scrolls) are geometry, see ``archetypes``."""
+"""Patterns by theme. Soft Case (quilting) and Wrought Iron (scrolls) are geometry, see ``archetypes``."""

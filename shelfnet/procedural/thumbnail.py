@@ -1,4 +1,4 @@
-"""A small image of a model: a z-buffer in numpy, seen from the front right on white."""
+"""Render a thumbnail of a piece with a NumPy z-buffer, from the front right on white."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
-from shelfnet.procedural.assembly import Model
+from shelfnet.procedural.assembly import FurnitureMesh
 
 AZIMUTH_DEG, ELEVATION_DEG, DISTANCE = 35.0, 18.0, 5.5
 FILLED_SHARE = 0.9
@@ -16,8 +16,8 @@ Floats = Float[np.ndarray, "..."]
 
 
 @dataclass(frozen=True)
-class Fragments:
-    """Covered pixels, many for each: pixel index, depth, face, barycentric weights on screen."""
+class PixelFragments:
+    """Fragments of all faces: pixel index, depth, face and screen-space barycentric weights."""
 
     pixel: Int[np.ndarray, "n"]
     depth: Float[np.ndarray, "n"]
@@ -25,15 +25,15 @@ class Fragments:
     weights: Float[np.ndarray, "n 3"]
 
 
-def draw_thumbnail(model: Model, texture: UInt8[np.ndarray, "t t 3"], size_px: int) -> Image.Image:
-    """The model, textured and lit, on a white ground."""
+def draw_thumbnail(mesh: FurnitureMesh, texture: UInt8[np.ndarray, "t t 3"], size_px: int) -> Image.Image:
+    """Render the textured and lit mesh on white."""
     side = SUPERSAMPLING * size_px
-    screen, depth = _projected(model.normalised(), side)
-    fragments = _visible(_rasterised(screen, depth, model.faces, side), side)
-    inverse = fragments.weights / depth[model.faces[fragments.face]]
+    screen, depth = _projected(mesh.normalised_vertices(), side)
+    fragments = _visible(_rasterised(screen, depth, mesh.faces, side), side)
+    inverse = fragments.weights / depth[mesh.faces[fragments.face]]
     weights = inverse / inverse.sum(axis=1, keepdims=True)
-    uv = np.einsum("nk,nkd->nd", weights, model.uvs[model.uv_faces[fragments.face]])
-    normal = np.einsum("nk,nkd->nd", weights, model.normals[model.normal_faces[fragments.face]])
+    uv = np.einsum("nk,nkd->nd", weights, mesh.uvs[mesh.uv_faces[fragments.face]])
+    normal = np.einsum("nk,nkd->nd", weights, mesh.normals[mesh.normal_faces[fragments.face]])
     light = 0.55 + 0.5 * np.clip(normal @ LIGHT, 0.0, 1.0) + 0.08 * normal[:, 0]
     canvas = np.full((side * side, 3), 255.0)
     canvas[fragments.pixel] = _texels(texture, uv) * light[:, None]
@@ -44,7 +44,7 @@ def draw_thumbnail(model: Model, texture: UInt8[np.ndarray, "t t 3"], size_px: i
 def _projected(
     vertices: Float[np.ndarray, "v 3"], side: int
 ) -> tuple[Float[np.ndarray, "v 2"], Float[np.ndarray, "v"]]:
-    """Pixel coordinates (right, down) of a view that the model fills, and depth."""
+    """Pixel coordinates (right, down) in a view fitted to the mesh, and depth."""
     azimuth, elevation = np.radians(AZIMUTH_DEG), np.radians(ELEVATION_DEG)
     right = np.array([np.cos(azimuth), 0.0, -np.sin(azimuth)])
     outward = np.array([np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)])
@@ -58,8 +58,8 @@ def _projected(
 
 def _rasterised(
     screen: Float[np.ndarray, "v 2"], depth: Float[np.ndarray, "v"], faces: Int[np.ndarray, "f 3"], side: int
-) -> Fragments:
-    """Fragments of all faces that look towards the eye: rows of faces, then pixels of rows."""
+) -> PixelFragments:
+    """Fragments of all front-facing triangles: rows of each face, then pixels of each row."""
     a, b, c = np.moveaxis(screen[faces], 1, 0)
     doubled_area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
     front = np.flatnonzero(doubled_area < -1e-9)
@@ -77,7 +77,7 @@ def _rasterised(
     weights = level[of_pixel] + slope[of_pixel] * (column + 0.5)[:, None]
     face = front[local]
     z = 1.0 / (weights / depth[faces[face]]).sum(axis=1)
-    return Fragments(row[of_pixel] * side + column, z, face, weights)
+    return PixelFragments(row[of_pixel] * side + column, z, face, weights)
 
 
 def _edge_functions(corners: Float[np.ndarray, "f 3 2"], doubled_area: Float[np.ndarray, "f"]) -> tuple[Floats, ...]:
@@ -91,7 +91,7 @@ def _edge_functions(corners: Float[np.ndarray, "f 3 2"], doubled_area: Float[np.
 def _pixel_range(
     low: Float[np.ndarray, "n"], high: Float[np.ndarray, "n"], side: int
 ) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
-    """First and last pixel whose centre lies between two coordinates; last < first where there is none."""
+    """First and last pixel with its centre between two coordinates; last < first if there is none."""
     first = np.ceil(np.clip(low, 0.0, side) - 0.5).astype(np.int64)
     last = np.floor(np.clip(high, 0.0, side) - 0.5).astype(np.int64)
     return first, np.minimum(last, side - 1)
@@ -100,20 +100,20 @@ def _pixel_range(
 def _counted(
     first: Int[np.ndarray, "n"], last: Int[np.ndarray, "n"]
 ) -> tuple[Int[np.ndarray, "m"], Int[np.ndarray, "m"]]:
-    """All integers of every range, and which range each belongs to."""
+    """Range index and value of every integer in the given ranges."""
     lengths = np.maximum(last - first + 1, 0)
     owner = np.repeat(np.arange(len(first)), lengths)
     before = np.cumsum(lengths) - lengths
     return owner, np.arange(len(owner)) - before[owner] + first[owner]
 
 
-def _visible(fragments: Fragments, side: int) -> Fragments:
-    """The nearest fragment of every covered pixel."""
+def _visible(fragments: PixelFragments, side: int) -> PixelFragments:
+    """Nearest fragment of every covered pixel."""
     order = np.argsort(-fragments.depth, kind="stable")
     nearest = np.full(side * side, -1, dtype=np.int64)
     nearest[fragments.pixel[order]] = order
     kept = nearest[nearest >= 0]
-    return Fragments(fragments.pixel[kept], fragments.depth[kept], fragments.face[kept], fragments.weights[kept])
+    return PixelFragments(fragments.pixel[kept], fragments.depth[kept], fragments.face[kept], fragments.weights[kept])
 
 
 def _texels(texture: UInt8[np.ndarray, "t t 3"], uv: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 3"]:

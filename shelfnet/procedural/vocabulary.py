@@ -1,4 +1,4 @@
-"""The words of 3D-FUTURE: what a model's tags may say."""
+"""Tag vocabulary of 3D-FUTURE."""
 
 STYLES = (
     "Modern",
@@ -81,7 +81,7 @@ CATEGORIES = {
     ),
     "Pier/Stool": ("Footstool / Sofastool / Bed End Stool / Stool",),
 }
-"""Categories of the seating super-categories."""
+"""Categories by super-category, for seating only."""
 
 DINING, LOUNGE, DRESSING, CHINESE, BARSTOOL, _HANGING, FOLDING = CATEGORIES["Chair"]
 ARMCHAIR = "armchair"
@@ -90,10 +90,10 @@ LOVESEAT = "Loveseat Sofa"
 
 
 def super_category(category: str) -> str:
-    """The super-category that a seating category belongs to.
+    """Super-category of a seating category.
 
     Raises:
-        ValueError: the category is not one of the seating words.
+        ValueError: The category is not a seating category.
     """
     for name, categories in CATEGORIES.items():
         if category in categories:

@@ -1,4 +1,4 @@
-"""Files of the 3D-FUTURE layout: OBJ, MTL, PNG, JPEG and the index."""
+"""Write pieces in the 3D-FUTURE layout: OBJ, MTL, PNG, JPEG and ``model_info.json``."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
-from shelfnet.procedural.assembly import Model
+from shelfnet.procedural.assembly import FurnitureMesh
 from shelfnet.publishing import complete_file, complete_folder
 
 FOLDER = "3D-FUTURE-model"
@@ -29,11 +29,11 @@ MTL = f"""newmtl {MATERIAL_NAME}
 """
 
 
-def write_model(folder: Path, model: Model, texture: UInt8[np.ndarray, "t t 3"], thumbnail: Image.Image) -> None:
-    """Write the five files of a model into its folder, which appears complete or not at all."""
-    surface = _surface_lines(model)
+def write_model(folder: Path, mesh: FurnitureMesh, texture: UInt8[np.ndarray, "t t 3"], thumbnail: Image.Image) -> None:
+    """Write the five files of a piece; its folder appears complete or not at all."""
+    surface = _surface_lines(mesh)
     with complete_folder(folder) as temporary:
-        for name, vertices in (("raw_model.obj", model.vertices), ("normalized_model.obj", model.normalised())):
+        for name, vertices in (("raw_model.obj", mesh.vertices), ("normalized_model.obj", mesh.normalised_vertices())):
             (temporary / name).write_text(f"mtllib model.mtl\n{_rows('v', vertices, 5)}{surface}")
         (temporary / "model.mtl").write_text(MTL)
         Image.fromarray(texture).save(temporary / "texture.png", compress_level=6)
@@ -46,11 +46,11 @@ def write_index(root: Path, records: Sequence[dict[str, str | None]]) -> None:
         temporary.write_text(json.dumps(list(records), indent=2) + "\n")
 
 
-def _surface_lines(model: Model) -> str:
-    """Everything that raw and normalised model share: texture coordinates, normals and faces."""
+def _surface_lines(mesh: FurnitureMesh) -> str:
+    """OBJ lines shared by the raw and the normalised model: texture coordinates, normals and faces."""
     header = f"g solid_001\nusemtl {MATERIAL_NAME}\n"
-    corners = np.stack([model.faces, model.uv_faces, model.normal_faces], axis=2) + 1
-    return _rows("vt", model.uvs, 5) + _rows("vn", model.normals, 4) + header + _faces(corners)
+    corners = np.stack([mesh.faces, mesh.uv_faces, mesh.normal_faces], axis=2) + 1
+    return _rows("vt", mesh.uvs, 5) + _rows("vn", mesh.normals, 4) + header + _faces(corners)
 
 
 def _rows(keyword: str, rows: Float[np.ndarray, "n d"], decimals: int) -> str:

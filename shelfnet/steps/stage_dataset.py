@@ -16,7 +16,7 @@ from shelfnet.data.sources.downloads import RemoteFile, fetch
 from shelfnet.data.sources.folder import find_models, models_of
 from shelfnet.data.sources.objaverse import fetch_objects, find_objects
 from shelfnet.data.sources.release import Release, assemble, find_release
-from shelfnet.procedural.generate import generate_showroom
+from shelfnet.procedural.generate import generate_furniture
 from shelfnet.provenance import code_version
 from shelfnet.publishing import complete_folder
 from shelfnet.tracking.journal import Journal
@@ -93,5 +93,5 @@ def _convert_folder(settings: DatasetSettings, place: Path, output_dir: Path) ->
 
 def _generate(settings: ShowroomSettings, output_dir: Path) -> Path:
     with complete_folder(output_dir) as temporary:
-        generate_showroom(temporary, settings.models, settings.seed, settings.texture_px)
+        generate_furniture(temporary, settings.models, settings.seed, settings.texture_px)
     return find_root(output_dir)

@@ -11,7 +11,7 @@ from shelfnet.blender.engine import CyclesEngine, CyclesQuality
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.seeding import named_generator
 from shelfnet.data.view_sampling import sample_views
-from shelfnet.procedural.generate import generate_showroom
+from shelfnet.procedural.generate import generate_furniture
 
 REAL = Path(__file__).parents[3] / "shared" / "real" / "dev" / "3D-FUTURE-model"
 SETTINGS = RenderSettings()
@@ -31,7 +31,7 @@ class OtherNoise(CyclesEngine):
 def models(request, tmp_path_factory) -> list[Path]:
     if request.param == "showroom":
         root = tmp_path_factory.mktemp("showroom")
-        generate_showroom(root, N_GENERATED, seed=3, texture_px=128)
+        generate_furniture(root, N_GENERATED, seed=3, texture_px=128)
         return sorted(root.glob("*/*/raw_model.obj"))
     found = sorted(REAL.glob("*/raw_model.obj"))
     if not found:

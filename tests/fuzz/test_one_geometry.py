@@ -11,7 +11,7 @@ from shelfnet.blender.studio import CyclesQuality, build_studio
 from shelfnet.data.obj.reader import ModelError, load_obj
 from shelfnet.geometry.meshes import Mesh, normalise
 from shelfnet.preview.models import load_parts
-from shelfnet.procedural.generate import generate_showroom
+from shelfnet.procedural.generate import generate_furniture
 from tests.fuzz import seeds
 from tests.fuzz.mutations import TEXT, mutate
 
@@ -65,7 +65,7 @@ def test_damaged_models_that_are_accepted(scene, tmp_path):
 
 
 def test_the_showroom(scene, tmp_path):
-    generate_showroom(tmp_path, 4, 0, 32)
+    generate_furniture(tmp_path, 4, 0, 32)
     paths = sorted(tmp_path.glob("**/raw_model.obj"))
     assert len(paths) == 4
     for path in paths:

@@ -1,34 +1,34 @@
-"""Every archetype: closed parts, sane sizes, symmetry, a back behind."""
+"""Every archetype: closed parts, plausible sizes, symmetry, a back at negative z."""
 
 from collections import Counter
 
 import numpy as np
 import pytest
 
-from shelfnet.procedural.generate import Furniture, furnish
-from shelfnet.procedural.parts import Part
-from shelfnet.procedural.tags import ARCHETYPES, Tags, brief_for, materials_for, sample_tags
+from shelfnet.procedural.generate import Furniture, build_piece
+from shelfnet.procedural.parts import FurniturePart
+from shelfnet.procedural.tags import ARCHETYPES, FurnitureTags, design_for, materials_for, sample_tags
 
 BACKLESS = {"stool", "drum_stool", "bench"}
 SOMETIMES_BACKLESS = {"bar_stool", "pedestal_bar_stool"}
 NAMES = [archetype.name for archetype in ARCHETYPES]
 
 
-def tags_of(name: str, index: int) -> Tags:
+def tags_of(name: str, index: int) -> FurnitureTags:
     archetype = ARCHETYPES[NAMES.index(name)]
     style = archetype.styles[index % len(archetype.styles)]
     materials = materials_for(archetype, style)
-    return Tags(archetype, archetype.categories[0], style, materials[index % len(materials)], None)
+    return FurnitureTags(archetype, archetype.categories[0], style, materials[index % len(materials)], None)
 
 
-def parts_of(name: str, index: int) -> list[Part]:
+def parts_of(name: str, index: int) -> list[FurniturePart]:
     tags = tags_of(name, index)
-    return tags.archetype.build(brief_for(tags, np.random.default_rng(index)))
+    return tags.archetype.build(design_for(tags, np.random.default_rng(index)))
 
 
 @pytest.fixture(scope="module")
 def one_of_each() -> list[Furniture]:
-    return [furnish(tags_of(name, index), 7, index, 32) for name in NAMES for index in (0, 1)]
+    return [build_piece(tags_of(name, index), 7, index, 32) for name in NAMES for index in (0, 1)]
 
 
 def is_watertight(faces: np.ndarray) -> bool:
@@ -37,7 +37,7 @@ def is_watertight(faces: np.ndarray) -> bool:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_part_is_watertight_and_faces_outward(name: str) -> None:
+def test_archetype_parts_are_watertight_and_face_outward(name: str) -> None:
     for index in range(3):
         for part in parts_of(name, index):
             assert is_watertight(part.faces)
@@ -45,7 +45,7 @@ def test_every_part_is_watertight_and_faces_outward(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_sizes_and_triangle_counts_are_those_of_furniture(name: str) -> None:
+def test_sizes_and_triangle_counts_are_plausible(name: str) -> None:
     for index in range(6):
         parts = parts_of(name, index)
         points = np.concatenate([part.vertices for part in parts])
@@ -59,19 +59,19 @@ def test_pieces_are_nearly_symmetric(one_of_each: list[Furniture]) -> None:
         bins = (np.linspace(-1.0, 1.0, 17),) * 2
         left, right = (
             np.histogram2d(*(points[points[:, 0] * side > 1e-3][:, 1:].T), bins=bins)[0]
-            for points in [piece.model.normalised()]
+            for points in [piece.mesh.normalised_vertices()]
             for side in (-1.0, 1.0)
         )
         tolerance = 0.35 if piece.tags.archetype.name == "office_chair" else 0.12
         assert np.abs(left - right).sum() / (left + right).sum() < tolerance, piece.tags.archetype.name
 
 
-def test_backs_stand_behind(one_of_each: list[Furniture]) -> None:
+def test_backs_are_at_negative_z(one_of_each: list[Furniture]) -> None:
     for piece in one_of_each:
         name = piece.tags.archetype.name
         if name in BACKLESS | SOMETIMES_BACKLESS:
             continue
-        points = piece.model.normalised()
+        points = piece.mesh.normalised_vertices()
         high = points[points[:, 1] > np.quantile(points[:, 1], 0.99) - 0.05]
         assert high[:, 2].mean() < -0.12, name
 
@@ -82,17 +82,17 @@ def test_a_hundred_models_show_most_archetypes() -> None:
     assert len(NAMES) == len(set(NAMES)) >= 10
 
 
-def seat_height(tags: Tags, index: int) -> float:
+def seat_height(tags: FurnitureTags, index: int) -> float:
     """Height of the highest broad and flat part near the middle."""
     heights = []
-    for part in tags.archetype.build(brief_for(tags, np.random.default_rng(index))):
+    for part in tags.archetype.build(design_for(tags, np.random.default_rng(index))):
         centre, extent = 0.5 * (part.vertices.min(axis=0) + part.vertices.max(axis=0)), np.ptp(part.vertices, axis=0)
         if min(extent[0], extent[2]) > 0.25 and abs(centre[0]) < 0.01 and extent[1] < 0.2:
             heights.append(part.vertices[:, 1].max())
     return max(heights)
 
 
-def test_bar_stools_are_higher_than_dining_chairs_and_those_than_childrens_and_lounge_chairs(tagged) -> None:
+def test_seat_heights_follow_archetype_and_style(tagged) -> None:
     def mean_height(name: str, style: str) -> float:
         return float(np.mean([seat_height(tagged(name, style, "Cloth"), index) for index in range(5)]))
 
@@ -102,18 +102,18 @@ def test_bar_stools_are_higher_than_dining_chairs_and_those_than_childrens_and_l
     assert dining > mean_height("vanity_chair", "Modern") - 0.05
 
 
-def test_style_drives_the_frame(tagged) -> None:
+def test_style_sets_bar_thickness(tagged) -> None:
     def radii(style: str) -> list[float]:
         tags = tagged("dining_chair", style, "Cloth")
-        return [brief_for(tags, np.random.default_rng(index)).bar_radius_m for index in range(8)]
+        return [design_for(tags, np.random.default_rng(index)).bar_radius_m for index in range(8)]
 
     assert max(radii("Industrial")) < min(radii("European Classic"))
 
 
 def test_soft_case_quilts_the_upholstery(tagged) -> None:
-    def built(theme: str | None) -> list[Part]:
+    def built(theme: str | None) -> list[FurniturePart]:
         tags = tagged("club_armchair", "Modern", "Leather", theme)
-        return tags.archetype.build(brief_for(tags, np.random.default_rng(4)))
+        return tags.archetype.build(design_for(tags, np.random.default_rng(4)))
 
     assert sum(len(part.faces) for part in built("Soft Case")) > sum(len(part.faces) for part in built(None))
 
@@ -123,7 +123,7 @@ def test_wrought_iron_fills_the_back_with_scrolls(tagged) -> None:
 
     def winding(theme: str | None) -> float:
         tags = tagged("dining_chair", "Modern", "Metal", theme)
-        parts = tags.archetype.build(brief_for(tags, np.random.default_rng(2)))
+        parts = tags.archetype.build(design_for(tags, np.random.default_rng(2)))
         return max(np.ptp(p.uvs_m[..., 0]) / np.linalg.norm(np.ptp(p.vertices, axis=0)) for p in parts)
 
     assert winding("Wrought Iron") > 1.3 > winding(None)

@@ -1,4 +1,4 @@
-"""The showroom on disk: layout, OBJ, determinism."""
+"""Generated data sets on disk: layout, OBJ, determinism."""
 
 import json
 import uuid
@@ -8,19 +8,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shelfnet.procedural import generate_showroom
-from shelfnet.procedural import vocabulary as words
-from shelfnet.procedural.generate import furnish
+from shelfnet.procedural import generate_furniture, vocabulary
+from shelfnet.procedural.generate import build_piece
 
-Showroom = tuple[Path, list[dict]]
+Dataset = tuple[Path, list[dict]]
 SEED, ON_DISK, TEXTURE_PX = 7, 5, 64
 FILES = {"raw_model.obj", "normalized_model.obj", "model.mtl", "texture.png", "image.jpg"}
 
 
 @pytest.fixture(scope="module")
-def showroom(tmp_path_factory: pytest.TempPathFactory) -> Showroom:
-    root = tmp_path_factory.mktemp("showroom")
-    return root, generate_showroom(root, ON_DISK, SEED, TEXTURE_PX)
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    root = tmp_path_factory.mktemp("dataset")
+    return root, generate_furniture(root, ON_DISK, SEED, TEXTURE_PX)
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -38,8 +37,8 @@ def read_obj(path: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
     return {key: np.array(rows[key]) for key in ("v", "vt", "vn")}, np.array(rows["f"])
 
 
-def test_the_layout_is_that_of_3d_future(showroom: Showroom) -> None:
-    root, records = showroom
+def test_layout_matches_3d_future(dataset: Dataset) -> None:
+    root, records = dataset
     folder = root / "3D-FUTURE-model"
     assert {path.name for path in folder.iterdir()} == {"model_info.json", *(r["model_id"] for r in records)}
     assert json.loads((folder / "model_info.json").read_text()) == records
@@ -47,20 +46,20 @@ def test_the_layout_is_that_of_3d_future(showroom: Showroom) -> None:
         assert {path.name for path in (folder / record["model_id"]).iterdir()} == FILES
 
 
-def test_records_carry_words_of_the_vocabulary(showroom: Showroom) -> None:
-    _, records = showroom
+def test_records_use_the_vocabulary(dataset: Dataset) -> None:
+    _, records = dataset
     assert len({record["model_id"] for record in records}) == ON_DISK
     for record in records:
         assert list(record) == ["model_id", "super-category", "category", "style", "theme", "material"]
         assert uuid.UUID(record["model_id"]).version == 5
-        assert record["category"] in words.CATEGORIES[record["super-category"]]
-        assert record["style"] in words.STYLES and record["material"] in words.MATERIALS
-        assert record["theme"] is None or record["theme"] in words.THEMES
+        assert record["category"] in vocabulary.CATEGORIES[record["super-category"]]
+        assert record["style"] in vocabulary.STYLES and record["material"] in vocabulary.MATERIALS
+        assert record["theme"] is None or record["theme"] in vocabulary.THEMES
 
 
 @pytest.mark.parametrize("name", ["raw_model.obj", "normalized_model.obj"])
-def test_objs_are_triangles_with_valid_indices_and_finite_numbers(showroom: Showroom, name: str) -> None:
-    root, records = showroom
+def test_objs_are_valid_triangle_meshes(dataset: Dataset, name: str) -> None:
+    root, records = dataset
     for record in records:
         path = root / "3D-FUTURE-model" / record["model_id"] / name
         arrays, faces = read_obj(path)
@@ -70,8 +69,8 @@ def test_objs_are_triangles_with_valid_indices_and_finite_numbers(showroom: Show
         assert arrays["vt"].min() >= 0.0 and arrays["vt"].max() <= 1.0
 
 
-def test_raw_is_in_metres_on_the_floor_and_normalised_is_the_same_shape_in_the_unit_box(showroom: Showroom) -> None:
-    root, records = showroom
+def test_normalised_obj_is_the_raw_obj_in_the_unit_box(dataset: Dataset) -> None:
+    root, records = dataset
     for record in records:
         folder = root / "3D-FUTURE-model" / record["model_id"]
         raw, normalised = (read_obj(folder / name)[0]["v"] for name in ("raw_model.obj", "normalized_model.obj"))
@@ -82,8 +81,8 @@ def test_raw_is_in_metres_on_the_floor_and_normalised_is_the_same_shape_in_the_u
         np.testing.assert_allclose(normalised, expected, atol=5e-5)
 
 
-def test_material_file_names_the_texture_and_the_obj_names_both(showroom: Showroom) -> None:
-    root, records = showroom
+def test_mtl_names_the_texture_and_obj_names_the_mtl(dataset: Dataset) -> None:
+    root, records = dataset
     folder = root / "3D-FUTURE-model" / records[0]["model_id"]
     material = (folder / "model.mtl").read_text()
     obj = (folder / "raw_model.obj").read_text()
@@ -92,8 +91,8 @@ def test_material_file_names_the_texture_and_the_obj_names_both(showroom: Showro
     assert f"usemtl {name}\n" in obj and obj.startswith("mtllib model.mtl\n")
 
 
-def test_images_have_their_sizes_and_the_thumbnail_shows_something_on_white(showroom: Showroom) -> None:
-    root, records = showroom
+def test_texture_and_thumbnail_sizes(dataset: Dataset) -> None:
+    root, records = dataset
     for record in records:
         folder = root / "3D-FUTURE-model" / record["model_id"]
         with Image.open(folder / "texture.png") as texture, Image.open(folder / "image.jpg") as thumbnail:
@@ -104,39 +103,37 @@ def test_images_have_their_sizes_and_the_thumbnail_shows_something_on_white(show
         assert 0.05 < (pixels < 235).mean() < 0.9
 
 
-def test_the_same_arguments_give_the_same_bytes_and_more_models_keep_the_first(
-    showroom: Showroom, tmp_path: Path
-) -> None:
-    root, records = showroom
-    fewer = generate_showroom(tmp_path, 3, SEED, TEXTURE_PX)
+def test_generation_is_deterministic(dataset: Dataset, tmp_path: Path) -> None:
+    root, records = dataset
+    fewer = generate_furniture(tmp_path, 3, SEED, TEXTURE_PX)
     assert fewer == records[:3]
     mine, theirs = contents(tmp_path), contents(root)
     mine.pop("3D-FUTURE-model/model_info.json")
     assert mine == {name: theirs[name] for name in mine}
 
 
-def test_another_seed_gives_other_models(showroom: Showroom, tmp_path: Path) -> None:
-    records = generate_showroom(tmp_path, 2, SEED + 1, 32)
-    assert {record["model_id"] for record in records}.isdisjoint(record["model_id"] for record in showroom[1])
+def test_another_seed_gives_other_models(dataset: Dataset, tmp_path: Path) -> None:
+    records = generate_furniture(tmp_path, 2, SEED + 1, 32)
+    assert {record["model_id"] for record in records}.isdisjoint(record["model_id"] for record in dataset[1])
 
 
-def test_shape_and_texture_vary_between_pieces_with_the_same_tags_and_between_seeds(tagged) -> None:
+def test_shape_and_texture_vary_for_equal_tags(tagged) -> None:
     tags = tagged("dining_chair", "Nordic", "Cloth")
-    first, second, third = (furnish(tags, seed, index, 32) for seed, index in ((0, 0), (0, 1), (1, 0)))
+    first, second, third = (build_piece(tags, seed, index, 32) for seed, index in ((0, 0), (0, 1), (1, 0)))
     for other in (second, third):
-        assert not np.allclose(first.model.vertices.max(axis=0), other.model.vertices.max(axis=0), atol=1e-3)
+        assert not np.allclose(first.mesh.vertices.max(axis=0), other.mesh.vertices.max(axis=0), atol=1e-3)
         assert not np.array_equal(first.texture, other.texture)
 
 
-def test_writing_over_a_showroom_leaves_a_whole_one(tmp_path: Path) -> None:
-    first = generate_showroom(tmp_path, 1, 0, 32)
+def test_overwriting_a_data_set_leaves_it_complete(tmp_path: Path) -> None:
+    first = generate_furniture(tmp_path, 1, 0, 32)
     (tmp_path / "3D-FUTURE-model" / first[0]["model_id"] / "stray.txt").write_text("left over")
-    generate_showroom(tmp_path, 1, 0, 32)
+    generate_furniture(tmp_path, 1, 0, 32)
     assert {path.name for path in (tmp_path / "3D-FUTURE-model" / first[0]["model_id"]).iterdir()} == FILES
 
 
 @pytest.mark.parametrize(("n_models", "seed", "texture_px"), [(0, 0, 64), (1, -1, 64), (1, 0, 16)])
 def test_arguments_out_of_range_are_refused(tmp_path: Path, n_models: int, seed: int, texture_px: int) -> None:
-    with pytest.raises(ValueError, match="showroom: expected n_models"):
-        generate_showroom(tmp_path, n_models, seed, texture_px)
+    with pytest.raises(ValueError, match="n_models"):
+        generate_furniture(tmp_path, n_models, seed, texture_px)
     assert not any(tmp_path.iterdir())

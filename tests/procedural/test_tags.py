@@ -1,4 +1,4 @@
-"""Words are 3D-FUTURE's words, and they go together."""
+"""Tags are words of 3D-FUTURE and compatible with one another."""
 
 import json
 from pathlib import Path
@@ -6,41 +6,41 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shelfnet.procedural import vocabulary as words
+from shelfnet.procedural import vocabulary
 from shelfnet.procedural.archetypes.backs import CREST_RISE, FILLINGS
 from shelfnet.procedural.archetypes.legs import LEG_PROFILES
 from shelfnet.procedural.finishes import BODY_TEXTURES
 from shelfnet.procedural.styles import DYES, METALS, STYLE_TRAITS, WOODS
-from shelfnet.procedural.tags import ARCHETYPES, THEME_HOMES, materials_for, sample_tags, themes_for
+from shelfnet.procedural.tags import ARCHETYPES, THEME_RULES, materials_for, sample_tags, themes_for
 from shelfnet.procedural.themes import THEME_PATTERNS
 
 SHARED = Path(__file__).parents[4] / "shared" / "real" / "vocabulary.json"
 
 
-def test_the_tables_speak_only_words_of_the_vocabulary() -> None:
-    assert set(STYLE_TRAITS) == set(words.STYLES)
-    assert set(THEME_HOMES) == set(words.THEMES)
-    assert set(BODY_TEXTURES) | {"Glass"} == set(words.MATERIALS)
-    assert set(THEME_PATTERNS) | {"Soft Case", "Wrought Iron"} == set(words.THEMES)
-    categories = {category for group in words.CATEGORIES.values() for category in group}
+def test_tables_use_only_the_vocabulary() -> None:
+    assert set(STYLE_TRAITS) == set(vocabulary.STYLES)
+    assert set(THEME_RULES) == set(vocabulary.THEMES)
+    assert set(BODY_TEXTURES) | {"Glass"} == set(vocabulary.MATERIALS)
+    assert set(THEME_PATTERNS) | {"Soft Case", "Wrought Iron"} == set(vocabulary.THEMES)
+    categories = {category for group in vocabulary.CATEGORIES.values() for category in group}
     for archetype in ARCHETYPES:
-        assert set(archetype.styles) <= set(words.STYLES), archetype.name
+        assert set(archetype.styles) <= set(vocabulary.STYLES), archetype.name
         assert set(archetype.materials) <= set(BODY_TEXTURES), archetype.name
         assert set(archetype.categories) <= categories, archetype.name
 
 
-def test_the_vocabulary_is_the_published_one() -> None:
+def test_vocabulary_matches_the_published_one() -> None:
     if not SHARED.is_file():
         pytest.skip("the published vocabulary is not here")
     published = json.loads(SHARED.read_text())
-    assert list(words.STYLES) == published["style"]
-    assert list(words.MATERIALS) == published["material"]
-    assert list(words.THEMES) == published["theme"]
-    for group, categories in words.CATEGORIES.items():
+    assert list(vocabulary.STYLES) == published["style"]
+    assert list(vocabulary.MATERIALS) == published["material"]
+    assert list(vocabulary.THEMES) == published["theme"]
+    for group, categories in vocabulary.CATEGORIES.items():
         assert list(categories) == published["category"][group]
 
 
-def test_the_styles_name_things_that_exist() -> None:
+def test_styles_refer_to_existing_entries() -> None:
     for style, traits in STYLE_TRAITS.items():
         assert set(traits.legs) <= set(LEG_PROFILES), style
         assert set(traits.backs) <= set(FILLINGS), style
@@ -50,13 +50,13 @@ def test_the_styles_name_things_that_exist() -> None:
         assert set(traits.dyes) <= set(DYES), style
 
 
-def test_every_style_of_every_archetype_has_a_material() -> None:
+def test_every_archetype_and_style_has_a_material() -> None:
     for archetype in ARCHETYPES:
         for style in archetype.styles:
             assert materials_for(archetype, style), (archetype.name, style)
 
 
-def test_sampled_words_go_together() -> None:
+def test_sampled_tags_are_compatible() -> None:
     for index in range(300):
         tags = sample_tags(np.random.default_rng([3, index]))
         assert tags.material in materials_for(tags.archetype, tags.style)
@@ -65,12 +65,12 @@ def test_sampled_words_go_together() -> None:
 
 def test_every_theme_and_style_can_occur() -> None:
     combinations = [(a, s, m) for a in ARCHETYPES for s in a.styles for m in materials_for(a, s)]
-    assert {theme for combination in combinations for theme in themes_for(*combination)} == set(words.THEMES)
-    assert {style for _, style, _ in combinations} == set(words.STYLES)
+    assert {theme for combination in combinations for theme in themes_for(*combination)} == set(vocabulary.THEMES)
+    assert {style for _, style, _ in combinations} == set(vocabulary.STYLES)
 
 
-def test_super_categories_follow_the_category() -> None:
-    assert words.super_category("armchair") == "Sofa"
-    assert words.super_category("Barstool") == "Chair"
+def test_super_category_of_a_category() -> None:
+    assert vocabulary.super_category("armchair") == "Sofa"
+    assert vocabulary.super_category("Barstool") == "Chair"
     with pytest.raises(ValueError, match="Wardrobe"):
-        words.super_category("Wardrobe")
+        vocabulary.super_category("Wardrobe")

@@ -1,21 +1,21 @@
-"""Curved sheets of even thickness, closed by a rounded rim."""
+"""Thicken a surface grid into a closed part with a rounded rim."""
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from shelfnet.procedural.meshing import MAX_CHART_M, charts_along, triangulated
-from shelfnet.procedural.parts import Part, Surface, facing_outward
+from shelfnet.procedural.meshing import MAX_CHART_M, charts_along, triangulate
+from shelfnet.procedural.parts import FurniturePart, MaterialSlot, oriented_outward
 
 
-def sheet(
+def solidify(
     grid: Float[np.ndarray, "m n 3"],
     thickness_m: float,
-    surface: Surface = Surface.BODY,
-    rim: Surface | None = None,
-) -> Part:
-    """A curved sheet with rounded rim: the middle surface on a grid, thickened along its normals.
+    slot: MaterialSlot = MaterialSlot.BODY,
+    rim: MaterialSlot | None = None,
+) -> FurniturePart:
+    """Thicken a grid of points along its normals and close it with a rounded rim.
 
-    The grid runs along the grain in its first axis. Its rim may be made of something else than its two sides.
+    The first grid axis follows the grain. The rim may use another material slot than the two sides.
     """
     m, n = grid.shape[:2]
     normals = _grid_normals(grid)
@@ -31,9 +31,9 @@ def sheet(
     rows = np.linalg.norm(np.diff(grid, axis=0), axis=2).mean(axis=1)
     side_charts = np.repeat(charts_along(rows, MAX_CHART_M), 2 * (n - 1))
     charts = np.concatenate([side_charts, side_charts + m, rim_charts + 2 * m])
-    surfaces = np.full(len(faces), surface, dtype=np.int64)
-    surfaces[2 * len(side) :] = surface if rim is None else rim
-    return facing_outward(Part(vertices, faces, uvs, charts, surfaces))
+    slots = np.full(len(faces), slot, dtype=np.int64)
+    slots[2 * len(side) :] = slot if rim is None else rim
+    return oriented_outward(FurniturePart(vertices, faces, uvs, charts, slots))
 
 
 def _grid_normals(grid: Float[np.ndarray, "m n 3"]) -> Float[np.ndarray, "m n 3"]:
@@ -42,7 +42,7 @@ def _grid_normals(grid: Float[np.ndarray, "m n 3"]) -> Float[np.ndarray, "m n 3"
 
 
 def _outward(grid: Float[np.ndarray, "m n 3"]) -> Float[np.ndarray, "m n 3"]:
-    """Directions in the sheet that leave it at the border."""
+    """In-surface directions that point outward at the border, zero elsewhere."""
     m, n = grid.shape[:2]
     weights = np.zeros((m, n, 2))
     weights[0, :, 0], weights[-1, :, 0] = -1.0, 1.0
@@ -54,7 +54,7 @@ def _outward(grid: Float[np.ndarray, "m n 3"]) -> Float[np.ndarray, "m n 3"]:
 
 
 def _border(m: int, n: int) -> Int[np.ndarray, "b"]:
-    """Indices of a grid's border, once around."""
+    """Indices of the border of a grid, in order around it."""
     index = np.arange(m * n).reshape(m, n)
     return np.concatenate([index[:-1, 0], index[-1, :-1], index[:0:-1, -1], index[0, :0:-1]])
 
@@ -62,11 +62,11 @@ def _border(m: int, n: int) -> Int[np.ndarray, "b"]:
 def _grid_faces(m: int, n: int) -> Int[np.ndarray, "f 3"]:
     index = np.arange(m * n).reshape(m, n)
     quads = np.stack([index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]], axis=-1)
-    return triangulated(quads.reshape(-1, 4))
+    return triangulate(quads.reshape(-1, 4))
 
 
 def _grid_uvs(grid: Float[np.ndarray, "m n 3"]) -> Float[np.ndarray, "v 2"]:
-    """Arc lengths along both axes, v measured from the middle line so that a tapering sheet stays undistorted."""
+    """Arc lengths along both axes, v measured from the middle line so that a tapering grid stays undistorted."""
     m, n = grid.shape[:2]
     steps = [np.linalg.norm(np.diff(grid, axis=axis), axis=2) for axis in (0, 1)]
     u = np.concatenate([[0.0], np.cumsum(steps[0].mean(axis=1))])
@@ -94,7 +94,7 @@ def _rim(
         quads = np.stack([upper, lower, lower[following], upper[following]], axis=1)
         v = np.array([k, k + 1, k + 1, k]) * 0.6 * thickness_m
         uv = np.stack([u[:-1], u[:-1], u[1:], u[1:]], axis=1)
-        faces.append(triangulated(quads))
-        uvs.append(triangulated(np.stack([uv, np.broadcast_to(v, uv.shape)], axis=2)))
+        faces.append(triangulate(quads))
+        uvs.append(triangulate(np.stack([uv, np.broadcast_to(v, uv.shape)], axis=2)))
     charts = np.tile(np.repeat(charts_along(step, MAX_CHART_M), 2), 2)
     return np.concatenate(faces), np.concatenate(uvs), charts
