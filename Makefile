@@ -1,11 +1,12 @@
 # make all    set everything up and run the workflow on the embedded default
 # make test   set everything up and run every check and test
+# make docs   set everything up and build the documentation site in build/site; warnings are errors
 # make clean  remove caches; results stay
 # make clean-results  remove results/ and what Snakemake knows of them: hours or days of work
 SHELL := bash
 BIN := .venv/bin
 
-.PHONY: all test lint setup clean clean-results
+.PHONY: all test lint docs setup clean clean-results
 .DEFAULT_GOAL := all
 
 all: setup
@@ -23,11 +24,14 @@ lint: setup
 	$(BIN)/pyright
 	$(BIN)/python -m compileall -q shelfnet workflow tools tests
 
+docs: setup
+	$(BIN)/python -m sphinx --quiet --fresh-env --fail-on-warning --keep-going docs build/site
+
 setup:
 	@tools/setup.sh
 
 clean:
-	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info
+	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache build docs/api *.egg-info
 
 clean-results:
 	rm -rf results .snakemake

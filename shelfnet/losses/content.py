@@ -67,7 +67,7 @@ def choice_loss(logits: Float[Tensor, "b k"], index: Int[Tensor, "b"]) -> Float[
 def pose_prior_loss(azimuth: Float[Tensor, "b"], prior: ViewPrior) -> Float[Tensor, ""]:
     """Squared distance of a batch's first two circular moments from those of p(v).
 
-    Of views from p(v) it is what a batch's size leaves: the sum of 1 - |m_k|^2 over b, m_k being the prior's moments.
+    Of views from p(v) it is what a batch's size leaves: the sum of ``1 - abs(m_k)^2`` over b, m_k being the prior's moments.
     It is 2 where all views of a prior from all around are the same. Elevations need none: the encoder keeps them in
     their range.
 

@@ -2,14 +2,14 @@
 
 Words are kept as the data set spells them. Where a tag is open or says "Others", its part of the sentence is left out:
 
-======  ==========================================
-given   caption
-======  ==========================================
-all     A Modern Dining Chair made out of Wood
+===========  ==========================================
+given        caption
+===========  ==========================================
+all          A Modern Dining Chair made out of Wood
 no style     A Dining Chair made out of Wood
 no material  A Modern Dining Chair
 no category  A Modern Piece of Furniture made out of Wood
-======  ==========================================
+===========  ==========================================
 
 A category that lists alternatives ("Lounge Chair / Cafe Chair / Office Chair") contributes the first one: a list of
 three words describes no single image, and text encoders have read few captions with slashes. Tags keep a slash

@@ -22,7 +22,7 @@ RING_WIDTH_VOXELS = 0.45
 
 @cache
 def kernel_basis(ir_in: o3.Irrep, ir_out: o3.Irrep, kernel_size: int) -> Float[Tensor, "n o i k k k"]:
-    """Sample every basis kernel between two irreps on a ``kernel_size``^3 lattice, in float64.
+    """Sample every basis kernel between two irreps on a lattice of ``kernel_size`` points per side, in float64.
 
     Elements are normalised so that neither white nor constant input of variance one gives components of mean variance
     above one. The tensor is cached, so callers must not write to it.

@@ -168,7 +168,7 @@ class ScalarBias(nn.Module):
 
 
 def interleave(phases: Float[Tensor, "b kp z y x"], upsampling: int) -> Float[Tensor, "b k fz fy fx"]:
-    """Put the ``upsampling``^3 phases of every channel, ordered z, y, x, at their places on the fine grid."""
+    """Move the phases of every channel (``upsampling`` per axis, ordered z, y, x) to their places on the fine grid."""
     b, _, *size = phases.shape
     split = phases.reshape(b, -1, upsampling, upsampling, upsampling, *size)
     return split.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(b, -1, *(upsampling * n for n in size))
