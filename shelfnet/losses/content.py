@@ -67,9 +67,9 @@ def choice_loss(logits: Float[Tensor, "b k"], index: Int[Tensor, "b"]) -> Float[
 def pose_prior_loss(azimuth: Float[Tensor, "b"], prior: ViewPrior) -> Float[Tensor, ""]:
     """Squared distance of a batch's first two circular moments from those of p(v).
 
-    Of views from p(v) it is what a batch's size leaves: the sum of ``1 - abs(m_k)^2`` over b, m_k being the prior's moments.
-    It is 2 where all views of a prior from all around are the same. Elevations need none: the encoder keeps them in
-    their range.
+    Even for views drawn from p(v) it is not zero, but has the expected value of the sum over k = 1, 2 of
+    ``(1 - abs(m_k)^2) / b``, where m_k are the prior's moments. For a uniform prior it is 2 if all views are equal.
+    Elevations need no such loss: the encoder keeps them in their range.
 
     Args:
         azimuth: radians, of the predicted views.
