@@ -40,7 +40,7 @@ from measuring import (  # noqa: E402
 
 from shelfnet.config.load import for_ablation, load_config, merge, validate  # noqa: E402
 from shelfnet.config.stage_inputs import TrainInputs, train_inputs  # noqa: E402
-from shelfnet.data.shards.readers import TrainingViews  # noqa: E402
+from shelfnet.data.shards.reader import TrainingViews  # noqa: E402
 from shelfnet.training import phases  # noqa: E402
 from shelfnet.training.batches import ImageStore  # noqa: E402
 from shelfnet.training.device import device_name, pick_device, tune  # noqa: E402

@@ -17,7 +17,7 @@ from training.conftest import TINY  # noqa: E402
 
 from shelfnet.config.load import merge, validate  # noqa: E402
 from shelfnet.config.stage_inputs import train_inputs  # noqa: E402
-from shelfnet.data.shards.readers import TrainingViews  # noqa: E402
+from shelfnet.data.shards.reader import TrainingViews  # noqa: E402
 from shelfnet.training import compiled  # noqa: E402
 from shelfnet.training.batches import ImageStore  # noqa: E402
 from shelfnet.training.iteration import Iteration  # noqa: E402

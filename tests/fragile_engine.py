@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from shelfnet.data.obj.reader import ModelError
-from shelfnet.steps.render_engines import Sitting
+from shelfnet.steps.render_engines import RenderJob
 
 
-def photograph(sitting: Sitting) -> np.ndarray:
+def photograph(sitting: RenderJob) -> np.ndarray:
     """Grey squares, or whatever the model's name asks for."""
     match sitting.obj_path.parent.name:
         case "segfault":

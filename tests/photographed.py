@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from shelfnet.config.render import RenderSettings
-from shelfnet.data.shards.parquet import write_shard
+from shelfnet.data.shards.writer import write_shard
 from shelfnet.networks.encoder import Encoding
 from shelfnet.networks.shelfnet import ShelfNet
 

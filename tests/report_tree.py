@@ -12,7 +12,7 @@ from PIL import Image
 from shelfnet.config.load import UNTRAINED, merge
 from shelfnet.config.schema import Config
 from shelfnet.data.predictions import Prediction, mesh_name, write_predictions
-from shelfnet.data.shards.parquet import write_shard
+from shelfnet.data.shards.writer import write_shard
 from shelfnet.evaluation.comparison import comparison_table
 from shelfnet.evaluation.results import COLUMNS, write_results, write_table
 from shelfnet.steps.write_report import write_report

@@ -21,7 +21,7 @@ from shelfnet.config.load import merge, validate  # noqa: E402
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings  # noqa: E402
 from shelfnet.config.stage_inputs import train_inputs  # noqa: E402
 from shelfnet.config.supervision import ClipTraining  # noqa: E402
-from shelfnet.data.shards.readers import TrainingViews  # noqa: E402
+from shelfnet.data.shards.reader import TrainingViews  # noqa: E402
 from shelfnet.geometry.meshes import Mesh  # noqa: E402
 from shelfnet.losses.clip import ClipLoss  # noqa: E402
 from shelfnet.networks.clip import small_clip  # noqa: E402

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from shelfnet.config.stage_inputs import TrainInputs
-from shelfnet.data.shards.readers import TrainingViews
+from shelfnet.data.shards.reader import TrainingViews
 from shelfnet.training.batches import ImageStore
 from shelfnet.training.learner import build_learner
 from shelfnet.training.loop import NO_HOOKS, iterate

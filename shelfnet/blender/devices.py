@@ -1,4 +1,4 @@
-"""Which device Cycles renders on: what is there goes to the log, what is asked for and absent is an error."""
+"""Selection of the device that Cycles renders on; a requested device that is missing is an error."""
 
 import logging
 
@@ -8,14 +8,14 @@ log = logging.getLogger(__name__)
 
 
 class DeviceError(RuntimeError):
-    """The device that the configuration asks for is not there."""
+    """The configured device is not available."""
 
 
 def use_device(scene: bpy.types.Scene, device: str) -> None:
     """Render on ``cpu``, or on every GPU of a kind (``optix``, ``cuda``, ``hip``, ``metal``, ``oneapi``).
 
     Raises:
-        DeviceError: this machine, or this build of Blender, has no GPU of that kind.
+        DeviceError: This machine, or this build of Blender, has no GPU of that kind.
     """
     if device == "cpu":
         scene.cycles.device = "CPU"
@@ -33,14 +33,12 @@ def _enable_gpus(kind: str) -> list[str]:
     except TypeError as error:
         raise DeviceError(f"render.device: {kind.lower()} is unknown to this build of Blender ({error})") from error
     preferences.refresh_devices()
-    found = [(device.name, device.type) for device in preferences.devices]
-    log.info("Cycles found: %s", "; ".join(f"{name} ({type_})" for name, type_ in found) or "no device")
+    found = "; ".join(f"{device.name} ({device.type})" for device in preferences.devices) or "no device"
+    log.info("Cycles found: %s", found)
     for device in preferences.devices:
         device.use = device.type == kind
-    names = [name for name, type_ in found if type_ == kind]
+    names = [device.name for device in preferences.devices if device.type == kind]
     if not names:
-        raise DeviceError(
-            f"render.device: expected a GPU for {kind.lower()}, found only "
-            f"{'; '.join(f'{name} ({type_})' for name, type_ in found) or 'no device'}; `cpu` works everywhere"
-        )
+        message = f"render.device: expected a GPU for {kind.lower()}, found only {found}; `cpu` works everywhere"
+        raise DeviceError(message)
     return names

@@ -1,4 +1,4 @@
-"""Images by Cycles."""
+"""Render engine based on Blender's Cycles."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,26 +8,25 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
+from shelfnet.blender.axes import blender_camera
 from shelfnet.blender.devices import use_device
-from shelfnet.blender.frames import blender_camera
-from shelfnet.blender.framing import frame_of, trace_only
 from shelfnet.blender.models import imported_model, used_vertices
-from shelfnet.blender.quiet import quiet_stdout
-from shelfnet.blender.runtime import bpy, mathutils
-from shelfnet.blender.studio import CyclesQuality, build_studio
+from shelfnet.blender.render_border import bounding_rect, set_render_border
+from shelfnet.blender.runtime import bpy, mathutils, quiet_stdout
+from shelfnet.blender.scene import CyclesQuality, build_scene
 
 
 class CyclesEngine:
-    """Takes images of one model after the other in one studio.
+    """Renders models one after the other in the same scene.
 
-    Blender's state belongs to the process: entering resets it, so only one engine can be open at a time. Equal
-    models and cameras give equal pixels, for any number of threads and whatever was rendered before.
+    Blender's state is global to the process: entering resets it, so only one engine can be open at a time. Equal
+    models and cameras give equal pixels for any number of threads and any earlier renders.
 
     Args:
-        quality: resolution, samples and denoising.
-        fov: field of view in radians.
+        quality: Resolution, samples and denoising.
+        fov: Field of view in radians.
         device: ``cpu`` or a kind of GPU.
-        threads: what a render on the CPU may use.
+        threads: Number of CPU threads.
     """
 
     def __init__(self, quality: CyclesQuality, fov: float, device: str = "cpu", threads: int = 1) -> None:
@@ -37,7 +36,7 @@ class CyclesEngine:
         self.threads = threads
 
     def __enter__(self) -> "CyclesEngine":
-        self._scene = build_studio(self.quality, self.fov, self.threads)
+        self._scene = build_scene(self.quality, self.fov, self.threads)
         use_device(self._scene, self.device)
         self._folder = TemporaryDirectory(prefix="shelfnet-cycles-")
         return self
@@ -53,21 +52,21 @@ class CyclesEngine:
         """Images of a model from all cameras (OpenCV axes, object frame), sRGB with straight alpha.
 
         Raises:
-            ModelError: the model cannot be imported.
+            ModelError: The model cannot be imported.
         """
         side = self.quality.resolution_px
         images = np.empty((len(cam2world), side, side, 4), dtype=np.uint8)
         with imported_model(self._scene, obj_path) as model:
             vertices = used_vertices(model)
             for view, camera in enumerate(cam2world):
-                # Cycles keeps its scene from view to view, but not from model to model: it knows textures by their
-                # address, and a new one at the address of an old one would show the old one.
+                # Cycles keeps its scene between views but not between models: it identifies textures by address, and
+                # a new texture at the address of an old one would be rendered as the old one.
                 self._scene.render.use_persistent_data = view + 1 < len(cam2world)
-                trace_only(self._scene, frame_of(vertices, camera, self.fov, side))
-                images[view] = self._take(view, camera)
+                set_render_border(self._scene, bounding_rect(vertices, camera, self.fov, side))
+                images[view] = self._render_view(view, camera)
         return images
 
-    def _take(self, view: int, cam2world: Float[np.ndarray, "4 4"]) -> UInt8[np.ndarray, "h w 4"]:
+    def _render_view(self, view: int, cam2world: Float[np.ndarray, "4 4"]) -> UInt8[np.ndarray, "h w 4"]:
         path = Path(self._folder.name) / f"{view}.png"
         self._scene.camera.matrix_world = mathutils.Matrix(blender_camera(cam2world))
         self._scene.cycles.seed = view
@@ -76,5 +75,5 @@ class CyclesEngine:
             bpy.ops.render.render(write_still=True, scene=self._scene.name)
         with Image.open(path) as image:
             pixels = np.asarray(image.convert("RGBA"))
-        path.unlink()  # an image that were not written would else be an older one
+        path.unlink()  # so that a failed write cannot return an older image
         return pixels

@@ -1,4 +1,4 @@
-"""A model in the studio: imported once for all its views, normalised, dressed, and purged again."""
+"""A model in the scene: imported once for all its views, normalised, given its materials, and removed again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,27 +8,26 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from shelfnet.blender.frames import BLENDER_FROM_OBJECT
-from shelfnet.blender.quiet import quiet_stdout
-from shelfnet.blender.runtime import bpy, mathutils
+from shelfnet.blender.axes import BLENDER_FROM_OBJECT
+from shelfnet.blender.runtime import bpy, mathutils, quiet_stdout
+from shelfnet.data.lighting import ROUGHNESS, SPECULAR_LEVEL
 from shelfnet.data.obj.materials import Material, ModelMaterials, read_materials
 from shelfnet.data.obj.reader import ModelError
-from shelfnet.data.obj.text import ObjText, material_name, read_obj_text
-from shelfnet.data.studio import ROUGHNESS, SPECULAR_LEVEL
+from shelfnet.data.obj.writer import ObjText, material_name, read_obj_text
 from shelfnet.geometry.meshes import Mesh, normalise
 
 MODEL_DATA = ("objects", "meshes", "materials", "images", "curves", "collections")
-"""Kinds of data blocks that a model can leave behind."""
+"""Kinds of data blocks that an import creates."""
 
 
 @contextmanager
 def imported_model(scene: bpy.types.Scene, obj_path: Path) -> Iterator[bpy.types.Object]:
     """A model in the object frame, as one Blender object, until the ``with`` block ends.
 
-    Nothing but the OBJ, its material library and its textures is read, all of them inside the model's folder.
+    Only the OBJ, its material library and its textures are read, all inside the model's folder.
 
     Raises:
-        ModelError: there is no usable mesh in the file.
+        ModelError: The file has no usable mesh.
     """
     before = {kind: set(getattr(bpy.data, kind)) for kind in MODEL_DATA}
     try:
@@ -39,7 +38,7 @@ def imported_model(scene: bpy.types.Scene, obj_path: Path) -> Iterator[bpy.types
 
 
 def used_vertices(model: bpy.types.Object) -> Float[np.ndarray, "v 3"]:
-    """Vertices of a model that its faces use, in the object frame."""
+    """Vertices used by the faces of a model, in the object frame."""
     return _vertices(model.data)[np.unique(_triangles(model.data))]
 
 
@@ -48,8 +47,8 @@ def _load(scene: bpy.types.Scene, obj_path: Path) -> bpy.types.Object:
     try:
         model = _import(scene, text)
         _normalise(model)
-        _dress(model, read_materials(obj_path.parent, text))
-    except Exception as error:  # Blender's importer and its data raise RuntimeError, ValueError, UnicodeError, ...
+        _assign_materials(model, read_materials(obj_path.parent, text))
+    except Exception as error:  # Blender raises RuntimeError, ValueError, UnicodeError, ...
         raise ModelError(f"{obj_path.name}: Blender cannot import it: {error}") from error
     return model
 
@@ -67,7 +66,7 @@ def _import(scene: bpy.types.Scene, obj: ObjText) -> bpy.types.Object:
 
 
 def _normalise(model: bpy.types.Object) -> None:
-    """Move the vertices into the object frame; the object's transform turns that into Blender's world."""
+    """Move the vertices into the object frame; the object's transform maps it to Blender's world."""
     mesh = model.data
     vertices = normalise(Mesh(_vertices(mesh), _triangles(mesh))).vertices
     mesh.vertices.foreach_set("co", vertices.astype(np.float32).ravel())
@@ -88,20 +87,20 @@ def _triangles(mesh: bpy.types.Mesh) -> Int[np.ndarray, "f 3"]:
     return indices.reshape(-1, 3).astype(np.int64)
 
 
-def _dress(model: bpy.types.Object, materials: ModelMaterials) -> None:
+def _assign_materials(model: bpy.types.Object, materials: ModelMaterials) -> None:
     mesh = model.data
     if not mesh.materials:
         mesh.materials.append(bpy.data.materials.new("unnamed"))
     by_name = {material_name(index): material for index, material in enumerate(materials.numbered)}
     images: dict[int, bpy.types.Image] = {}
     for slot, imported in enumerate(mesh.materials):
-        dressed = imported or bpy.data.materials.new("unnamed")
-        mesh.materials[slot] = dressed
-        _paint(dressed, by_name.get(dressed.name, materials.unnamed), images)
+        assigned = imported or bpy.data.materials.new("unnamed")
+        mesh.materials[slot] = assigned
+        _build_shader(assigned, by_name.get(assigned.name, materials.unnamed), images)
 
 
-def _paint(shader: bpy.types.Material, material: Material, images: dict[int, bpy.types.Image]) -> None:
-    """An opaque Principled surface with a base colour or, instead of it, a texture."""
+def _build_shader(shader: bpy.types.Material, material: Material, images: dict[int, bpy.types.Image]) -> None:
+    """An opaque Principled BSDF with a texture or, without one, a base colour."""
     shader.use_nodes = True
     tree = shader.node_tree
     tree.nodes.clear()

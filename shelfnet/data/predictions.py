@@ -1,16 +1,15 @@
-"""``predictions.parquet``: one row a predicted mesh."""
+"""``predictions.parquet``: one row per predicted mesh."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from shelfnet.data.tables import typed
+from shelfnet.data.tables import read_table, write_table
 
 PREDICTIONS = "predictions.parquet"
-"""Name of the file in a folder of meshes."""
+"""File name of the table in a folder of meshes."""
 
 SCHEMA = pa.schema(
     [
@@ -36,21 +35,21 @@ class PredictionsError(ValueError):
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a stage says of one view.
+    """Mesh and camera predicted from one view.
 
     Attributes:
-        model_id: the true model's id.
+        model_id: Id of the true model.
         split: ``validation`` or ``test``.
-        view: number of the view of that model.
+        view: Index of the view of that model.
         stage: ``coarse`` or ``refined``.
         status: ``ok`` or ``empty``.
-        mesh: file name in the folder; none for an empty mesh.
-        azimuth_deg: predicted view.
-        elevation_deg: predicted view.
-        n_vertices: of the mesh.
-        n_faces: of the mesh.
-        mask_iou: of the mesh's silhouette from the predicted view against the input mask.
-        seconds: wall time this stage spent on the view.
+        mesh: File name in the folder; ``None`` for an empty mesh.
+        azimuth_deg: Predicted azimuth.
+        elevation_deg: Predicted elevation.
+        n_vertices: Number of vertices.
+        n_faces: Number of faces.
+        mask_iou: IoU of the mesh's silhouette from the predicted view with the input mask.
+        seconds: Wall time of this stage.
     """
 
     model_id: str
@@ -73,20 +72,18 @@ def mesh_name(model_id: str, view: int) -> str:
 
 
 def write_predictions(folder: Path, predictions: Sequence[Prediction]) -> None:
-    """Write :data:`PREDICTIONS` in ``folder``; no rows make a table without rows."""
-    table = pa.Table.from_pylist([asdict(prediction) for prediction in predictions], schema=SCHEMA)
-    pq.write_table(table, folder / PREDICTIONS)
+    """Write :data:`PREDICTIONS` into a folder; the table may be empty."""
+    write_table(folder / PREDICTIONS, map(asdict, predictions), SCHEMA)
 
 
 def read_predictions(folder: Path) -> list[Prediction]:
-    """Rows of :data:`PREDICTIONS` in ``folder``, in their order.
+    """Rows of :data:`PREDICTIONS` in a folder, in their order.
 
     Raises:
-        PredictionsError: missing, damaged, or of other columns.
+        PredictionsError: The file is missing, damaged, or has other columns.
     """
-    path = folder / PREDICTIONS
     try:
-        table = typed(pq.read_table(path), SCHEMA, SCHEMA.names, nullable=("mesh",))
-    except (OSError, pa.ArrowException, ValueError) as error:
-        raise PredictionsError(f"{path}: expected a Parquet file of predictions: {error}") from error
-    return [Prediction(**row) for row in table.to_pylist()]
+        rows = read_table(folder / PREDICTIONS, SCHEMA, nullable=("mesh",))
+    except ValueError as error:
+        raise PredictionsError(str(error)) from error
+    return [Prediction(**row) for row in rows]

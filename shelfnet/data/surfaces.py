@@ -1,10 +1,9 @@
-"""True surfaces for the evaluation: points, normals and occupancy of each model, in the object frame.
+"""Ground-truth surfaces for the evaluation: points, normals and occupancy of each model in the object frame.
 
-One row group a model, so that a reader holds one model at a time, however large the data set is. The file also names
-the models of its shard that could not be measured, so that nobody takes them for lost.
+A file has one row group per model, so readers hold one model at a time. Its metadata list the models of the shard whose
+surface could not be sampled.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,10 @@ import pyarrow.parquet as pq
 from jaxtyping import Bool, Float
 
 from shelfnet.data.occupancy import pack, solid_occupancy, unpack
-from shelfnet.data.shards.parquet import ShardError, open_shard
-from shelfnet.data.tables import typed
+from shelfnet.data.seeding import hashed_integer
+from shelfnet.data.shards.reader import open_shard
+from shelfnet.data.shards.schema import ShardError
+from shelfnet.data.tables import cast_columns
 from shelfnet.geometry.meshes import Mesh, normalise, sample_surface
 from shelfnet.provenance import code_version
 from shelfnet.publishing import complete_file
@@ -35,11 +36,11 @@ SCHEMA = pa.schema(
 """Columns of a shard of surfaces."""
 
 REFUSED = "refused"
-"""Key of the file's metadata with the ids, as a JSON list, of models without a surface."""
+"""Metadata key of the JSON list of model ids without a surface."""
 
 
 @dataclass(frozen=True)
-class Surface:
+class SurfaceSamples:
     """The true surface of one model in the object frame."""
 
     points: Float[np.ndarray, "n 3"]
@@ -48,28 +49,28 @@ class Surface:
     split: str
 
 
-def measure_surface(mesh: Mesh, model_id: str, split: str, n_points: int, seed: int) -> Surface:
+def measure_surface(mesh: Mesh, model_id: str, split: str, n_points: int, seed: int) -> SurfaceSamples:
     """Area-uniform points with normals, and solid occupancy, of a mesh in its file's frame.
 
     Args:
-        mesh: in the frame and unit of its file.
-        model_id: with ``seed``, the seed of the points: the same ones whatever other models there are.
-        split: stored beside.
-        n_points: points on the surface.
-        seed: draws other points.
+        mesh: Mesh in the frame and unit of its file.
+        model_id: Id of the model, which seeds the points together with ``seed``.
+        split: Split of the model.
+        n_points: Number of points on the surface.
+        seed: Seed of the settings.
     """
     normalised = normalise(mesh)
-    digest = hashlib.sha256(f"surface-{seed}\0{model_id}".encode()).digest()
-    points, normals = sample_surface(normalised, n_points, np.random.default_rng(int.from_bytes(digest[:8], "big")))
-    return Surface(points.astype(np.float32), normals.astype(np.float32), solid_occupancy(normalised), split)
+    rng = np.random.default_rng(hashed_integer(f"surface-{seed}\0{model_id}"))
+    points, normals = sample_surface(normalised, n_points, rng)
+    return SurfaceSamples(points.astype(np.float32), normals.astype(np.float32), solid_occupancy(normalised), split)
 
 
-def write_surfaces(path: Path, surfaces: Iterable[tuple[str, Surface | None]]) -> None:
+def write_surfaces(path: Path, surfaces: Iterable[tuple[str, SurfaceSamples | None]]) -> None:
     """Stream surfaces into a shard and publish it.
 
     Args:
-        path: the shard.
-        surfaces: ids of models with their surfaces, or with ``None`` where one could not be measured.
+        path: The shard.
+        surfaces: Model ids with their surfaces, or with ``None`` for models whose surface could not be sampled.
     """
     schema = SCHEMA.with_metadata({"code_version": code_version()})
     with complete_file(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
@@ -82,61 +83,61 @@ def write_surfaces(path: Path, surfaces: Iterable[tuple[str, Surface | None]]) -
         writer.add_key_value_metadata({REFUSED: json.dumps(refused)})
 
 
-class Surfaces:
-    """Surfaces by model id, read from their shards one at a time when asked for; ids iterate in sorted order.
+class SurfaceDataset:
+    """Surfaces by model id, each read from its shard on access; iteration is over sorted ids.
 
     Attributes:
-        refused: ids of models that have no surface because it could not be measured.
+        refused: Ids of the models whose surface could not be sampled.
     """
 
     def __init__(
-        self, places: dict[str, tuple[Path, int]], splits: dict[str, str], refused: frozenset[str] = frozenset()
+        self, locations: dict[str, tuple[Path, int]], splits: dict[str, str], refused: frozenset[str] = frozenset()
     ) -> None:
-        self._places = places
+        self._locations = locations
         self._splits = splits
         self.refused = refused
 
-    def __getitem__(self, model_id: str) -> Surface:
-        path, row_group = self._places[model_id]
+    def __getitem__(self, model_id: str) -> SurfaceSamples:
+        path, row_group = self._locations[model_id]
         with open_shard(path, SCHEMA.names) as shard:
             try:
-                return _surface(typed(shard.read_row_group(row_group), SCHEMA, SCHEMA.names, ()))
+                return _surface(cast_columns(shard.read_row_group(row_group), SCHEMA, SCHEMA.names, ()))
             except (OSError, pa.ArrowException, ValueError) as error:
                 raise ShardError(f"{path}: model {model_id!r}: damaged: {error}") from error
 
     def __contains__(self, model_id: str) -> bool:
-        return model_id in self._places
+        return model_id in self._locations
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._places))
+        return iter(sorted(self._locations))
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._locations)
 
     def in_split(self, split: str) -> tuple[str, ...]:
-        """Sorted ids of the models of a split, without reading a surface."""
+        """Sorted model ids of a split; no surface is read."""
         return tuple(model_id for model_id in self if self._splits[model_id] == split)
 
 
-def load_surfaces(paths: Sequence[Path]) -> Surfaces:
-    """The surfaces of several shards; only ids and splits are read now.
+def load_surfaces(paths: Sequence[Path]) -> SurfaceDataset:
+    """The surfaces of several shards, of which only ids and splits are read now.
 
     Raises:
-        ShardError: a file is damaged, lacks a column or a row group for each model, or a model occurs twice.
+        ShardError: A file is damaged, lacks a column or a row group per model, or a model occurs twice.
     """
-    places: dict[str, tuple[Path, int]] = {}
+    locations: dict[str, tuple[Path, int]] = {}
     splits: dict[str, str] = {}
     refused: set[str] = set()
     for path in paths:
         with open_shard(path, SCHEMA.names) as shard:
             refused |= _refused(shard, path)
             for group in range(shard.num_row_groups):
-                row = _identity(shard, group, path)
-                if row["model_id"] in places:
-                    raise ShardError(f"{path}: model {row['model_id']!r} is also in {places[row['model_id']][0]}")
-                places[row["model_id"]] = (path, group)
-                splits[row["model_id"]] = row["split"]
-    return Surfaces(places, splits, frozenset(refused))
+                model_id, split = _identity(shard, group, path)
+                if model_id in locations:
+                    raise ShardError(f"{path}: model {model_id!r} is also in {locations[model_id][0]}")
+                locations[model_id] = (path, group)
+                splits[model_id] = split
+    return SurfaceDataset(locations, splits, frozenset(refused))
 
 
 def _refused(shard: pq.ParquetFile, path: Path) -> set[str]:
@@ -147,18 +148,19 @@ def _refused(shard: pq.ParquetFile, path: Path) -> set[str]:
         raise ShardError(f"{path}: expected a JSON list of refused models, got {stored[:80]!r}") from error
 
 
-def _identity(shard: pq.ParquetFile, group: int, path: Path) -> dict[str, Any]:
+def _identity(shard: pq.ParquetFile, group: int, path: Path) -> tuple[str, str]:
+    """Model id and split of a row group."""
+    columns = ["model_id", "split"]
     try:
-        columns = ["model_id", "split"]
-        rows = typed(shard.read_row_group(group, columns=columns), SCHEMA, columns, ()).to_pylist()
+        rows = cast_columns(shard.read_row_group(group, columns=columns), SCHEMA, columns, ()).to_pylist()
     except (OSError, pa.ArrowException, ValueError) as error:
         raise ShardError(f"{path}: row group {group}: damaged: {error}") from error
     if len(rows) != 1:
         raise ShardError(f"{path}: row group {group}: expected one model, got {len(rows)}")
-    return rows[0]
+    return rows[0]["model_id"], rows[0]["split"]
 
 
-def _row(model_id: str, surface: Surface) -> dict[str, Any]:
+def _row(model_id: str, surface: SurfaceSamples) -> dict[str, Any]:
     return {
         "model_id": model_id,
         "split": surface.split,
@@ -168,11 +170,11 @@ def _row(model_id: str, surface: Surface) -> dict[str, Any]:
     }
 
 
-def _surface(row: pa.Table) -> Surface:
+def _surface(row: pa.Table) -> SurfaceSamples:
     points, normals = (_triples(row[name]) for name in ("points", "normals"))
     if len(points) != len(normals):
         raise ValueError(f"expected as many normals as points, got {len(normals)} and {len(points)}")
-    return Surface(points, normals, unpack(row["occupancy"][0].as_py()), row["split"][0].as_py())
+    return SurfaceSamples(points, normals, unpack(row["occupancy"][0].as_py()), row["split"][0].as_py())
 
 
 def _triples(column: pa.ChunkedArray) -> Float[np.ndarray, "n 3"]:

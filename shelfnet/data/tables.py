@@ -1,23 +1,54 @@
-"""Tables that others may have written: of the expected columns and types, or refused."""
+"""Parquet tables with a fixed schema: written completely, and read back only if columns and types match."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shelfnet.provenance import code_version
+from shelfnet.publishing import complete_file
 
 
-def typed(
-    table: pa.Table | pa.RecordBatch, schema: pa.Schema, columns: Sequence[str], nullable: Collection[str]
-) -> pa.Table:
-    """Columns of a table in the types of a schema, converted where another writer chose a related type.
+def write_table(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> None:
+    """Publish rows as a Parquet file with the code version in its metadata."""
+    schema = schema.with_metadata({"code_version": code_version()})
+    with complete_file(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), temporary)
+
+
+def read_table(path: Path, schema: pa.Schema, nullable: Collection[str]) -> list[dict[str, Any]]:
+    """Rows of a Parquet file with the columns of a schema, in their order; other columns are ignored.
 
     Args:
-        table: with at least these columns.
-        schema: has a field for each column.
-        columns: which ones, in the order of the result.
-        nullable: those that may lack values.
+        path: The file.
+        schema: Expected columns and their types.
+        nullable: Columns that may have null values.
 
     Raises:
-        ValueError: a column is missing, there twice, of an unrelated type, or lacks a value.
+        ValueError: The file cannot be read or does not match the schema; the message names the file.
+    """
+    try:
+        return cast_columns(pq.read_table(path), schema, schema.names, nullable).to_pylist()
+    except (OSError, pa.ArrowException, ValueError) as error:
+        expected = f"expected a Parquet table with the columns {', '.join(schema.names)}"
+        raise ValueError(f"{path}: {expected}: {error}") from error
+
+
+def cast_columns(
+    table: pa.Table | pa.RecordBatch, schema: pa.Schema, columns: Sequence[str], nullable: Collection[str]
+) -> pa.Table:
+    """Columns of a table in the types of a schema, converted if the writer chose a related type.
+
+    Args:
+        table: Table with at least these columns.
+        schema: Schema with a field for each column.
+        columns: Columns to return, in this order.
+        nullable: Columns that may have null values.
+
+    Raises:
+        ValueError: A column is missing, duplicated, of an unrelated type, or lacks a value.
     """
     whole = table if isinstance(table, pa.Table) else pa.Table.from_batches([table])
     arrays = []
@@ -30,6 +61,6 @@ def typed(
         except pa.ArrowException as error:
             raise ValueError(f"column {name}: expected {schema.field(name).type}: {error}") from error
         if array.null_count and name not in nullable:
-            raise ValueError(f"column {name}: expected a value in every row, got {array.null_count} without")
+            raise ValueError(f"column {name}: expected a value in every row, got {array.null_count} nulls")
         arrays.append(array)
     return pa.table(arrays, names=list(columns))

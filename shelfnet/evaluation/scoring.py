@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from shelfnet.config.evaluate import EvaluateSettings
-from shelfnet.data.surfaces import Surface
+from shelfnet.data.surfaces import SurfaceSamples
 from shelfnet.evaluation.alignment import YRotation
 from shelfnet.evaluation.components import structure
 from shelfnet.evaluation.metrics import (
@@ -50,7 +50,7 @@ class Score:
 EMPTY_SCORE = Score("empty", WORST, float(WORST_COMPONENTS), WORST_FLOATER_FRACTION)
 
 
-def true_surface(surface: Surface, model_id: str, settings: EvaluateSettings) -> SampledSurface:
+def true_surface(surface: SurfaceSamples, model_id: str, settings: EvaluateSettings) -> SampledSurface:
     """The first ``settings.n_points`` points of a stored surface, indexed.
 
     Raises:

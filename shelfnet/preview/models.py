@@ -9,7 +9,7 @@ import trimesh
 
 from shelfnet.data.obj.materials import Material, read_materials
 from shelfnet.data.obj.reader import ModelError
-from shelfnet.data.obj.text import material_name, read_obj_text
+from shelfnet.data.obj.writer import material_name, read_obj_text
 from shelfnet.geometry.meshes import Normalisation, bounding_normalisation
 
 MTL_NAME = "materials.mtl"

@@ -9,7 +9,7 @@ import torch
 import trimesh
 from jaxtyping import Float, UInt8
 
-from shelfnet.data.studio import SKY_RADIANCE, SUNS, Sun
+from shelfnet.data.lighting import SKY_RADIANCE, SUNS, Sun
 from shelfnet.geometry.cameras import BLENDER_FROM_OPENCV, look_at_origin
 from shelfnet.preview.opengl import known_deprecations, pyrender
 from shelfnet.preview.primitives import predicted_primitive

@@ -4,8 +4,8 @@ import numpy as np
 import trimesh
 from jaxtyping import Float, UInt8
 
+from shelfnet.data.lighting import ROUGHNESS
 from shelfnet.data.obj.materials import NEUTRAL_GREY, Material
-from shelfnet.data.studio import ROUGHNESS
 from shelfnet.geometry.colours import linear_from_srgb
 from shelfnet.preview.opengl import pyrender
 

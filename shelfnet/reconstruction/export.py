@@ -12,7 +12,7 @@ from scipy.ndimage import map_coordinates
 from trimesh.visual.material import PBRMaterial
 
 from shelfnet.data.glb import MeshFileError, read_glb
-from shelfnet.data.studio import ROUGHNESS
+from shelfnet.data.lighting import ROUGHNESS
 from shelfnet.geometry.colours import linear_from_srgb
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.geometry.normals import vertex_normals

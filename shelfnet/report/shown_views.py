@@ -9,7 +9,7 @@ import pandas as pd
 import trimesh
 from jaxtyping import UInt8
 
-from shelfnet.data.shards.readers import EvaluationViews
+from shelfnet.data.shards.reader import EvaluationViews
 from shelfnet.report.poses import Poses, match_poses
 from shelfnet.report.runs import Runs, aligned_predictions
 from shelfnet.report.sources import TrueMeshes, View, spread_views

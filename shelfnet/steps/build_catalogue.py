@@ -7,8 +7,9 @@ from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue.manifest import read_manifest
-from shelfnet.data.catalogue.models import CatalogueModel, make_catalogue, require_instances, write_models
+from shelfnet.data.catalogue.models import CatalogueModel, make_catalogue, write_models
 from shelfnet.data.catalogue.quarantine import read_quarantine, write_quarantine
+from shelfnet.data.sources.objaverse import require_instances
 from shelfnet.tracking.journal import Journal
 
 REPORTED_CATEGORIES = 50

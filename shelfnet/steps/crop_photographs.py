@@ -13,19 +13,19 @@ from jaxtyping import UInt8
 from shelfnet.config.images import ImagesSettings
 from shelfnet.config.load import settings_json
 from shelfnet.data.catalogue.manifest import read_manifest
-from shelfnet.data.catalogue.quarantine import Quarantined, refused, require_some, write_quarantine
+from shelfnet.data.catalogue.quarantine import Quarantined, quarantine_model, require_usable, write_quarantine
 from shelfnet.data.obj.reader import ModelError
 from shelfnet.data.photographs.catalogue import Photograph, read_photographs
 from shelfnet.data.photographs.crops import check_coverage, check_object_size, crop_to_object
 from shelfnet.data.photographs.pixels import MissingMaskError, PhotoError, Segment, read_photo
 from shelfnet.data.shards.encoding import check_image
-from shelfnet.data.shards.parquet import write_shard
-from shelfnet.data.shards.rows import Shot, image_row
+from shelfnet.data.shards.schema import ViewMetadata, image_row
+from shelfnet.data.shards.writer import write_shard
 from shelfnet.isolation import IsolatedWorker, WorkerFailedError
 from shelfnet.tracking.journal import Journal
 
 STAGE = "crop_photographs"
-UNKNOWN_SHOT = Shot(
+UNKNOWN_SHOT = ViewMetadata(
     azimuth_deg=math.nan,
     elevation_deg=math.nan,
     cam2world=np.full((4, 4), math.nan),
@@ -99,8 +99,8 @@ def _rows(
         try:
             yield image_row(photograph, photograph.view, worker.run(photograph), UNKNOWN_SHOT)
         except (ModelError, WorkerFailedError) as error:
-            unusable.append(refused(photograph.model_id, STAGE, error, photograph.photo_path))
-    require_some(unusable, len(photographs), "photographs")
+            unusable.append(quarantine_model(photograph.model_id, STAGE, error, photograph.photo_path))
+    require_usable(unusable, len(photographs), "photographs")
 
 
 def _make_crop(root: Path, settings: ImagesSettings, resolution_px: int) -> Callable[[Photograph], Crop]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from shelfnet.config.load import for_ablation
 from shelfnet.config.schema import Config
-from shelfnet.data.shards.readers import EvaluationViews, load_evaluation_views, load_view_labels
+from shelfnet.data.shards.reader import EvaluationViews, load_evaluation_views, load_view_labels
 from shelfnet.evaluation.floaters import structure_differences, structure_means
 from shelfnet.evaluation.results import has_truth, read_results
 from shelfnet.preview.previewer import Previewer

@@ -10,8 +10,8 @@ import pandas as pd
 
 from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.data.seeding import named_generator
-from shelfnet.data.shards.readers import load_view_labels
-from shelfnet.data.surfaces import Surfaces, load_surfaces
+from shelfnet.data.shards.reader import load_view_labels
+from shelfnet.data.surfaces import SurfaceDataset, load_surfaces
 from shelfnet.evaluation.alignment import VALIDATION, AlignmentPair, ValidationSet, YRotation, fit_y_rotation
 from shelfnet.evaluation.metrics import (
     NORMALISATION,
@@ -106,7 +106,7 @@ def collect_rows(inputs: Sequence[Path], output: Path) -> None:
     write_results(pd.concat([read_results(path) for path in inputs], ignore_index=True), output)
 
 
-def validation_set(predictions: pd.DataFrame, truth: Surfaces, settings: EvaluateSettings) -> ValidationSet:
+def validation_set(predictions: pd.DataFrame, truth: SurfaceDataset, settings: EvaluateSettings) -> ValidationSet:
     """The validation predictions that have a surface, as points in pairs with the true ones."""
     rows = predictions[(predictions["split"] == VALIDATION) & (predictions["status"] == "ok")]
     if len(rows) > ALIGNMENT_PREDICTIONS:
@@ -122,7 +122,7 @@ def validation_set(predictions: pd.DataFrame, truth: Surfaces, settings: Evaluat
     return ValidationSet(tuple(pairs))
 
 
-def _measurable(predictions: pd.DataFrame, truth: Surfaces) -> pd.DataFrame:
+def _measurable(predictions: pd.DataFrame, truth: SurfaceDataset) -> pd.DataFrame:
     """Predictions without those of models whose true surface could not be measured."""
     refused = predictions["model_id"].isin(truth.refused)
     if refused.any():
@@ -131,7 +131,7 @@ def _measurable(predictions: pd.DataFrame, truth: Surfaces) -> pd.DataFrame:
     return predictions[~refused]
 
 
-def _check_splits(predictions: pd.DataFrame, truth: Surfaces) -> None:
+def _check_splits(predictions: pd.DataFrame, truth: SurfaceDataset) -> None:
     split_of = {model_id: split for split in (VALIDATION, TEST) for model_id in truth.in_split(split)}
     for row in predictions.drop_duplicates(["model_id", "split"]).itertuples():
         if split_of.get(row.model_id) != row.split:
@@ -142,11 +142,11 @@ def _check_splits(predictions: pd.DataFrame, truth: Surfaces) -> None:
             )
 
 
-def _true_views(shards: Sequence[Path], test: pd.DataFrame, truth: Surfaces) -> pd.DataFrame:
+def _true_views(shards: Sequence[Path], test: pd.DataFrame, truth: SurfaceDataset) -> pd.DataFrame:
     """True camera and category of the test views, as many a model as were predicted."""
     if test.empty:
         raise PredictionsError("expected predictions of the test split, got none")
-    views = load_view_labels(shards, TEST, int(test.groupby("model_id")["view"].nunique().max()), among=truth)
+    views = load_view_labels(shards, TEST, int(test.groupby("model_id")["view"].nunique().max()), model_ids=truth)
     return pd.DataFrame(
         {
             "model_id": views.model_ids,
@@ -159,7 +159,7 @@ def _true_views(shards: Sequence[Path], test: pd.DataFrame, truth: Surfaces) -> 
 
 
 def _score_model(
-    group: pd.DataFrame, truth: Surfaces, alignment: YRotation, settings: EvaluateSettings
+    group: pd.DataFrame, truth: SurfaceDataset, alignment: YRotation, settings: EvaluateSettings
 ) -> Iterator[dict[str, Any]]:
     """Rows of all views and stages of one object, whose true surface is read and indexed once."""
     model_id = group["model_id"].iloc[0]

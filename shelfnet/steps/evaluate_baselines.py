@@ -10,8 +10,8 @@ import pandas as pd
 
 from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.data.seeding import named_generator
-from shelfnet.data.shards.readers import load_view_labels
-from shelfnet.data.surfaces import Surfaces, load_surfaces
+from shelfnet.data.shards.reader import load_view_labels
+from shelfnet.data.surfaces import SurfaceDataset, load_surfaces
 from shelfnet.evaluation.alignment import VALIDATION, YRotation
 from shelfnet.evaluation.baselines import (
     BASELINES,
@@ -72,7 +72,7 @@ def evaluate_baselines(
         ShardError: a shard is damaged.
     """
     truth = load_surfaces(surfaces)
-    views = load_view_labels(shards, "test", views_per_model, among=truth)
+    views = load_view_labels(shards, "test", views_per_model, model_ids=truth)
     table = pd.DataFrame({"model_id": views.model_ids, "view": views.views, "category": views.categories})
     medoid_id = _medoid_model(truth, settings)
     mean_shape = true_surface(truth[medoid_id], medoid_id, settings)
@@ -83,7 +83,7 @@ def evaluate_baselines(
     rows["ablation"] = pd.Categorical(rows["ablation"], BASELINES)
     rows = rows.sort_values(["ablation", "model_id", "view"], ignore_index=True)
     write_results(rows.assign(**_constants(settings)), output)
-    validation = load_view_labels(shards, VALIDATION, None, among=truth, at_most=validation_views)
+    validation = load_view_labels(shards, VALIDATION, None, model_ids=truth, max_views=validation_views)
     write_table(_validation_levels(validation.model_ids, truth, medoid_id, settings, threads), levels)
     run = Journal(journal, run="baselines")
     run.metrics(0, {f"test/{name}/chamfer": rows[rows["ablation"] == name]["chamfer"].mean() for name in BASELINES})
@@ -93,7 +93,7 @@ def evaluate_baselines(
 
 
 def _score_model(
-    model_id: str, truth: Surfaces, mean_shape: SampledSurface, settings: EvaluateSettings
+    model_id: str, truth: SurfaceDataset, mean_shape: SampledSurface, settings: EvaluateSettings
 ) -> Iterator[dict[str, Any]]:
     """One row a baseline."""
     true = true_surface(truth[model_id], model_id, settings)
@@ -110,7 +110,7 @@ def _score_model(
 
 
 def _validation_levels(
-    model_ids: Sequence[str], truth: Surfaces, medoid_id: str, settings: EvaluateSettings, threads: int
+    model_ids: Sequence[str], truth: SurfaceDataset, medoid_id: str, settings: EvaluateSettings, threads: int
 ) -> pd.DataFrame:
     """Mean Chamfer distance of every baseline over the validation views, whose models are given, one a view."""
     measured = rows_in_parallel(
@@ -124,7 +124,7 @@ def _validation_levels(
 
 
 def _curve_distances(
-    model_id: str, truth: Surfaces, medoid_id: str, settings: EvaluateSettings
+    model_id: str, truth: SurfaceDataset, medoid_id: str, settings: EvaluateSettings
 ) -> Iterator[dict[str, Any]]:
     """One row a baseline, with the number of points of the validation curves."""
     true = truth[model_id].points[:CURVE_POINTS]
@@ -144,7 +144,7 @@ def _curve_distances(
         yield {"ablation": name, "model_id": model_id, "chamfer": float(np.mean(distances))}
 
 
-def _medoid_model(truth: Surfaces, settings: EvaluateSettings) -> str:
+def _medoid_model(truth: SurfaceDataset, settings: EvaluateSettings) -> str:
     candidates = spread_candidates(truth.in_split("train"), settings.medoid_candidates)
     chosen = candidates[medoid([truth[model_id].points[:MEDOID_POINTS] for model_id in candidates], settings.backend)]
     logger.info("mean shape: %s is the medoid of %d training models", chosen, len(candidates))

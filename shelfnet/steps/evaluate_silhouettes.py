@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 
 from shelfnet.config.render import RenderSettings
-from shelfnet.data.shards.readers import EvaluationViews, ViewLabels, load_evaluation_views, load_view_labels
+from shelfnet.data.shards.reader import EvaluationViews, ViewLabels, load_evaluation_views, load_view_labels
 from shelfnet.evaluation.baselines import SPHERE, sphere_mesh
 from shelfnet.evaluation.components import structure
 from shelfnet.evaluation.metrics import WORST_COMPONENTS, WORST_FLOATER_FRACTION

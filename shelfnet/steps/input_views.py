@@ -8,7 +8,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from shelfnet.data.shards.readers import load_evaluation_views
+from shelfnet.data.shards.reader import load_evaluation_views
 
 SPLITS = ("validation", "test")
 """Validation to fit the alignment on, test to report."""

@@ -1,4 +1,4 @@
-"""The engines that can take the images, by their name in the configuration; each is imported when it is chosen."""
+"""Render engines by their name in the configuration, each imported only when it is selected."""
 
 import atexit
 import math
@@ -23,59 +23,58 @@ Images = UInt8[np.ndarray, "v h w 4"]
 
 @runtime_checkable
 class RenderEngine(Protocol):
-    """Takes images of one model after the other."""
+    """Renders models one after the other."""
 
     def render(self, obj_path: Path, cam2world: Float[np.ndarray, "v 4 4"]) -> UInt8[np.ndarray, "v h w 4"]:
         """Images of a model from all cameras (OpenCV axes, object frame), sRGB with straight alpha.
 
         Raises:
-            ModelError: the model cannot be loaded.
+            ModelError: The model cannot be loaded.
         """
         ...
 
 
 @dataclass(frozen=True)
-class Sitting:
-    """A model and the cameras (OpenCV axes, object frame) that take it."""
+class RenderJob:
+    """A model and the cameras (OpenCV axes, object frame) to render it from."""
 
     obj_path: Path
     cam2world: Float[np.ndarray, "v 4 4"]
 
 
 @contextmanager
-def isolated_engine(settings: RenderSettings, threads: int) -> Iterator[Callable[[Sitting], Images]]:
-    """The engine of ``settings.engine`` in a process of its own, within the limits of the settings for each model.
+def isolated_engine(settings: RenderSettings, threads: int) -> Iterator[Callable[[RenderJob], Images]]:
+    """The engine ``settings.engine`` in a child process, with the time and memory limits of the settings per model.
 
-    Errors of a model come back as :class:`ModelError`, the end of the process as
-    :class:`~shelfnet.isolation.WorkerFailedError`; what is wrong with the engine or its device comes back as it is.
+    Faults of a model raise :class:`ModelError`, the end of the process raises
+    :class:`~shelfnet.isolation.WorkerFailedError`, and faults of the engine or its device are raised unchanged.
     """
     with tempfile.TemporaryDirectory(prefix="shelfnet-render-") as folder:
-        make = partial(make_photographer, settings, threads, Path(folder))
-        limits = {"timeout_s": settings.model_timeout_s, "memory_mb": settings.model_memory_mb}
-        with IsolatedWorker(make, **limits) as worker:
+        make = partial(make_renderer, settings, threads, Path(folder))
+        with IsolatedWorker(make, timeout_s=settings.model_timeout_s, memory_mb=settings.model_memory_mb) as worker:
             yield worker.run
 
 
-def make_photographer(settings: RenderSettings, threads: int, folder: Path) -> Callable[[Sitting], Images]:
+def make_renderer(settings: RenderSettings, threads: int, folder: Path) -> Callable[[RenderJob], Images]:
     """Open an engine until this process ends; its temporary files go into ``folder``, which outlives a crash."""
     tempfile.tempdir = str(folder)
     opened = ExitStack()
     engine = opened.enter_context(open_engine(settings, threads))
     atexit.register(opened.close)
-    return partial(_photograph, engine)
+    return partial(_render, engine)
 
 
-def _photograph(engine: RenderEngine, sitting: Sitting) -> Images:
+def _render(engine: RenderEngine, job: RenderJob) -> Images:
     try:
-        return engine.render(sitting.obj_path, sitting.cam2world)
+        return engine.render(job.obj_path, job.cam2world)
     except ModelError:
         raise
     except Exception as error:  # Blender and OpenGL raise RuntimeError, GLError, OSError, ...
-        raise ModelError(f"{sitting.obj_path.name}: cannot be rendered: {error}") from error
+        raise ModelError(f"{job.obj_path.name}: cannot be rendered: {error}") from error
 
 
 def open_engine(settings: RenderSettings, threads: int) -> AbstractContextManager[RenderEngine]:
-    """The engine of ``settings.engine``, to be entered before it renders."""
+    """The engine ``settings.engine`` as a context manager."""
     return ENGINES[settings.engine](settings, threads)
 
 
@@ -97,4 +96,3 @@ ENGINES: Mapping[str, Callable[[RenderSettings, int], AbstractContextManager[Ren
     "cycles": _cycles,
     "pyrender": _pyrender,
 }
-"""Engines by name."""

@@ -15,15 +15,15 @@ from shelfnet.config.load import settings_json
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.catalogue.manifest import read_manifest
 from shelfnet.data.catalogue.models import CatalogueModel, read_models
-from shelfnet.data.catalogue.quarantine import Quarantined, refused, require_some, write_quarantine
+from shelfnet.data.catalogue.quarantine import Quarantined, quarantine_model, require_usable, write_quarantine
 from shelfnet.data.obj.reader import ModelError
 from shelfnet.data.seeding import named_generator
 from shelfnet.data.shards.encoding import check_image
-from shelfnet.data.shards.parquet import warn_of_size, write_shard
-from shelfnet.data.shards.rows import Shot, image_row
+from shelfnet.data.shards.schema import ViewMetadata, image_row
+from shelfnet.data.shards.writer import warn_if_oversized, write_shard
 from shelfnet.data.view_sampling import Views, sample_views
 from shelfnet.isolation import WorkerFailedError
-from shelfnet.steps.render_engines import Images, Sitting, isolated_engine
+from shelfnet.steps.render_engines import Images, RenderJob, isolated_engine
 from shelfnet.tracking.journal import Journal
 
 STAGE = "render_views"
@@ -102,7 +102,7 @@ def render_views(
         write_shard(output, _shard_rows(settings, source.root, chosen, threads, progress), metadata)
     finally:
         write_quarantine(quarantine, progress.refused)
-    warn_of_size(output, settings.shards)
+    warn_if_oversized(output, settings.shards)
     _record(journal, settings, shard, progress, quarantine)
 
 
@@ -118,27 +118,27 @@ def _shard_rows(
             try:
                 yield from _model_rows(settings, root, model, photograph)
             except (ModelError, WorkerFailedError) as error:
-                progress.refused.append(refused(model.model_id, STAGE, error, model.obj_path))
+                progress.refused.append(quarantine_model(model.model_id, STAGE, error, model.obj_path))
             progress.advance()
-    require_some(progress.refused, len(models))
+    require_usable(progress.refused, len(models))
 
 
 def _model_rows(
-    settings: RenderSettings, root: Path, model: CatalogueModel, photograph: Callable[[Sitting], Images]
+    settings: RenderSettings, root: Path, model: CatalogueModel, photograph: Callable[[RenderJob], Images]
 ) -> list[dict[str, Any]]:
     """Rows of one model, every image of it checked before the first one counts."""
     generator = named_generator(settings.seed, model.model_id)
     views = sample_views(settings.prior, settings.views_per_model, generator)
     cameras = views.cam2world(settings.camera_distance)
-    images = photograph(Sitting(root / model.obj_path, cameras))
+    images = photograph(RenderJob(root / model.obj_path, cameras))
     for image in images:
         check_image(image, model.model_id)
     shots = [_shot(settings, views, cameras, view) for view in range(len(images))]
     return [image_row(model, view, image, shots[view]) for view, image in enumerate(images)]
 
 
-def _shot(settings: RenderSettings, views: Views, cameras: Float[np.ndarray, "v 4 4"], view: int) -> Shot:
-    return Shot(
+def _shot(settings: RenderSettings, views: Views, cameras: Float[np.ndarray, "v 4 4"], view: int) -> ViewMetadata:
+    return ViewMetadata(
         azimuth_deg=math.degrees(views.azimuth[view]),
         elevation_deg=math.degrees(views.elevation[view]),
         cam2world=cameras[view],

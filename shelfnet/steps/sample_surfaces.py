@@ -7,9 +7,9 @@ from pathlib import Path
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue.manifest import read_manifest
 from shelfnet.data.catalogue.models import CatalogueModel, read_models
-from shelfnet.data.catalogue.quarantine import Quarantined, refused, require_some, write_quarantine
+from shelfnet.data.catalogue.quarantine import Quarantined, quarantine_model, require_usable, write_quarantine
 from shelfnet.data.obj.reader import load_obj
-from shelfnet.data.surfaces import Surface, measure_surface, write_surfaces
+from shelfnet.data.surfaces import SurfaceSamples, measure_surface, write_surfaces
 from shelfnet.isolation import IsolatedWorker
 
 STAGE = "sample_surfaces"
@@ -41,7 +41,7 @@ def sample_surfaces(
 
 def _measured(
     models: Sequence[CatalogueModel], root: Path, settings: DatasetSettings, quarantined: list[Quarantined]
-) -> Iterator[tuple[str, Surface | None]]:
+) -> Iterator[tuple[str, SurfaceSamples | None]]:
     make = partial(_make_measure, root, settings)
     with IsolatedWorker(make, timeout_s=settings.model_timeout_s, memory_mb=settings.model_memory_mb) as worker:
         for model in models:
@@ -49,15 +49,15 @@ def _measured(
             try:
                 surface = worker.run(model)
             except Exception as error:  # whatever is wrong with one model must not stop the others
-                quarantined.append(refused(model.model_id, STAGE, error, model.obj_path))
+                quarantined.append(quarantine_model(model.model_id, STAGE, error, model.obj_path))
             yield model.model_id, surface
-    require_some(quarantined, len(models))
+    require_usable(quarantined, len(models))
 
 
-def _make_measure(root: Path, settings: DatasetSettings) -> Callable[[CatalogueModel], Surface]:
+def _make_measure(root: Path, settings: DatasetSettings) -> Callable[[CatalogueModel], SurfaceSamples]:
     """What runs in a process of its own, model after model."""
 
-    def measure(model: CatalogueModel) -> Surface:
+    def measure(model: CatalogueModel) -> SurfaceSamples:
         mesh = load_obj(root / model.obj_path, settings.max_faces)
         return measure_surface(mesh, model.model_id, model.split, settings.surface_points, settings.split_seed)
 

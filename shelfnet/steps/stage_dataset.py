@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings, ShowroomSettings
 from shelfnet.config.place import find_place
-from shelfnet.data.catalogue.future3d import content_digest, find_root
+from shelfnet.data.catalogue.dataset_layout import content_digest, find_root
 from shelfnet.data.catalogue.manifest import Manifest, write_manifest
 from shelfnet.data.catalogue.model_info import FILE_NAME, read_model_info
 from shelfnet.data.catalogue.quarantine import Quarantined, write_quarantine

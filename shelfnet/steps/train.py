@@ -17,7 +17,7 @@ from shelfnet.config.load import settings_json
 from shelfnet.config.section import Section
 from shelfnet.config.stage_inputs import TrainInputs
 from shelfnet.data.photographs.crops import median_object_share
-from shelfnet.data.shards.readers import load_training_views
+from shelfnet.data.shards.reader import load_training_views
 from shelfnet.dependencies import code_digest
 from shelfnet.losses.clip import ClipLoss
 from shelfnet.networks.clip import load_clip

@@ -8,8 +8,7 @@ import pyarrow.compute as pc
 import torch
 
 from shelfnet.config.supervision import ClipSettings
-from shelfnet.data.shards.parquet import open_shard
-from shelfnet.data.shards.readers import load_training_views
+from shelfnet.data.shards.reader import load_training_views, open_shard
 from shelfnet.networks.clip import ClipModel
 from shelfnet.networks.retrieval import SUFFICIENT_TIMES_CHANCE, Retrieval
 from shelfnet.provenance import code_version, files_digest

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from shelfnet.config.stage_inputs import TrainInputs
-from shelfnet.data.shards.readers import EvaluationViews, load_evaluation_views
+from shelfnet.data.shards.reader import EvaluationViews, load_evaluation_views
 from shelfnet.data.surfaces import load_surfaces
 from shelfnet.evaluation.alignment import AlignmentPair, ValidationSet, YRotation, fit_y_rotation
 from shelfnet.evaluation.metrics import CURVE_POINTS, WORST, WORST_AZIMUTH_ERROR_DEG, azimuth_error_deg, chamfer
@@ -71,7 +71,7 @@ class SilhouetteValidator:
         self, config: TrainInputs, level: float, shards: Sequence[Path], among: Container[str] | None = None
     ) -> None:
         self.views = load_evaluation_views(
-            shards, "validation", None, among=among, at_most=config.train.validation_views
+            shards, "validation", None, model_ids=among, max_views=config.train.validation_views
         )
         self.rows = np.arange(len(self.views.model_ids))
         self.resolution = config.model.decoder.occupancy_resolution

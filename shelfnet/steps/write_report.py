@@ -8,7 +8,7 @@ import pandas as pd
 import yaml
 
 from shelfnet.config.schema import Config
-from shelfnet.data.shards.readers import load_evaluation_views
+from shelfnet.data.shards.reader import load_evaluation_views
 from shelfnet.evaluation import comparison_text, without_truth
 from shelfnet.evaluation.comparison import STAGES
 from shelfnet.evaluation.results import has_truth, read_results

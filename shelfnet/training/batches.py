@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from shelfnet.data.shards.readers import TrainingViews
+from shelfnet.data.shards.reader import TrainingViews
 from shelfnet.networks.encoder import resize
 from shelfnet.training.shares import Share
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from shelfnet.config.supervision import ClipTraining
-from shelfnet.data.shards.readers import TrainingViews
+from shelfnet.data.shards.reader import TrainingViews
 from shelfnet.losses.backgrounds import PAINTERS, over_backgrounds
 from shelfnet.networks.clip import ClipModel, small_clip
 from shelfnet.networks.retrieval import Retrieval

@@ -4,13 +4,13 @@ import pytest
 from box_models import ASYMMETRIC, RED, write_obj, write_textured
 
 from shelfnet.blender.models import MODEL_DATA, imported_model
-from shelfnet.blender.studio import CyclesQuality, build_studio
+from shelfnet.blender.scene import CyclesQuality, build_scene
 from shelfnet.data.obj.reader import ModelError
 
 
 @pytest.fixture
 def scene():
-    return build_studio(CyclesQuality(16, samples=1, denoise=False), fov=0.6, threads=1)
+    return build_scene(CyclesQuality(16, samples=1, denoise=False), fov=0.6, threads=1)
 
 
 def coordinates(model):

@@ -5,7 +5,7 @@ import pytest
 
 from shelfnet.blender import devices
 from shelfnet.blender.devices import DeviceError, use_device
-from shelfnet.blender.studio import CyclesQuality, build_studio
+from shelfnet.blender.scene import CyclesQuality, build_scene
 
 
 class FakePreferences:
@@ -45,7 +45,7 @@ def machine(monkeypatch):
 
 @pytest.fixture
 def scene():
-    scene = build_studio(CyclesQuality(16, samples=1, denoise=False), fov=0.6, threads=1)
+    scene = build_scene(CyclesQuality(16, samples=1, denoise=False), fov=0.6, threads=1)
     scene.cycles.device = "CPU"
     return scene
 

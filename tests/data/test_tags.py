@@ -1,19 +1,19 @@
 from shelfnet.data.catalogue import models as catalogue
 from shelfnet.data.photographs import catalogue as photographs
-from shelfnet.data.shards import parquet
+from shelfnet.data.shards import schema as shards
 from shelfnet.data.tags import TAGS, ObjectTags, tags_of
 
 
 def test_every_table_has_all_tags_as_texts():
-    for schema in (catalogue.SCHEMA, parquet.SCHEMA, photographs.SCHEMA):
+    for schema in (catalogue.SCHEMA, shards.SCHEMA, photographs.SCHEMA):
         assert {name for name in schema.names if name in TAGS} == {*TAGS}
         assert {str(schema.field(name).type) for name in TAGS} == {"string"}
 
 
 def test_the_published_orders_of_columns():
     assert TAGS == ("super_category", "category", "style", "theme", "material")
-    first = parquet.SCHEMA.names.index("category")
-    assert parquet.SCHEMA.names[first : first + 5] == ["category", "super_category", "style", "theme", "material"]
+    first = shards.SCHEMA.names.index("category")
+    assert shards.SCHEMA.names[first : first + 5] == ["category", "super_category", "style", "theme", "material"]
 
 
 def test_tags_by_name():

@@ -13,8 +13,8 @@ from shelfnet.data import predictions, surfaces
 from shelfnet.data.catalogue import models as catalogue
 from shelfnet.data.catalogue.models import CatalogueModel
 from shelfnet.data.predictions import Prediction
-from shelfnet.data.shards import parquet
-from shelfnet.data.surfaces import Surface
+from shelfnet.data.shards import schema
+from shelfnet.data.surfaces import SurfaceSamples
 
 OBJ = b"""# a chair of a kind
 mtllib model.mtl
@@ -80,7 +80,7 @@ def shard() -> bytes:
     stream = io.BytesIO()
     png = png_files()[0]
     rows = [_image_row(model, split, view, png) for model, split in _MODELS for view in range(3)]
-    pq.write_table(pa.Table.from_pylist(rows, schema=parquet.SCHEMA), stream, compression="zstd")
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema.SCHEMA), stream, compression="zstd")
     return stream.getvalue()
 
 
@@ -88,7 +88,7 @@ def surface_shard() -> bytes:
     """Surfaces of three models, a row group each."""
     stream = io.BytesIO()
     grid = np.zeros((32, 32, 32), dtype=bool)
-    surface = Surface(np.zeros((8, 3), np.float32), np.ones((8, 3), np.float32), grid, "test")
+    surface = SurfaceSamples(np.zeros((8, 3), np.float32), np.ones((8, 3), np.float32), grid, "test")
     rows = [surfaces._row(model, replace(surface, split=split)) for model, split in _MODELS]
     schema = surfaces.SCHEMA.with_metadata({surfaces.REFUSED: '["d"]'})
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), stream, row_group_size=1)

@@ -16,11 +16,11 @@ from shelfnet.data.catalogue.quarantine import read_quarantine, write_quarantine
 from shelfnet.data.images import ImageError, decode_png
 from shelfnet.data.obj.materials import load_texture, read_materials
 from shelfnet.data.obj.reader import ModelError, load_obj
-from shelfnet.data.obj.text import ObjText, read_obj_text
+from shelfnet.data.obj.writer import ObjText, read_obj_text
 from shelfnet.data.photographs.tags import read_photo_tags
 from shelfnet.data.predictions import PredictionsError, read_predictions
-from shelfnet.data.shards import readers
-from shelfnet.data.shards.parquet import ShardError
+from shelfnet.data.shards import reader
+from shelfnet.data.shards.schema import ShardError
 from shelfnet.data.sources.folder_tags import read_folder_tags
 from shelfnet.evaluation import predictions as evaluated
 from shelfnet.geometry.meshes import normalise
@@ -129,9 +129,9 @@ def _read_image(path: Path) -> None:
 def _read_shard(path: Path) -> None:
     refused = []
     for read in (
-        lambda: readers.load_training_views([path]),
-        lambda: readers.load_evaluation_views([path], "test", 2),
-        lambda: readers.load_view_labels([path], "test", None),
+        lambda: reader.load_training_views([path]),
+        lambda: reader.load_evaluation_views([path], "test", 2),
+        lambda: reader.load_view_labels([path], "test", None),
     ):
         try:
             read()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from shelfnet.blender.models import imported_model
-from shelfnet.blender.studio import CyclesQuality, build_studio
+from shelfnet.blender.scene import CyclesQuality, build_scene
 from shelfnet.data.obj.reader import ModelError, load_obj
 from shelfnet.geometry.meshes import Mesh, normalise
 from shelfnet.preview.models import load_parts
@@ -23,7 +23,7 @@ REAL = Path(__file__).parents[3] / "shared" / "real" / "dev" / "3D-FUTURE-model"
 
 @pytest.fixture(scope="module")
 def scene() -> bpy.types.Scene:
-    return build_studio(CyclesQuality(16, samples=1, denoise=False), fov=0.6, threads=1)
+    return build_scene(CyclesQuality(16, samples=1, denoise=False), fov=0.6, threads=1)
 
 
 def distinct_area(vertices: np.ndarray, faces: np.ndarray) -> float:

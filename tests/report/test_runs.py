@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from report_tree import SHARDS, tree_config, write_report_tree
 
-from shelfnet.data.shards.readers import load_evaluation_views
+from shelfnet.data.shards.reader import load_evaluation_views
 from shelfnet.report.facts import dataset_facts, stage_times, training_runs
 from shelfnet.report.runs import aligned_predictions, evaluated_runs, read_curves, shard_paths
 from shelfnet.report.shown_views import collect_poses, collect_shown_views

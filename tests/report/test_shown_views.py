@@ -6,7 +6,7 @@ import pytest
 import torch
 from report_tree import tree_config, write_report_tree
 
-from shelfnet.data.shards.readers import load_evaluation_views
+from shelfnet.data.shards.reader import load_evaluation_views
 from shelfnet.geometry.cameras import rotation_about_y
 from shelfnet.report.runs import evaluated_runs, shard_paths
 from shelfnet.report.shown_views import collect_shown_views

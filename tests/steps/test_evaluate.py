@@ -8,7 +8,7 @@ import trimesh
 from PIL import Image
 
 from shelfnet.config.evaluate import EvaluateSettings
-from shelfnet.data.shards.parquet import write_shard
+from shelfnet.data.shards.writer import write_shard
 from shelfnet.data.surfaces import measure_surface, write_surfaces
 from shelfnet.evaluation.alignment import YRotation
 from shelfnet.evaluation.metrics import WORST

@@ -8,8 +8,8 @@ import trimesh
 from PIL import Image
 
 from shelfnet.config.evaluate import EvaluateSettings
-from shelfnet.data.shards.parquet import write_shard
-from shelfnet.data.shards.readers import load_evaluation_views
+from shelfnet.data.shards.reader import load_evaluation_views
+from shelfnet.data.shards.writer import write_shard
 from shelfnet.data.surfaces import load_surfaces, measure_surface, write_surfaces
 from shelfnet.evaluation.results import COLUMNS, read_results
 from shelfnet.geometry.meshes import Mesh
@@ -122,7 +122,7 @@ def test_levels_are_measured_on_the_views_of_validation_with_its_number_of_point
     assert set(levels["n_views"]) == {VALIDATION_VIEWS}
     assert set(levels["n_points"]) == {100}
     truth = load_surfaces(data["surfaces"])
-    views = load_evaluation_views(data["shards"], "validation", None, among=truth, at_most=VALIDATION_VIEWS)
+    views = load_evaluation_views(data["shards"], "validation", None, model_ids=truth, max_views=VALIDATION_VIEWS)
     assert views.model_ids == ("v0", "v0", "v1")
     points = {name: truth[name].points[:100].astype(np.float64) for name in DEPTHS}
     for name, others in (("random_train", ("r0", "r3")), ("mean_shape", ("r1",))):

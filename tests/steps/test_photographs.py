@@ -18,7 +18,7 @@ from shelfnet.data.catalogue.manifest import read_manifest
 from shelfnet.data.catalogue.model_info import DatasetError
 from shelfnet.data.catalogue.quarantine import AllRefusedError, read_quarantine
 from shelfnet.data.images import decode_png
-from shelfnet.data.shards.readers import load_evaluation_views, load_training_views
+from shelfnet.data.shards.reader import load_evaluation_views, load_training_views
 from shelfnet.steps.catalogue_photographs import catalogue_photographs
 from shelfnet.steps.crop_photographs import crop_photographs
 from shelfnet.steps.stage_photographs import stage_photographs

@@ -24,7 +24,7 @@ from shelfnet.config.render import RenderSettings, ViewPrior
 from shelfnet.data.catalogue.manifest import Manifest, write_manifest
 from shelfnet.data.catalogue.models import CatalogueModel, write_models
 from shelfnet.data.catalogue.quarantine import AllRefusedError
-from shelfnet.data.shards.parquet import SCHEMA
+from shelfnet.data.shards.schema import SCHEMA
 from shelfnet.provenance import file_digest
 from shelfnet.steps import render_engines
 from shelfnet.steps import render_views as step

@@ -11,7 +11,7 @@ from PIL import Image
 from report_tree import tree_config, write_report_tree
 
 from shelfnet.config.evaluate import EvaluateSettings
-from shelfnet.data.shards.parquet import write_shard
+from shelfnet.data.shards.writer import write_shard
 from shelfnet.evaluation.results import NO_TRUTH, read_results, write_results
 from shelfnet.evaluation.without_truth import NO_TRUTH_SENTENCE
 from shelfnet.report.captions import FIGURE_CAPTIONS, NEED_TRUTH

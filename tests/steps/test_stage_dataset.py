@@ -8,7 +8,7 @@ import trimesh
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.config.load import ConfigError
-from shelfnet.data.catalogue.future3d import model_folders
+from shelfnet.data.catalogue.dataset_layout import model_folders
 from shelfnet.data.catalogue.manifest import read_manifest
 from shelfnet.data.catalogue.model_info import DatasetError
 from shelfnet.data.catalogue.models import make_catalogue

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from shelfnet.config.load import for_ablation, validate
 from shelfnet.config.stage_inputs import train_inputs
 from shelfnet.config.supervision import ClipSettings, ClipTraining
-from shelfnet.data.shards.parquet import write_shard
+from shelfnet.data.shards.writer import write_shard
 from shelfnet.data.surfaces import measure_surface, write_surfaces
 from shelfnet.dependencies import code_digest
 from shelfnet.geometry.meshes import Mesh

@@ -8,7 +8,7 @@ import torch
 from photographed import disc_png
 
 from shelfnet.config.supervision import ClipSettings, ClipTraining
-from shelfnet.data.shards.parquet import write_shard
+from shelfnet.data.shards.writer import write_shard
 from shelfnet.networks.retrieval import Retrieval
 from shelfnet.steps import train_clip as step
 

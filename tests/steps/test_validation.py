@@ -8,7 +8,7 @@ from photographed import RENDER, disc_png
 
 from shelfnet.config.load import validate
 from shelfnet.config.stage_inputs import train_inputs
-from shelfnet.data.shards.parquet import write_shard
+from shelfnet.data.shards.writer import write_shard
 from shelfnet.data.surfaces import measure_surface, write_surfaces
 from shelfnet.evaluation.alignment import YRotation
 from shelfnet.geometry.meshes import Mesh, normalise

@@ -6,7 +6,7 @@ import torch
 
 from shelfnet.config.load import merge, validate
 from shelfnet.config.stage_inputs import train_inputs
-from shelfnet.data.shards.readers import TrainingViews
+from shelfnet.data.shards.reader import TrainingViews
 from shelfnet.training.batches import ImageStore
 from shelfnet.training.learner import build_learner
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from shelfnet.config.supervision import ClipTraining
-from shelfnet.data.shards.readers import TrainingViews
+from shelfnet.data.shards.reader import TrainingViews
 from shelfnet.networks.clip import small_clip
 from shelfnet.training.batches import composite
 from shelfnet.training.clip import (

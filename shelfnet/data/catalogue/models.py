@@ -1,7 +1,6 @@
 """The catalogue: which models are in, with their split, shard, caption and measures, and which are refused and why."""
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -9,12 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue.captions import make_caption
-from shelfnet.data.catalogue.future3d import OBJ_NAME, FolderIndex, model_folders, unlisted_folders
-from shelfnet.data.catalogue.lvis import category_tag
+from shelfnet.data.catalogue.dataset_layout import OBJ_NAME, FolderIndex, model_folders, unlisted_folders
 from shelfnet.data.catalogue.model_info import (
     FILE_NAME,
     MAX_ID_CHARACTERS,
@@ -23,17 +20,15 @@ from shelfnet.data.catalogue.model_info import (
     ModelInfo,
     read_model_info,
 )
-from shelfnet.data.catalogue.quarantine import Quarantined, first_reasons, refused
+from shelfnet.data.catalogue.quarantine import Quarantined, first_reasons, quarantine_model
 from shelfnet.data.catalogue.selection import select_models
 from shelfnet.data.catalogue.splits import sampling_order, shard_of, split_of
 from shelfnet.data.obj.materials import read_materials
 from shelfnet.data.obj.reader import ModelError, load_obj_model
-from shelfnet.data.shards.rows import Subject
-from shelfnet.data.tables import typed
+from shelfnet.data.shards.schema import DatasetObject
+from shelfnet.data.tables import read_table, write_table
 from shelfnet.data.tags import TAG_FIELDS, TAGS
 from shelfnet.isolation import IsolatedWorker
-from shelfnet.provenance import code_version
-from shelfnet.publishing import complete_file
 
 SCHEMA = pa.schema(
     [
@@ -60,7 +55,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CatalogueModel(Subject):
+class CatalogueModel(DatasetObject):
     """One usable model; ``obj_path`` is relative to the root of the data set."""
 
     shard: int
@@ -115,7 +110,7 @@ def make_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -> Cata
             try:
                 usable[model_id] = worker.run(index.find(model_id))
             except Exception as error:  # whatever is wrong with one model must not stop the others
-                quarantined.append(refused(model_id, STAGE, error, f"{model_id}/{OBJ_NAME}"))
+                quarantined.append(quarantine_model(model_id, STAGE, error, f"{model_id}/{OBJ_NAME}"))
     if not usable:
         raise DatasetError(f"{root}: all {len(quarantined)} models are quarantined{first_reasons(quarantined)}")
     models = (
@@ -125,47 +120,18 @@ def make_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -> Cata
     return Catalogue(tuple(models), tuple(sorted(quarantined, key=lambda row: (row.model_id, row.reason))))
 
 
-def require_instances(
-    models: Sequence[CatalogueModel], quarantined: Sequence[Quarantined], settings: DatasetSettings
-) -> None:
-    """Refuse a catalogue in which a wanted category of Objaverse has too few usable models.
-
-    Where ``max_models`` has been reached, nothing more was looked at and nothing can be said.
-
-    Raises:
-        DatasetError: with the numbers of all categories, and why the first refused models are not in.
-    """
-    if settings.kind != "objaverse" or len(models) == settings.max_models:
-        return
-    counts = Counter(model.category for model in models)
-    wanted = [category_tag(name) for name in settings.objaverse.categories]
-    if any(counts[category] < settings.objaverse.minimum_models for category in wanted):
-        found = ", ".join(f"{counts[category]} of {category}" for category in wanted)
-        raise DatasetError(
-            f"expected at least {settings.objaverse.minimum_models} usable models of each category "
-            f"(dataset.objaverse.minimum_models), got {found}; refused are {len(quarantined)}"
-            f"{first_reasons(quarantined)}"
-        )
-
-
 def write_models(path: Path, models: Iterable[CatalogueModel]) -> None:
     """Publish ``models.parquet``."""
-    schema = SCHEMA.with_metadata({"code_version": code_version()})
-    with complete_file(path) as temporary:
-        pq.write_table(pa.Table.from_pylist([asdict(model) for model in models], schema=schema), temporary)
+    write_table(path, map(asdict, models), SCHEMA)
 
 
 def read_models(path: Path, shard: int | None = None) -> tuple[CatalogueModel, ...]:
-    """Models of a catalogue, of one shard or of all, sorted by id.
+    """Models of a catalogue, sorted by id; only those of one shard if ``shard`` is given.
 
     Raises:
-        ValueError: the file cannot be read or lacks a column.
+        ValueError: The file cannot be read or lacks a column.
     """
-    try:
-        rows = typed(pq.read_table(path), SCHEMA, SCHEMA.names, TAGS).to_pylist()
-        models = [CatalogueModel(**row) for row in rows]
-    except (OSError, pa.ArrowException, ValueError) as error:
-        raise ValueError(f"{path}: expected a catalogue with the columns {', '.join(SCHEMA.names)}: {error}") from error
+    models = (CatalogueModel(**row) for row in read_table(path, SCHEMA, TAGS))
     return tuple(model for model in models if shard is None or model.shard == shard)
 
 

@@ -34,7 +34,7 @@ class Quarantined:
 COLUMNS = tuple(field.name for field in fields(Quarantined))
 
 
-def refused(model_id: str, stage: str, error: Exception, path: str) -> Quarantined:
+def quarantine_model(model_id: str, stage: str, error: Exception, path: str) -> Quarantined:
     """The row of a model that an error refuses, told to the log; errors that nobody foresaw with their traceback."""
     foreseen = isinstance(error, ModelError | WorkerFailedError)
     reason = str(error) if foreseen else f"{type(error).__name__}: {error}"
@@ -42,7 +42,7 @@ def refused(model_id: str, stage: str, error: Exception, path: str) -> Quarantin
     return Quarantined(model_id, stage, reason, path)
 
 
-def require_some(refused: Sequence[Quarantined], n_examined: int, what: str = "models") -> None:
+def require_usable(refused: Sequence[Quarantined], n_examined: int, what: str = "models") -> None:
     """Refuse a shard of which nothing is left; one that had nothing to begin with is fine.
 
     Raises:

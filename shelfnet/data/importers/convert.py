@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from shelfnet.data.catalogue.future3d import OBJ_NAME
+from shelfnet.data.catalogue.dataset_layout import OBJ_NAME
 from shelfnet.data.importers.baking import bake_colours
 from shelfnet.data.importers.glb import read_glb
 from shelfnet.data.importers.layout import write_model, write_parts

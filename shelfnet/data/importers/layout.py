@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
-from shelfnet.data.catalogue.future3d import MTL_NAME, OBJ_NAME, TEXTURE_NAME
+from shelfnet.data.catalogue.dataset_layout import MTL_NAME, OBJ_NAME, TEXTURE_NAME
 from shelfnet.data.importers.parts import Part
 from shelfnet.data.obj.materials import ModelMaterials
-from shelfnet.data.obj.model import NONE, ObjModel
-from shelfnet.data.obj.text import material_name, write_text
+from shelfnet.data.obj.parser import NONE, ObjModel
+from shelfnet.data.obj.writer import material_name, write_obj_text
 
 
 def write_parts(folder: Path, parts: Sequence[Part]) -> None:
@@ -28,7 +28,7 @@ def write_model(folder: Path, model: ObjModel, materials: ModelMaterials) -> Non
         model: positions in metres, +Y up.
         materials: as many numbered ones as the model has.
     """
-    (folder / OBJ_NAME).write_bytes(f"mtllib {MTL_NAME}\n".encode() + write_text(model))
+    (folder / OBJ_NAME).write_bytes(f"mtllib {MTL_NAME}\n".encode() + write_obj_text(model))
     textures = _write_textures(folder, materials)
     lines = []
     for index, material in enumerate(materials.numbered):

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from shelfnet.data.importers.parts import Part
 from shelfnet.data.obj.materials import Material, ModelMaterials
-from shelfnet.data.obj.model import NONE, ObjModel
+from shelfnet.data.obj.parser import NONE, ObjModel
 from shelfnet.geometry.colours import linear_from_srgb
 
 

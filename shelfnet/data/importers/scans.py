@@ -9,10 +9,9 @@ from jaxtyping import Float, UInt8
 
 from shelfnet.data.images import ImageError
 from shelfnet.data.importers.parts import Part, check_counts
-from shelfnet.data.obj.confinement import file_inside
 from shelfnet.data.obj.materials import Material, load_texture
-from shelfnet.data.obj.model import decode
-from shelfnet.data.obj.reader import MAX_OBJ_BYTES, ModelError, require_regular_file
+from shelfnet.data.obj.parser import decode_text
+from shelfnet.data.obj.reader import MAX_OBJ_BYTES, ModelError, file_inside, require_regular_file
 from shelfnet.geometry.colours import linear_from_srgb
 
 MAX_HEADER_BYTES = 64 * 1024
@@ -125,7 +124,7 @@ def _ply_header(file_name: str, content: bytes) -> _PlyHeader:
     counts: dict[str, int] = {}
     properties: set[str] = set()
     texture = None
-    for line in decode(text).splitlines():
+    for line in decode_text(text).splitlines():
         words = line.split()
         if words[:1] == ["element"] and len(words) == 3 and words[2].isdecimal():
             counts[words[1]] = int(words[2])

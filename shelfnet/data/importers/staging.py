@@ -15,14 +15,14 @@ from functools import partial
 from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings
-from shelfnet.data.catalogue.future3d import MODEL_FOLDER
+from shelfnet.data.catalogue.dataset_layout import MODEL_FOLDER
 from shelfnet.data.catalogue.model_info import FILE_NAME, DatasetError, ModelInfo, list_entry
-from shelfnet.data.catalogue.quarantine import Quarantined, refused
+from shelfnet.data.catalogue.quarantine import Quarantined, quarantine_model
 from shelfnet.data.catalogue.selection import select_models
 from shelfnet.data.catalogue.splits import sampling_order
+from shelfnet.data.hardlinks import link_or_copy
 from shelfnet.data.importers.convert import SUFFIXES, Orientation, convert_model
 from shelfnet.data.importers.models import STAGE, Fetch, ImportedModel
-from shelfnet.data.links import link_or_copy
 from shelfnet.dependencies import code_digest
 from shelfnet.isolation import IsolatedWorker
 from shelfnet.publishing import partial_path, publish
@@ -100,7 +100,7 @@ def _convert_all(
                     _convert(model, root, earlier, stamps, worker)
                     done.append(model.info)
                 except Exception as error:  # whatever is wrong with one model must not stop the others
-                    quarantined.append(refused(model.info.model_id, STAGE, error, model.shown))
+                    quarantined.append(quarantine_model(model.info.model_id, STAGE, error, model.shown))
             logger.info("%d models here, %d refused, %d to look at", len(done), len(quarantined), len(order) - start)
     return done, quarantined
 

@@ -15,9 +15,9 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from shelfnet.data.images import MAX_PIXELS, TEXTURE_FORMATS, ImageError
-from shelfnet.data.obj.confinement import file_inside
-from shelfnet.data.obj.model import ObjModel, decode
-from shelfnet.data.obj.text import ObjText
+from shelfnet.data.obj.parser import ObjModel, decode_text
+from shelfnet.data.obj.reader import file_inside
+from shelfnet.data.obj.writer import ObjText
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ def _read_libraries(folder: Path, libraries: tuple[str, ...]) -> dict[str, MtlEn
         if path is None or path.stat().st_size > MAX_MTL_BYTES:
             log.warning("%s: no usable material library %r inside the model's folder", folder.name, name)
             continue
-        entries |= parse_mtl(decode(path.read_bytes()).lstrip("\ufeff"))
+        entries |= parse_mtl(decode_text(path.read_bytes()).lstrip("\ufeff"))
     return entries
 
 

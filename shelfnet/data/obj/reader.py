@@ -1,17 +1,19 @@
-"""Wavefront OBJ files made by others, opened with care and refused where they are no usable shape."""
+"""Untrusted Wavefront OBJ files, read within limits and refused if they hold no usable shape."""
 
+import re
 import stat
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from shelfnet.data.obj.model import ObjModel, parse_obj
+from shelfnet.data.obj.parser import ObjModel, parse_obj
 from shelfnet.geometry.meshes import Mesh
 
 MAX_OBJ_BYTES = 512 * 1024**2
 MIN_EXTENT, MAX_EXTENT = 1e-6, 1e7
-"""Longest sides, in the file's unit, that single-precision readers keep a shape at."""
+"""Longest sides, in the file's unit, that single precision can represent."""
 MAX_COORDINATE = 1e9
+DRIVE_LETTER = re.compile(r"^[A-Za-z]:")
 
 
 class ModelError(ValueError):
@@ -19,24 +21,25 @@ class ModelError(ValueError):
 
 
 def load_obj(path: Path, max_faces: int) -> Mesh:
-    """The triangles of an OBJ file, polygons cut into triangles, in the file's own frame and unit.
+    """The triangles of an OBJ file in the file's own frame and unit; polygons are triangulated.
 
     Args:
-        path: a regular file; links are refused.
-        max_faces: largest number of triangles (and a quarter of the largest number of vertices).
+        path: A regular file; links are refused.
+        max_faces: Maximum number of triangles, and a quarter of the maximum number of vertices.
 
     Raises:
-        ModelError: not there, too large, no text, no faces, a broken vertex or face, or a shape without area.
+        ModelError: The file is missing, too large or not text, or it has no faces, a broken vertex or face, or a
+            shape without area.
     """
     model = load_obj_model(path, max_faces)
     return Mesh(model.vertices, model.faces)
 
 
 def load_obj_model(path: Path, max_faces: int) -> ObjModel:
-    """An OBJ file with what it says of its looks; refused as :func:`load_obj` refuses it.
+    """An OBJ file with its colours, texture coordinates, normals and material names; see :func:`load_obj`.
 
     Raises:
-        ModelError: as there.
+        ModelError: As in :func:`load_obj`.
     """
     require_regular_file(path, MAX_OBJ_BYTES)
     try:
@@ -51,10 +54,10 @@ def load_obj_model(path: Path, max_faces: int) -> ObjModel:
 
 
 def require_regular_file(path: Path, max_bytes: int) -> None:
-    """Refuse what is absent, a link, a folder or a device, and what is too large.
+    """Refuse missing files, links, folders, devices and files that are too large.
 
     Raises:
-        ModelError: it is one of these.
+        ModelError: The path is one of these.
     """
     try:
         status = path.lstat()
@@ -65,6 +68,22 @@ def require_regular_file(path: Path, max_bytes: int) -> None:
         raise ModelError(f"{path.name}: expected a regular file, got a {_kind(status.st_mode)}")
     if status.st_size > max_bytes:
         raise ModelError(f"{path.name}: expected at most {max_bytes} bytes, got {status.st_size}")
+
+
+def file_inside(folder: Path, name: str) -> Path | None:
+    """The regular file that a name in a model's files refers to, or None if there is none inside ``folder``.
+
+    Absolute names, drive letters, ``..`` and symbolic links that leave the folder are not followed.
+    """
+    relative = PurePosixPath(name.strip().replace("\\", "/"))
+    if relative.is_absolute() or DRIVE_LETTER.match(name.strip()) or ".." in relative.parts:
+        return None
+    try:
+        resolved = (folder / relative).resolve(strict=True)
+        inside = resolved.is_relative_to(folder.resolve(strict=True)) and resolved.is_file()
+    except (OSError, RuntimeError, ValueError):
+        return None
+    return resolved if inside else None
 
 
 def _check_shape(mesh: Mesh) -> None:

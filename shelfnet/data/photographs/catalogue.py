@@ -24,7 +24,7 @@ from shelfnet.data.catalogue.selection import select_models
 from shelfnet.data.catalogue.splits import sampling_order, shard_of, split_of
 from shelfnet.data.photographs.files import find_photos
 from shelfnet.data.photographs.tags import PhotoTags, read_photo_tags
-from shelfnet.data.shards.rows import Subject
+from shelfnet.data.shards.schema import DatasetObject
 from shelfnet.data.tags import TAG_FIELDS, tags_of
 from shelfnet.provenance import code_version
 from shelfnet.publishing import complete_file
@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Photograph(Subject):
+class Photograph(DatasetObject):
     """One photograph of an object; both paths are relative to the root of the data set."""
 
     shard: int

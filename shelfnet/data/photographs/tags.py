@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shelfnet.data.catalogue.model_info import STAGE, DatasetError, clean_tag, is_safe_id
 from shelfnet.data.catalogue.quarantine import Quarantined
-from shelfnet.data.catalogue.text_tables import read_rows
+from shelfnet.data.catalogue.tag_tables import read_tag_table
 from shelfnet.data.photographs.files import TABLES
 from shelfnet.data.tags import TAGS, ObjectTags
 
@@ -47,7 +47,7 @@ def read_photo_tags(root: Path) -> TagTable:
         return TagTable({}, ())
     tags: dict[str, PhotoTags] = {}
     refused = []
-    for row in read_rows(paths[0], (KEY,), SAID):
+    for row in read_tag_table(paths[0], (KEY,), SAID):
         if KEY not in row:
             continue
         photo = row[KEY].strip().replace("\\", "/").removeprefix("./")

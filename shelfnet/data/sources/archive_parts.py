@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from shelfnet.data.archives import DEFAULT_LIMITS, Limits, extract_zip, list_zip
-from shelfnet.data.catalogue.future3d import OBJ_NAME
+from shelfnet.data.catalogue.dataset_layout import OBJ_NAME
 from shelfnet.data.catalogue.model_info import FILE_NAME
 from shelfnet.publishing import publish
 

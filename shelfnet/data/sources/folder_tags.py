@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from shelfnet.data.catalogue.model_info import ModelInfo, clean_tag
-from shelfnet.data.catalogue.text_tables import read_rows
+from shelfnet.data.catalogue.tag_tables import read_tag_table
 from shelfnet.data.tags import TAGS
 
 KEY_COLUMNS = ("model_id", "file", "file_name", "path")
@@ -21,7 +21,7 @@ def read_folder_tags(path: Path, files: Mapping[str, PurePosixPath]) -> dict[str
 
     Args:
         path: table with one of the columns ``model_id``, ``file``, ``file_name``, ``path``, and any of
-            :data:`~shelfnet.data.tags.TAGS`, as :func:`~shelfnet.data.catalogue.text_tables.read_rows` reads it.
+            :data:`~shelfnet.data.tags.TAGS`, as :func:`~shelfnet.data.catalogue.tag_tables.read_rows` reads it.
         files: the models' files relative to their folder, by model id.
 
     Raises:
@@ -30,7 +30,7 @@ def read_folder_tags(path: Path, files: Mapping[str, PurePosixPath]) -> dict[str
     names = _names(files)
     tags: dict[str, ModelInfo] = {}
     unknown: list[str] = []
-    for row in read_rows(path, KEY_COLUMNS, TAGS):
+    for row in read_tag_table(path, KEY_COLUMNS, TAGS):
         key = next((row[column].strip() for column in KEY_COLUMNS if column in row), "")
         model_id = names.get(_folded(key))
         if model_id is None:

@@ -14,16 +14,17 @@ import re
 import socket
 import warnings
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 
-from shelfnet.config.dataset import ObjaverseSettings
-from shelfnet.data.catalogue.lvis import category_tag
+from shelfnet.config.dataset import DatasetSettings, ObjaverseSettings
 from shelfnet.data.catalogue.model_info import DatasetError, ModelInfo
-from shelfnet.data.catalogue.quarantine import Quarantined
+from shelfnet.data.catalogue.models import CatalogueModel
+from shelfnet.data.catalogue.quarantine import Quarantined, first_reasons
 from shelfnet.data.importers.models import STAGE, ImportedModel
 
 VERSION_FOLDER = "hf-objaverse-v1"
@@ -82,6 +83,35 @@ def fetch_objects(
         if uid not in files
     ]
     return models, refused
+
+
+def require_instances(
+    models: Sequence[CatalogueModel], quarantined: Sequence[Quarantined], settings: DatasetSettings
+) -> None:
+    """Refuse a catalogue in which a requested category of Objaverse has too few usable models.
+
+    If ``max_models`` was reached, the remaining models were not examined, and the check is skipped.
+
+    Raises:
+        DatasetError: With the counts of all categories and the first reasons of the quarantine.
+    """
+    if settings.kind != "objaverse" or len(models) == settings.max_models:
+        return
+    counts = Counter(model.category for model in models)
+    wanted = [category_tag(name) for name in settings.objaverse.categories]
+    minimum = settings.objaverse.minimum_models
+    if any(counts[category] < minimum for category in wanted):
+        found = ", ".join(f"{counts[category]} of {category}" for category in wanted)
+        raise DatasetError(
+            f"expected at least {minimum} usable models per category (dataset.objaverse.minimum_models), got {found}; "
+            f"{len(quarantined)} models are quarantined{first_reasons(quarantined)}"
+        )
+
+
+def category_tag(category: str) -> str:
+    """An LVIS category as a tag: ``folding_chair`` becomes ``Folding Chair``, ``pot_(cookware)`` becomes ``Pot``."""
+    words = re.sub(r"\(.*?\)", "", category).replace("_", " ").replace("-", " ").split()
+    return " ".join(word[:1].upper() + word[1:] for word in words)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from shelfnet.data.archives import DEFAULT_LIMITS, Limits
-from shelfnet.data.catalogue.future3d import (
+from shelfnet.data.catalogue.dataset_layout import (
     HOW_TO_GET,
     MAX_DEPTH,
     MODEL_FOLDER,
@@ -20,7 +20,7 @@ from shelfnet.data.catalogue.future3d import (
     subfolders,
 )
 from shelfnet.data.catalogue.model_info import FILE_NAME, DatasetError, read_model_info
-from shelfnet.data.links import link_folder
+from shelfnet.data.hardlinks import link_folder
 from shelfnet.data.sources.archive_parts import ArchiveContent, extract_part, is_whole, read_content
 from shelfnet.provenance import file_digest
 from shelfnet.publishing import partial_path, publish
@@ -29,7 +29,7 @@ EXTRACTED = "extracted"
 ARCHIVE_PREFIX = "zip-"
 """Folders of a staged data set: of models that were extracted before, and of each archive, by its digest. The order of
 the names says what counts where two have a model of one name, see
-:func:`~shelfnet.data.catalogue.future3d.model_folders`."""
+:func:`~shelfnet.data.catalogue.dataset_layout.model_folders`."""
 DIGEST_CHARACTERS = 16
 SHOWN_NAMES = 5
 

@@ -203,9 +203,9 @@ def test_the_catalogue_survives_a_round_trip(tmp_path, write_dataset):
 def test_what_is_no_catalogue_is_named(tmp_path, write_dataset):
     path = tmp_path / "models.parquet"
     path.write_bytes(b"no")
-    with pytest.raises(ValueError, match=r"models\.parquet: expected a catalogue"):
+    with pytest.raises(ValueError, match=r"models\.parquet"):
         read_models(path)
     write_models(path, [])
     pq.write_table(pq.read_table(path).drop_columns(["caption"]), path)
-    with pytest.raises(ValueError, match="expected a catalogue with the columns"):
+    with pytest.raises(ValueError, match=r"models\.parquet: .*caption"):
         read_models(path)

@@ -6,7 +6,7 @@ from shelfnet.data.catalogue.quarantine import (
     AllRefusedError,
     Quarantined,
     read_quarantine,
-    require_some,
+    require_usable,
     write_quarantine,
 )
 
@@ -42,11 +42,11 @@ def test_other_columns_are_refused(tmp_path):
 
 @pytest.mark.parametrize(("n_examined", "n_refused"), [(0, 0), (3, 0), (3, 2)])
 def test_a_shard_of_which_something_is_left_is_fine(n_examined, n_refused):
-    require_some([Quarantined("a", "render", "blank", "a.obj")] * n_refused, n_examined)
+    require_usable([Quarantined("a", "render", "blank", "a.obj")] * n_refused, n_examined)
 
 
 def test_a_shard_of_which_nothing_is_left_says_why():
     rows = [Quarantined(name, "render", f"reason {name}", "") for name in "abcd"]
     message = r"^all 4 photographs of the shard are refused, .* 'a': reason a; 'b': reason b; 'c': reason c$"
     with pytest.raises(AllRefusedError, match=message):
-        require_some(rows, 4, "photographs")
+        require_usable(rows, 4, "photographs")

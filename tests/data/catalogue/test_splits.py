@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelfnet.data.catalogue.splits import sampling_order, shard_of, split_of, unit_hash
+from shelfnet.data.catalogue.splits import sampling_order, shard_of, split_of
+from shelfnet.data.seeding import unit_hash
 
 IDS = [f"model-{index}" for index in range(4000)]
 

@@ -8,7 +8,7 @@ from shelfnet.config.render import RenderSettings
 from shelfnet.data.importers.convert import Orientation, convert_model
 from shelfnet.data.obj.materials import read_materials
 from shelfnet.data.obj.reader import ModelError, load_obj
-from shelfnet.data.obj.text import read_obj_text
+from shelfnet.data.obj.writer import read_obj_text
 from shelfnet.steps.render_engines import ENGINES, open_engine
 
 

@@ -2,7 +2,7 @@ import numpy as np
 
 from shelfnet.data.importers.objs import coloured_part, moved_model
 from shelfnet.data.obj.materials import Material, ModelMaterials
-from shelfnet.data.obj.model import parse_obj
+from shelfnet.data.obj.parser import parse_obj
 
 QUARTER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 COLOURED = "v 0 0 0 255 0 0\nv 1 0 0 0 255 0\nv 0 1 0 0 0 0\nf 1 2 3\n"

@@ -5,7 +5,7 @@ import pytest
 import trimesh
 
 from shelfnet.config.dataset import DatasetSettings
-from shelfnet.data.catalogue.future3d import find_root, model_folders
+from shelfnet.data.catalogue.dataset_layout import find_root, model_folders
 from shelfnet.data.catalogue.model_info import DatasetError, read_model_info
 from shelfnet.data.importers.staging import stage_models
 from shelfnet.data.sources.folder import find_models, models_of

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from shelfnet.data.obj.confinement import file_inside
+from shelfnet.data.obj.reader import file_inside
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from PIL import Image
 
 from shelfnet.data.images import ImageError
 from shelfnet.data.obj.materials import NEUTRAL_GREY, MtlEntry, load_texture, parse_mtl, read_materials
-from shelfnet.data.obj.text import ObjText
+from shelfnet.data.obj.writer import ObjText
 
 RED, BLUE = (200, 10, 10), (10, 10, 200)
 

@@ -63,7 +63,7 @@ def test_a_list_of_photographs_in_a_cell_is_named(tmp_path):
 
 
 def test_a_table_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("shelfnet.data.catalogue.text_tables.MAX_TABLE_BYTES", 1 << 20)
+    monkeypatch.setattr("shelfnet.data.catalogue.tag_tables.MAX_TABLE_BYTES", 1 << 20)
     table = pd.DataFrame({"photo": [f"{n}.jpg" for n in range(200)], "caption": "x" * 10_000})
     table.to_parquet(tmp_path / "photographs.parquet")
     with pytest.raises(DatasetError, match=r"photographs\.parquet: .*at most 1048576 bytes when unpacked"):
@@ -72,7 +72,7 @@ def test_a_table_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["photographs.csv", "photographs.parquet"])
 def test_a_table_that_is_too_long_is_refused(tmp_path, monkeypatch, name):
-    monkeypatch.setattr("shelfnet.data.catalogue.text_tables.MAX_ROWS", 3)
+    monkeypatch.setattr("shelfnet.data.catalogue.tag_tables.MAX_ROWS", 3)
     table = pd.DataFrame({"photo": [f"{n}.jpg" for n in range(4)]})
     table.to_csv(tmp_path / name) if name.endswith("csv") else table.to_parquet(tmp_path / name)
     with pytest.raises(DatasetError, match="at most 3 rows, got 4 or more"):

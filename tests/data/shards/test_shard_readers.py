@@ -13,9 +13,10 @@ import pytest
 from PIL import Image
 
 from shelfnet.data.images import decode_png
-from shelfnet.data.shards import parquet
+from shelfnet.data.shards import writer
 from shelfnet.data.shards.encoding import encode_png
-from shelfnet.data.shards.parquet import SCHEMA, write_shard
+from shelfnet.data.shards.schema import SCHEMA
+from shelfnet.data.shards.writer import write_shard
 
 SIDE_PX = 8
 
@@ -30,7 +31,7 @@ def shade_of(view: int) -> np.ndarray:
 @pytest.fixture
 def shard(tmp_path, image_row, monkeypatch) -> Path:
     """Five images of two models in three row groups."""
-    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 2)
+    monkeypatch.setattr(writer, "ROW_GROUP_ROWS", 2)
     views = [("a", 0), ("a", 1), ("a", 2), ("b", 3), ("b", 4)]
     rows = [
         image_row(model, view, theme=None, image={"bytes": encode_png(shade_of(view)), "path": f"{model}_{view}.png"})

@@ -73,7 +73,7 @@ def test_unreadable_tables_are_named(tmp_path, table):
 
 @pytest.mark.parametrize("name", ["tags.csv", "tags.parquet"])
 def test_a_table_that_is_too_long_is_refused(tmp_path, monkeypatch, name):
-    monkeypatch.setattr("shelfnet.data.catalogue.text_tables.MAX_ROWS", 3)
+    monkeypatch.setattr("shelfnet.data.catalogue.tag_tables.MAX_ROWS", 3)
     if name.endswith("csv"):
         (tmp_path / name).write_text("file\n" + "blue.obj\n" * 4)
     else:

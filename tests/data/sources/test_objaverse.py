@@ -7,9 +7,8 @@ import pytest
 import trimesh
 
 from shelfnet.config.dataset import DatasetSettings, ObjaverseSettings
-from shelfnet.data.catalogue.lvis import category_tag
 from shelfnet.data.catalogue.model_info import DatasetError
-from shelfnet.data.sources.objaverse import fetch_objects, find_objects
+from shelfnet.data.sources.objaverse import category_tag, fetch_objects, find_objects
 
 ANNOTATIONS = {"chair": ["c1", "c2", "c3"], "folding_chair": ["c3", "f1"], "sofa": ["s1"]}
 

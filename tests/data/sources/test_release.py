@@ -5,7 +5,7 @@ import os
 import pytest
 
 from shelfnet.data.archives import ArchiveError, Limits
-from shelfnet.data.catalogue.future3d import content_digest, find_root, model_folders
+from shelfnet.data.catalogue.dataset_layout import content_digest, find_root, model_folders
 from shelfnet.data.catalogue.model_info import DatasetError
 from shelfnet.data.sources import archive_parts, release
 from shelfnet.data.sources.release import Release, assemble, find_release

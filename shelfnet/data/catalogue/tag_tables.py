@@ -28,14 +28,14 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class TextTable:
+class TagTable:
     """Rows by column, and which columns there are, as the file spells them."""
 
     columns: tuple[str, ...]
     rows: list[dict[str, Any]]
 
 
-def read_rows(path: Path, keys: Collection[str], columns: Collection[str]) -> list[dict[str, str]]:
+def read_tag_table(path: Path, keys: Collection[str], columns: Collection[str]) -> list[dict[str, str]]:
     """Rows of a table by column, without the cells that are empty.
 
     Letter case, blanks and dashes in the names of columns do not matter. Numbers are texts, whole ones without a point,
@@ -62,13 +62,13 @@ def read_rows(path: Path, keys: Collection[str], columns: Collection[str]) -> li
     return [{_folded(name): text for name, cell in row.items() if (text := _text(cell))} for row in table.rows]
 
 
-def _read_parquet(path: Path, wanted: Collection[str]) -> TextTable:
-    table = read_text_table(path, lambda name: _folded(name) in wanted)
+def _read_parquet(path: Path, wanted: Collection[str]) -> TagTable:
+    table = read_parquet_columns(path, lambda name: _folded(name) in wanted)
     _require_distinct(map(_folded, table.columns))
     return table
 
 
-def _read_csv(path: Path, wanted: Collection[str]) -> TextTable:
+def _read_csv(path: Path, wanted: Collection[str]) -> TagTable:
     """A whole CSV file; ``columns`` are those of the header, so that a message can show what came instead."""
     with path.open(encoding="utf-8-sig", newline="") as stream:
         lines = csv.reader(stream, strict=True)
@@ -81,7 +81,7 @@ def _read_csv(path: Path, wanted: Collection[str]) -> TextTable:
                 raise ValueError(f"{len(columns)} values a row, got {len(cells)} in line {lines.line_num}")
             rows.append({name: cells[place] for name, place in places.items() if place < len(cells)})
             check_rows(len(rows))
-    return TextTable(tuple(columns), rows)
+    return TagTable(tuple(columns), rows)
 
 
 def _require_distinct(names: Iterable[str]) -> None:
@@ -103,7 +103,7 @@ def _text(cell: Any) -> str:
     return text if text.strip() else ""
 
 
-def read_text_table(path: Path, is_wanted: Callable[[str], bool]) -> TextTable:
+def read_parquet_columns(path: Path, is_wanted: Callable[[str], bool]) -> TagTable:
     """The wanted columns of a Parquet file; those that hold neither texts nor numbers are left out with a warning.
 
     Raises:
@@ -119,7 +119,7 @@ def read_text_table(path: Path, is_wanted: Callable[[str], bool]) -> TextTable:
     dictionaries = [name for name in columns if name not in differences]
     n_rows = DELTA_BATCH_ROWS if differences else BATCH_ROWS
     with pq.ParquetFile(path, read_dictionary=dictionaries) as file:
-        return TextTable(columns, list(_rows(file.iter_batches(n_rows, columns=columns))))
+        return TagTable(columns, list(_rows(file.iter_batches(n_rows, columns=columns))))
 
 
 def check_rows(n_rows: int) -> None:

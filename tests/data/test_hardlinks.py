@@ -1,6 +1,6 @@
 import os
 
-from shelfnet.data.links import link_folder, link_or_copy
+from shelfnet.data.hardlinks import link_folder, link_or_copy
 
 
 def test_a_link_shares_the_bytes(tmp_path):

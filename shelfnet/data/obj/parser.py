@@ -75,7 +75,7 @@ def parse_obj(lines: Iterable[str], max_faces: int, max_coordinate: float) -> Ob
     return parser.model()
 
 
-def decode(content: bytes) -> str:
+def decode_text(content: bytes) -> str:
     """Text of a file that states no encoding: UTF-8, or Latin-1, which takes every byte."""
     try:
         return content.decode("utf-8")
@@ -248,7 +248,7 @@ def _optional(references: Sequence[Sequence[str]], place: int, count: int) -> li
 
 def _name(line: str) -> str:
     """What follows a keyword to the end of the line."""
-    return decode((line.split(maxsplit=1)[1:] or [""])[0].encode("latin-1")).strip()
+    return decode_text((line.split(maxsplit=1)[1:] or [""])[0].encode("latin-1")).strip()
 
 
 def _integers(numbers: array) -> Int[np.ndarray, "k"]:

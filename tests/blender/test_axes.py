@@ -8,8 +8,8 @@ import torch
 from box_models import cameras
 from bpy_extras.object_utils import world_to_camera_view
 
-from shelfnet.blender.frames import BLENDER_FROM_OBJECT, blender_camera
-from shelfnet.blender.studio import CyclesQuality, build_studio
+from shelfnet.blender.axes import BLENDER_FROM_OBJECT, blender_camera
+from shelfnet.blender.scene import CyclesQuality, build_scene
 from shelfnet.geometry.cameras import project
 
 FOV = math.radians(35)
@@ -25,7 +25,7 @@ def test_front_and_up_of_the_object_are_front_and_up_in_blender():
 
 @pytest.mark.parametrize("angles", [(0, 0), (90, 0), (-130, 25), (200, -5)])
 def test_blender_projects_points_as_the_one_camera_convention_does(angles):
-    scene = build_studio(CyclesQuality(RESOLUTION_PX, samples=1, denoise=False), FOV, threads=1)
+    scene = build_scene(CyclesQuality(RESOLUTION_PX, samples=1, denoise=False), FOV, threads=1)
     camera = cameras(angles)
     scene.camera.matrix_world = mathutils.Matrix(blender_camera(camera[0]))
     bpy.context.view_layer.update()

@@ -1,4 +1,4 @@
-"""Files in two places that take the room of one, where the file system can do that."""
+"""Hard links in place of copies, where the file system allows them."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def link_or_copy(source: str | Path, destination: str | Path) -> None:
-    """Give a file a second name; where that cannot be (another file system, another owner), copy it."""
+    """Hard-link a file, or copy it if that fails (another file system, another owner)."""
     try:
         os.link(source, destination)
     except OSError:
@@ -14,11 +14,11 @@ def link_or_copy(source: str | Path, destination: str | Path) -> None:
 
 
 def link_folder(source: Path, destination: Path) -> None:
-    """Give a folder's files and those below it second names; symbolic links and devices are left out."""
-    shutil.copytree(source, destination, copy_function=link_or_copy, ignore=_neither_files_nor_folders)
+    """Hard-link or copy all files of a folder tree; symbolic links and devices are left out."""
+    shutil.copytree(source, destination, copy_function=link_or_copy, ignore=_links_and_devices)
 
 
-def _neither_files_nor_folders(folder: str | os.PathLike[str], _: list[str]) -> set[str]:
+def _links_and_devices(folder: str | os.PathLike[str], _: list[str]) -> set[str]:
     with os.scandir(folder) as entries:
         return {
             entry.name

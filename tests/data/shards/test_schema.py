@@ -4,12 +4,12 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from shelfnet.data.shards.parquet import SCHEMA, write_shard
-from shelfnet.data.shards.readers import load_evaluation_views
-from shelfnet.data.shards.rows import Shot, Subject, image_row
+from shelfnet.data.shards.reader import load_evaluation_views
+from shelfnet.data.shards.schema import SCHEMA, DatasetObject, ViewMetadata, image_row
+from shelfnet.data.shards.writer import write_shard
 
-SUBJECT = Subject(model_id="a", split="test", caption="A Sofa", category="Sofa", material="Oak")
-SHOT = Shot(30.0, 10.0, np.arange(16.0).reshape(4, 4), 40.0, "cycles", 7)
+SUBJECT = DatasetObject(model_id="a", split="test", caption="A Sofa", category="Sofa", material="Oak")
+SHOT = ViewMetadata(30.0, 10.0, np.arange(16.0).reshape(4, 4), 40.0, "cycles", 7)
 
 
 def test_a_row_says_what_is_shown_and_how_it_was_taken(tmp_path):

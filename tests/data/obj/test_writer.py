@@ -5,7 +5,7 @@ import pytest
 import trimesh
 
 from shelfnet.data.obj.reader import ModelError, load_obj, load_obj_model
-from shelfnet.data.obj.text import read_obj_text, write_text
+from shelfnet.data.obj.writer import read_obj_text, write_obj_text
 
 TRIANGLE = "v 0 0 0\nv 1 0 0\nv 0 1 0\n"
 
@@ -114,7 +114,7 @@ def test_its_own_text_reads_as_itself(read, tmp_path, box):
     again = read(obj.text)
     assert again.text == obj.text
     model = load_obj_model(tmp_path / "raw_model.obj", 100)
-    assert write_text(model) == obj.text
+    assert write_obj_text(model) == obj.text
     np.testing.assert_allclose(model.vertices.max(axis=0), [2.0, 1.0, 1.0])
 
 

@@ -3,8 +3,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shelfnet.data.shards import parquet
-from shelfnet.data.shards.parquet import SCHEMA, ShardError, open_shard, write_shard
+from shelfnet.data.shards import writer
+from shelfnet.data.shards.reader import open_shard
+from shelfnet.data.shards.schema import SCHEMA, ShardError
+from shelfnet.data.shards.writer import write_shard
 
 
 def test_rows_survive_a_round_trip(tmp_path, image_row):
@@ -28,7 +30,7 @@ def test_the_schema_is_the_published_contract():
 
 
 def test_row_groups_stream_and_are_zstd(tmp_path, image_row, monkeypatch):
-    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 2)
+    monkeypatch.setattr(writer, "ROW_GROUP_ROWS", 2)
     write_shard(tmp_path / "shard.parquet", (image_row("a", view) for view in range(5)))
     metadata = pq.read_metadata(tmp_path / "shard.parquet")
     assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [2, 2, 1]
@@ -36,7 +38,7 @@ def test_row_groups_stream_and_are_zstd(tmp_path, image_row, monkeypatch):
 
 
 def test_row_groups_are_bounded_in_bytes_too(tmp_path, image_row, monkeypatch):
-    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 1000)
+    monkeypatch.setattr(writer, "ROW_GROUP_BYTES", 1000)
     image = {"bytes": bytes(400), "path": "zeros.png"}
     write_shard(tmp_path / "shard.parquet", (image_row("a", view, image=image) for view in range(7)))
     metadata = pq.read_metadata(tmp_path / "shard.parquet")
@@ -45,7 +47,7 @@ def test_row_groups_are_bounded_in_bytes_too(tmp_path, image_row, monkeypatch):
 
 def test_memory_of_writing_does_not_grow_with_the_shard(tmp_path, image_row, monkeypatch):
     """All of Arrow's memory, at its highest, against what ten times the rows would take."""
-    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 2**20)
+    monkeypatch.setattr(writer, "ROW_GROUP_BYTES", 2**20)
     noise = np.random.default_rng(0)
     highest = []
     for n_rows in (48, 240):
@@ -71,12 +73,12 @@ def _highest_arrow_bytes(rows, path):
 def test_a_shard_far_above_its_target_is_told_with_the_number_that_would_do(tmp_path, monkeypatch, caplog):
     path = tmp_path / "shard.parquet"
     path.write_bytes(bytes(1000))
-    monkeypatch.setattr(parquet, "TARGET_BYTES", 700)
-    parquet.warn_of_size(path, n_shards=4)
+    monkeypatch.setattr(writer, "TARGET_BYTES", 700)
+    writer.warn_if_oversized(path, n_shards=4)
     assert not caplog.records
-    monkeypatch.setattr(parquet, "TARGET_BYTES", 400)
-    parquet.warn_of_size(path, n_shards=4)
-    assert "render.shards would be 10 for that, and is 4" in caplog.text
+    monkeypatch.setattr(writer, "TARGET_BYTES", 400)
+    writer.warn_if_oversized(path, n_shards=4)
+    assert "render.shards to 10 instead of 4" in caplog.text
 
 
 def test_rows_that_fail_to_come_publish_nothing_and_leave_nothing(tmp_path, image_row):
@@ -103,7 +105,7 @@ def test_the_file_appears_only_when_it_is_whole(tmp_path, image_row):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"pose": 1}, "unknown ones \\['pose'\\]"),
+        ({"pose": 1}, "pose"),
         ({"caption": None}, "no value for caption"),
         ({"cam2world": [0.0] * 12}, "does not fit the schema"),
         ({"view": "front"}, "does not fit the schema"),
@@ -137,5 +139,5 @@ def test_opening_names_the_file_and_what_is_wrong(tmp_path):
     with pytest.raises(ShardError, match=r"absent\.parquet"):
         open_shard(tmp_path / "absent.parquet", ["image"])
     pq.write_table(pa.table({"split": ["train"]}), tmp_path / "narrow.parquet")
-    with pytest.raises(ShardError, match=r"narrow\.parquet: expected the columns caption, image"):
+    with pytest.raises(ShardError, match=r"narrow\.parquet: .*caption, image"):
         open_shard(tmp_path / "narrow.parquet", ["image", "split", "caption"])

@@ -1,11 +1,6 @@
 import pytest
 
-from shelfnet.data.catalogue.future3d import (
-    FolderIndex,
-    content_digest,
-    find_root,
-    model_folders,
-)
+from shelfnet.data.catalogue.dataset_layout import FolderIndex, content_digest, find_root, model_folders
 from shelfnet.data.catalogue.model_info import DatasetError
 
 

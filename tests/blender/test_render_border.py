@@ -6,7 +6,7 @@ from box_models import ASYMMETRIC, cameras, corners, silhouette, write_textured
 
 from shelfnet.blender import engine as engine_module
 from shelfnet.blender.engine import CyclesEngine, CyclesQuality
-from shelfnet.blender.framing import Frame, frame_of
+from shelfnet.blender.render_border import PixelRect, bounding_rect
 
 FOV = math.radians(35)
 SIDE_PX = 48
@@ -16,7 +16,7 @@ POINTS = np.concatenate([corners(box) for box in ASYMMETRIC])
 @pytest.mark.parametrize("angles", [(0, 0), (70, 20), (-140, -5)])
 def test_a_frame_is_the_bounds_of_the_silhouette_and_a_margin(angles):
     camera = cameras(angles)[0]
-    frame = frame_of(POINTS, camera, FOV, SIDE_PX)
+    frame = bounding_rect(POINTS, camera, FOV, SIDE_PX)
     rows, columns = np.nonzero(silhouette(ASYMMETRIC, camera, FOV, SIDE_PX))
     bounds = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
     margin = np.array([frame.left, frame.top, frame.right, frame.bottom]) - bounds
@@ -24,7 +24,7 @@ def test_a_frame_is_the_bounds_of_the_silhouette_and_a_margin(angles):
 
 
 def test_a_frame_does_not_leave_the_image():
-    assert frame_of(POINTS, cameras((0, 0), distance=1.0)[0], FOV, SIDE_PX) == Frame(0, 0, SIDE_PX, SIDE_PX)
+    assert bounding_rect(POINTS, cameras((0, 0), distance=1.0)[0], FOV, SIDE_PX) == PixelRect(0, 0, SIDE_PX, SIDE_PX)
 
 
 def test_pixels_are_those_of_the_whole_image(tmp_path, monkeypatch):
@@ -32,6 +32,6 @@ def test_pixels_are_those_of_the_whole_image(tmp_path, monkeypatch):
     views = cameras((30, 25), (160, -5))
     with CyclesEngine(CyclesQuality(SIDE_PX, samples=4, denoise=False), FOV) as cycles:
         framed = cycles.render(path, views)
-        monkeypatch.setattr(engine_module, "frame_of", lambda *arguments: Frame(0, 0, SIDE_PX, SIDE_PX))
+        monkeypatch.setattr(engine_module, "frame_of", lambda *arguments: PixelRect(0, 0, SIDE_PX, SIDE_PX))
         np.testing.assert_array_equal(framed, cycles.render(path, views))
     assert framed[..., 3].any(axis=(1, 2)).all()

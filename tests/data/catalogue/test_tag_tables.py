@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shelfnet.data.catalogue import text_tables
+from shelfnet.data.catalogue import tag_tables
 from shelfnet.data.catalogue.model_info import DatasetError
-from shelfnet.data.catalogue.text_tables import read_rows, read_text_table
+from shelfnet.data.catalogue.tag_tables import read_parquet_columns, read_tag_table
 from shelfnet.data.photographs.tags import read_photo_tags
 from shelfnet.data.sources.folder_tags import read_folder_tags
 from shelfnet.data.tags import tags_of
@@ -31,7 +31,7 @@ def test_texts_are_read_however_they_are_stored(path, kind, encoding):
     table = pa.table({"a": pa.array(TEXTS).cast(kind), "n": [1, 2, None, 4], "none": pa.nulls(4)})
     stored = {"use_dictionary": False, "column_encoding": {"a": encoding}} if encoding else {}
     pq.write_table(table, path, row_group_size=3, **stored)
-    read = read_text_table(path, everything)
+    read = read_parquet_columns(path, everything)
     assert read.columns == ("a", "n", "none")
     assert read.rows == [{"a": a, "n": n, "none": None} for a, n in zip(TEXTS, [1, 2, None, 4], strict=True)]
 
@@ -41,13 +41,13 @@ def test_dictionaries_of_texts_and_numbers_are_read(path):
     columns = {"a": pa.array(TEXTS).dictionary_encode(), "n": pa.array(numbers).dictionary_encode()}
     pq.write_table(pa.table(columns), path)
     expected = [{"a": a, "n": n} for a, n in zip(TEXTS, numbers, strict=True)]
-    assert read_text_table(path, everything).rows == expected
+    assert read_parquet_columns(path, everything).rows == expected
 
 
 def test_only_what_is_wanted_is_read_and_counted(path, monkeypatch):
-    monkeypatch.setattr(text_tables, "MAX_TABLE_BYTES", 1 << 12)
+    monkeypatch.setattr(tag_tables, "MAX_TABLE_BYTES", 1 << 12)
     pq.write_table(pa.table({"a": ["x"], "image": [b"x" * (1 << 14)]}), path)
-    assert read_text_table(path, lambda name: name == "a").rows == [{"a": "x"}]
+    assert read_parquet_columns(path, lambda name: name == "a").rows == [{"a": "x"}]
 
 
 def test_a_small_dictionary_of_long_texts_is_counted_before_it_is_unpacked(path):
@@ -57,24 +57,24 @@ def test_a_small_dictionary_of_long_texts_is_counted_before_it_is_unpacked(path)
     assert path.stat().st_size < 100_000 and metadata.row_group(0).total_byte_size < 100_000
     before = pa.total_allocated_bytes()
     with pytest.raises(ValueError, match="at most 268435456 bytes when unpacked, got"):
-        read_text_table(path, everything)
+        read_parquet_columns(path, everything)
     assert pa.total_allocated_bytes() - before < 1 << 24
 
 
 @pytest.mark.parametrize("encoding", ["PLAIN", "DELTA_BYTE_ARRAY"])
 def test_texts_that_packing_shrinks_are_refused(path, monkeypatch, encoding):
-    monkeypatch.setattr(text_tables, "MAX_TABLE_BYTES", 1 << 20)
+    monkeypatch.setattr(tag_tables, "MAX_TABLE_BYTES", 1 << 20)
     table = pa.table({"a": ["x" * 10_000] * 1000})
     pq.write_table(table, path, compression="zstd", use_dictionary=False, column_encoding={"a": encoding})
     assert path.stat().st_size < 1 << 17
     with pytest.raises(ValueError, match="at most 1048576 bytes when unpacked"):
-        read_text_table(path, everything)
+        read_parquet_columns(path, everything)
 
 
 def test_a_column_that_is_there_twice_is_refused(path):
     pq.write_table(pa.table([pa.array(["x"]), pa.array(["y"])], names=["a", "a"]), path)
     with pytest.raises(ValueError, match="one column a, got 2"):
-        read_text_table(path, everything)
+        read_parquet_columns(path, everything)
 
 
 def write(path, columns):
@@ -92,7 +92,7 @@ def write(path, columns):
 def test_rows_are_texts_by_folded_columns_without_empty_cells(tmp_path, kind):
     columns = {" Photo": ["007", "b", None], "Super-Category": ["None", " ", ""], "price": [1, 2, 3]}
     path = write(tmp_path / f"x.{kind.lower()}", columns).rename(tmp_path / f"x.{kind}")
-    assert read_rows(path, ("photo",), ("super_category", "style")) == [
+    assert read_tag_table(path, ("photo",), ("super_category", "style")) == [
         {"photo": "007", "super_category": "None"},
         {"photo": "b"},
         {},
@@ -102,7 +102,7 @@ def test_rows_are_texts_by_folded_columns_without_empty_cells(tmp_path, kind):
 def test_numbers_are_texts_and_whole_ones_have_no_point(path):
     columns = {"a": ["x"] * 4, "n": [1960, 7, None, -1], "f": [1960.0, 0.5, None, float("nan")], "b": [True] * 4}
     pq.write_table(pa.table(columns), path)
-    rows = read_rows(path, ("a",), ("n", "f", "b"))
+    rows = read_tag_table(path, ("a",), ("n", "f", "b"))
     assert [(row.get("n"), row.get("f"), row["b"]) for row in rows] == [
         ("1960", "1960", "True"),
         ("7", "0.5", "True"),
@@ -138,22 +138,25 @@ def test_both_kinds_of_data_sets_read_the_same_of_a_table(tmp_path, kind):
 def test_a_csv_table_that_cannot_be_used_is_named(tmp_path, text, message):
     (tmp_path / "x.csv").write_text(text)
     with pytest.raises(DatasetError, match=rf"x\.csv: .*{message}"):
-        read_rows(tmp_path / "x.csv", ("photo", "file"), ("style",))
+        read_tag_table(tmp_path / "x.csv", ("photo", "file"), ("style",))
 
 
 def test_unwanted_columns_and_empty_ends_of_lines_do_not_matter(tmp_path):
     (tmp_path / "x.csv").write_text("photo,price,price,style\na,1,2,Modern,,\n\nb,1\n")
-    assert read_rows(tmp_path / "x.csv", ("photo",), ("style",)) == [{"photo": "a", "style": "Modern"}, {"photo": "b"}]
+    assert read_tag_table(tmp_path / "x.csv", ("photo",), ("style",)) == [
+        {"photo": "a", "style": "Modern"},
+        {"photo": "b"},
+    ]
 
 
 def test_columns_that_differ_in_letter_case_alone_are_refused_in_parquet_too(path):
     pq.write_table(pa.table({"a": ["x"], "Style": ["y"], "style": ["z"]}), path)
     with pytest.raises(DatasetError, match=r"table\.parquet: .*one column style, got 2"):
-        read_rows(path, ("a",), ("style",))
+        read_tag_table(path, ("a",), ("style",))
 
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(text_tables, "MAX_BYTES", 10)
+    monkeypatch.setattr(tag_tables, "MAX_BYTES", 10)
     (tmp_path / "x.csv").write_text("photo\n12345\n")
     with pytest.raises(DatasetError, match=r"x\.csv: .*at most 10 bytes, got 12"):
-        read_rows(tmp_path / "x.csv", ("photo",), ())
+        read_tag_table(tmp_path / "x.csv", ("photo",), ())

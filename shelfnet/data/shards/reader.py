@@ -1,31 +1,32 @@
-"""Views out of shards of images: what training may see, and what evaluation needs.
+"""Readers of image shards: the views that training may see, and those that evaluation needs.
 
-The honesty rule lives here: :func:`load_training_views` asks the Parquet reader for
-:data:`~shelfnet.data.shards.parquet.TRAINING_COLUMNS` alone, so that poses, geometry and identities are never read,
-and its result has no place for them. Images are read only by those who look at them: poses come without any.
+The honesty rule is enforced here: :func:`load_training_views` requests only
+:data:`~shelfnet.data.shards.schema.TRAINING_COLUMNS` from the Parquet reader, so poses, geometry and identities are
+never read, and its result has no field for them.
 """
 
 import sys
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from jaxtyping import Float, Int, UInt8
 
 from shelfnet.data.shards.image_stack import ImageStack
-from shelfnet.data.shards.parquet import EVALUATION_COLUMNS, SCHEMA, TRAINING_COLUMNS, ShardError, open_shard
-from shelfnet.data.tables import typed
+from shelfnet.data.shards.schema import EVALUATION_COLUMNS, LABEL_COLUMNS, SCHEMA, TRAINING_COLUMNS, ShardError
+from shelfnet.data.tables import cast_columns
 from shelfnet.data.tags import TAGS
-
-LABEL_COLUMNS = ("model_id", "split", "view", "category", "azimuth_deg", "elevation_deg")
-"""What is known of a view beside its image and caption."""
 
 BATCH_ROWS = 64
 """Rows of a shard that are in memory at once, still encoded."""
+
+RowIndex = tuple[int, int]
+"""Index of a shard among the given ones, and of a row in it."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class TrainingViews:
 
 @dataclass(frozen=True, kw_only=True)
 class ViewLabels:
-    """What evaluation compares against, sorted by model and view; angles in degrees."""
+    """Ground truth of views, sorted by model and view; angles in degrees."""
 
     model_ids: tuple[str, ...]
     views: Int[np.ndarray, "n"]
@@ -59,12 +60,12 @@ def load_training_views(paths: Sequence[Path], split: str = "train") -> Training
     """Images and captions of one split, in the order of the files and of their rows.
 
     Raises:
-        ShardError: a file is damaged or lacks a column, images cannot be decoded or differ in size, or the split
-            is empty; the message names the file.
+        ShardError: A file is damaged or lacks a column, images cannot be decoded or differ in size, or the split
+            is empty.
     """
     stack = ImageStack(sum(_count(path, split) for path in paths))
     if stack.size == 0:
-        raise ShardError(f"no view of split {split!r} in {_listed(paths)}")
+        raise _empty_split(split, paths)
     captions: list[str] = []
     for path in paths:
         for first_row, batch in _batches(path, TRAINING_COLUMNS):
@@ -80,24 +81,24 @@ def load_evaluation_views(
     split: str,
     views_per_model: int | None,
     *,
-    among: Container[str] | None = None,
-    at_most: int | None = None,
+    model_ids: Container[str] | None = None,
+    max_views: int | None = None,
 ) -> EvaluationViews:
     """Views of one split with their images and poses, sorted by ``(model_id, view)``.
 
     Args:
-        paths: shards, in any order.
+        paths: Shards, in any order.
         split: ``train``, ``validation`` or ``test``.
-        views_per_model: take the first ``views_per_model`` views of each model; all where ``None``.
-        among: take these models alone; all where ``None``.
-        at_most: of these views take so many, evenly spread; all where ``None``.
+        views_per_model: Number of views taken from each model, the first ones; all if ``None``.
+        model_ids: Models to load; all if ``None``.
+        max_views: Maximum number of views, spread evenly over the sorted ones; unlimited if ``None``.
 
     Raises:
-        ShardError: as in :func:`load_training_views`, or a view occurs twice.
+        ShardError: As in :func:`load_training_views`, or a view occurs twice.
     """
-    chosen = _choose(paths, split, views_per_model, among, at_most)
-    stack = ImageStack(len(chosen))
-    records = _records(paths, chosen, EVALUATION_COLUMNS, stack)
+    selected = _select(paths, split, views_per_model, model_ids, max_views)
+    stack = ImageStack(len(selected))
+    records = _records(paths, selected, EVALUATION_COLUMNS, stack)
     return EvaluationViews(
         images=stack.images, captions=tuple(record["caption"] for record in records), **_labels(records)
     )
@@ -108,31 +109,48 @@ def load_view_labels(
     split: str,
     views_per_model: int | None,
     *,
-    among: Container[str] | None = None,
-    at_most: int | None = None,
+    model_ids: Container[str] | None = None,
+    max_views: int | None = None,
 ) -> ViewLabels:
-    """The labels of the views that :func:`load_evaluation_views` would load; no image is read.
+    """The labels of the views that :func:`load_evaluation_views` would load, without reading an image.
 
     Raises:
-        ShardError: a file is damaged or lacks a column, a view occurs twice, or the split is empty.
+        ShardError: A file is damaged or lacks a column, a view occurs twice, or the split is empty.
     """
-    chosen = _choose(paths, split, views_per_model, among, at_most)
-    return ViewLabels(**_labels(_records(paths, chosen, LABEL_COLUMNS, None)))
+    selected = _select(paths, split, views_per_model, model_ids, max_views)
+    return ViewLabels(**_labels(_records(paths, selected, LABEL_COLUMNS, None)))
+
+
+def open_shard(path: Path, columns: Iterable[str]) -> pq.ParquetFile:
+    """Open a shard that has at least these columns; the caller closes it.
+
+    Raises:
+        ShardError: The file is missing, is not Parquet, or lacks a column.
+    """
+    try:
+        shard = pq.ParquetFile(path)
+    except (OSError, pa.ArrowException) as error:
+        raise ShardError(f"{path}: expected a Parquet shard: {error}") from error
+    missing = sorted(set(columns) - set(shard.schema_arrow.names))
+    if missing:
+        shard.close()
+        raise ShardError(f"{path}: lacks the columns {', '.join(missing)}")
+    return shard
 
 
 def _records(
-    paths: Sequence[Path], chosen: dict[tuple[int, int], int], columns: Sequence[str], stack: ImageStack | None
+    paths: Sequence[Path], selected: dict[RowIndex, int], columns: Sequence[str], stack: ImageStack | None
 ) -> list[dict[str, Any]]:
-    """The chosen rows by place, their images put into the stack instead."""
-    records: list[dict[str, Any]] = [{}] * len(chosen)
+    """The selected rows in order of their rank; images go into the stack instead."""
+    records: list[dict[str, Any]] = [{}] * len(selected)
     for index, path in enumerate(paths):
         for first_row, batch in _batches(path, columns):
-            rows = [row for row in range(batch.num_rows) if (index, first_row + row) in chosen]
+            rows = [row for row in range(batch.num_rows) if (index, first_row + row) in selected]
             for row, values in zip(rows, batch.take(pa.array(rows, pa.int64())).to_pylist(), strict=True):
-                place = chosen[index, first_row + row]
+                rank = selected[index, first_row + row]
                 if stack is not None:
-                    stack.put(place, values.pop("image"), path, first_row + row)
-                records[place] = values
+                    stack.put(rank, values.pop("image"), path, first_row + row)
+                records[rank] = values
     return records
 
 
@@ -147,35 +165,35 @@ def _labels(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _choose(
+def _select(
     paths: Sequence[Path],
     split: str,
     views_per_model: int | None,
-    among: Container[str] | None,
-    at_most: int | None,
-) -> dict[tuple[int, int], int]:
-    """Place in the result by (file, row)."""
-    found = _find(paths, split, among)
+    model_ids: Container[str] | None,
+    max_views: int | None,
+) -> dict[RowIndex, int]:
+    """Rank in the result of every selected row."""
+    found = _find(paths, split, model_ids)
     taken: Counter[str] = Counter()
-    kept: list[tuple[int, int]] = []
+    kept: list[RowIndex] = []
     for model_id, view in sorted(found):
         taken[model_id] += 1
         if views_per_model is None or taken[model_id] <= views_per_model:
             kept.append(found[model_id, view])
     if not kept:
-        raise ShardError(f"no view of split {split!r} in {_listed(paths)}")
-    if at_most is not None and at_most < len(kept):
-        kept = [kept[place] for place in np.linspace(0, len(kept) - 1, at_most).round().astype(int)]
-    return {row: place for place, row in enumerate(kept)}
+        raise _empty_split(split, paths)
+    if max_views is not None and max_views < len(kept):
+        kept = [kept[rank] for rank in np.linspace(0, len(kept) - 1, max_views).round().astype(int)]
+    return {row: rank for rank, row in enumerate(kept)}
 
 
-def _find(paths: Sequence[Path], split: str, among: Container[str] | None) -> dict[tuple[str, int], tuple[int, int]]:
-    """(file, row) of every view of a split, by (model, view)."""
-    found: dict[tuple[str, int], tuple[int, int]] = {}
+def _find(paths: Sequence[Path], split: str, model_ids: Container[str] | None) -> dict[tuple[str, int], RowIndex]:
+    """Row of every view of a split, by ``(model_id, view)``."""
+    found: dict[tuple[str, int], RowIndex] = {}
     for index, path in enumerate(paths):
         for first_row, batch in _batches(path, ("model_id", "view", "split")):
             for row, values in enumerate(batch.to_pylist(), start=first_row):
-                if values["split"] != split or (among is not None and values["model_id"] not in among):
+                if values["split"] != split or (model_ids is not None and values["model_id"] not in model_ids):
                     continue
                 key = (values["model_id"], values["view"])
                 if key in found:
@@ -189,13 +207,12 @@ def _count(path: Path, split: str) -> int:
 
 
 def _batches(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
-    """Number of the first row and rows of a shard, projected at the reader."""
+    """Batches of a shard, each with the index of its first row; only ``columns`` are read."""
     with open_shard(path, columns) as shard:
         first_row = 0
         try:
             for batch in shard.iter_batches(batch_size=BATCH_ROWS, columns=list(columns)):
-                rows = typed(batch, SCHEMA, columns, (*TAGS, "image"))
-                yield first_row, rows
+                yield first_row, cast_columns(batch, SCHEMA, columns, (*TAGS, "image"))
                 first_row += batch.num_rows
         except ShardError:
             raise
@@ -203,7 +220,6 @@ def _batches(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, pa.Table
             raise ShardError(f"{path}: damaged near row {first_row}: {error}") from error
 
 
-def _listed(paths: Sequence[Path]) -> str:
-    if not paths:
-        return "an empty list of shards"
-    return str(paths[0]) if len(paths) == 1 else f"{len(paths)} shards ({paths[0]} ... {paths[-1]})"
+def _empty_split(split: str, paths: Sequence[Path]) -> ShardError:
+    shown = f"{len(paths)} shards ({paths[0]} ... {paths[-1]})" if len(paths) > 1 else "".join(map(str, paths))
+    return ShardError(f"no view of split {split!r} in {shown or 'an empty list of shards'}")

@@ -1,4 +1,4 @@
-"""From the object frame and its OpenCV cameras to Blender's world, written once.
+"""Conversion of the object frame and its OpenCV cameras to Blender's axes.
 
 Blender's world is +Z up with the front towards -Y; its cameras look along -z with y up.
 """
@@ -16,9 +16,9 @@ BLENDER_FROM_OBJECT = np.array(
         [0.0, 0.0, 0.0, 1.0],
     ]
 )
-"""World transform: object frame (+Y up, +Z front) to Blender's (+Z up, -Y front)."""
+"""Transform from the object frame (+Y up, +Z front) to Blender's world (+Z up, -Y front)."""
 
 
 def blender_camera(cam2world: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "4 4"]:
-    """``matrix_world`` of the Blender camera that is this OpenCV camera of the object frame."""
+    """``matrix_world`` in Blender of an OpenCV camera in the object frame."""
     return BLENDER_FROM_OBJECT @ cam2world @ BLENDER_FROM_OPENCV

@@ -1,31 +1,31 @@
-"""The scene that is set up once an engine: render settings, sky, suns and the camera."""
+"""The Blender scene of an engine: render settings, sky, suns and camera."""
 
 import math
 from dataclasses import dataclass
 
 import torch
 
-from shelfnet.blender.frames import blender_camera
+from shelfnet.blender.axes import blender_camera
 from shelfnet.blender.runtime import bpy, mathutils
-from shelfnet.data.studio import SKY_RADIANCE, SUNS, Sun
+from shelfnet.data.lighting import SKY_RADIANCE, SUNS, Sun
 from shelfnet.geometry.cameras import look_at_origin
 
 SUN_DISTANCE = 5.0
 CLIP_START, CLIP_END = 0.01, 100.0
 ADAPTIVE_THRESHOLD = 0.02
-"""Noise of a pixel below which it gets no more samples."""
+"""Noise level below which a pixel is not sampled further."""
 PIXEL_FILTER = "BOX"
-"""Alpha is then the covered share of a pixel, and half as noisy as with a wider filter."""
+"""With a box filter, alpha is the covered fraction of a pixel, with half the noise of a wider filter."""
 
 
 @dataclass(frozen=True)
 class CyclesQuality:
-    """What an image may cost.
+    """Quality settings of Cycles.
 
     Attributes:
-        resolution_px: side of the square image.
-        samples: paths a pixel, at most.
-        denoise: whether to run Open Image Denoise over the image.
+        resolution_px: Side of the square image.
+        samples: Maximum number of paths per pixel.
+        denoise: Whether to run Open Image Denoise.
     """
 
     resolution_px: int
@@ -33,8 +33,8 @@ class CyclesQuality:
     denoise: bool
 
 
-def build_studio(quality: CyclesQuality, fov: float, threads: int) -> bpy.types.Scene:
-    """Reset Blender to an empty file and build the studio in it, with ``fov`` in radians."""
+def build_scene(quality: CyclesQuality, fov: float, threads: int) -> bpy.types.Scene:
+    """Reset Blender to an empty file and build the scene in it, with ``fov`` in radians."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     _set_output(scene, quality.resolution_px, threads)
@@ -84,7 +84,7 @@ def _add_sky(scene: bpy.types.Scene) -> None:
     background = world.node_tree.nodes["Background"]
     background.inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
     background.inputs["Strength"].default_value = SKY_RADIANCE
-    # An even sky is best met by the rays that surfaces scatter anyway: no shadow ray is spent on it.
+    # Rays scattered by surfaces sample a uniform sky well enough: no shadow rays are spent on it.
     world.cycles.sampling_method = "NONE"
     scene.world = world
 
@@ -93,11 +93,11 @@ def _add_sun(scene: bpy.types.Scene, name: str, sun: Sun) -> None:
     light = bpy.data.lights.new(name, "SUN")
     light.energy = sun.irradiance
     light.angle = math.radians(sun.angular_diameter_deg)
-    # Scattered rays seldom meet a sun; shadow rays alone find it, at a known cost.
+    # Scattered rays seldom hit a sun: it is sampled by shadow rays alone.
     light.cycles.use_multiple_importance_sampling = False
     lamp = bpy.data.objects.new(name, light)
     azimuth, elevation = torch.tensor([sun.azimuth_deg, sun.elevation_deg], dtype=torch.float64).deg2rad()
-    # A lamp shines along its -z axis, as a Blender camera looks along its own.
+    # A lamp shines along its -z axis, like the view direction of a Blender camera.
     lamp.matrix_world = mathutils.Matrix(blender_camera(look_at_origin(azimuth, elevation, SUN_DISTANCE).numpy()))
     scene.collection.objects.link(lamp)
 

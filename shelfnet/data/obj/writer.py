@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from shelfnet.data.obj.model import NONE, ObjModel
+from shelfnet.data.obj.parser import NONE, ObjModel
 from shelfnet.data.obj.reader import load_obj_model
 
 MAX_FACES = 50_000_000
@@ -35,10 +35,10 @@ def read_obj_text(obj_path: Path) -> ObjText:
         ModelError: there is no usable model in the file, or it is a link.
     """
     model = load_obj_model(obj_path, MAX_FACES)
-    return ObjText(write_text(model), model.materials, model.libraries)
+    return ObjText(write_obj_text(model), model.materials, model.libraries)
 
 
-def write_text(model: ObjModel) -> bytes:
+def write_obj_text(model: ObjModel) -> bytes:
     """A model as OBJ statements: triangles in the order of the file's faces, without those that repeat a corner."""
     vertices = np.concatenate([model.vertices, model.colours], axis=1) if len(model.colours) else model.vertices
     blocks = [_rows("v", vertices), _rows("vt", model.texture_points), _rows("vn", model.normals)]

@@ -7,9 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shelfnet.data.shards import image_stack, readers
-from shelfnet.data.shards.parquet import TRAINING_COLUMNS, ShardError, write_shard
-from shelfnet.data.shards.readers import TrainingViews, load_evaluation_views, load_training_views, load_view_labels
+from shelfnet.data.shards import image_stack, reader
+from shelfnet.data.shards.reader import TrainingViews, load_evaluation_views, load_training_views, load_view_labels
+from shelfnet.data.shards.schema import TRAINING_COLUMNS, ShardError
+from shelfnet.data.shards.writer import write_shard
 
 HIDDEN = ("model_id", "azimuth_deg", "elevation_deg", "cam2world", "fov_deg", "view", "seed")
 
@@ -88,14 +89,14 @@ def test_evaluation_takes_the_first_views_of_each_model(two_shards):
 
 
 def test_models_and_an_even_spread_can_be_asked_for(two_shards):
-    loaded = load_evaluation_views(two_shards, "train", None, among={"b", "c"})
+    loaded = load_evaluation_views(two_shards, "train", None, model_ids={"b", "c"})
     assert loaded.model_ids == ("b", "b", "b")
-    spread = load_evaluation_views(two_shards, "train", None, at_most=3)
+    spread = load_evaluation_views(two_shards, "train", None, max_views=3)
     assert list(zip(spread.model_ids, spread.views.tolist(), strict=True)) == [("a", 0), ("b", 0), ("b", 2)]
     assert spread.images[:, 0, 0, 0].tolist() == [0, 0, 2]
-    assert len(load_evaluation_views(two_shards, "train", None, at_most=9).model_ids) == 5
+    assert len(load_evaluation_views(two_shards, "train", None, max_views=9).model_ids) == 5
     with pytest.raises(ShardError, match="no view of split 'train'"):
-        load_evaluation_views(two_shards, "train", None, among={"c"})
+        load_evaluation_views(two_shards, "train", None, model_ids={"c"})
 
 
 def test_labels_are_those_of_the_views_and_need_no_image(two_shards):
@@ -105,7 +106,7 @@ def test_labels_are_those_of_the_views_and_need_no_image(two_shards):
     labels = load_view_labels(two_shards, "train", 2)
     for field in fields(labels):
         np.testing.assert_array_equal(getattr(labels, field.name), getattr(whole, field.name))
-    assert load_view_labels(two_shards, "train", None, among={"a"}).model_ids == ("a", "a")
+    assert load_view_labels(two_shards, "train", None, model_ids={"a"}).model_ids == ("a", "a")
 
 
 def test_large_stacks_of_images_lie_in_a_file_that_has_no_name(two_shards, monkeypatch, tmp_path):
@@ -146,7 +147,7 @@ def test_files_of_other_writers_are_read_and_open_values_named(two_shards, load)
 
 def test_batches_do_not_show(two_shards, monkeypatch):
     whole = load_training_views(two_shards), load_evaluation_views(two_shards, "train", 2)
-    monkeypatch.setattr(readers, "BATCH_ROWS", 1)
+    monkeypatch.setattr(reader, "BATCH_ROWS", 1)
     pieces = load_training_views(two_shards), load_evaluation_views(two_shards, "train", 2)
     for one, other in zip(whole, pieces, strict=True):
         np.testing.assert_array_equal(one.images, other.images)

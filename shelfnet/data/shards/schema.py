@@ -1,0 +1,106 @@
+"""Columns of the image shards, and the row of one image.
+
+``image`` follows the usual layout of image columns (``struct<bytes, path>``), so that common viewers show the images.
+Angles are in degrees, as in every file; ``cam2world`` is row-major with OpenCV axes (:mod:`shelfnet.geometry.cameras`).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float, UInt8
+
+from shelfnet.data.shards.encoding import encode_png
+from shelfnet.data.tags import TAG_FIELDS, ObjectTags, tags_of
+
+_SUPER_CATEGORY, _CATEGORY, *_OTHER_TAGS = TAG_FIELDS
+
+SCHEMA = pa.schema(
+    [
+        ("model_id", pa.string()),
+        ("split", pa.string()),
+        ("view", pa.int32()),
+        ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+        ("caption", pa.string()),
+        _CATEGORY,
+        _SUPER_CATEGORY,
+        *_OTHER_TAGS,
+        ("azimuth_deg", pa.float32()),
+        ("elevation_deg", pa.float32()),
+        ("cam2world", pa.list_(pa.float32(), 16)),
+        ("fov_deg", pa.float32()),
+        ("engine", pa.string()),
+        ("seed", pa.int64()),
+    ]
+)
+"""Columns of a shard, in order."""
+
+TRAINING_COLUMNS = ("image", "split", "caption")
+"""All that training may read: no pose, no geometry, no identity."""
+
+LABEL_COLUMNS = ("model_id", "split", "view", "category", "azimuth_deg", "elevation_deg")
+"""Columns that describe a view apart from its image and caption."""
+
+EVALUATION_COLUMNS = (*LABEL_COLUMNS, "image", "caption")
+
+
+class ShardError(ValueError):
+    """A shard cannot be written or read; the message names the file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetObject(ObjectTags):
+    """An object of the data set that has images."""
+
+    model_id: str
+    split: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class ViewMetadata:
+    """How an image was made.
+
+    Attributes:
+        azimuth_deg: Azimuth about +Y from +Z.
+        elevation_deg: Elevation above the horizon.
+        cam2world: Camera matrix with OpenCV axes.
+        fov_deg: Field of view of the whole image.
+        engine: Name of the render engine, or ``photograph``.
+        seed: Seed of the view.
+    """
+
+    azimuth_deg: float
+    elevation_deg: float
+    cam2world: Float[np.ndarray, "4 4"]
+    fov_deg: float
+    engine: str
+    seed: int
+
+
+def image_row(
+    subject: DatasetObject, view: int, image: UInt8[np.ndarray, "h w 4"], metadata: ViewMetadata
+) -> dict[str, Any]:
+    """The row of one image, with the columns of :data:`SCHEMA`.
+
+    Args:
+        subject: Object in the image.
+        view: Index of the image among those of the object.
+        image: RGBA with straight alpha, which is the mask.
+        metadata: How the image was made.
+    """
+    return {
+        "model_id": subject.model_id,
+        "split": subject.split,
+        "view": view,
+        "image": {"bytes": encode_png(image), "path": f"{subject.model_id}_{view:03d}.png"},
+        "caption": subject.caption,
+        **tags_of(subject),
+        "azimuth_deg": metadata.azimuth_deg,
+        "elevation_deg": metadata.elevation_deg,
+        "cam2world": metadata.cam2world.astype(np.float32).ravel().tolist(),
+        "fov_deg": metadata.fov_deg,
+        "engine": metadata.engine,
+        "seed": metadata.seed,
+    }
