@@ -1,4 +1,4 @@
-"""One row an ablation and stage, and one a trivial baseline, out of the rows of every ``chamfer.csv``."""
+"""The comparison table: one row per ablation or trivial baseline and stage, from the rows of ``chamfer.csv``."""
 
 import math
 from collections.abc import Mapping
@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from shelfnet.evaluation.baselines import BASELINES, MEAN_SHAPE
+from shelfnet.evaluation.baselines import BASELINES, MEAN_SHAPE, SPHERE
 from shelfnet.evaluation.statistics import Interval, Scores, bootstrap_difference, bootstrap_mean, scores
 
 BASE = "base"
 STAGES = ("coarse", "refined")
-HEADLINE = "chamfer"
 MEAN_METRICS = (
     "chamfer_icp",
     "chamfer_l2",
@@ -25,10 +24,24 @@ MEAN_METRICS = (
     "floater_fraction",
     "mask_iou",
 )
+NEEDS_TRUTH = (
+    "mean",
+    "median",
+    "ci_low",
+    "ci_high",
+    "chamfer_icp",
+    "chamfer_l2",
+    "fscore",
+    "iou",
+    "normal_consistency",
+    "azimuth_error_deg",
+)
+"""Columns that are blank where the data set has no true shapes."""
+STRUCTURE = ("components", "floater_fraction", "n_faces")
 IN_THE_PAPER = (BASE, "triplane", "clip", "triplane_clip", "se3")
 """Ablations of "Enhancing Shelf-Supervised Mesh Prediction in the Wild"."""
 PUBLISHED_CHAMFER: Mapping[str, float] = {BASE: 0.133, "triplane": 0.144, "clip": 0.140, "triplane_clip": 0.123}
-"""Test figures of the paper (its Figure 4, 100 000 iterations) for the ``published_chamfer`` column."""
+"""Test values of the paper (its Figure 4, 100 000 iterations) for the ``published_chamfer`` column."""
 METRIC_UNDEFINED = "metric undefined: points, scale and alignment are not stated"
 NOT_PUBLISHED = f"no figure in the paper: it names the ablation without one, and its {METRIC_UNDEFINED}"
 NOT_IN_THE_PAPER = "not in the paper"
@@ -36,102 +49,159 @@ NOT_IN_THE_PAPER = "not in the paper"
 
 @dataclass(frozen=True)
 class Method:
-    """Rows of one ablation or baseline at one stage."""
+    """Rows of one ablation or baseline at one stage, and the metric by which it is compared."""
 
     ablation: str
     stage: str
     rows: pd.DataFrame
+    metric: str
 
     @cached_property
     def scores(self) -> Scores:
-        """Headline scores, objects x seeds."""
-        return scores(self.rows, HEADLINE)
+        """Scores of ``metric``, objects x seeds."""
+        return scores(self.rows, self.metric)
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Bootstrap intervals that all start from the same seed, so that no row depends on the other rows."""
+
+    samples: int
+    seed: int
+
+    def mean(self, method: Method) -> Interval:
+        """Mean over objects and seeds."""
+        return bootstrap_mean(method.scores, self.samples, np.random.default_rng(self.seed))
+
+    def difference(self, method: Method, reference: Method | None) -> Interval:
+        """Paired difference; NaN if there is no reference or the method is the reference."""
+        if reference is None or (reference.ablation, reference.stage) == (method.ablation, method.stage):
+            return Interval(math.nan, math.nan, math.nan)
+        rng = np.random.default_rng(self.seed)
+        return bootstrap_difference(method.scores, reference.scores, self.samples, rng)
 
 
 def comparison_table(
     tables: Mapping[str, pd.DataFrame], baselines: pd.DataFrame, samples: int, seed: int
 ) -> pd.DataFrame:
-    """Summarise and compare all methods.
+    """Summarise and compare all methods by their Chamfer distance to the true shapes.
 
     Args:
-        tables: rows of ``chamfer.csv`` by ablation, all seeds.
-        baselines: rows of the trivial baselines, with their names in ``ablation``.
-        samples: bootstrap samples.
-        seed: every interval starts from this seed, so that a row does not depend on which others there are.
+        tables: Rows of ``chamfer.csv`` by ablation, all seeds.
+        baselines: Rows of the trivial baselines, named in ``ablation``.
+        samples: Bootstrap samples.
+        seed: Seed of every interval.
 
     Returns:
-        one row a method: ablations in the given order, coarse before refined, then the baselines. ``mean``,
-        ``median``, ``ci_low`` and ``ci_high`` are of ``chamfer``; ``azimuth_error_deg`` is a median over views, other
-        metrics are means over objects and seeds. ``beats_mean_shape`` holds where the whole 95 % interval of the
-        paired difference to ``mean_shape`` lies below zero. ``published_chamfer`` is the paper's own figure, and
-        ``published_note`` says why it is not comparable, or not there.
+        One row per method: ablations in the given order, coarse before refined, then the baselines. ``mean``,
+        ``median``, ``ci_low`` and ``ci_high`` describe ``chamfer``; ``azimuth_error_deg`` is the median over views;
+        other metrics are means over objects and seeds. ``beats_mean_shape`` is true if the whole 95 % interval of the
+        paired difference to ``mean_shape`` is below zero. ``published_chamfer`` is the paper's value, and
+        ``published_note`` explains why it is not comparable or missing.
 
     Raises:
-        ValueError: the baselines lack ``mean_shape``, or a table has no row.
+        ValueError: The baselines lack ``mean_shape``, or a table has no rows.
     """
+    bootstrap = Bootstrap(samples, seed)
+    methods = _methods(tables, baselines, BASELINES, "chamfer")
+    mean_shape = next((method for method in methods if method.ablation == MEAN_SHAPE), None)
+    if mean_shape is None:
+        raise ValueError(f"baselines: expected rows of {MEAN_SHAPE}, got {', '.join(set(baselines['ablation']))}")
+    return pd.DataFrame([_chamfer_row(method, _base(methods, method), mean_shape, bootstrap) for method in methods])
+
+
+def silhouette_table(
+    tables: Mapping[str, pd.DataFrame], baselines: pd.DataFrame, samples: int, seed: int
+) -> pd.DataFrame:
+    """Summarise and compare all methods by their mask IoU, for data sets without true shapes.
+
+    Each mesh is compared with the image that it was made from and, if refined, fitted to. A high mask IoU therefore
+    says that the visible side is explained, and nothing about the other sides: a flat cut-out reaches 1.
+
+    Args:
+        tables: Rows of ``chamfer.csv`` by ablation, all seeds.
+        baselines: Rows of ``sphere``.
+        samples: Bootstrap samples.
+        seed: Seed of every interval.
+
+    Returns:
+        One row per method: ablations in the given order, coarse before refined, then the sphere. ``mask_iou`` and the
+        columns of :data:`STRUCTURE` are means over objects and seeds; the difference to ``base`` is in ``mask_iou``,
+        paired by object. The columns of :data:`NEEDS_TRUTH` are blank.
+
+    Raises:
+        ValueError: A table has no rows.
+    """
+    bootstrap = Bootstrap(samples, seed)
+    methods = _methods(tables, baselines, (SPHERE,), "mask_iou")
+    return pd.DataFrame([_silhouette_row(method, _base(methods, method), bootstrap) for method in methods])
+
+
+def _methods(
+    tables: Mapping[str, pd.DataFrame], baselines: pd.DataFrame, baseline_names: tuple[str, ...], metric: str
+) -> list[Method]:
     for name, table in tables.items():
         if table.empty:
             raise ValueError(f"ablation {name}: expected rows of test views, got an empty table")
-    trivial = {method.ablation: method for name in BASELINES for method in _methods(name, baselines)}
-    if MEAN_SHAPE not in trivial:
-        raise ValueError(f"baselines: expected rows of {MEAN_SHAPE}, got {', '.join(trivial) or 'none'}")
-    methods = [method for name, table in tables.items() for method in _methods(name, table)]
-    base = {method.stage: method for method in methods if method.ablation == BASE}
-    return pd.DataFrame(
-        [
-            _row(method, base.get(method.stage), trivial[MEAN_SHAPE], samples, seed)
-            for method in [*methods, *trivial.values()]
-        ]
-    )
+    return [
+        Method(name, stage, rows, metric)
+        for name, table in [*tables.items(), *((name, baselines) for name in baseline_names)]
+        for stage in STAGES
+        if len(rows := table[(table["ablation"] == name) & (table["stage"] == stage)])
+    ]
 
 
-def _methods(name: str, table: pd.DataFrame) -> list[Method]:
-    own = table[table["ablation"] == name]
-    return [Method(name, stage, rows) for stage in STAGES if len(rows := own[own["stage"] == stage])]
+def _base(methods: list[Method], method: Method) -> Method | None:
+    """The base ablation at the stage of a method."""
+    return next((other for other in methods if (other.ablation, other.stage) == (BASE, method.stage)), None)
 
 
-def _row(method: Method, base: Method | None, mean_shape: Method, samples: int, seed: int) -> dict[str, Any]:
-    own = method.scores
-    mean = bootstrap_mean(own, samples, np.random.default_rng(seed))
-    to_base = _difference(method, base, samples, seed)
-    to_mean_shape = _difference(method, mean_shape, samples, seed)
+def _chamfer_row(method: Method, base: Method | None, mean_shape: Method, bootstrap: Bootstrap) -> dict[str, Any]:
+    mean = bootstrap.mean(method)
+    to_mean_shape = bootstrap.difference(method, mean_shape)
     return {
-        "ablation": method.ablation,
-        "stage": method.stage,
-        "n_objects": own.values.shape[0],
-        "n_seeds": own.values.shape[1],
-        "n_empty": int((method.rows["status"] == "empty").sum()),
+        **_counts(method),
         "mean": mean.estimate,
-        "median": float(method.rows[HEADLINE].median()),
+        "median": float(method.rows["chamfer"].median()),
         "ci_low": mean.low,
         "ci_high": mean.high,
-        **_columns("difference_to_base", to_base),
+        **_interval_columns("difference_to_base", bootstrap.difference(method, base)),
         **{metric: _mean_or_nan(method.rows, metric) for metric in MEAN_METRICS},
         "azimuth_error_deg": float(method.rows["azimuth_error_deg"].median()),
-        **_columns("difference_to_mean_shape", to_mean_shape),
+        **_interval_columns("difference_to_mean_shape", to_mean_shape),
         "beats_mean_shape": to_mean_shape.high < 0.0,
-        **_published(method.ablation),
+        "published_chamfer": PUBLISHED_CHAMFER.get(method.ablation, math.nan),
+        "published_note": _published_note(method.ablation),
     }
 
 
-def _published(ablation: str) -> dict[str, Any]:
+def _silhouette_row(method: Method, base: Method | None, bootstrap: Bootstrap) -> dict[str, Any]:
+    return {
+        **_counts(method),
+        **dict.fromkeys(NEEDS_TRUTH, math.nan),
+        **_interval_columns("mask_iou", bootstrap.mean(method)),
+        **_interval_columns("mask_iou_difference_to_base", bootstrap.difference(method, base)),
+        **{column: _mean_or_nan(method.rows, column) for column in STRUCTURE},
+    }
+
+
+def _counts(method: Method) -> dict[str, Any]:
+    n_objects, n_seeds = method.scores.values.shape
+    n_empty = int((method.rows["status"] == "empty").sum())
+    names = {"ablation": method.ablation, "stage": method.stage}
+    return {**names, "n_objects": n_objects, "n_seeds": n_seeds, "n_empty": n_empty}
+
+
+def _published_note(ablation: str) -> str:
     if ablation in PUBLISHED_CHAMFER:
-        return {"published_chamfer": PUBLISHED_CHAMFER[ablation], "published_note": METRIC_UNDEFINED}
-    note = NOT_PUBLISHED if ablation in IN_THE_PAPER else NOT_IN_THE_PAPER
-    return {"published_chamfer": math.nan, "published_note": note}
+        return METRIC_UNDEFINED
+    return NOT_PUBLISHED if ablation in IN_THE_PAPER else NOT_IN_THE_PAPER
 
 
-def _difference(method: Method, reference: Method | None, samples: int, seed: int) -> Interval:
-    """Paired difference; unknown where there is no reference, or the method is the reference."""
-    if reference is None or (reference.ablation, reference.stage) == (method.ablation, method.stage):
-        return Interval(math.nan, math.nan, math.nan)
-    return bootstrap_difference(method.scores, reference.scores, samples, np.random.default_rng(seed))
-
-
-def _columns(name: str, interval: Interval) -> dict[str, float]:
+def _interval_columns(name: str, interval: Interval) -> dict[str, float]:
     return {name: interval.estimate, f"{name}_ci_low": interval.low, f"{name}_ci_high": interval.high}
 
 
 def _mean_or_nan(rows: pd.DataFrame, metric: str) -> float:
-    """Mean over objects and seeds; a metric that a method does not have stays unknown."""
+    """Mean over objects and seeds; NaN for a metric that the method does not have."""
     return math.nan if rows[metric].isna().all() else scores(rows.dropna(subset=metric), metric).mean

@@ -15,8 +15,8 @@ from jaxtyping import UInt8
 from markupsafe import Markup, escape
 from PIL import Image
 
+from shelfnet.evaluation.comparison_columns import ComparisonCells
 from shelfnet.publishing import complete_file
-from shelfnet.report.comparison import ComparisonTable
 from shelfnet.report.facts import DatasetFacts, TrainingRun
 from shelfnet.report.health import Health
 
@@ -74,7 +74,7 @@ class Page:
     headline: list[str]
     findings: list[str]
     notices: list[str]
-    comparison: ComparisonTable
+    comparison: ComparisonCells
     meshes: list[MeshRow]
     stages: tuple[str, ...]
     seeds: tuple[int, ...]

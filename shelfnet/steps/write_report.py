@@ -9,11 +9,16 @@ import yaml
 
 from shelfnet.config.schema import Config
 from shelfnet.data.shards.reader import load_evaluation_views
-from shelfnet.evaluation import comparison_text, without_truth
 from shelfnet.evaluation.comparison import STAGES
+from shelfnet.evaluation.comparison_columns import comparison_cells
+from shelfnet.evaluation.comparison_text import (
+    MASK_IOU_CAVEAT,
+    NO_TRUTH_SENTENCE,
+    chamfer_sentences,
+    silhouette_sentences,
+)
 from shelfnet.evaluation.results import has_truth, read_results
 from shelfnet.report.captions import ABOUT_DATA, FIGURE_CAPTIONS, NEED_TRUTH
-from shelfnet.report.comparison import comparison_cells
 from shelfnet.report.facts import dataset_facts, notices, provenance_facts, stage_times, training_runs
 from shelfnet.report.health import examine
 from shelfnet.report.html import MeshRow, Page, PageFigure, image_uri, png_uri, render_page, write_page
@@ -61,12 +66,13 @@ def write_report(
     stages = tuple(
         stage for stage in reversed(STAGES) if any((name, stage) in view.predictions for view in views for name in rows)
     )
+    headline, findings = _headline_and_findings(compared, truth)
     page = Page(
         has_truth=truth,
-        headline=_headline(compared, truth),
-        findings=_findings(compared)[1:] if truth else [],
+        headline=headline,
+        findings=findings,
         notices=notices(config, results),
-        comparison=comparison_cells(compared if truth else compared.dropna(axis="columns", how="all")),
+        comparison=comparison_cells(compared),
         meshes=[_mesh_row(index, view, list(rows)) for index, view in enumerate(views)],
         stages=stages,
         seeds=tuple(all_seeds[:SHOWN_RUNS]),
@@ -92,15 +98,12 @@ def write_report(
     Journal(journal, run="comparison").artifact(output)
 
 
-def _headline(compared: pd.DataFrame, with_truth: bool) -> list[str]:
-    if with_truth:
-        return _findings(compared)[:1]
-    return [without_truth.NO_TRUTH_SENTENCE, *without_truth.verdict(compared), without_truth.WHAT_MASKS_SAY]
-
-
-def _findings(compared: pd.DataFrame) -> list[str]:
-    """The sentences of ``comparison.md``: the best method, then each of the others."""
-    return [line.removeprefix("- ") for line in comparison_text.verdict(compared).splitlines() if line]
+def _headline_and_findings(compared: pd.DataFrame, with_truth: bool) -> tuple[list[str], list[str]]:
+    """Sentences of ``comparison.md``: those on top of the page, and those below the table."""
+    if not with_truth:
+        return [NO_TRUTH_SENTENCE, *silhouette_sentences(compared), MASK_IOU_CAVEAT], []
+    headline, *findings = chamfer_sentences(compared)
+    return [headline], findings
 
 
 def _shown_views(config: Config, results: Path, runs: Runs, with_truth: bool, run: int) -> list[ShownView]:

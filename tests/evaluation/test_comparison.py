@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shelfnet.evaluation import comparison
-from shelfnet.evaluation.comparison import comparison_table
-from shelfnet.evaluation.comparison_text import comparison_markdown, verdict
+from shelfnet.evaluation.comparison import METRIC_UNDEFINED, NOT_IN_THE_PAPER, comparison_table
+from shelfnet.evaluation.comparison_text import chamfer_sentences, comparison_markdown
 from shelfnet.evaluation.results import COLUMNS
+from shelfnet.evaluation.verdict import Outcome, chamfer_verdict
 
 OBJECTS = 30
 
@@ -58,7 +58,7 @@ def table(baselines):
     return comparison_table(tables, baselines, samples=500, seed=0).set_index(["ablation", "stage"], drop=False)
 
 
-def test_there_is_a_row_for_each_method_and_stage_in_order(table):
+def test_table_has_one_row_per_method_and_stage_in_order(table):
     assert list(table.index) == [
         ("base", "coarse"),
         ("base", "refined"),
@@ -74,7 +74,7 @@ def test_there_is_a_row_for_each_method_and_stage_in_order(table):
     assert list(table["n_empty"]) == [0, 0, 0, 0, 3, 0, 0, 0]
 
 
-def test_numbers_are_those_of_the_rows(table):
+def test_table_summarises_the_rows(table):
     row = table.loc[("triplane", "coarse")]
     chamfer = results("triplane", 0.040, seed=5)["chamfer"]
     assert row["mean"] == pytest.approx(chamfer.mean())
@@ -87,12 +87,12 @@ def test_numbers_are_those_of_the_rows(table):
     assert paired < 0.4 * (row["ci_high"] - row["ci_low"])
 
 
-def test_only_what_lies_clearly_below_the_mean_shape_beats_it(table):
+def test_only_clear_differences_beat_the_mean_shape(table):
     beats = table["beats_mean_shape"]
     assert list(beats[beats].index) == [("base", "coarse"), ("base", "refined"), ("triplane", "coarse")]
 
 
-def test_what_is_unknown_stays_unknown(table):
+def test_unknown_values_stay_blank(table):
     assert np.isnan(
         table.loc[("mean_shape", "coarse"), ["floater_fraction", "difference_to_mean_shape"]].astype(float)
     ).all()
@@ -101,99 +101,108 @@ def test_what_is_unknown_stays_unknown(table):
     assert table.loc[["luck", "sphere", "mean_shape"], "published_chamfer"].isna().all()
 
 
-def test_the_published_column_says_what_is_wrong_with_it(table, baselines):
+def test_published_values_are_marked_as_not_comparable(table):
     assert table.loc[("base", "refined"), "published_chamfer"] == 0.133
     assert table.loc[("triplane", "coarse"), "published_chamfer"] == 0.144
     notes = table["published_note"]
-    assert notes["base", "refined"] == notes["triplane", "coarse"] == comparison.METRIC_UNDEFINED
-    assert notes["luck", "coarse"] == notes["sphere", "coarse"] == "not in the paper"
-    tables = {name: results(name, 0.05) for name in ("base", "se3")}
-    rows = comparison_markdown(comparison_table(tables, baselines, samples=10, seed=0), {}).splitlines()
-    assert rows[2].endswith("| published (metric undefined) |")
-    assert rows[4].endswith("| 0.1330 |")
-    assert rows[5].endswith("| no figure in the paper |")
-    assert rows[6].endswith("| not in the paper |")
+    assert notes["base", "refined"] == notes["triplane", "coarse"] == METRIC_UNDEFINED
+    assert notes["luck", "coarse"] == notes["sphere", "coarse"] == NOT_IN_THE_PAPER
 
 
-def test_a_row_does_not_depend_on_its_neighbours(table, baselines):
+def test_row_does_not_depend_on_other_methods(table, baselines):
     alone = comparison_table({"triplane": results("triplane", 0.040, seed=5)}, baselines, samples=500, seed=0).iloc[0]
     together = table.loc[("triplane", "coarse")]
     names = ["mean", "ci_low", "ci_high", "difference_to_mean_shape_ci_high"]
     assert list(alone[names]) == list(together[names])
 
 
-def test_missing_baselines_and_empty_tables_are_named(baselines):
-    with pytest.raises(ValueError, match="expected rows of mean_shape, got sphere"):
+def test_missing_mean_shape_and_empty_table_raise(baselines):
+    with pytest.raises(ValueError, match=r"mean_shape.*sphere"):
         comparison_table({}, baselines[baselines["ablation"] == "sphere"], samples=10, seed=0)
-    with pytest.raises(ValueError, match="ablation base: expected rows"):
+    with pytest.raises(ValueError, match="base"):
         comparison_table({"base": results("base", 0.1).iloc[:0]}, baselines, samples=10, seed=0)
 
 
-def line_of(name, text):
-    """What is said of an ablation."""
-    (line,) = [line for line in text.splitlines() if line.startswith(f"- `{name}`")]
-    return line
+def findings(comparison):
+    return {finding.ablation: finding for finding in chamfer_verdict(comparison).findings}
 
 
-def test_the_words_say_who_beats_what_in_the_end(table):
-    lead, _, *lines = verdict(table).splitlines()
-    assert "by `triplane` (coarse)" in lead
-    assert "`base` and `triplane` beat `mean_shape` (0.0" in lead
-    assert [line.split("`")[1] for line in lines if line.startswith("- `")] == ["base", "triplane", "luck"]
-    triplane, base = line_of("triplane", verdict(table)), line_of("base", verdict(table))
-    assert "`triplane` (coarse) beats `mean_shape` in this one run by 0.0" in triplane
-    assert "It beats `base` in this one run by 0.0" in triplane
-    assert "`base` (refined) beats `mean_shape` in these two runs by 0.0" in base
-    assert "base` by" not in base
+def test_verdict_names_the_best_method_and_judges_last_stages(table):
+    found = chamfer_verdict(table.reset_index(drop=True))
+    assert (found.best, found.best_chamfer) == (("triplane", "coarse"), table["mean"].min())
+    assert found.mean_shape_chamfer == table.loc[("mean_shape", "coarse"), "mean"]
+    assert [(own.ablation, own.stage, own.to_mean_shape.outcome) for own in found.findings] == [
+        ("base", "refined", Outcome.BETTER),
+        ("triplane", "coarse", Outcome.BETTER),
+        ("luck", "coarse", Outcome.INCONCLUSIVE),
+    ]
+    base, triplane, luck = found.findings
+    assert base.to_base is None
+    assert (triplane.to_base.outcome, luck.to_base.outcome) == (Outcome.BETTER, Outcome.WORSE)
+    assert triplane.to_base.interval.estimate == table.loc[("triplane", "coarse"), "difference_to_base"]
 
 
-def test_the_words_say_who_has_learned_nothing(baselines):
+def test_verdict_of_an_ablation_that_learned_nothing_is_worse(baselines):
     tables = {"base": results("base", 0.05, seed=4), "lost": results("lost", 0.11, seed=6)}
-    text = verdict(comparison_table(tables, baselines, samples=500, seed=0))
-    assert "does not beat `mean_shape`" in line_of("lost", text)
-    assert "it has learned nothing about the instance" in line_of("lost", text)
-    assert "It is worse than `base` in this one run by" in line_of("lost", text)
-    assert "learned" not in line_of("base", text)
-    alone = verdict(comparison_table({"lost": tables["lost"]}, baselines, samples=500, seed=0))
-    assert "None beats `mean_shape` (0.0" in alone.splitlines()[0]
+    lost = findings(comparison_table(tables, baselines, samples=500, seed=0))["lost"]
+    assert (lost.to_mean_shape.outcome, lost.to_base.outcome) == (Outcome.WORSE, Outcome.WORSE)
+    alone = comparison_table({"lost": tables["lost"]}, baselines, samples=500, seed=0)
+    assert chamfer_verdict(alone).best == ("mean_shape", "coarse")
+    assert findings(alone)["lost"].to_base is None
 
 
-def test_the_words_count_the_runs_of_the_side_that_has_fewer(baselines):
+def test_verdict_counts_the_runs_of_the_side_with_fewer(baselines):
     tables = {"base": results("base", 0.05, seeds=2, seed=4), "triplane": results("triplane", 0.04, seeds=3, seed=5)}
-    line = line_of("triplane", verdict(comparison_table(tables, baselines, samples=500, seed=0)))
-    assert "beats `mean_shape` by 0.0" in line
-    assert "It beats `base` in these two runs by 0.0" in line
+    found = findings(comparison_table(tables, baselines, samples=100, seed=0))["triplane"]
+    assert (found.to_mean_shape.n_seeds, found.to_base.n_seeds) == (3, 2)
 
 
-def test_a_lead_within_chance_is_not_sold_as_a_win(table):
-    table = table.copy()
-    table.loc[("luck", "coarse"), "difference_to_mean_shape"] = -0.0001
-    assert "but not beyond chance" in line_of("luck", verdict(table))
-    assert "luck" not in verdict(table).splitlines()[0]
+def test_sentences_qualify_verdicts_from_few_runs(baselines):
+    def sentence(seeds):
+        tables = {"base": results("base", 0.05, seeds=seeds, seed=4)}
+        return chamfer_sentences(comparison_table(tables, baselines, samples=100, seed=0))[1]
+
+    one, two, three = (sentence(seeds) for seeds in (1, 2, 3))
+    assert "one run" in one and "two runs" in two and "run" not in three
 
 
-def test_the_table_is_whole_and_marks_the_best(table):
-    text = comparison_markdown(table, {"code": "0.1.0", "perceptual": "untrained"})
+@pytest.mark.parametrize("estimate", [-0.0001, 0.0001])
+def test_difference_within_chance_is_no_win(table, estimate):
+    table = table.reset_index(drop=True)
+    table.loc[table["ablation"] == "luck", "difference_to_mean_shape"] = estimate
+    lead, _, _, luck, *_ = chamfer_sentences(table)
+    assert findings(table)["luck"].to_mean_shape.outcome is Outcome.INCONCLUSIVE
+    assert "luck" not in lead
+    assert ("learned nothing" in luck) == (estimate > 0.0)
+
+
+def test_markdown_has_every_row_and_marks_the_best(table):
+    text = comparison_markdown(table.reset_index(drop=True), {"code": "0.1.0"})
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len(rows) == 2 + len(table)
     assert len({line.count("|") for line in rows}) == 1
-    marked = [line for line in rows if f"**{table['mean'].min():.4f}**" in line]
-    assert len(marked) == 1
-    assert marked[0].startswith("| `triplane` | coarse |")
-    assert "metric is undefined" in text
-    assert "- perceptual: untrained" in text
+    (marked,) = [line for line in rows if f"**{table['mean'].min():.4f}**" in line]
+    assert marked.startswith("| `triplane` | coarse |")
+    assert "- code: 0.1.0" in text
     assert "nan" not in text
 
 
-@pytest.mark.parametrize(("refined_chamfer", "warns"), [(0.03, False), (0.07, True)])
-def test_what_refinement_does_is_said(baselines, refined_chamfer, warns):
-    stages = [
-        results("base", 0.05, seed=4, mask_iou=0.6),
-        results("base", refined_chamfer, stages=("refined",), seed=4, mask_iou=0.7),
-    ]
-    other = [results("se3", 0.05, seed=4, mask_iou=0.6), results("se3", 0.04, stages=("refined",), mask_iou=0.8)]
-    tables = {"base": pd.concat(stages, ignore_index=True), "se3": pd.concat(other, ignore_index=True)}
-    table = comparison_table(tables, baselines, samples=10, seed=0)
-    (line,) = [line for line in comparison_markdown(table, {}).splitlines() if line.startswith("- Refinement")]
-    assert "changes the mask error by -50% to -25% and `chamfer` by -0.0" in line
-    assert ("makes the shapes of `base` worse" in line) == warns
+@pytest.mark.parametrize(("refined_chamfer", "worse"), [(0.03, ()), (0.07, ("base",))])
+def test_refinement_effect_is_the_range_over_methods(baselines, refined_chamfer, worse):
+    def stages(name, refined_chamfer, refined_iou):
+        coarse = results(name, 0.05, seed=4, mask_iou=0.6)
+        refined = results(name, refined_chamfer, stages=("refined",), seed=4, mask_iou=refined_iou)
+        return pd.concat([coarse, refined], ignore_index=True)
+
+    tables = {"base": stages("base", refined_chamfer, 0.7), "se3": stages("se3", 0.04, 0.8)}
+    comparison = comparison_table(tables, baselines, samples=10, seed=0)
+    effect = chamfer_verdict(comparison).refinement
+    assert effect.mask_error == pytest.approx((-0.5, -0.25))
+    assert effect.chamfer == pytest.approx((min(refined_chamfer, 0.04) - 0.05, max(refined_chamfer, 0.04) - 0.05))
+    assert effect.worse == worse
+    assert ("refine.max_offset" in chamfer_sentences(comparison)[-1]) == bool(worse)
+
+
+def test_no_refinement_has_no_effect(baselines):
+    comparison = comparison_table({"base": results("base", 0.05)}, baselines, samples=10, seed=0)
+    assert chamfer_verdict(comparison).refinement is None

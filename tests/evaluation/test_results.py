@@ -34,7 +34,7 @@ def test_what_is_written_is_read(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["chamfer.csv"]
 
 
-@pytest.mark.parametrize("angle_deg", [1 / 3, -179.98765432101234, np.nan])
+@pytest.mark.parametrize("angle_deg", [112.77728611209807, -1 / 3, np.nan])
 def test_alignment_keeps_every_digit(tmp_path, angle_deg):
     path = tmp_path / "chamfer.csv"
     write_results(table(alignment_deg=angle_deg), path)

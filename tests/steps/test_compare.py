@@ -47,14 +47,14 @@ def arguments(tmp_path):
     }
 
 
-def test_both_files_and_the_journal_tell_the_same(arguments):
+def test_both_files_and_the_journal_hold_the_means(arguments):
     compare(**arguments)
     table = pd.read_csv(arguments["output_csv"])
     assert list(table["ablation"]) == ["base", "untrained", "sphere", "random_train", "mean_shape"]
     np.testing.assert_allclose(table["mean"], [0.0535, 0.1135, 0.1235, 0.0835, 0.0635])
     assert list(table["beats_mean_shape"]) == [True, False, False, False, False]
     text = arguments["output_md"].read_text()
-    assert "`base` beats `mean_shape` (0.0635) beyond chance" in text
+    assert all(f"| `{name}` | coarse | " in text for name in table["ablation"])
     assert "- code_version: 0.1.0" in text
     events = [json.loads(line) for line in arguments["journal"].read_text().splitlines()]
     metrics = next(event for event in events if event["event"] == "metrics")
@@ -67,8 +67,8 @@ def test_both_files_and_the_journal_tell_the_same(arguments):
     assert sorted(file.name for file in arguments["output_csv"].parent.iterdir()) == ["comparison.csv", "comparison.md"]
 
 
-def test_a_table_of_another_ablation_is_refused(arguments):
+def test_table_of_another_ablation_raises(arguments):
     arguments["tables"]["base"] = arguments["tables"]["untrained"]
-    with pytest.raises(ResultsError, match=r"expected rows of ablation base, got some of untrained"):
+    with pytest.raises(ResultsError, match=r"base.*untrained"):
         compare(**arguments)
     assert not arguments["output_csv"].exists()

@@ -12,8 +12,8 @@ from report_tree import tree_config, write_report_tree
 
 from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.data.shards.writer import write_shard
+from shelfnet.evaluation.comparison_text import NO_TRUTH_SENTENCE
 from shelfnet.evaluation.results import NO_TRUTH, read_results, write_results
-from shelfnet.evaluation.without_truth import NO_TRUTH_SENTENCE
 from shelfnet.report.captions import FIGURE_CAPTIONS, NEED_TRUTH
 from shelfnet.report.image_figures import CELL_IN, LABELS_IN
 from shelfnet.report.style import DPI

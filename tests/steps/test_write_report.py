@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from report_tree import tree_config, write_report_of, write_report_tree
 
-from shelfnet.evaluation.comparison_text import verdict
+from shelfnet.evaluation.comparison_text import chamfer_sentences
 from shelfnet.report.captions import ABOUT_DATA, FIGURE_CAPTIONS
 from shelfnet.report.html import inline_markdown, png_uri
 from shelfnet.steps import write_report as step
@@ -37,10 +37,10 @@ def test_texts_from_outside_are_escaped(report):
 def test_the_page_says_what_the_comparison_says_and_what_is_untrained(report):
     """The words of ``comparison.md``, the first of them on top."""
     html = report.read_text()
-    lead, *others = [line for line in verdict(pd.read_csv(report.parent / "comparison.csv")).splitlines() if line]
+    lead, *others = chamfer_sentences(pd.read_csv(report.parent / "comparison.csv"))
     assert f'<p class="lead">{inline_markdown(lead)}</p>' in html
     assert len(others) == 3  # two ablations, and refinement
-    assert re.findall(r"<li>(.*?)</li>", html) == [inline_markdown(line.removeprefix("- ")) for line in others]
+    assert re.findall(r"<li>(.*?)</li>", html) == [inline_markdown(line) for line in others]
     assert "Perceptual features are untrained" in html
 
 

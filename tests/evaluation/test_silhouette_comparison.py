@@ -1,17 +1,13 @@
-"""The comparison that has no truth: what it says, and what it leaves blank."""
+"""Results and comparison of data sets without true shapes."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from shelfnet.evaluation.comparison import NEEDS_TRUTH, silhouette_table
+from shelfnet.evaluation.comparison_text import NO_TRUTH_SENTENCE, silhouette_markdown
 from shelfnet.evaluation.results import COLUMNS, ResultsError, has_truth, read_results, write_results
-from shelfnet.evaluation.without_truth import (
-    NEEDS_TRUTH,
-    NO_TRUTH_SENTENCE,
-    silhouette_markdown,
-    silhouette_table,
-    verdict,
-)
+from shelfnet.evaluation.verdict import silhouette_verdict
 
 OBJECTS = 6
 
@@ -35,7 +31,7 @@ def table():
     return silhouette_table(tables, rows_of("sphere", 0.4), samples=200, seed=0)
 
 
-def test_there_is_a_row_for_every_method_with_means_over_objects(table):
+def test_table_has_means_over_objects(table):
     assert list(zip(table["ablation"], table["stage"], strict=True)) == [
         ("base", "coarse"),
         ("base", "refined"),
@@ -49,7 +45,7 @@ def test_there_is_a_row_for_every_method_with_means_over_objects(table):
     assert (table[["n_faces", "components", "floater_fraction"]] == [100.0, 2.0, 0.25]).all(axis=None)
 
 
-def test_differences_are_paired_with_base_of_the_same_stage(table):
+def test_differences_are_paired_with_base_at_the_same_stage(table):
     differences = table.set_index(["ablation", "stage"])["mask_iou_difference_to_base"]
     assert differences["base"].isna().all()
     assert differences["other", "coarse"] == pytest.approx(0.1)
@@ -57,11 +53,11 @@ def test_differences_are_paired_with_base_of_the_same_stage(table):
     assert table["mask_iou_difference_to_base_ci_low"][2] == pytest.approx(0.1)
 
 
-def test_what_needs_a_truth_stays_blank(table):
+def test_metrics_that_need_a_truth_stay_blank(table):
     assert table[list(NEEDS_TRUTH)].isna().all(axis=None)
 
 
-def test_the_text_says_first_that_there_is_no_truth(table):
+def test_markdown_starts_with_the_missing_truth(table):
     text = silhouette_markdown(table, {"data set": "images"})
     assert text.split("\n\n")[1] == NO_TRUTH_SENTENCE
     assert "| `sphere` | coarse | 6 |" in text
@@ -69,15 +65,19 @@ def test_the_text_says_first_that_there_is_no_truth(table):
     assert "nan" not in text
 
 
-def test_the_verdict_names_the_best_and_who_is_no_better_than_nothing():
+def test_verdict_compares_with_what_has_learned_nothing():
     tables = {name: rows_of(name, level) for name, level in (("base", 0.5), ("other", 0.7), ("untrained", 0.6))}
-    sentences = verdict(silhouette_table(tables, rows_of("sphere", 0.3), samples=50, seed=0))
-    assert sentences[0].startswith("The silhouettes of other (coarse)")
-    assert sentences[1].endswith("0.325; all trained models are above it.")
-    assert sentences[2].endswith("0.625; not better than that: base.")
+    table = silhouette_table(tables, rows_of("sphere", 0.3), samples=50, seed=0)
+    found = silhouette_verdict(table)
+    assert found.best == ("other", "coarse")
+    assert found.mask_iou.estimate == pytest.approx(0.725)
+    sphere, untrained = found.references
+    assert (sphere.name, sphere.mask_iou, sphere.not_above) == ("sphere", pytest.approx(0.325), ())
+    assert (untrained.name, untrained.mask_iou, untrained.not_above) == ("untrained", pytest.approx(0.625), ("base",))
+    assert silhouette_verdict(table[table["ablation"] == "sphere"]) is None
 
 
-def test_an_empty_prediction_is_counted(table):
+def test_empty_predictions_are_counted(table):
     rows = rows_of("base", 0.5)
     rows.loc[0, ["status", "mask_iou"]] = ["empty", 0.0]
     with_empty = silhouette_table({"base": rows}, rows_of("sphere", 0.4), samples=50, seed=0)
@@ -85,12 +85,12 @@ def test_an_empty_prediction_is_counted(table):
     assert with_empty["mask_iou"][0] < table["mask_iou"][0]
 
 
-def test_a_table_without_rows_is_named():
-    with pytest.raises(ValueError, match="ablation base"):
+def test_table_without_rows_raises():
+    with pytest.raises(ValueError, match="base"):
         silhouette_table({"base": rows_of("base", 0.5)[:0]}, rows_of("sphere", 0.4), samples=50, seed=0)
 
 
-def test_results_without_truth_come_back_and_say_so(tmp_path):
+def test_results_without_truth_round_trip(tmp_path):
     path = tmp_path / "chamfer.csv"
     write_results(rows_of("base", 0.5), path)
     read = read_results(path, ablation="base")
@@ -100,6 +100,6 @@ def test_results_without_truth_come_back_and_say_so(tmp_path):
     assert has_truth(read.assign(has_truth=True, chamfer=0.1))
 
 
-def test_a_blank_chamfer_is_refused_where_there_should_be_a_truth(tmp_path):
+def test_blank_chamfer_with_a_truth_raises(tmp_path):
     with pytest.raises(ResultsError, match="m0"):
         write_results(rows_of("base", 0.5).assign(has_truth=True), tmp_path / "chamfer.csv")
