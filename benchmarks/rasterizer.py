@@ -25,7 +25,7 @@ from shelfnet.renderer.mesh_batch import MeshBatch, pack_meshes
 from shelfnet.renderer.pytorch3d_rasterizer import RasterizerUnavailableError, rasterize_pytorch3d
 from shelfnet.renderer.rasterizer import (
     Fragments,
-    blur_radius_of,
+    blur_radius_from_sigma,
     interpolate,
     rasterize,
     soft_rgb,
@@ -81,7 +81,12 @@ def one_pass(rasterizer: Callable[..., Fragments], meshes: MeshBatch, arguments:
     cameras = look_at_origin(angles, torch.full_like(angles, 0.2), CAMERA_DISTANCE)
     started, processor = _now(vertices.device), time.process_time()
     fragments = rasterizer(
-        meshes.with_vertices(vertices), cameras, FOV, arguments.pixels, arguments.faces_per_pixel, blur_radius_of(SIGMA)
+        meshes.with_vertices(vertices),
+        cameras,
+        FOV,
+        arguments.pixels,
+        arguments.faces_per_pixel,
+        blur_radius_from_sigma(SIGMA),
     )
     colours = interpolate(fragments, meshes.faces, torch.full_like(vertices, 0.5))
     energy = soft_silhouette(fragments, SIGMA).sum() + soft_rgb(fragments, colours, SIGMA, GAMMA).sum()

@@ -21,7 +21,7 @@ from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.reconstruction.refine import refine_meshes
 from shelfnet.renderer.mesh_batch import pack_meshes
-from shelfnet.renderer.rasterizer import blur_radius_of, rasterize, soft_silhouette
+from shelfnet.renderer.rasterizer import blur_radius_from_sigma, rasterize, soft_silhouette
 
 STRETCH = (0.8, 1.2, 0.7)
 
@@ -71,7 +71,7 @@ def _problem(arguments: argparse.Namespace, settings: RefineSettings, device: to
         FOV,
         settings.resolution_px,
         settings.faces_per_pixel,
-        blur_radius_of(settings.sigma),
+        blur_radius_from_sigma(settings.sigma),
     )
     masks = soft_silhouette(fragments, settings.sigma).detach()
     images = (1.0 - 0.5 * masks)[:, None].expand(-1, 3, -1, -1).contiguous()

@@ -71,15 +71,12 @@ class BallField:
     def features(self, points: Tensor) -> Tensor:
         return points
 
-    def sample(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        return self.occupancy(points), self.features(points)
-
-    def mixed_features(self, points: Tensor, weights: Tensor) -> Tensor:
+    def accumulate_features(self, points: Tensor, weights: Tensor) -> Tensor:
         return (weights[..., None] * self.features(points)).sum(-2)
 
-    def march(self, points: Tensor, weigh: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-        weights = weigh(self.occupancy(points))
-        return weights, self.mixed_features(points, weights)
+    def march(self, points: Tensor, weight_fn: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        weights = weight_fn(self.occupancy(points))
+        return weights, self.accumulate_features(points, weights)
 
 
 class BallNet(ShelfNet):

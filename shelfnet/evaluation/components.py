@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from shelfnet.geometry.connectivity import face_parts
-from shelfnet.geometry.meshes import Mesh
+from shelfnet.geometry.meshes import Mesh, face_components
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def component_areas(mesh: Mesh) -> Float[np.ndarray, "c"]:
     if mesh.is_empty:
         return np.zeros(0)
     corners = _position_ids(mesh.vertices)[mesh.faces]
-    return np.bincount(face_parts(corners), weights=mesh.face_areas())
+    return np.bincount(face_components(corners), weights=mesh.face_areas())
 
 
 def _position_ids(vertices: Float[np.ndarray, "v 3"]) -> Int[np.ndarray, "v"]:

@@ -11,7 +11,7 @@ Painter = Callable[[int, tuple[int, int], torch.Generator, torch.device], Tensor
 """Images to paint, their height and width: backgrounds ``b 3 h w`` in [0, 1]."""
 
 
-def over_backgrounds(
+def composite_over_backgrounds(
     images: Float[Tensor, "b 3 h w"], masks: Float[Tensor, "b h w"], kinds: tuple[str, ...], generator: torch.Generator
 ) -> Float[Tensor, "b 3 h w"]:
     """Replace the white behind images by a background drawn at random, for each image, among ``kinds``.
@@ -22,7 +22,7 @@ def over_backgrounds(
         return images
     batch, _, height, width = images.shape
     chosen = torch.randint(len(kinds), (batch,), generator=generator, device=generator.device)
-    painted = torch.stack([PAINTERS[kind](batch, (height, width), generator, images.device) for kind in kinds])
+    painted = torch.stack([BACKGROUNDS[kind](batch, (height, width), generator, images.device) for kind in kinds])
     background = painted[chosen.to(images.device), torch.arange(batch, device=images.device)]
     return images + (1.0 - masks[:, None]) * (background - 1.0)
 
@@ -51,7 +51,7 @@ def _blurred_noise(batch: int, size: tuple[int, int], generator: torch.Generator
     return functional.interpolate(coarse, size, mode="bicubic", align_corners=False).clamp(0.0, 1.0)
 
 
-PAINTERS: dict[str, Painter] = {
+BACKGROUNDS: dict[str, Painter] = {
     "white": _white,
     "noise": _noise,
     "checker": _checker,

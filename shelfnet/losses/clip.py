@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from shelfnet.losses.backgrounds import over_backgrounds
+from shelfnet.losses.backgrounds import composite_over_backgrounds
 from shelfnet.networks.clip import ClipModel
 from shelfnet.networks.shelfnet import Rendering
 
@@ -29,7 +29,7 @@ class ClipLoss(nn.Module):
         self, rendering: Rendering, captions: Int[Tensor, "b"], generator: torch.Generator
     ) -> Float[Tensor, "b"]:
         """Loss of renders against their captions' indices."""
-        images = over_backgrounds(rendering.image, rendering.mask, self.backgrounds, generator)
+        images = composite_over_backgrounds(rendering.image, rendering.mask, self.backgrounds, generator)
         return cosine_loss(self.clip.embed_images(images), self.text[captions])
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from shelfnet.config.networks import DecoderSettings
-from shelfnet.networks.modulated import INITIAL_OCCUPANCY_LOGIT, MappingNetwork, StyleBlock, activate
+from shelfnet.networks.modulated import INITIAL_OCCUPANCY_LOGIT, MappingNetwork, StyleBlock, scaled_leaky_relu
 from shelfnet.networks.precision import at_least_float32
 from shelfnet.networks.upsample_conv import upsample_conv
 from shelfnet.representations.field import Field
@@ -29,7 +29,7 @@ class VoxelBackbone(nn.Module):
         self.symmetric = settings.symmetry != "none"
         channels = _channel_plan(settings.base_channels, settings.feature_channels, settings.feature_resolution)
         self.constant = nn.Parameter(torch.randn(1, channels[0], *[CONSTANT_RESOLUTION] * 3))
-        self.first = StyleBlock(3, channels[0], channels[0], latent_dim, upsamples=False)
+        self.first = StyleBlock(3, channels[0], channels[0], latent_dim, upsample=False)
         self.blocks = nn.ModuleList(
             StyleBlock(3, narrow, wide, latent_dim) for narrow, wide in itertools.pairwise(channels)
         )
@@ -58,9 +58,9 @@ class OccupancyHead(nn.Module):
 
     def forward(self, features: Float[Tensor, "b c f f f"]) -> Float[Tensor, "b 1 o o o"]:
         """Logits."""
-        x = activate(self.squeeze(features))
+        x = scaled_leaky_relu(self.squeeze(features))
         for conv in self.doubled:
-            x = activate(upsample_conv(x, conv.weight, conv.bias))
+            x = scaled_leaky_relu(upsample_conv(x, conv.weight, conv.bias))
         return upsample_conv(x, self.out.weight, self.out.bias) if self.doublings else self.out(x)
 
 
@@ -118,7 +118,7 @@ class TriplaneDecoder(nn.Module):
         channels = _channel_plan(settings.base_channels, 3 * settings.plane_channels, settings.plane_resolution)
         self.mapping = MappingNetwork(latent_dim)
         self.constant = nn.Parameter(torch.randn(1, channels[0], *[CONSTANT_RESOLUTION] * 2))
-        self.first = StyleBlock(2, channels[0], channels[0], latent_dim, upsamples=False)
+        self.first = StyleBlock(2, channels[0], channels[0], latent_dim, upsample=False)
         self.blocks = nn.ModuleList(
             StyleBlock(2, narrow, wide, latent_dim) for narrow, wide in itertools.pairwise(channels)
         )

@@ -19,7 +19,7 @@ INITIAL_OCCUPANCY_LOGIT = -2.0
 _CONVOLVE = {2: functional.conv2d, 3: functional.conv3d}
 
 
-def activate(x: Tensor) -> Tensor:
+def scaled_leaky_relu(x: Tensor) -> Tensor:
     """Leaky ReLU that keeps the second moment."""
     return functional.leaky_relu(x, LEAK) * GAIN
 
@@ -37,7 +37,7 @@ class ModulatedConv(nn.Module):
         latent_dim: length of the style vector.
         kernel_size: odd side of the kernel.
         demodulate: divide by the norm of the modulated weight.
-        upsamples: convolve the input at twice its resolution (kernels of three).
+        upsample: convolve the input at twice its resolution (kernels of three).
     """
 
     def __init__(
@@ -48,16 +48,16 @@ class ModulatedConv(nn.Module):
         latent_dim: int,
         kernel_size: int = 3,
         demodulate: bool = True,
-        upsamples: bool = False,
+        upsample: bool = False,
     ) -> None:
         super().__init__()
         if dimensions not in _CONVOLVE or kernel_size % 2 == 0:
             raise ValueError(f"expected 2 or 3 dimensions and an odd kernel, got {dimensions} and {kernel_size}")
-        if upsamples and kernel_size != 3:
+        if upsample and kernel_size != 3:
             raise ValueError(f"expected a kernel of 3 where the input is upsampled, got {kernel_size}")
         self.dimensions = dimensions
         self.demodulate = demodulate
-        self.upsamples = upsamples
+        self.upsample = upsample
         self.padding = kernel_size // 2
         fan_in = in_channels * kernel_size**dimensions
         weight = torch.randn(out_channels, in_channels, *([kernel_size] * dimensions)) / math.sqrt(fan_in)
@@ -77,7 +77,7 @@ class ModulatedConv(nn.Module):
         return out * _spread(inverse_norm.to(out.dtype), self.dimensions)
 
     def _convolve(self, x: Float[Tensor, "b c *coarse"]) -> Float[Tensor, "b o *fine"]:
-        if self.upsamples:
+        if self.upsample:
             return upsample_conv(x, self.weight)
         return _CONVOLVE[self.dimensions](x, self.weight, padding=self.padding)
 
@@ -86,16 +86,16 @@ class StyleBlock(nn.Module):
     """Upsample where asked, then modulated convolution, bias and leaky ReLU."""
 
     def __init__(
-        self, dimensions: int, in_channels: int, out_channels: int, latent_dim: int, upsamples: bool = True
+        self, dimensions: int, in_channels: int, out_channels: int, latent_dim: int, upsample: bool = True
     ) -> None:
         super().__init__()
-        self.conv = ModulatedConv(dimensions, in_channels, out_channels, latent_dim, upsamples=upsamples)
+        self.conv = ModulatedConv(dimensions, in_channels, out_channels, latent_dim, upsample=upsample)
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, x: Float[Tensor, "b c *coarse"], style: Float[Tensor, "b d"]) -> Float[Tensor, "b o *fine"]:
         """Features at the same or twice the resolution."""
         out = self.conv(x, style)
-        return activate(out + _spread(self.bias[None].to(out.dtype), self.conv.dimensions))
+        return scaled_leaky_relu(out + _spread(self.bias[None].to(out.dtype), self.conv.dimensions))
 
 
 class MappingNetwork(nn.Module):
@@ -108,7 +108,7 @@ class MappingNetwork(nn.Module):
     def forward(self, latent: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
         """Style vectors."""
         for layer in self.layers:
-            latent = activate(layer(latent))
+            latent = scaled_leaky_relu(layer(latent))
         return latent
 
 

@@ -12,7 +12,7 @@ from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.networks.decoders import build_decoder
 from shelfnet.networks.encoder import Encoder, Encoding
 from shelfnet.networks.precision import at_least_float32
-from shelfnet.renderer.volume import RayWeights, most_hits, render_features
+from shelfnet.renderer.volume import RayWeights, max_rays_in_cube, render_features
 from shelfnet.representations.field import Field
 
 
@@ -95,7 +95,7 @@ class ShelfNet(nn.Module):
             feature_samples_per_ray=self.feature_samples_per_ray,
             jitter=jitter,
             views_per_object=views_per_object,
-            marched_rays=most_hits(self.fov, self.distance, size),
+            max_rays=max_rays_in_cube(self.fov, self.distance, size),
         )
         mask = rays.mask.clamp(0.0, 1.0)
         colour = at_least_float32(self.colour(rays.features))

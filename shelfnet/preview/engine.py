@@ -6,9 +6,9 @@ from types import TracebackType
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from shelfnet.preview.models import load_parts
+from shelfnet.preview.models import load_submeshes
 from shelfnet.preview.previewer import Previewer
-from shelfnet.preview.primitives import part_primitive
+from shelfnet.preview.primitives import submesh_primitive
 
 
 class PyrenderEngine:
@@ -37,5 +37,5 @@ class PyrenderEngine:
         Raises:
             ModelError: the model cannot be loaded.
         """
-        primitives = [part_primitive(part.mesh, part.material) for part in load_parts(obj_path)]
+        primitives = [submesh_primitive(part.mesh, part.material) for part in load_submeshes(obj_path)]
         return self._previewer.render_primitives(primitives, cam2world)

@@ -16,14 +16,14 @@ MTL_NAME = "materials.mtl"
 
 
 @dataclass(frozen=True)
-class Part:
+class Submesh:
     """Triangles in the object frame and what they look like."""
 
     mesh: trimesh.Trimesh
     material: Material
 
 
-def load_parts(obj_path: Path) -> list[Part]:
+def load_submeshes(obj_path: Path) -> list[Submesh]:
     """Load an OBJ for display and bring it into the object frame.
 
     Raises:
@@ -36,7 +36,7 @@ def load_parts(obj_path: Path) -> list[Part]:
         meshes = _normalised(_load(text.text, list(by_name)))
     except Exception as error:  # the loader raises whatever its arrays do: ValueError, IndexError, KeyError, ...
         raise ModelError(f"{obj_path.name}: cannot be loaded for display: {error}") from error
-    return [Part(mesh, by_name.get(_material_of(mesh), materials.unnamed)) for mesh in meshes]
+    return [Submesh(mesh, by_name.get(_material_of(mesh), materials.unnamed)) for mesh in meshes]
 
 
 def _load(text: bytes, names: list[str]) -> list[trimesh.Trimesh]:

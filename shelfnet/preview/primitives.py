@@ -15,7 +15,7 @@ def predicted_primitive(mesh: trimesh.Trimesh) -> pyrender.Primitive:
     visual = mesh.visual
     image = getattr(getattr(visual, "material", None), "baseColorTexture", None)
     if image is not None:
-        return part_primitive(mesh, Material((1.0, 1.0, 1.0), texture=np.asarray(image.convert("RGB"))))
+        return submesh_primitive(mesh, Material((1.0, 1.0, 1.0), texture=np.asarray(image.convert("RGB"))))
     coloured = isinstance(visual, trimesh.visual.ColorVisuals) and visual.kind == "vertex"
     return pyrender.Primitive(
         positions=mesh.vertices.astype(np.float32),
@@ -26,7 +26,7 @@ def predicted_primitive(mesh: trimesh.Trimesh) -> pyrender.Primitive:
     )
 
 
-def part_primitive(mesh: trimesh.Trimesh, material: Material) -> pyrender.Primitive:
+def submesh_primitive(mesh: trimesh.Trimesh, material: Material) -> pyrender.Primitive:
     """A part of a model with one material, shaded by the normals of its file."""
     uv = getattr(mesh.visual, "uv", None)
     coordinates = np.zeros((len(mesh.vertices), 2)) if uv is None else uv

@@ -9,10 +9,9 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.geometry.normals import vertex_normals
 from shelfnet.reconstruction.atlas import Texture, unwrap
 from shelfnet.reconstruction.photograph import Photograph, observe
-from shelfnet.renderer.texels import Texels, cover_texels
+from shelfnet.renderer.texels import TexelFragments, rasterize_uv
 
 ColourField = Callable[[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]], Float[np.ndarray, "n 3"]]
 """Predicted sRGB in [0, 1] at points of a surface and their outward unit normals."""
@@ -40,7 +39,7 @@ def bake(
         ValueError: an empty mesh, or an atlas that covers no texel.
     """
     atlas = unwrap(mesh, texture_px)
-    texels = cover_texels(torch.from_numpy(atlas.uv).float(), torch.from_numpy(atlas.faces), texture_px)
+    texels = rasterize_uv(torch.from_numpy(atlas.uv).float(), torch.from_numpy(atlas.faces), texture_px)
     if len(texels.texel) == 0:
         raise ValueError(f"expected charts that cover texels, got none at {texture_px} x {texture_px}")
     predicted_on = mesh if predicted_vertices is None else Mesh(predicted_vertices, mesh.faces)
@@ -64,15 +63,17 @@ def interpolated_colours(vertices: Float[np.ndarray, "v 3"], colours: Float[np.n
     return field
 
 
-def _points_and_normals(texels: Texels, mesh: Mesh) -> tuple[Float[np.ndarray, "t 3"], Float[np.ndarray, "t 3"]]:
+def _points_and_normals(
+    texels: TexelFragments, mesh: Mesh
+) -> tuple[Float[np.ndarray, "t 3"], Float[np.ndarray, "t 3"]]:
     faces = torch.from_numpy(mesh.faces)
     points = texels.interpolate(faces, torch.from_numpy(mesh.vertices)).numpy()
-    normals = texels.interpolate(faces, torch.from_numpy(vertex_normals(mesh))).numpy()
+    normals = texels.interpolate(faces, torch.from_numpy(mesh.vertex_normals())).numpy()
     return points, normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 
-def _image(texels: Texels, colours: Float[np.ndarray, "t 3"], texture_px: int) -> UInt8[np.ndarray, "s s 3"]:
-    """Texels as bytes; those between charts take the colour of the nearest painted one."""
+def _image(texels: TexelFragments, colours: Float[np.ndarray, "t 3"], texture_px: int) -> UInt8[np.ndarray, "s s 3"]:
+    """TexelFragments as bytes; those between charts take the colour of the nearest painted one."""
     texel = texels.texel.numpy()
     pixels = np.zeros((texture_px * texture_px, 3), dtype=np.uint8)
     pixels[texel] = np.rint(np.clip(colours, 0.0, 1.0) * 255.0).astype(np.uint8)

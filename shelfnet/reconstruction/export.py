@@ -15,7 +15,6 @@ from shelfnet.data.glb import MeshFileError, read_glb
 from shelfnet.data.lighting import ROUGHNESS
 from shelfnet.geometry.colours import linear_from_srgb
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.geometry.normals import vertex_normals
 from shelfnet.reconstruction.atlas import Texture
 
 __all__ = ["ColouredMesh", "MeshFileError", "load_glb", "save_glb", "save_surface"]
@@ -66,7 +65,7 @@ def save_glb(path: Path, mesh: Mesh, colours: Float[np.ndarray, "v 3"]) -> None:
     linear = linear_from_srgb(np.clip(colours, 0.0, 1.0))
     rgba = np.hstack([np.rint(linear * 255.0).astype(np.uint8), opaque])
     surface = trimesh.Trimesh(
-        mesh.vertices, mesh.faces, vertex_normals=vertex_normals(mesh), vertex_colors=rgba, process=False
+        mesh.vertices, mesh.faces, vertex_normals=mesh.vertex_normals(), vertex_colors=rgba, process=False
     )
     path.write_bytes(surface.export(file_type="glb", include_normals=True, tree_postprocessor=_add_material))
 
@@ -86,7 +85,7 @@ def _save_textured(path: Path, mesh: Mesh, texture: Texture) -> None:
     surface = trimesh.Trimesh(
         mesh.vertices[atlas.source],
         atlas.faces,
-        vertex_normals=vertex_normals(mesh)[atlas.source],
+        vertex_normals=mesh.vertex_normals()[atlas.source],
         visual=trimesh.visual.TextureVisuals(uv=uv, material=material),
         process=False,
     )

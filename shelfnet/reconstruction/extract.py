@@ -7,8 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from skimage.measure import marching_cubes
 
-from shelfnet.geometry.connectivity import face_parts
-from shelfnet.geometry.meshes import Mesh
+from shelfnet.geometry.meshes import Mesh, face_components
 
 Occupancy = Callable[[Float[np.ndarray, "n 3"]], Float[np.ndarray, "n"]]
 """Occupancy in [0, 1] at points (x, y, z) of the object frame."""
@@ -76,7 +75,7 @@ def keep_largest_component(mesh: Mesh) -> Mesh:
     """The connected part with the largest surface area."""
     if mesh.is_empty:
         return mesh
-    parts = face_parts(mesh.faces)
+    parts = face_components(mesh.faces)
     areas = np.bincount(parts, weights=mesh.face_areas())
     return _compact(mesh.vertices, mesh.faces[parts == areas.argmax()])
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from shelfnet.geometry.cameras import focal_px, look_at_origin, project
 from shelfnet.geometry.meshes import Mesh
+from shelfnet.geometry.sampling import interpolate_grid
 from shelfnet.renderer.mesh_batch import pack_meshes
 from shelfnet.renderer.rasterizer import rasterize
 
@@ -99,10 +100,9 @@ def _sample(photo: Photograph, positions: Float[Tensor, "n 2"]) -> tuple[np.ndar
     """Premultiplied colours and coverage at pixel coordinates, bilinear; nothing outside the image."""
     premultiplied = photo.image - (1.0 - photo.mask)
     layers = torch.cat([premultiplied, photo.mask[None]])[None].cpu().float()
-    grid = 2.0 * positions / photo.mask.shape[-1] - 1.0
-    sampled = torch.nn.functional.grid_sample(layers, grid[None, None], mode="bilinear", align_corners=False)
-    values = sampled[0, :, 0].double().numpy()
-    return values[:3].T, values[3]
+    sampled = interpolate_grid(layers, (positions / photo.mask.shape[-1] - 0.5)[None], padding="zeros")
+    values = sampled[0].double().numpy()
+    return values[:, :3], values[:, 3]
 
 
 def _visibility(

@@ -25,7 +25,14 @@ from shelfnet.reconstruction.silhouettes import coverage, coverage_iou
 from shelfnet.reconstruction.smooth_descent import SmoothDescent
 from shelfnet.renderer.mesh_batch import MeshBatch, pack_meshes
 from shelfnet.renderer.pytorch3d_rasterizer import rasterize_pytorch3d
-from shelfnet.renderer.rasterizer import Fragments, blur_radius_of, interpolate, rasterize, soft_rgb, soft_silhouette
+from shelfnet.renderer.rasterizer import (
+    Fragments,
+    blur_radius_from_sigma,
+    interpolate,
+    rasterize,
+    soft_rgb,
+    soft_silhouette,
+)
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +191,7 @@ class _Problem:
             self.fov,
             self.settings.resolution_px,
             self.settings.faces_per_pixel,
-            blur_radius_of(self.settings.sigma),
+            blur_radius_from_sigma(self.settings.sigma),
         )
 
     def _data_energy(self, meshes: MeshBatch, fragments: Fragments, weights: RefineWeights) -> Float[Tensor, "b"]:

@@ -14,7 +14,6 @@ from torch import Tensor
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.geometry.normals import vertex_normals
 from shelfnet.inference import predict_view
 from shelfnet.networks.encoder import resize
 from shelfnet.networks.shelfnet import Rendering, ShelfNet
@@ -67,7 +66,7 @@ def reconstruct_view(
     observed = Rendering(image, mask[:, 0])
     azimuth, elevation = map(float, predict_view(model, field, encoding, observed, settings.choose_view))
     mesh, colours = _extract(model, field, settings)
-    surface = ColouredMesh(mesh, colours(mesh.vertices, vertex_normals(mesh)))
+    surface = ColouredMesh(mesh, colours(mesh.vertices, mesh.vertex_normals()))
     if settings.texture == "atlas" and not mesh.is_empty:
         photo = _photograph(image[0], mask[0, 0], azimuth, elevation, render)
         surface = replace(surface, texture=bake(mesh, photo, colours, settings.texture_px))

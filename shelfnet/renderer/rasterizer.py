@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from shelfnet.renderer.mesh_batch import MeshBatch
-from shelfnet.renderer.mesh_pairs import NEAR_DEPTH, nearest_pairs, pair_geometry, pair_ranks, pixel_centres
+from shelfnet.renderer.pixel_face_pairs import NEAR_DEPTH, nearest_pairs, pair_geometry, pair_ranks, pixel_centres
 
 _BACKGROUND_WEIGHT = 1e-10
 """Weight of the background against the nearest face's before normalisation (PyTorch3D's delta)."""
@@ -81,7 +81,7 @@ def to_ndc(meshes: MeshBatch, cam2world: Float[Tensor, "b 4 4"], fov: float) -> 
     return torch.cat([local[:, :2] / (in_front * math.tan(0.5 * fov)), depth], dim=1)
 
 
-def blur_radius_of(sigma: float, least_probability: float = 1e-4) -> float:
+def blur_radius_from_sigma(sigma: float, least_probability: float = 1e-4) -> float:
     """Squared NDC distance at which the coverage probability has fallen to ``least_probability``."""
     return math.log(1.0 / least_probability - 1.0) * sigma
 

@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from shelfnet.renderer.mesh_pairs import nearest_pairs, pair_geometry, pixel_centres
+from shelfnet.renderer.pixel_face_pairs import nearest_pairs, pair_geometry, pixel_centres
 
 
 @dataclass(frozen=True)
-class Texels:
+class TexelFragments:
     """The texels whose centres a face covers.
 
     Attributes:
@@ -29,7 +29,7 @@ class Texels:
 
 
 @torch.no_grad()
-def cover_texels(uv: Float[Tensor, "u 2"], faces: Int[Tensor, "f 3"], texture_px: int) -> Texels:
+def rasterize_uv(uv: Float[Tensor, "u 2"], faces: Int[Tensor, "f 3"], texture_px: int) -> TexelFragments:
     """Rasterize an atlas.
 
     Args:
@@ -41,4 +41,4 @@ def cover_texels(uv: Float[Tensor, "u 2"], faces: Int[Tensor, "f 3"], texture_px
     corners = flat[faces].permute(2, 1, 0).contiguous()
     pairs = nearest_pairs(corners, torch.zeros_like(faces[:, 0]), texture_px, 1, 0.0)
     seen = pair_geometry(corners.index_select(2, pairs.face), pixel_centres(pairs.pixel, texture_px, uv.dtype))
-    return Texels(pairs.pixel, pairs.face, seen.barycentric.T)
+    return TexelFragments(pairs.pixel, pairs.face, seen.barycentric.T)

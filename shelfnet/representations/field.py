@@ -1,4 +1,4 @@
-"""What a renderer, an extractor and a texture baker may ask of a reconstructed object."""
+"""Interface between a decoded object and the renderer, mesh extraction and texture baking."""
 
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
@@ -7,18 +7,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 WeightFn = Callable[[Tensor], Tensor]
-"""Occupancies ``b r s`` of the samples of rays to what each sample weighs in what its ray shows, of the same shape."""
+"""Maps occupancies of ray samples ``b r s`` to rendering weights of the same shape."""
 
 
 @runtime_checkable
 class Field(Protocol):
     """Occupancy and features over the object frame, batched over objects.
 
-    Points are in object units; everything outside [-1/2, 1/2]^3 is empty.
+    Points are in object units. Space outside [-1/2, 1/2]^3 is empty.
     """
 
-    voxel_size: float
-    """Length of path over which an occupancy is the opacity."""
+    @property
+    def voxel_size(self) -> float:
+        """Path length, in object units, over which an occupancy is the opacity."""
+        ...
 
     def occupancy(self, points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n"]:
         """Occupancy in [0, 1] at points."""
@@ -28,18 +30,14 @@ class Field(Protocol):
         """Appearance features at points."""
         ...
 
-    def sample(self, points: Float[Tensor, "b n 3"]) -> tuple[Float[Tensor, "b n"], Float[Tensor, "b n c"]]:
-        """Occupancy and features at points, in one pass where the representation can."""
-        ...
-
-    def mixed_features(
+    def accumulate_features(
         self, points: Float[Tensor, "b r s 3"], weights: Float[Tensor, "b r s"]
     ) -> Float[Tensor, "b r c"]:
-        """Features at the points of rays, each times its weight, added up along the rays."""
+        """Weighted sum of the features of each ray's samples."""
         ...
 
     def march(
-        self, points: Float[Tensor, "b r s 3"], weigh: WeightFn
+        self, points: Float[Tensor, "b r s 3"], weight_fn: WeightFn
     ) -> tuple[Float[Tensor, "b r s"], Float[Tensor, "b r c"]]:
-        """Weights that the occupancies at points of rays get, and the features mixed by them."""
+        """Rendering weights of ray samples and the features accumulated with them."""
         ...

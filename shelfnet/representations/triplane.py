@@ -1,4 +1,4 @@
-"""A field stored on three planes (section 2.3): memory grows as N^2."""
+"""Tri-plane field (section 2.3), with memory in O(N^2)."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -6,20 +6,20 @@ from typing import Protocol, runtime_checkable
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
+from shelfnet.geometry.sampling import interpolate_grid
 from shelfnet.representations.field import WeightFn
 
 PLANE_AXES = ((0, 1), (0, 2), (1, 2))
-"""Object axes of the planes XY, XZ and YZ: the first runs along a plane's width, the second along its height."""
+"""Object axes of the planes XY, XZ and YZ: along the plane's width, then along its height."""
 
 
 @runtime_checkable
-class Head(Protocol):
-    """Decodes the aggregated plane feature of a point."""
+class PointDecoder(Protocol):
+    """Decodes the aggregated plane features of points."""
 
     def occupancy_logits(self, aggregated: Float[Tensor, "b n p"]) -> Float[Tensor, "b n"]:
-        """Logits of the occupancy."""
+        """Occupancy logits."""
         ...
 
     def features(self, aggregated: Float[Tensor, "b n p"]) -> Float[Tensor, "b n c"]:
@@ -29,63 +29,58 @@ class Head(Protocol):
 
 @dataclass(frozen=True)
 class TriplaneField:
-    """Features on the planes XY, XZ and YZ; a point aggregates its three projections.
+    """Features on the planes XY, XZ and YZ; the feature of a point aggregates its three projections.
 
     Attributes:
-        planes: one stack of channels a plane, values at cell centres over [-1/2, 1/2]^2.
-        head: decodes the aggregated feature to occupancy and appearance.
-        voxel_size: length of path over which an occupancy is the opacity.
+        planes: Features at cell centres over [-1/2, 1/2]^2.
+        head: Decoder of aggregated features into occupancy and appearance.
+        voxel_size: Path length, in object units, over which an occupancy is the opacity.
     """
 
     planes: Float[Tensor, "b 3 p h w"]
-    head: Head
+    head: PointDecoder
     voxel_size: float
 
     def occupancy(self, points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n"]:
-        """Occupancy decoded from the aggregated feature; zero outside the cube."""
-        return self._inside(points, self.head.occupancy_logits(aggregate_projections(self.planes, points)))
+        """Occupancy decoded from the aggregated feature, zero outside the cube."""
+        return self._occupancy(points, aggregate_projections(self.planes, points))
 
     def features(self, points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n c"]:
         """Appearance features decoded from the aggregated feature."""
         return self.head.features(aggregate_projections(self.planes, points))
 
-    def sample(self, points: Float[Tensor, "b n 3"]) -> tuple[Float[Tensor, "b n"], Float[Tensor, "b n c"]]:
-        """Both, with one look-up."""
-        aggregated = aggregate_projections(self.planes, points)
-        return self._inside(points, self.head.occupancy_logits(aggregated)), self.head.features(aggregated)
-
-    def mixed_features(
+    def accumulate_features(
         self, points: Float[Tensor, "b r s 3"], weights: Float[Tensor, "b r s"]
     ) -> Float[Tensor, "b r c"]:
-        """Features of all points, decoded one by one before they are added up."""
+        """Weighted sum of the features of each ray's samples."""
         features = self.features(points.flatten(1, 2)).unflatten(1, points.shape[1:3])
         return (weights[..., None] * features).sum(dim=2)
 
     def march(
-        self, points: Float[Tensor, "b r s 3"], weigh: WeightFn
+        self, points: Float[Tensor, "b r s 3"], weight_fn: WeightFn
     ) -> tuple[Float[Tensor, "b r s"], Float[Tensor, "b r c"]]:
-        """Weights and mixed features, with one look-up."""
-        occupancy, features = (values.unflatten(1, points.shape[1:3]) for values in self.sample(points.flatten(1, 2)))
-        weights = weigh(occupancy)
+        """Rendering weights and accumulated features; the planes are sampled once for both."""
+        flat, rays = points.flatten(1, 2), points.shape[1:3]
+        aggregated = aggregate_projections(self.planes, flat)
+        occupancy = self._occupancy(flat, aggregated).unflatten(1, rays)
+        features = self.head.features(aggregated).unflatten(1, rays)
+        weights = weight_fn(occupancy)
         return weights, (weights[..., None] * features).sum(dim=2)
 
-    @staticmethod
-    def _inside(points: Float[Tensor, "b n 3"], logits: Float[Tensor, "b n"]) -> Float[Tensor, "b n"]:
-        probability = torch.sigmoid(logits.to(points.dtype))
-        return probability * (points.abs().amax(dim=-1) <= 0.5).to(points.dtype)
+    def _occupancy(self, points: Float[Tensor, "b n 3"], aggregated: Float[Tensor, "b n p"]) -> Float[Tensor, "b n"]:
+        occupancy = torch.sigmoid(self.head.occupancy_logits(aggregated).to(points.dtype))
+        return occupancy * (points.abs().amax(dim=-1) <= 0.5).to(points.dtype)
 
 
 def aggregate_projections(planes: Float[Tensor, "b 3 p h w"], points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n p"]:
     """Sum over the three planes of the bilinear feature at a point's projection."""
-    along = points.unbind(dim=-1)
-    at = torch.stack([torch.stack([along[axis] for axis in axes], dim=-1) for axes in PLANE_AXES], dim=1)
-    flat_at = (2.0 * at).flatten(0, 1)[:, :, None, :]
-    values = functional.grid_sample(planes.flatten(0, 1), flat_at, padding_mode="border", align_corners=False)
-    per_plane = values.squeeze(-1).unflatten(0, (-1, 3))
-    return per_plane.sum(dim=1).transpose(1, 2)
+    axes = points.unbind(dim=-1)
+    projections = torch.stack([torch.stack([axes[w], axes[h]], dim=-1) for w, h in PLANE_AXES], dim=1)
+    sampled = interpolate_grid(planes.flatten(0, 1), projections.flatten(0, 1), padding="border")
+    return sampled.unflatten(0, (-1, 3)).sum(dim=1)
 
 
 def mirror_average_planes(planes: Float[Tensor, "b 3 p h w"]) -> Float[Tensor, "b 3 p h w"]:
-    """Planes of the field averaged with its mirror image in x: XY and XZ run along x in width, YZ does not see it."""
+    """Average of a tri-plane field and its mirror image in x, which is the width of XY and XZ and absent from YZ."""
     mirrored = torch.flip(planes[:, :2], dims=(-1,))
     return torch.cat([0.5 * (planes[:, :2] + mirrored), planes[:, 2:]], dim=1)

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from shelfnet.config.supervision import ClipTraining
 from shelfnet.data.shards.reader import TrainingViews
-from shelfnet.losses.backgrounds import PAINTERS, over_backgrounds
+from shelfnet.losses.backgrounds import BACKGROUNDS, composite_over_backgrounds
 from shelfnet.networks.clip import ClipModel, small_clip
 from shelfnet.networks.retrieval import Retrieval
 from shelfnet.training.batches import ImageStore
@@ -45,7 +45,7 @@ def train_small_clip(views: TrainingViews, settings: ClipTraining, device: torch
     for iteration in range(1, settings.iterations + 1):
         rows = distinct_caption_rows(store.caption_of, len(store.captions), settings.batch_size, generator)
         batch = store.take(rows)
-        composited = over_backgrounds(batch.targets, batch.masks, tuple(PAINTERS), generator)
+        composited = composite_over_backgrounds(batch.targets, batch.masks, tuple(BACKGROUNDS), generator)
         images, texts = model.embed_images(composited), model.embed_tokens(tokens[batch.captions])
         scale = model.clip.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
         loss = contrastive_loss(images, texts, scale)

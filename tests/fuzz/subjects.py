@@ -24,7 +24,7 @@ from shelfnet.data.shards.schema import ShardError
 from shelfnet.data.sources.folder_tags import read_folder_tags
 from shelfnet.evaluation import predictions as evaluated
 from shelfnet.geometry.meshes import normalise
-from shelfnet.preview.models import load_parts
+from shelfnet.preview.models import load_submeshes
 
 MAX_FACES = 5_000
 
@@ -93,7 +93,7 @@ def _read_obj(path: Path) -> None:
 
 def _parts(path: Path) -> list:
     try:
-        return load_parts(path)
+        return load_submeshes(path)
     except ModelError as error:
         raise AssertionError(f"accepted by the catalogue, but not by the renderers: {error}") from error
 

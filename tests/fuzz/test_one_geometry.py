@@ -10,7 +10,7 @@ from shelfnet.blender.models import imported_model
 from shelfnet.blender.scene import CyclesQuality, build_scene
 from shelfnet.data.obj.reader import ModelError, load_obj
 from shelfnet.geometry.meshes import Mesh, normalise
-from shelfnet.preview.models import load_parts
+from shelfnet.preview.models import load_submeshes
 from shelfnet.procedural.generate import generate_furniture
 from tests.fuzz import seeds
 from tests.fuzz.mutations import TEXT, mutate
@@ -44,7 +44,7 @@ def blender_area(scene: bpy.types.Scene, path: Path) -> float:
 
 def check(scene: bpy.types.Scene, path: Path) -> None:
     true = normalise(load_obj(path, MAX_FACES))
-    shown = sum(float(part.mesh.area) for part in load_parts(path))
+    shown = sum(float(part.mesh.area) for part in load_submeshes(path))
     assert shown == pytest.approx(float(true.face_areas().sum()), rel=1e-3), path
     assert blender_area(scene, path) == pytest.approx(distinct_area(true.vertices, true.faces), rel=1e-3), path
 

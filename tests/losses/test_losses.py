@@ -9,7 +9,7 @@ from torch import nn
 from shelfnet.config.render import ViewPrior
 from shelfnet.config.supervision import PerceptualSettings
 from shelfnet.losses.adversarial import discriminator_accuracy, discriminator_loss, generator_loss, r1_penalty
-from shelfnet.losses.backgrounds import PAINTERS, over_backgrounds
+from shelfnet.losses.backgrounds import BACKGROUNDS, composite_over_backgrounds
 from shelfnet.losses.clip import cosine_loss
 from shelfnet.losses.content import content_terms, pose_prior_loss, prior_azimuth_moment, view_error
 from shelfnet.losses.perceptual import PerceptualLoss
@@ -194,11 +194,11 @@ def test_missing_imagenet_weights_are_an_error_with_a_remedy(tmp_path):
         PerceptualLoss(PerceptualSettings(weights="file", path=str(tmp_path / "none.pth")))
 
 
-@pytest.mark.parametrize("kind", sorted(PAINTERS))
+@pytest.mark.parametrize("kind", sorted(BACKGROUNDS))
 def test_backgrounds_stand_behind_the_object_alone(kind):
     images, masks = torch.ones(3, 3, 16, 16), torch.zeros(3, 16, 16)
     images[:, :, 4:12, 4:12], masks[:, 4:12, 4:12] = 0.25, 1.0
-    seen = over_backgrounds(images, masks, (kind, kind), torch.Generator().manual_seed(0))
+    seen = composite_over_backgrounds(images, masks, (kind, kind), torch.Generator().manual_seed(0))
     assert torch.equal(seen[:, :, 4:12, 4:12], images[:, :, 4:12, 4:12])
     assert ((seen >= 0) & (seen <= 1)).all()
     changed = (seen[:, :, :4] != 1.0).any()

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from shelfnet.config.networks import DecoderSettings
+from shelfnet.geometry.sampling import interpolate_grid
 from shelfnet.networks.equivariant import (
     EquivariantBlock,
     EquivariantConv,
@@ -22,7 +23,6 @@ from shelfnet.networks.equivariant.basis import lattice_offsets, radial_profile,
 from shelfnet.networks.equivariant.convolution import EquivariantKernel
 from shelfnet.networks.equivariant.gate import SIGMOID_GAIN, SILU_GAIN
 from shelfnet.networks.equivariant.irreps import copy_of_channel
-from shelfnet.representations.voxels import sample_grid
 
 IRREPS = o3.Irreps("3x0e + 2x1o + 1x2e")
 PSEUDO = o3.Irreps("2x0e + 1x0o + 1x1e + 1x1o + 1x2o")
@@ -422,9 +422,9 @@ class TestArbitraryRotationsOfTheWholeStack:
         points = points * self.BALL_CELLS / size
         found = []
         for volume in outputs:
-            upright = sample_grid(volume[:1], points[None], padding="border")
+            upright = interpolate_grid(volume[:1], points[None], padding="border")
             where = points @ matrices.transpose(1, 2)
-            error = sample_grid(volume[1:], where, padding="border") - upright
+            error = interpolate_grid(volume[1:], where, padding="border") - upright
             found.append((error.square().mean().item(), upright.var(dim=1).mean().item()))
         return found
 

@@ -6,7 +6,7 @@ import trimesh
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.reconstruction.atlas import unwrap
 from shelfnet.reconstruction.extract import empty_mesh
-from shelfnet.renderer.mesh_pairs import nearest_pairs
+from shelfnet.renderer.pixel_face_pairs import nearest_pairs
 
 
 def torus() -> Mesh:

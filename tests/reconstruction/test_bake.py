@@ -7,7 +7,7 @@ import trimesh
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.reconstruction.bake import bake, interpolated_colours
 from shelfnet.reconstruction.photograph import Photograph
-from shelfnet.renderer.texels import cover_texels
+from shelfnet.renderer.texels import rasterize_uv
 
 FOV, DISTANCE, PX = math.radians(35.0), 2.6, 48
 RED, BLUE = np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0])
@@ -32,7 +32,7 @@ def blue(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
 def painted_points(texture, mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
     side = len(texture.pixels)
     atlas = texture.atlas
-    texels = cover_texels(torch.from_numpy(atlas.uv).float(), torch.from_numpy(atlas.faces), side)
+    texels = rasterize_uv(torch.from_numpy(atlas.uv).float(), torch.from_numpy(atlas.faces), side)
     points = texels.interpolate(torch.from_numpy(mesh.faces), torch.from_numpy(mesh.vertices)).numpy()
     return points, texture.pixels.reshape(-1, 3)[texels.texel.numpy()] / 255.0
 

@@ -13,7 +13,7 @@ from shelfnet.reconstruction.energies import normal_energy, topology
 from shelfnet.reconstruction.extract import empty_mesh
 from shelfnet.reconstruction.refine import Refined, refine_meshes
 from shelfnet.renderer.mesh_batch import pack_meshes
-from shelfnet.renderer.rasterizer import blur_radius_of, interpolate, rasterize, soft_rgb, soft_silhouette
+from shelfnet.renderer.rasterizer import blur_radius_from_sigma, interpolate, rasterize, soft_rgb, soft_silhouette
 
 FOV, DISTANCE = math.radians(35.0), 2.6
 PIXELS = 32
@@ -40,7 +40,7 @@ def grey(mesh: Mesh) -> np.ndarray:
 def photograph(mesh: Mesh, azimuth: float, elevation: float, colours: np.ndarray | None = None):
     batch = pack_meshes([mesh])
     camera = look_at_origin(torch.tensor([azimuth]), torch.tensor([elevation]), DISTANCE)
-    fragments = rasterize(batch, camera, FOV, PIXELS, 20, blur_radius_of(1e-5))
+    fragments = rasterize(batch, camera, FOV, PIXELS, 20, blur_radius_from_sigma(1e-5))
     paint = torch.as_tensor(grey(mesh) if colours is None else colours).float()
     image = soft_rgb(fragments, interpolate(fragments, batch.faces, paint), 1e-5, 1e-4)
     return image, soft_silhouette(fragments, 1e-5)

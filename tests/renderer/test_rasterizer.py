@@ -8,12 +8,12 @@ import trimesh
 from shelfnet.geometry.cameras import look_at_origin, project
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.reconstruction.extract import simplify
-from shelfnet.renderer import mesh_pairs
+from shelfnet.renderer import pixel_face_pairs
 from shelfnet.renderer.mesh_batch import MeshBatch, pack_meshes
 from shelfnet.renderer.pytorch3d_rasterizer import RasterizerUnavailableError, rasterize_pytorch3d
 from shelfnet.renderer.rasterizer import (
     Fragments,
-    blur_radius_of,
+    blur_radius_from_sigma,
     interpolate,
     rasterize,
     soft_rgb,
@@ -70,7 +70,7 @@ def naive_rasterize(screen, faces, face_mesh, batch, resolution, k, blur_radius)
     found = [[[[] for _ in range(resolution)] for _ in range(resolution)] for _ in range(batch)]
     for index, face in enumerate(faces):
         corners = screen[face]
-        if corners[:, 2].min() < mesh_pairs.NEAR_DEPTH:
+        if corners[:, 2].min() < pixel_face_pairs.NEAR_DEPTH:
             continue
         for row in range(resolution):
             for column in range(resolution):
@@ -130,7 +130,7 @@ def test_unused_places_hold_minus_one():
 def test_candidates_in_small_chunks_change_nothing(monkeypatch, pairs_at_once):
     meshes = batch_of(triangle_soup(9, 2), triangle_soup(9, 3))
     whole = rasterize(meshes, front_camera(2), FOV, 10, 3, 0.01)
-    monkeypatch.setattr(mesh_pairs, "_PAIRS_AT_ONCE", pairs_at_once)
+    monkeypatch.setattr(pixel_face_pairs, "_PAIRS_AT_ONCE", pairs_at_once)
     chunked = rasterize(meshes, front_camera(2), FOV, 10, 3, 0.01)
     assert torch.equal(whole.pix_to_face, chunked.pix_to_face)
     assert torch.equal(whole.dists, chunked.dists)
@@ -139,7 +139,7 @@ def test_candidates_in_small_chunks_change_nothing(monkeypatch, pairs_at_once):
 def test_candidates_that_a_cache_holds_change_nothing(monkeypatch):
     meshes = batch_of(triangle_soup(9, 2), triangle_soup(9, 3))
     whole = rasterize(meshes, front_camera(2), FOV, 10, 3, 0.01)
-    monkeypatch.setattr(mesh_pairs, "_PAIRS_IN_CACHE", 7)
+    monkeypatch.setattr(pixel_face_pairs, "_PAIRS_IN_CACHE", 7)
     parted = rasterize(meshes, front_camera(2), FOV, 10, 3, 0.01)
     assert torch.equal(whole.pix_to_face, parted.pix_to_face)
     assert torch.equal(whole.dists, parted.dists)
@@ -175,7 +175,7 @@ def test_sphere_silhouette_is_the_projected_disc():
 
 def test_soft_silhouette_sharpens_to_the_covered_pixels():
     meshes = batch_of(sphere(0.4, 12))
-    fragments = rasterize(meshes, front_camera(), FOV, 24, 40, blur_radius_of(1e-9))
+    fragments = rasterize(meshes, front_camera(), FOV, 24, 40, blur_radius_from_sigma(1e-9))
     covered = (rasterize(meshes, front_camera(), FOV, 24, 1, 0.0).pix_to_face[..., 0] >= 0).double()
     torch.testing.assert_close(soft_silhouette(fragments, 1e-9), covered, atol=1e-3, rtol=0)
 
@@ -251,7 +251,7 @@ def test_gradients_equal_finite_differences():
 def test_silhouette_gradient_pulls_the_outline_outwards():
     meshes = batch_of(sphere(0.3, 10))
     vertices = meshes.vertices.clone().requires_grad_()
-    fragments = rasterize(meshes.with_vertices(vertices), front_camera(), FOV, 24, 20, blur_radius_of(1e-3))
+    fragments = rasterize(meshes.with_vertices(vertices), front_camera(), FOV, 24, 20, blur_radius_from_sigma(1e-3))
     soft_silhouette(fragments, 1e-3).sum().backward()
     assert (vertices.grad * vertices).sum() > 0
 
@@ -352,7 +352,7 @@ def test_silhouettes_and_gradients_equal_pytorch3ds_on_furniture():
     for rasterizer in (rasterize, rasterize_pytorch3d):
         vertices = meshes.vertices.clone().requires_grad_()
         moving = meshes.with_vertices(vertices)
-        fragments = rasterizer(moving, cameras, FOV, 64, 10, blur_radius_of(1e-4))
+        fragments = rasterizer(moving, cameras, FOV, 64, 10, blur_radius_from_sigma(1e-4))
         silhouette = soft_silhouette(fragments, 1e-4)
         (weights * silhouette).sum().backward()
         silhouettes.append(silhouette.detach())

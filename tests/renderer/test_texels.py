@@ -1,14 +1,14 @@
 import numpy as np
 import torch
 
-from shelfnet.renderer.texels import cover_texels
+from shelfnet.renderer.texels import rasterize_uv
 
 SQUARE = torch.tensor([[0.25, 0.25], [0.75, 0.25], [0.75, 0.75], [0.25, 0.75]])
 FACES = torch.tensor([[0, 1, 2], [0, 2, 3]])
 
 
 def test_the_texels_of_a_square_are_covered_once():
-    texels = cover_texels(SQUARE, FACES, 16)
+    texels = rasterize_uv(SQUARE, FACES, 16)
     row, column = np.divmod(texels.texel.numpy(), 16)
     expected = [(r, c) for r in range(4, 12) for c in range(4, 12) if r != c]
     # Centres on the diagonal lie on the edge of both faces: they belong to neither or to one.
@@ -17,7 +17,7 @@ def test_the_texels_of_a_square_are_covered_once():
 
 
 def test_corner_attributes_are_interpolated_at_texel_centres():
-    texels = cover_texels(SQUARE, FACES, 32)
+    texels = rasterize_uv(SQUARE, FACES, 32)
     row, column = np.divmod(texels.texel.numpy(), 32)
     centres = np.stack([column, row], axis=1) / 32 + 0.5 / 32
     np.testing.assert_allclose(texels.interpolate(FACES, SQUARE).numpy(), centres, atol=1e-5)
@@ -25,12 +25,12 @@ def test_corner_attributes_are_interpolated_at_texel_centres():
 
 def test_u_runs_to_the_right_and_v_down():
     corner = torch.tensor([[0.5, 0.0], [1.0, 0.0], [1.0, 0.5]])
-    texels = cover_texels(corner, torch.tensor([[0, 1, 2]]), 8)
+    texels = rasterize_uv(corner, torch.tensor([[0, 1, 2]]), 8)
     row, column = np.divmod(texels.texel.numpy(), 8)
     assert row.max() < 4 <= column.min()
 
 
 def test_mirrored_and_degenerate_charts():
-    mirrored = cover_texels(SQUARE, FACES.flip(1), 16)
+    mirrored = rasterize_uv(SQUARE, FACES.flip(1), 16)
     assert len(mirrored.texel) >= 56
-    assert len(cover_texels(torch.full((3, 2), 0.5), torch.tensor([[0, 1, 2]]), 8).texel) == 0
+    assert len(rasterize_uv(torch.full((3, 2), 0.5), torch.tensor([[0, 1, 2]]), 8).texel) == 0

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from shelfnet.geometry.cameras import camera_rays, look_at_origin, project
-from shelfnet.renderer.volume import cube_chord, most_hits, render_features, visibility_weights
+from shelfnet.renderer.volume import intersect_cube, max_rays_in_cube, render_features, visibility_weights
 from shelfnet.representations.voxels import VoxelField
 
 FOV, DISTANCE = math.radians(35.0), 2.6
@@ -27,15 +27,12 @@ class Solid:
     def features(self, points):
         return points
 
-    def sample(self, points):
-        return self.occupancy(points), points
-
-    def mixed_features(self, points, weights):
+    def accumulate_features(self, points, weights):
         return (weights[..., None] * points).sum(dim=2)
 
-    def march(self, points, weigh):
-        weights = weigh(self.occupancy(points))
-        return weights, self.mixed_features(points, weights)
+    def march(self, points, weight_fn):
+        weights = weight_fn(self.occupancy(points))
+        return weights, self.accumulate_features(points, weights)
 
 
 def cameras(n: int) -> torch.Tensor:
@@ -98,7 +95,7 @@ def test_weights_are_those_of_a_loop():
 
 def test_a_chord_is_the_side_of_the_cube_head_on_and_nothing_beside_it():
     origins = torch.tensor([[0.0, 0.0, 3.0]])
-    near, chord = cube_chord(origins, torch.tensor([[[0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]]))
+    near, chord = intersect_cube(origins, torch.tensor([[[0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]]))
     assert near[0, 0].item() == pytest.approx(2.5)
     assert chord[0].tolist() == pytest.approx([1.0, 0.0])
 
@@ -111,7 +108,7 @@ def random_field(objects: int) -> VoxelField:
 
 @pytest.mark.parametrize("jittered", [False, True])
 def test_rays_that_miss_the_cube_are_not_missed(jittered):
-    def shown(marched_rays):
+    def shown(max_rays):
         jitter = torch.rand(6, 256, 1, generator=torch.Generator().manual_seed(1)).double() if jittered else None
         return render_features(
             random_field(6),
@@ -121,10 +118,10 @@ def test_rays_that_miss_the_cube_are_not_missed(jittered):
             12,
             feature_samples_per_ray=4,
             jitter=jitter,
-            marched_rays=marched_rays,
+            max_rays=max_rays,
         )
 
-    some, every = shown(most_hits(FOV, DISTANCE, 16)), shown(None)
+    some, every = shown(max_rays_in_cube(FOV, DISTANCE, 16)), shown(None)
     assert some.rays.weights.shape[1] < 256 == every.rays.weights.shape[1]
     assert torch.allclose(some.mask, every.mask, atol=1e-12)
     assert torch.allclose(some.features, every.features, atol=1e-12)
@@ -133,8 +130,12 @@ def test_rays_that_miss_the_cube_are_not_missed(jittered):
 @pytest.mark.parametrize("resolution_px", [16, 33])
 def test_no_view_has_more_hits_than_most_hits(resolution_px):
     origins, directions = camera_rays(cameras(300), FOV, resolution_px)
-    hits = (cube_chord(origins, directions.flatten(1, 2))[1] > 0).sum(dim=1)
-    assert 0.85 * most_hits(FOV, DISTANCE, resolution_px) < hits.max() <= most_hits(FOV, DISTANCE, resolution_px)
+    hits = (intersect_cube(origins, directions.flatten(1, 2))[1] > 0).sum(dim=1)
+    assert (
+        0.85 * max_rays_in_cube(FOV, DISTANCE, resolution_px)
+        < hits.max()
+        <= max_rays_in_cube(FOV, DISTANCE, resolution_px)
+    )
 
 
 def test_views_of_an_object_are_those_of_copies_of_it():

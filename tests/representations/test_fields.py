@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from shelfnet.representations.triplane import PLANE_AXES, TriplaneField, aggregate_projections, mirror_average_planes
-from shelfnet.representations.voxels import VoxelField, mirror_average, mix_by_matrix
+from shelfnet.representations.voxels import VoxelField, accumulate_by_matmul, mirror_average
 
 
 def centres(resolution: int) -> torch.Tensor:
@@ -91,14 +91,14 @@ def rays_beyond_the_cube() -> tuple[torch.Tensor, torch.Tensor]:
 def test_mixing_by_a_matrix_is_mixing_sample_by_sample():
     points, weights = rays_beyond_the_cube()
     grid = torch.randn(2, 3, 4, 4, 4, generator=torch.Generator().manual_seed(6)).double()
-    expected = VoxelField(grid[:, :1], grid).mixed_features(points, weights)
-    assert torch.allclose(mix_by_matrix(grid, points, weights), expected, atol=1e-12)
+    expected = VoxelField(grid[:, :1], grid).accumulate_features(points, weights)
+    assert torch.allclose(accumulate_by_matmul(grid, points, weights), expected, atol=1e-12)
 
 
 def test_mixing_by_a_matrix_has_the_gradients_of_finite_differences():
     points, weights = (values.requires_grad_() for values in rays_beyond_the_cube())
     grid = torch.randn(2, 2, 3, 3, 3, generator=torch.Generator().manual_seed(7)).double().requires_grad_()
-    assert torch.autograd.gradcheck(mix_by_matrix, (grid, points, weights))
+    assert torch.autograd.gradcheck(accumulate_by_matmul, (grid, points, weights))
 
 
 @pytest.mark.parametrize("kind", ["voxel", "triplane"])
@@ -114,4 +114,4 @@ def test_marching_weighs_occupancies_and_mixes_features(kind):
     features = field.features(points.flatten(1, 2)).unflatten(1, (5, 4))
     assert torch.allclose(weights, occupancy.square())
     assert torch.allclose(mixed, torch.einsum("brs,brsc->brc", weights, features))
-    assert torch.allclose(field.mixed_features(points, weights), mixed)
+    assert torch.allclose(field.accumulate_features(points, weights), mixed)

@@ -65,7 +65,7 @@ ALL_PHASES = {
 
 @pytest.mark.parametrize("representation", ["voxel", "triplane", "se3"])
 def test_an_iteration_never_ties_the_host(tiny, store, representation, monkeypatch):
-    monkeypatch.setattr(voxels.VoxelField, "mixed_features", mixed_as_on_a_gpu)
+    monkeypatch.setattr(voxels.VoxelField, "accumulate_features", mixed_as_on_a_gpu)
     config = tiny({**ALL_PHASES, "model": {**ALL_PHASES["model"], "decoder": {"representation": representation}}})
     learner = build_learner(config, 0, torch.device("cpu"))
     clip = small_clip(ClipTraining(width=32, layers=1, embed_dim=16, image_px=16)).eval().requires_grad_(False)
@@ -80,4 +80,4 @@ def test_an_iteration_never_ties_the_host(tiny, store, representation, monkeypat
 
 def mixed_as_on_a_gpu(field, points, weights):
     """The branch that a CUDA tensor takes."""
-    return voxels.mix_by_matrix(field.feature_grid, points, weights)
+    return voxels.accumulate_by_matmul(field.feature_grid, points, weights)

@@ -26,7 +26,7 @@ _PAIRS_IN_CACHE = 1 << 15
 
 
 @dataclass(frozen=True)
-class Pairs:
+class PixelFacePairs:
     """Pixels (``mesh * h * w + row * w + column``) and the packed faces that reach them."""
 
     pixel: Int[Tensor, "p"]
@@ -95,14 +95,14 @@ def nearest_pairs(
     resolution_px: int,
     faces_per_pixel: int,
     blur_radius: float,
-) -> Pairs:
+) -> PixelFacePairs:
     """Every pixel's nearest faces by depth among those that cover it or lie within the blur radius.
 
     Returns:
-        Pairs in order of pixel, then depth, then face; at most ``faces_per_pixel`` a pixel.
+        PixelFacePairs in order of pixel, then depth, then face; at most ``faces_per_pixel`` a pixel.
     """
     empty = torch.zeros(0, dtype=torch.int64, device=corners.device)
-    best = Pairs(empty, empty, corners.new_zeros(0))
+    best = PixelFacePairs(empty, empty, corners.new_zeros(0))
     for candidates in _candidate_chunks(corners, face_mesh, resolution_px, blur_radius):
         reached = [_within_blur(corners, *part, resolution_px, blur_radius) for part in _parts(*candidates)]
         best = _keep_nearest(_concatenate(best, *reached), faces_per_pixel)
@@ -170,10 +170,10 @@ def _within_blur(
     face: Int[Tensor, "p"],
     resolution_px: int,
     blur_radius: float,
-) -> Pairs:
+) -> PixelFacePairs:
     seen = pair_geometry(corners.index_select(2, face), pixel_centres(pixel, resolution_px, corners.dtype))
     kept = ((seen.signed_distance < blur_radius) & seen.depth.isfinite()).nonzero().squeeze(1)
-    return Pairs(pixel[kept], face[kept], seen.depth[kept])
+    return PixelFacePairs(pixel[kept], face[kept], seen.depth[kept])
 
 
 def _parts(pixel: Int[Tensor, "p"], face: Int[Tensor, "p"]) -> Iterator[tuple[Tensor, Tensor]]:
@@ -181,21 +181,21 @@ def _parts(pixel: Int[Tensor, "p"], face: Int[Tensor, "p"]) -> Iterator[tuple[Te
     return zip(pixel.split(at_once), face.split(at_once), strict=True)
 
 
-def _concatenate(*parts: Pairs) -> Pairs:
-    return Pairs(
+def _concatenate(*parts: PixelFacePairs) -> PixelFacePairs:
+    return PixelFacePairs(
         torch.cat([part.pixel for part in parts]),
         torch.cat([part.face for part in parts]),
         torch.cat([part.depth for part in parts]),
     )
 
 
-def _keep_nearest(pairs: Pairs, faces_per_pixel: int) -> Pairs:
+def _keep_nearest(pairs: PixelFacePairs, faces_per_pixel: int) -> PixelFacePairs:
     # Positive floats compare as their bits do: one stable sort orders by pixel, then depth, then face.
     depth_bits = pairs.depth.float().contiguous().view(torch.int32).long()
     order = torch.sort((pairs.pixel << 32) | depth_bits, stable=True).indices
     pixel = pairs.pixel[order]
     order = order[pair_ranks(pixel) < faces_per_pixel]
-    return Pairs(pairs.pixel[order], pairs.face[order], pairs.depth[order])
+    return PixelFacePairs(pairs.pixel[order], pairs.face[order], pairs.depth[order])
 
 
 def pair_ranks(pixel: Int[Tensor, "p"]) -> Int[Tensor, "p"]:
