@@ -1,8 +1,9 @@
-# make all    set everything up and run the workflow on the embedded default
-# make test   set everything up and run every check and test
-# make docs   set everything up and build the documentation site in build/site; warnings are errors
-# make clean  remove caches; results stay
-# make clean-results  remove results/ and what Snakemake knows of them: hours or days of work
+# make all            set up and run the workflow with the default configuration
+# make test           set up and run every check and every test
+# make lint           set up and run the checks only
+# make docs           set up and build the documentation site in build/site; warnings are errors
+# make clean          remove caches and builds, keep results
+# make clean-results  remove results/ and Snakemake's records of them: hours or days of work
 SHELL := bash
 BIN := .venv/bin
 
@@ -13,7 +14,7 @@ all: setup
 	$(BIN)/snakemake --cores 8 all
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,4 +1,9 @@
-"""Shape annotations of the package are checked while the tests run."""
+"""Shapes in the annotations of the package are checked while the tests run."""
+
+import os
+
+# One thread per test process: `pytest -n` runs one process per core. Set before torch and numpy are imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from jaxtyping import install_import_hook
 
