@@ -20,7 +20,7 @@ import trimesh
 
 from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.reconstruction.extract import simplify
+from shelfnet.reconstruction.mesh_extraction import simplify
 from shelfnet.renderer.mesh_batch import MeshBatch, pack_meshes
 from shelfnet.renderer.pytorch3d_rasterizer import RasterizerUnavailableError, rasterize_pytorch3d
 from shelfnet.renderer.rasterizer import (

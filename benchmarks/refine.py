@@ -19,7 +19,7 @@ from rasterizer import CAMERA_DISTANCE, FOV, ball
 from shelfnet.config.meshes import RefineSettings
 from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.reconstruction.refine import refine_meshes
+from shelfnet.reconstruction.refinement import refine_meshes
 from shelfnet.renderer.mesh_batch import pack_meshes
 from shelfnet.renderer.rasterizer import blur_radius_from_sigma, rasterize, soft_silhouette
 

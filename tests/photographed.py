@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -57,6 +58,19 @@ def write_views(path, radius_px=6.0, azimuth_deg=12.0):
         for view in range(VIEWS)
     ]
     write_shard(path, rows)
+    return path
+
+
+def write_photo(path, radius_px=30.0, background=255, alpha=True):
+    """A red disc on a wide image, with its mask as alpha."""
+    y, x = np.mgrid[:90, :160]
+    disc = np.hypot(x - 60.0, y - 40.0) < radius_px
+    rgba = np.full((90, 160, 4), (*[background] * 3, 0), np.uint8)
+    rgba[disc] = (200, 40, 40, 255)
+    rgba[disc & (x > 60)] = (40, 40, 200, 255)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(rgba if alpha else rgba[..., :3]).save(path)
+    Image.fromarray(np.uint8(255) * disc).save(path.with_name(f"{path.stem}_mask.png")) if not alpha else None
     return path
 
 

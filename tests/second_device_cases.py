@@ -25,9 +25,9 @@ from shelfnet.data.shards.reader import TrainingViews  # noqa: E402
 from shelfnet.geometry.meshes import Mesh  # noqa: E402
 from shelfnet.losses.clip import ClipLoss  # noqa: E402
 from shelfnet.networks.clip import small_clip  # noqa: E402
-from shelfnet.reconstruction.extract import mesh_from_grid  # noqa: E402
-from shelfnet.reconstruction.refine import refine_meshes  # noqa: E402
-from shelfnet.reconstruction.views import reconstruct_view  # noqa: E402
+from shelfnet.reconstruction.mesh_extraction import mesh_from_grid  # noqa: E402
+from shelfnet.reconstruction.refinement import refine_meshes  # noqa: E402
+from shelfnet.reconstruction.single_view import reconstruct_image  # noqa: E402
 from shelfnet.training.batches import ImageStore  # noqa: E402
 from shelfnet.training.clip import measure_retrieval, train_small_clip  # noqa: E402
 from shelfnet.training.learner import build_learner  # noqa: E402
@@ -82,7 +82,7 @@ def prediction(representation):
         config = learner.config
         settings = ReconstructSettings(resolution=16, level=0.115).model_copy(update={"texture": "none"})
         with torch.no_grad():  # in inference mode torch refuses tensors of subclasses
-            reconstruct = inspect.unwrap(reconstruct_view)
+            reconstruct = inspect.unwrap(reconstruct_image)
             seen = reconstruct(learner.model.eval(), batch.images, batch.masks[:, None], settings, config.render)
         mesh = seen.surface.mesh
         return [[seen.azimuth, seen.elevation, seen.mask_iou, float(len(mesh.faces))], mesh.vertices.ravel().tolist()]

@@ -18,7 +18,7 @@ def graph() -> grimp.ImportGraph:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_closure_is_that_of_grimp(graph: grimp.ImportGraph, step: str):
+def test_needed_modules_match_grimp(graph: grimp.ImportGraph, step: str):
     reached, pending = set(), {f"shelfnet.steps.{step}"}
     while pending:
         module = pending.pop()
@@ -30,7 +30,7 @@ def test_closure_is_that_of_grimp(graph: grimp.ImportGraph, step: str):
     assert found == reached - packages
 
 
-def test_a_digest_follows_what_is_imported_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_digest_changes_only_with_imported_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     package = tmp_path / "shelfnet"
     (package / "inner").mkdir(parents=True)
     (package / "inner" / "__init__.py").write_text("")
@@ -56,7 +56,7 @@ def test_a_digest_follows_what_is_imported_and_nothing_else(tmp_path: Path, monk
 
 
 @pytest.mark.parametrize("step", ["write_report", "train"])
-def test_the_page_is_written_anew_where_its_template_changed_and_nothing_is_trained(step: str, tmp_path: Path):
+def test_templates_affect_only_the_report(step: str, tmp_path: Path):
     """The templates of the package itself, in a copy of it."""
     shutil.copytree(provenance.PACKAGE, tmp_path / "shelfnet", ignore=shutil.ignore_patterns("__pycache__"))
     with pytest.MonkeyPatch.context() as patch:
@@ -70,6 +70,6 @@ def test_the_page_is_written_anew_where_its_template_changed_and_nothing_is_trai
             before = code_digest(f"steps.{step}")
 
 
-def test_an_unknown_module_is_named():
+def test_unknown_module_is_named():
     with pytest.raises(ValueError, match=r"shelfnet\.steps\.nope"):
         needed_modules("steps.nope")

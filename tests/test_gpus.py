@@ -46,7 +46,7 @@ def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         ("echo 'NVIDIA-SMI has failed'; exit 9", None, False),
     ],
 )
-def test_the_driver_says_whether_there_is_a_gpu(driver, monkeypatch, line, visible, seen):
+def test_gpu_detection(driver, monkeypatch, line, visible, seen):
     if line is not None:
         driver(line)
     if visible is not None:
@@ -58,7 +58,7 @@ def test_the_driver_says_whether_there_is_a_gpu(driver, monkeypatch, line, visib
     ("device", "on_cluster", "here", "elsewhere"),
     [("cpu", False, 0, 0), ("cpu", True, 0, 0), ("auto", False, 1, 0), ("auto", True, 1, 1), ("cuda", False, 1, 1)],
 )
-def test_auto_asks_where_it_would_take_one(driver, device, on_cluster, here, elsewhere):
+def test_requested_gpus_by_device(driver, device, on_cluster, here, elsewhere):
     assert gpus_for(device, on_cluster=on_cluster) == elsewhere
     driver(ONE_GPU)
     _listed_gpus.cache_clear()
@@ -80,7 +80,7 @@ def taken(count: int) -> str | None:
         (SLICES, None, ("MIG-x", "MIG-y")),
     ],
 )
-def test_gpus_go_by_the_names_that_cuda_reads(driver, monkeypatch, line, visible, names):
+def test_visible_gpus_use_cuda_names(driver, monkeypatch, line, visible, names):
     driver(line)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
@@ -112,7 +112,7 @@ def start_job(driver) -> Iterator[Callable[[int], tuple[str, multiprocessing.Pro
         job.join()
 
 
-def test_processes_have_different_gpus_and_leave_them_however_they_end(start_job):
+def test_processes_hold_different_gpus_until_they_end(start_job):
     first, job = start_job(1)
     second, _ = start_job(1)
     assert (first, second, taken(1)) == ("GPU-a", "GPU-b", "GPU-c")
@@ -121,21 +121,21 @@ def test_processes_have_different_gpus_and_leave_them_however_they_end(start_job
     assert taken(1) == "GPU-a"
 
 
-def test_gpus_are_shared_where_too_few_are_free_and_that_is_told(start_job, caplog):
+def test_too_few_free_gpus_are_shared_with_a_warning(start_job, caplog):
     start_job(2)
     assert taken(2) == "GPU-c,GPU-a"
     assert "1 of 2 GPUs are free: sharing GPU-a with another job" in caplog.text
 
 
 @pytest.mark.parametrize("count", [0, 3, 4])
-def test_nothing_changes_where_there_is_no_choice(driver, monkeypatch, count):
+def test_no_choice_changes_nothing(driver, monkeypatch, count):
     driver(THREE_GPUS)
     assert taken(count) is None
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,2")
     assert taken(2) == "1,2"
 
 
-def test_what_was_chosen_before_is_chosen_from_and_comes_back(driver, monkeypatch):
+def test_earlier_choice_is_respected_and_restored(driver, monkeypatch):
     driver(THREE_GPUS)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,1")
     assert taken(1) == "2"

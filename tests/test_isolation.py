@@ -84,7 +84,7 @@ def wait_until(condition, timeout_s=10.0) -> bool:
     return done
 
 
-def test_one_child_serves_many_items(worker):
+def test_child_is_reused(worker):
     pids = {worker.run("pid") for _ in range(3)}
     assert len(pids) == 1
     assert pids != {os.getpid()}
@@ -93,7 +93,7 @@ def test_one_child_serves_many_items(worker):
 
 
 @pytest.mark.parametrize(("item", "message"), [("segfault", "crashed with SIGSEGV"), ("exit", "exited with status 3")])
-def test_a_crash_ends_its_item_alone(worker, item, message):
+def test_crash_fails_only_its_item(worker, item, message):
     before = worker.run("pid")
     with pytest.raises(WorkerFailedError, match=message):
         worker.run(item)
@@ -101,61 +101,61 @@ def test_a_crash_ends_its_item_alone(worker, item, message):
     assert worker.run("pid") != before
 
 
-def test_a_hang_is_ended_and_the_next_item_served():
+def test_timeout_fails_only_its_item():
     with IsolatedWorker(make, timeout_s=0.5) as worker:
         pid = worker.run("pid")
         started = time.monotonic()
-        with pytest.raises(WorkerFailedError, match=r"ran past 0\.5 s"):
+        with pytest.raises(WorkerFailedError, match=r"0\.5 s"):
             worker.run("loop")
         assert time.monotonic() - started < 5.0
         assert not alive(pid)
         assert worker.run(1) == 1
 
 
-def test_memory_is_bounded(worker):
+def test_memory_limit(worker):
     pid = worker.run("pid")
-    with pytest.raises(WorkerFailedError, match=r"held \d+ MB of memory, more than 400 MB"):
+    with pytest.raises(WorkerFailedError, match=r"400 MB"):
         worker.run("balloon")
     assert not alive(pid)
     with pytest.raises(WorkerFailedError, match="ran out of memory"):
         worker.run("no memory")
 
 
-def test_errors_of_the_function_come_back_as_they_are(worker):
+def test_exceptions_are_passed_on(worker):
     pid = worker.run("pid")
     with pytest.raises(ModelError, match="no faces") as caught:
         worker.run("refuse")
     assert str(caught.value) == "no faces"
     assert "in answer" in caught.value.__notes__[0]
-    with pytest.raises(WorkerFailedError, match="raised UnpicklableError: both"):
+    with pytest.raises(WorkerFailedError, match="UnpicklableError: both"):
         worker.run("unpicklable error")
     with pytest.raises((AttributeError, TypeError), match="pickle"):
         worker.run("unpicklable result")
     assert worker.run("pid") == pid
 
 
-def test_a_failing_factory_is_the_callers_error():
+def test_exception_of_the_factory_is_passed_on():
     with IsolatedWorker(functools.partial(make, "no such device"), timeout_s=1.0) as worker:
         for _ in range(2):
             with pytest.raises(ModelError, match="no such device"):
                 worker.run(0)
 
 
-def test_the_log_of_the_child_reaches_the_parents(worker, caplog):
+def test_log_records_are_passed_on(worker, caplog):
     assert worker.run("log") == "log"
     assert ("shelfnet.child", logging.WARNING, "about log") in caplog.record_tuples
     assert "too much detail" not in caplog.text
     assert "an old habit" in caplog.text
 
 
-def test_a_child_that_dies_idle_is_replaced(worker):
+def test_dead_idle_child_is_replaced(worker):
     pid = worker.run("pid")
     os.kill(pid, signal.SIGKILL)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     assert worker.run(5) == 5
 
 
-def test_closing_ends_the_child_and_interrupts_do_not_reach_it():
+def test_child_ignores_interrupts_and_ends_on_close():
     worker = IsolatedWorker(make, timeout_s=TIMEOUT_S)
     pid = worker.run("pid")
     os.kill(pid, signal.SIGINT)
@@ -165,7 +165,7 @@ def test_closing_ends_the_child_and_interrupts_do_not_reach_it():
     worker.close()
 
 
-def test_the_thread_that_started_a_child_may_end():
+def test_child_survives_the_thread_that_started_it():
     with IsolatedWorker(make, timeout_s=TIMEOUT_S) as worker:
         pids = []
         thread = threading.Thread(target=lambda: pids.append(worker.run("pid")))
@@ -175,7 +175,7 @@ def test_the_thread_that_started_a_child_may_end():
 
 
 @pytest.mark.parametrize("busy", [False, True])
-def test_no_child_outlives_a_killed_parent(tmp_path, busy):
+def test_child_ends_with_killed_parent(tmp_path, busy):
     script = tmp_path / "parent.py"
     script.write_text(
         textwrap.dedent(f"""

@@ -27,7 +27,7 @@ def content(kind, final):
     return text_file(kind, final).read_text()
 
 
-def test_it_appears_in_a_folder_that_was_not_there(tmp_path, kind):
+def test_parent_folders_are_created(tmp_path, kind):
     final = tmp_path / "deep" / "out"
     make(kind, final, "new")
     assert content(kind, final) == "new"
@@ -35,7 +35,7 @@ def test_it_appears_in_a_folder_that_was_not_there(tmp_path, kind):
 
 
 @pytest.mark.parametrize("error", [RuntimeError("broken"), KeyboardInterrupt()])
-def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path, kind, error):
+def test_failure_keeps_old_content(tmp_path, kind, error):
     final = tmp_path / "out"
     make(kind, final, "old")
     with pytest.raises(type(error)):
@@ -44,7 +44,7 @@ def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path, kind, error)
     assert list(tmp_path.iterdir()) == [final]
 
 
-def test_what_a_killed_process_left_is_replaced(tmp_path, kind):
+def test_leftovers_of_a_killed_process_are_replaced(tmp_path, kind):
     final = tmp_path / "out"
     left = tmp_path / "out.partial"
     if kind == "file":
@@ -58,7 +58,7 @@ def test_what_a_killed_process_left_is_replaced(tmp_path, kind):
     assert not (final / "half").exists()
 
 
-def test_a_folder_takes_the_place_of_all_that_was_in_the_former_one(tmp_path):
+def test_folder_is_replaced_whole(tmp_path):
     final = tmp_path / "out"
     final.mkdir()
     (final / "stale").write_text("")

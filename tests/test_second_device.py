@@ -31,9 +31,9 @@ def differences():
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_another_device_gives_the_numbers_of_the_cpu(differences, case):
+def test_other_device_agrees_with_cpu(differences, case):
     assert differences[case] < 1e-4
 
 
-def test_every_case_has_its_test(differences):
+def test_every_case_is_tested(differences):
     assert set(differences) == set(CASES)

@@ -14,19 +14,21 @@ import torch
 from shelfnet.cli.checkpoints import named_checkpoint, newest_checkpoint
 from shelfnet.cli.errors import UsageError
 from shelfnet.cli.jobs import Job, plan_jobs
-from shelfnet.cli.predictor import EmptyMeshError, Predictor
 from shelfnet.cli.previews import CELL_PX, Render, save_preview
 from shelfnet.cli.settings import mesh_settings, override_segmenter, prediction_settings
 from shelfnet.cli.usage import peak_memory_text
-from shelfnet.data.photographs.pixels import PhotoError
+from shelfnet.data.photographs.pixels import MissingMaskError, PhotoError
 from shelfnet.data.shards.encoding import UnusableImageError
 from shelfnet.networks.segmenter import build_segmenter
 from shelfnet.publishing import complete_file
-from shelfnet.reconstruction.export import save_surface
+from shelfnet.reconstruction.coloured_mesh import save_glb
+from shelfnet.reconstruction.predictor import EmptyMeshError, Predictor
 from shelfnet.training.checkpoint import load_model, read_description
 from shelfnet.training.device import device_name, pick_device
 
 RESULTS = Path("results")
+
+MASK_ADVICE = "pass --mask, an image with the mask in its alpha channel, or --segmenter mask_rcnn"
 
 REFUSALS = (PhotoError, UnusableImageError, EmptyMeshError, OSError)
 """What can be wrong with one photo, or with the place of its files, and does not concern the others."""
@@ -66,6 +68,8 @@ class _Tally:
     def refuse(self, job: Job, error: Exception) -> None:
         self.refused += 1
         reason = str(error).removeprefix(f"{job.photo}: ")
+        if isinstance(error, MissingMaskError):
+            reason += f"; {MASK_ADVICE}"
         print(f"{self._progress()} {job.photo}: refused: {reason}", file=sys.stderr, flush=True)
 
     def conclude(self) -> int:
@@ -83,15 +87,15 @@ def _attempt(job: Job, predictor: Predictor, render: Render | None, tally: _Tall
     started = time.perf_counter()
     try:
         predicted = predictor(job.photo, job.mask)
-        surface = predicted.view.surface
+        surface = predicted.reconstruction.surface
         with complete_file(job.mesh) as temporary:
-            save_surface(temporary, surface)
+            save_glb(temporary, surface)
         seconds = time.perf_counter() - started
         if render is not None and job.preview is not None:
             save_preview(job.preview, predicted, job.mesh, render, predictor.render.camera_distance)
     except REFUSALS as error:
         return tally.refuse(job, error)
-    return tally.done(job, seconds, len(surface.mesh.faces), predicted.view.mask_iou)
+    return tally.done(job, seconds, len(surface.mesh.faces), predicted.reconstruction.mask_iou)
 
 
 def _load(arguments: argparse.Namespace) -> Predictor:

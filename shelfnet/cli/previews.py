@@ -9,11 +9,11 @@ import trimesh
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from shelfnet.cli.predictor import Predicted
 from shelfnet.data.glb import read_glb
 from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.publishing import complete_file
-from shelfnet.reconstruction.views import ViewedMesh
+from shelfnet.reconstruction.predictor import PhotoReconstruction
+from shelfnet.reconstruction.single_view import Reconstruction
 
 CELL_PX = 256
 TURNS_DEG = (0.0, 60.0, 120.0, 180.0, 240.0, 300.0)
@@ -24,7 +24,7 @@ Render = Callable[[trimesh.Trimesh, Float[np.ndarray, "4 4"]], UInt8[np.ndarray,
 """An image of a mesh from an OpenCV camera."""
 
 
-def save_preview(path: Path, predicted: Predicted, glb: Path, render: Render, distance: float) -> None:
+def save_preview(path: Path, predicted: PhotoReconstruction, glb: Path, render: Render, distance: float) -> None:
     """Publish a PNG: the crop of the photo, then the mesh as seen in it and from around.
 
     Args:
@@ -36,7 +36,7 @@ def save_preview(path: Path, predicted: Predicted, glb: Path, render: Render, di
     """
     mesh = read_glb(glb)
     crop = Image.fromarray(predicted.crop).resize((CELL_PX, CELL_PX), Image.Resampling.BICUBIC)
-    cells = [np.asarray(crop), *(render(mesh, camera) for camera in _cameras(predicted.view, distance))]
+    cells = [np.asarray(crop), *(render(mesh, camera) for camera in _cameras(predicted.reconstruction, distance))]
     row = Image.fromarray(np.concatenate(cells, axis=1))
     sheet = Image.new("RGBA", row.size, "white")
     sheet.alpha_composite(row)
@@ -44,7 +44,7 @@ def save_preview(path: Path, predicted: Predicted, glb: Path, render: Render, di
         sheet.convert("RGB").save(temporary, "PNG")
 
 
-def _cameras(view: ViewedMesh, distance: float) -> list[Float[np.ndarray, "4 4"]]:
+def _cameras(view: Reconstruction, distance: float) -> list[Float[np.ndarray, "4 4"]]:
     azimuth = view.azimuth + torch.tensor(TURNS_DEG, dtype=torch.float64).deg2rad()
     elevation = torch.full_like(azimuth, TURNED_ELEVATION_DEG).deg2rad()
     elevation[0] = view.elevation

@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from shelfnet.geometry.cameras import rotation_about_y
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.reconstruction.extract import simplify
+from shelfnet.reconstruction.mesh_extraction import simplify
 from shelfnet.report.shown_views import PredictedMesh, ShownView
 from shelfnet.report.sources import load_mesh
 

@@ -25,7 +25,7 @@ from shelfnet.evaluation.predictions import PredictionsError, check_complete, re
 from shelfnet.evaluation.results import ResultsError, read_results, write_results
 from shelfnet.evaluation.scoring import EMPTY_SCORE, has_surface, score_mesh, true_surface
 from shelfnet.geometry.meshes import sample_surface
-from shelfnet.reconstruction.export import load_glb
+from shelfnet.reconstruction.coloured_mesh import load_glb
 from shelfnet.tracking.journal import Journal
 
 logger = logging.getLogger(__name__)

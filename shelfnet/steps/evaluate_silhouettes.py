@@ -23,8 +23,8 @@ from shelfnet.evaluation.predictions import PredictionsError, check_complete, re
 from shelfnet.evaluation.results import COLUMNS, NO_TRUTH, write_results
 from shelfnet.evaluation.scoring import has_surface
 from shelfnet.geometry.cameras import look_at_origin
-from shelfnet.reconstruction.export import load_glb
-from shelfnet.reconstruction.silhouettes import coverage, coverage_iou
+from shelfnet.reconstruction.coloured_mesh import load_glb
+from shelfnet.reconstruction.silhouettes import hard_silhouette, mask_iou
 from shelfnet.renderer.mesh_batch import pack_meshes
 from shelfnet.renderer.rasterizer import rasterize
 from shelfnet.tracking.journal import Journal
@@ -143,7 +143,7 @@ def _sphere_mask_iou(views: EvaluationViews, render: RenderSettings) -> Float[np
     camera = look_at_origin(torch.zeros(1), torch.zeros(1), render.camera_distance)
     fov, size_px = math.radians(render.fov_deg), masks.shape[-1]
     fragments = rasterize(pack_meshes([sphere_mesh()]), camera, fov, size_px, faces_per_pixel=1, blur_radius=0.0)
-    return coverage_iou(coverage(fragments).expand(len(masks), -1, -1), masks).numpy()
+    return mask_iou(hard_silhouette(fragments).expand(len(masks), -1, -1), masks).numpy()
 
 
 def _write_journal(run: Journal, rows: pd.DataFrame, output: Path) -> None:

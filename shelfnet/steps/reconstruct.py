@@ -13,11 +13,11 @@ from shelfnet.config.render import RenderSettings
 from shelfnet.data.predictions import Prediction, mesh_name, write_predictions
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.publishing import complete_folder
-from shelfnet.reconstruction.export import save_surface
-from shelfnet.reconstruction.views import reconstruct_view
+from shelfnet.reconstruction.coloured_mesh import save_glb
+from shelfnet.reconstruction.single_view import reconstruct_image
+from shelfnet.renderer.compositing import composite
 from shelfnet.steps.input_views import InputView, load_input_views
 from shelfnet.tracking.journal import Journal
-from shelfnet.training.batches import composite
 from shelfnet.training.checkpoint import load_model
 from shelfnet.training.device import pick_device
 
@@ -73,11 +73,11 @@ def _reconstruct_view(
 ) -> Prediction:
     started = time.perf_counter()
     image, mask = composite(view.rgba[None].to(next(model.parameters()).device))
-    predicted = reconstruct_view(model, image, mask, settings, render)
+    predicted = reconstruct_image(model, image, mask, settings, render)
     mesh, name = predicted.surface.mesh, None
     if not mesh.is_empty:
         name = mesh_name(view.model_id, view.view)
-        save_surface(folder / name, predicted.surface)
+        save_glb(folder / name, predicted.surface)
     return Prediction(
         model_id=view.model_id,
         split=view.split,

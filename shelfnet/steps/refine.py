@@ -15,11 +15,11 @@ from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.predictions import Prediction, PredictionsError, read_predictions, write_predictions
 from shelfnet.publishing import complete_folder
-from shelfnet.reconstruction.export import load_glb, save_surface
-from shelfnet.reconstruction.views import ViewedMesh, refine_views
+from shelfnet.reconstruction.coloured_mesh import load_glb, save_glb
+from shelfnet.reconstruction.single_view import Reconstruction, refine_reconstructions
+from shelfnet.renderer.compositing import composite
 from shelfnet.steps.input_views import InputView, load_input_views
 from shelfnet.tracking.journal import Journal
-from shelfnet.training.batches import composite
 from shelfnet.training.device import pick_device
 
 log = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ def _refine_batch(job: _Job, rows: Sequence[Prediction], views: Sequence[InputVi
     started = time.perf_counter()
     starts = [_start(job.coarse, row) for row in rows]
     images, masks = composite(torch.stack([view.rgba for view in views]).to(job.device))
-    results = refine_views(starts, images, masks, job.settings, job.render)
+    results = refine_reconstructions(starts, images, masks, job.settings, job.render)
     saved = [
         _keep(row, job.coarse, job.folder) if result is start else _save(job.folder, row, result)
         for row, start, result in zip(rows, starts, results, strict=True)
@@ -113,14 +113,14 @@ def _refine_batch(job: _Job, rows: Sequence[Prediction], views: Sequence[InputVi
     return [replace(prediction, seconds=seconds) for prediction in saved]
 
 
-def _start(coarse: Path, row: Prediction) -> ViewedMesh:
+def _start(coarse: Path, row: Prediction) -> Reconstruction:
     surface = load_glb(coarse / str(row.mesh))
-    return ViewedMesh(surface, math.radians(row.azimuth_deg), math.radians(row.elevation_deg), row.mask_iou)
+    return Reconstruction(surface, math.radians(row.azimuth_deg), math.radians(row.elevation_deg), row.mask_iou)
 
 
-def _save(folder: Path, row: Prediction, result: ViewedMesh) -> Prediction:
+def _save(folder: Path, row: Prediction, result: Reconstruction) -> Prediction:
     mesh = result.surface.mesh
-    save_surface(folder / str(row.mesh), result.surface)
+    save_glb(folder / str(row.mesh), result.surface)
     return replace(
         row,
         stage="refined",

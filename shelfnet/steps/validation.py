@@ -20,9 +20,9 @@ from shelfnet.inference import predict_view
 from shelfnet.losses.reconstruction import soft_iou
 from shelfnet.networks.encoder import resize
 from shelfnet.networks.shelfnet import Rendering, ShelfNet
-from shelfnet.reconstruction.extract import mesh_from_grid
+from shelfnet.reconstruction.mesh_extraction import mesh_from_grid
+from shelfnet.renderer.compositing import composite
 from shelfnet.representations.field import Field
-from shelfnet.training.batches import composite
 
 ALIGNMENT_POINTS = 256
 BATCH = 16

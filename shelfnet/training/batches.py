@@ -8,6 +8,7 @@ from torch import Tensor
 
 from shelfnet.data.shards.reader import TrainingViews
 from shelfnet.networks.encoder import resize
+from shelfnet.renderer.compositing import composite
 from shelfnet.training.shares import Share
 
 RESIDENT_SHARE = 0.5
@@ -87,10 +88,3 @@ def _fits(rgba: Tensor, device: torch.device) -> bool:
         return False
     free_bytes, _ = torch.cuda.mem_get_info(device)
     return rgba.nbytes <= RESIDENT_SHARE * free_bytes
-
-
-def composite(rgba: UInt8[Tensor, "b 4 h w"]) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b 1 h w"]]:
-    """RGBA bytes with straight alpha to images on white, and masks, in [0, 1]."""
-    values = rgba.float() / 255.0
-    alpha = values[:, 3:]
-    return 1.0 - alpha * (1.0 - values[:, :3]), alpha

@@ -1,31 +1,11 @@
-"""Photos of discs, and a checkpoint whose network sees a ball in them."""
+"""A checkpoint whose network predicts a ball for every image."""
 
 import json
 
-import numpy as np
 import pytest
 from photographed import RENDER, BallNet
-from PIL import Image
 
 from shelfnet.cli import predict as command
-
-
-def _write_photo(path, radius_px=30.0, background=255, alpha=True):
-    """A red disc on a wide image, with its mask as alpha."""
-    y, x = np.mgrid[:90, :160]
-    disc = np.hypot(x - 60.0, y - 40.0) < radius_px
-    rgba = np.full((90, 160, 4), (*[background] * 3, 0), np.uint8)
-    rgba[disc] = (200, 40, 40, 255)
-    rgba[disc & (x > 60)] = (40, 40, 200, 255)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(rgba if alpha else rgba[..., :3]).save(path)
-    Image.fromarray(np.uint8(255) * disc).save(path.with_name(f"{path.stem}_mask.png")) if not alpha else None
-    return path
-
-
-@pytest.fixture
-def write_photo():
-    return _write_photo
 
 
 @pytest.fixture

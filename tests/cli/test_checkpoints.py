@@ -14,7 +14,7 @@ def finish(folder, time_s):
     return folder
 
 
-def test_the_newest_trained_model_is_taken_and_named(tmp_path, caplog):
+def test_newest_checkpoint_is_used_and_logged(tmp_path, caplog):
     caplog.set_level(logging.INFO, "shelfnet")
     finish(tmp_path / "base" / "seed0", 100)
     newest = finish(tmp_path / "clip" / "seed1", 300)
@@ -25,13 +25,13 @@ def test_the_newest_trained_model_is_taken_and_named(tmp_path, caplog):
     assert caplog.messages == [f"no --checkpoint: {newest}, the newest of 3 trained models in {tmp_path}"]
 
 
-def test_no_model_says_how_to_make_one(tmp_path):
+def test_missing_checkpoint_suggests_training(tmp_path):
     finish(tmp_path / "untrained" / "seed0", 100)
     with pytest.raises(UsageError, match=r"--checkpoint.*snakemake --cores 2 results/base/seed0/model\.safetensors"):
         newest_checkpoint(tmp_path)
 
 
-def test_a_named_model_is_taken(tmp_path):
+def test_named_checkpoint_is_used(tmp_path):
     folder = finish(tmp_path / "untrained" / "seed0", 100)
     assert named_checkpoint(folder) == folder
 
@@ -45,7 +45,7 @@ def test_a_named_model_is_taken(tmp_path):
         ("nowhere", "expected a folder with model.json and model.safetensors"),
     ],
 )
-def test_a_folder_without_a_model_is_refused_with_those_that_lie_near(tmp_path, named, meant):
+def test_wrong_checkpoint_suggests_nearby_ones(tmp_path, named, meant):
     finish(tmp_path / "base" / "seed2", 100)
     finish(tmp_path / "base" / "seed0", 200)
     (tmp_path / "base" / "seed1").mkdir()

@@ -21,13 +21,13 @@ def plan(photos, output, mask=None, preview=None):
     return plan_jobs([photos] if isinstance(photos, Path) else photos, mask, output, preview)
 
 
-def test_one_photo_to_one_file(photos, tmp_path):
+def test_one_photo_to_a_file(photos, tmp_path):
     (job,) = plan(photos / "a.png", tmp_path / "chair.GLB", preview=tmp_path / "chair.png")
     assert (job.photo, job.mask) == (photos / "a.png", photos / "a_mask.png")
     assert (job.mesh, job.preview) == (tmp_path / "chair.GLB", tmp_path / "chair.png")
 
 
-def test_a_named_mask_goes_before_one_that_is_found(photos, tmp_path):
+def test_mask_option_replaces_mask_file(photos, tmp_path):
     (job,) = plan(photos / "a.png", tmp_path / "chair.glb", mask=photos / "b.jpg")
     assert job.mask == photos / "b.jpg"
 
@@ -39,20 +39,20 @@ def test_one_photo_to_a_folder(photos, tmp_path):
     assert plan(photos / "b.jpg", tmp_path / "v1.0")[0].mesh == tmp_path / "v1.0" / "b.glb"
 
 
-def test_a_folder_keeps_its_shape(photos, tmp_path):
+def test_folder_structure_is_kept(photos, tmp_path):
     jobs = plan(photos, tmp_path / "out", preview=tmp_path / "seen")
     assert [job.mesh.relative_to(tmp_path / "out").as_posix() for job in jobs] == ["a.glb", "b.glb", "old/a.glb"]
     assert [job.preview.relative_to(tmp_path / "seen").as_posix() for job in jobs] == ["a.png", "b.png", "old/a.png"]
     assert [job.mask for job in jobs] == [photos / "a_mask.png", None, photos / "old" / "masks" / "a.png"]
 
 
-def test_results_of_the_same_name_are_numbered(photos, tmp_path):
+def test_equal_names_are_numbered(photos, tmp_path):
     (photos / "B.png").write_bytes(b"")
     several = [photos / "b.jpg", photos / "old" / "a.png", photos / "B.png", photos / "a.png"]
     assert [job.mesh.name for job in plan(several, tmp_path / "out")] == ["b.glb", "a.glb", "B_2.glb", "a_2.glb"]
 
 
-def test_a_photo_that_is_not_there_is_left_to_its_turn(photos, tmp_path):
+def test_missing_photo_is_planned(photos, tmp_path):
     assert plan([photos / "b.jpg", photos / "gone.jpg"], tmp_path / "out")[1].photo == photos / "gone.jpg"
 
 
@@ -71,7 +71,7 @@ def test_a_photo_that_is_not_there_is_left_to_its_turn(photos, tmp_path):
         ("bare", {}, "bare: expected photos in this folder, found none"),
     ],
 )
-def test_what_cannot_be_is_refused(photos, tmp_path, inputs, options, message):
+def test_impossible_arguments_are_refused(photos, tmp_path, inputs, options, message):
     (tmp_path / "bare").mkdir()
     (tmp_path / "file").write_bytes(b"")
     places = {"output": tmp_path / "out"} | {name: tmp_path / place for name, place in options.items()}

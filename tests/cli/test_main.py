@@ -10,7 +10,7 @@ from shelfnet.cli import main as entry
 from shelfnet.cli.main import main
 
 
-def test_help_imports_nothing_that_takes_long():
+def test_parser_does_not_import_torch():
     program = (
         "import sys\nfrom shelfnet.cli.main import parser\nparser()\nprint({'torch', 'pyrender'} & set(sys.modules))"
     )
@@ -18,20 +18,20 @@ def test_help_imports_nothing_that_takes_long():
     assert told.stdout.strip() == "set()"
 
 
-def test_the_module_is_the_command():
+def test_module_runs_the_command():
     told = subprocess.run([sys.executable, "-m", "shelfnet", "--version"], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == f"shelfnet {__version__}"
 
 
 @pytest.mark.parametrize("arguments", [[], ["predict"], ["predict", "a.png"], ["fetch"]])
-def test_missing_arguments_are_exit_code_2(arguments, capsys):
+def test_missing_arguments_exit_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 2
     assert "usage: shelfnet" in capsys.readouterr().err
 
 
-def test_an_interruption_is_exit_code_130(monkeypatch, capsys):
+def test_interrupt_exits_with_130(monkeypatch, capsys):
     def interrupt(arguments):
         raise KeyboardInterrupt
 
@@ -40,7 +40,7 @@ def test_an_interruption_is_exit_code_130(monkeypatch, capsys):
     assert "interrupted" in capsys.readouterr().err
 
 
-def test_a_missing_package_names_the_extra(monkeypatch, capsys):
+def test_missing_package_names_the_extra(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "shelfnet.cli.predict", None)
     assert main(["predict", "a.png", "-o", "a.glb"]) == 2
     assert "shelfnet[train]" in capsys.readouterr().err

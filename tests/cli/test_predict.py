@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from photographed import RADIUS, BallNet
+from photographed import RADIUS, BallNet, write_photo
 from PIL import Image
 
 from shelfnet.cli import predict as command
 from shelfnet.cli.main import main
 from shelfnet.cli.previews import CELL_PX
 from shelfnet.data.photographs.pixels import PhotoError
-from shelfnet.reconstruction.export import load_glb
+from shelfnet.reconstruction.coloured_mesh import load_glb
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def predict(*arguments):
     return main(["predict", *map(str, arguments)])
 
 
-def test_one_photo_becomes_one_mesh(tmp_path, write_photo, capsys):
+def test_one_photo(tmp_path, capsys):
     assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "new" / "chair.glb") == 0
     mesh = load_glb(tmp_path / "new" / "chair.glb").mesh
     np.testing.assert_allclose(np.linalg.norm(mesh.vertices, axis=1), RADIUS, atol=0.01)
@@ -43,7 +43,7 @@ def test_one_photo_becomes_one_mesh(tmp_path, write_photo, capsys):
 
 
 @pytest.mark.parametrize("stage", [[], ["--refine"]])
-def test_a_texture_can_be_asked_for(tmp_path, write_photo, stage):
+def test_texture_option(tmp_path, stage):
     assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "a.glb", "--texture", "atlas", *stage) == 0
     assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "b.glb", "--texture", "vertex", *stage) == 0
     baked, plain = (trimesh.load(tmp_path / name, force="mesh").visual.material for name in ("a.glb", "b.glb"))
@@ -51,7 +51,7 @@ def test_a_texture_can_be_asked_for(tmp_path, write_photo, stage):
     assert plain.baseColorTexture is None
 
 
-def test_a_bad_photo_is_reported_and_the_rest_goes_on(tmp_path, write_photo, capsys):
+def test_bad_photo_is_reported_and_skipped(tmp_path, capsys):
     photos = tmp_path / "photos"
     write_photo(photos / "a.png")
     (photos / "b.jpg").write_bytes(b"no image")
@@ -69,7 +69,7 @@ def test_a_bad_photo_is_reported_and_the_rest_goes_on(tmp_path, write_photo, cap
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu"])
-def test_the_mask_that_is_named_serves_a_photo_without_one(tmp_path, write_photo, device):
+def test_mask_option(tmp_path, device):
     photo = write_photo(tmp_path / "a.png", alpha=False)
     mask = photo.with_name("a_mask.png").rename(tmp_path / "elsewhere.png")
     assert predict(photo, "-o", tmp_path / "without.glb", "--device", device) == 1
@@ -79,20 +79,20 @@ def test_the_mask_that_is_named_serves_a_photo_without_one(tmp_path, write_photo
     np.testing.assert_allclose(radii, RADIUS, atol=0.01)
 
 
-def test_a_photo_that_is_not_there_is_an_error_of_its_own(tmp_path, write_photo, capsys):
+def test_missing_photo_is_reported_and_skipped(tmp_path, capsys):
     assert predict(tmp_path / "gone.png", write_photo(tmp_path / "a.png"), "-o", tmp_path / "out") == 1
     assert "[1/2]" in capsys.readouterr().err
     assert (tmp_path / "out" / "a.glb").exists()
 
 
-def test_nothing_seen_leaves_no_file(tmp_path, write_photo, monkeypatch, capsys):
+def test_empty_prediction_writes_no_file(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(command, "load_model", lambda folder, device: BallNet(radius=-1.0))
     assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "chair.glb") == 1
-    assert "refused: the network sees nothing" in capsys.readouterr().err
+    assert "a.png: refused" in capsys.readouterr().err
     assert not (tmp_path / "chair.glb").exists()
 
 
-def test_a_place_that_cannot_be_written_is_reported(tmp_path, write_photo, capsys):
+def test_unwritable_output_is_reported(tmp_path, capsys):
     (tmp_path / "file").write_bytes(b"")
     assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "file" / "chair.glb") == 1
     assert "refused" in capsys.readouterr().err
@@ -111,9 +111,7 @@ def spy_on_predictor(monkeypatch):
 
 
 @pytest.mark.parametrize(("recorded", "expected"), [(0.6, 0.6), (None, 0.55)])
-def test_the_share_is_the_checkpoints_else_the_settings(
-    tmp_path, checkpoint, write_photo, monkeypatch, recorded, expected
-):
+def test_object_share_comes_from_checkpoint_then_settings(tmp_path, checkpoint, monkeypatch, recorded, expected):
     description = json.loads((checkpoint / "model.json").read_text()) | {"object_share": recorded}
     (checkpoint / "model.json").write_text(json.dumps({k: v for k, v in description.items() if v is not None}))
     (tmp_path / "other.yaml").write_text("dataset: {images: {object_share: 0.55}}\nreconstruct: {resolution: 16}")
@@ -122,14 +120,14 @@ def test_the_share_is_the_checkpoints_else_the_settings(
     assert (made[0].object_share, made[0].reconstruct.resolution, made[0].refine) == (expected, 16, None)
 
 
-def test_refinement_is_done_where_it_is_asked_for(tmp_path, write_photo, monkeypatch):
+def test_refine_option(tmp_path, monkeypatch):
     made = spy_on_predictor(monkeypatch)
     assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "x.glb", "--refine") == 0
     assert made[0].refine.iterations == 2
     assert len(load_glb(tmp_path / "x.glb").mesh.faces) <= 200
 
 
-def test_the_preview_shows_photo_and_mesh(tmp_path, write_photo):
+def test_preview_option(tmp_path):
     photo = write_photo(tmp_path / "a.png")
     assert predict(photo, "-o", tmp_path / "x.glb", "--preview", tmp_path / "seen" / "x.png") == 0
     sheet = np.asarray(Image.open(tmp_path / "seen" / "x.png")).astype(int)
@@ -139,7 +137,7 @@ def test_the_preview_shows_photo_and_mesh(tmp_path, write_photo):
         assert cell[CELL_PX // 2, CELL_PX // 2].min() < 230
 
 
-def test_a_segmenter_makes_masks(tmp_path, write_photo, monkeypatch, capsys):
+def test_segmenter_options(tmp_path, monkeypatch, capsys):
     asked = []
 
     def build(settings, device):
@@ -169,7 +167,7 @@ def refusal(capsys, *arguments):
     return capsys.readouterr().err
 
 
-def test_what_stops_the_command_is_said_before_it_begins(tmp_path, checkpoint, write_photo, capsys):
+def test_unusable_arguments_exit_with_2(tmp_path, checkpoint, capsys):
     photo, output = write_photo(tmp_path / "a.png"), tmp_path / "x.glb"
     assert "no checkpoint here" in refusal(capsys, photo, "-o", output, "--checkpoint", tmp_path / "nowhere")
     assert "expected a .glb file" in refusal(capsys, photo, "-o", tmp_path / "x.obj")
@@ -184,12 +182,12 @@ def test_what_stops_the_command_is_said_before_it_begins(tmp_path, checkpoint, w
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_said(tmp_path, write_photo, capsys):
+def test_missing_gpu_exits_with_2(tmp_path, capsys):
     told = refusal(capsys, write_photo(tmp_path / "a.png"), "-o", tmp_path / "x.glb", "--device", "cuda")
     assert "torch sees no CUDA GPU" in told
 
 
-def test_without_opengl_only_the_preview_is_refused(tmp_path, write_photo, monkeypatch, capsys):
+def test_missing_opengl_refuses_only_previews(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "shelfnet.preview.previewer", None)
     photo = write_photo(tmp_path / "a.png")
     assert "shelfnet[report]" in refusal(capsys, photo, "-o", tmp_path / "x.glb", "--preview", tmp_path / "x.png")

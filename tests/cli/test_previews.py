@@ -5,17 +5,17 @@ import pytest
 import trimesh
 from PIL import Image
 
-from shelfnet.cli.predictor import Predicted
 from shelfnet.cli.previews import CELL_PX, TURNS_DEG, save_preview
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.reconstruction.export import ColouredMesh, save_glb
-from shelfnet.reconstruction.views import ViewedMesh
+from shelfnet.reconstruction.coloured_mesh import ColouredMesh, save_glb
+from shelfnet.reconstruction.predictor import PhotoReconstruction
+from shelfnet.reconstruction.single_view import Reconstruction
 
 
-def test_the_crop_comes_first_then_the_mesh_from_the_predicted_view_and_around(tmp_path):
+def test_preview_shows_crop_predicted_view_and_turntable(tmp_path):
     ball = trimesh.creation.icosphere(1, 0.3)
     surface = ColouredMesh(Mesh(ball.vertices.copy(), ball.faces.astype(np.int64)), np.full((42, 3), 0.5))
-    save_glb(tmp_path / "chair.glb", surface.mesh, surface.colours)
+    save_glb(tmp_path / "chair.glb", surface)
     crop = np.zeros((8, 8, 4), np.uint8)
     crop[2:6, 2:6] = (255, 0, 0, 255)
     eyes = []
@@ -28,7 +28,7 @@ def test_the_crop_comes_first_then_the_mesh_from_the_predicted_view_and_around(t
         return cell
 
     path = tmp_path / "chair.png"
-    predicted = Predicted(crop, ViewedMesh(surface, 0.4, 0.1, 0.9))
+    predicted = PhotoReconstruction(crop, Reconstruction(surface, 0.4, 0.1, 0.9))
     save_preview(path, predicted, tmp_path / "chair.glb", render, 2.6)
     sheet = np.asarray(Image.open(path))
     assert sheet.shape == (CELL_PX, CELL_PX * (1 + len(TURNS_DEG)), 3)

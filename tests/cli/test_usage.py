@@ -9,10 +9,10 @@ STATUS = Path("/proc/self/status")
 
 
 @pytest.mark.skipif(not STATUS.is_file(), reason="no /proc here")
-def test_peak_memory_is_the_kernels_high_water_mark():
+def test_peak_memory_matches_kernel():
     high_water_kib = int(re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text()).group(1))
     assert peak_memory_mb() == pytest.approx(high_water_kib * 1024 / 1e6, rel=0.02)
 
 
-def test_peak_memory_is_said_in_megabytes():
+def test_peak_memory_text():
     assert re.match(rf"peak memory {peak_memory_mb():.0f} MB", peak_memory_text())

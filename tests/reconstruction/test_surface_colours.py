@@ -6,7 +6,7 @@ from photographed import RADIUS, BallNet
 from shelfnet.reconstruction.surface_colours import surface_colours
 
 
-def test_colours_come_from_just_below_the_surface():
+def test_colours_come_from_below_the_surface():
     normals = trimesh.creation.icosphere(2, 1.0).vertices.copy()
     model = BallNet()
     colours = surface_colours(model, model.decode(torch.zeros(1, 2)), RADIUS * normals, normals)
@@ -16,7 +16,7 @@ def test_colours_come_from_just_below_the_surface():
     np.testing.assert_allclose((colours - 0.5) / seen[:, None], normals, atol=1e-5)
 
 
-def test_an_empty_field_still_has_colours():
+def test_empty_field_has_finite_colours():
     model = BallNet(radius=-1.0)
     points = np.array([[0.1, 0.2, 0.3], [0.6, 0.0, 0.0]])
     normals = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
@@ -24,6 +24,6 @@ def test_an_empty_field_still_has_colours():
     assert np.isfinite(colours).all()
 
 
-def test_no_points_have_no_colours():
+def test_no_points_give_no_colours():
     model = BallNet()
     assert surface_colours(model, model.decode(torch.zeros(1, 2)), np.zeros((0, 3)), np.zeros((0, 3))).shape == (0, 3)

@@ -7,7 +7,7 @@ import trimesh
 
 from shelfnet.geometry.cameras import look_at_origin, project
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.reconstruction.extract import simplify
+from shelfnet.reconstruction.mesh_extraction import simplify
 from shelfnet.renderer import pixel_face_pairs
 from shelfnet.renderer.mesh_batch import MeshBatch, pack_meshes
 from shelfnet.renderer.pytorch3d_rasterizer import RasterizerUnavailableError, rasterize_pytorch3d

@@ -15,7 +15,7 @@ from shelfnet.evaluation.metrics import WORST
 from shelfnet.evaluation.predictions import PredictionsError
 from shelfnet.evaluation.results import COLUMNS, ResultsError
 from shelfnet.geometry.meshes import Mesh, normalise
-from shelfnet.reconstruction.export import save_glb
+from shelfnet.reconstruction.coloured_mesh import ColouredMesh, save_glb
 from shelfnet.steps import evaluate as step
 from shelfnet.steps.evaluate import collect_rows, evaluate
 
@@ -91,7 +91,7 @@ def predict(tmp_path):
             for view in range(2):
                 file = f"{name}_{view:03d}.glb"
                 learned = Mesh(YRotation(TURN_DEG, 1).apply(mesh.vertices), mesh.faces)
-                save_glb(folder / file, learned, np.full((len(mesh.vertices), 3), 0.5))
+                save_glb(folder / file, ColouredMesh(learned, np.full((len(mesh.vertices), 3), 0.5)))
                 row = {
                     "model_id": name,
                     "split": SPLITS[name],
@@ -164,7 +164,8 @@ def test_the_alignment_comes_from_validation_alone(run, predict):
     folders = predict("coarse")
     for file in folders[0].glob("t*.glb"):
         mesh = true_mesh(file.name[:2])
-        save_glb(file, Mesh(YRotation(90.0, 1).apply(mesh.vertices), mesh.faces), np.zeros((len(mesh.vertices), 3)))
+        turned = Mesh(YRotation(90.0, 1).apply(mesh.vertices), mesh.faces)
+        save_glb(file, ColouredMesh(turned, np.zeros((len(mesh.vertices), 3))))
     crooked, _ = run(folders)
     assert set(crooked["alignment_deg"]) == set(rows["alignment_deg"])
     assert crooked["chamfer"].min() > 2 * rows["chamfer"].max()

@@ -12,7 +12,7 @@ from photographed import RENDER, write_views
 from shelfnet.data.predictions import Prediction, PredictionsError, mesh_name, write_predictions
 from shelfnet.evaluation.results import COLUMNS, has_truth, read_results
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.reconstruction.export import save_glb
+from shelfnet.reconstruction.coloured_mesh import ColouredMesh, save_glb
 from shelfnet.steps.evaluate_silhouettes import evaluate_silhouettes, evaluate_sphere
 
 NEEDS_TRUTH = ["chamfer", "chamfer_l2", "chamfer_icp", "fscore", "precision", "recall", "iou", "normal_consistency"]
@@ -33,7 +33,7 @@ def write_part(folder, stage, views, empty=()):
     for model_id, split, view in views:
         name = None if (model_id, view) in empty else mesh_name(model_id, view)
         if name is not None:
-            save_glb(folder / name, mesh, np.full((len(mesh.vertices), 3), 0.5))
+            save_glb(folder / name, ColouredMesh(mesh, np.full((len(mesh.vertices), 3), 0.5)))
         rows.append(
             Prediction(model_id, split, view, stage, "empty" if name is None else "ok", name, 10.0, 5.0, 0, 0, 0.8, 0.1)
         )

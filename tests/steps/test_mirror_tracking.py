@@ -18,13 +18,13 @@ def calls(monkeypatch):
     return calls
 
 
-def test_switched_off_tracking_touches_nothing(tmp_path, calls):
+def test_disabled_tracking_does_nothing(tmp_path, calls):
     settings = TrackingSettings(enabled=False)
     assert step.mirror_tracking(settings=settings, journals=tmp_path, results=tmp_path) == MirrorReport()
     assert calls == []
 
 
-def test_the_command_line_reads_the_configuration_and_tells_of_pending_events(tmp_path, calls):
+def test_command_line_returns_1_for_pending_events(tmp_path, calls):
     (tmp_path / "config.yaml").write_text("tracking: {experiment: chairs}")
     arguments = ["--config", str(tmp_path / "config.yaml"), "--results", str(tmp_path)]
     (tmp_path / "journal").mkdir()

@@ -8,7 +8,7 @@ from photographed import AZIMUTH, ELEVATION, RADIUS, RENDER, BallNet, write_view
 
 from shelfnet.config.meshes import ReconstructSettings
 from shelfnet.data.predictions import read_predictions
-from shelfnet.reconstruction.export import load_glb
+from shelfnet.reconstruction.coloured_mesh import load_glb
 from shelfnet.steps import reconstruct as step
 
 SETTINGS = ReconstructSettings(resolution=16, level=0.5, max_faces=600, views_per_model=2)
@@ -34,7 +34,7 @@ def run(tmp_path, monkeypatch):
     return reconstruct
 
 
-def test_every_view_of_both_splits_becomes_a_mesh(run):
+def test_every_view_of_both_splits_is_reconstructed(run):
     output, rows = run()
     assert [(row.model_id, row.split, row.view) for row in rows] == [
         ("v0", "validation", 0),
@@ -52,7 +52,7 @@ def test_every_view_of_both_splits_becomes_a_mesh(run):
         assert row.seconds > 0
 
 
-def test_the_mesh_is_the_fields_surface_with_its_colours(run):
+def test_mesh_has_shape_and_colours_of_the_field(run):
     output, rows = run()
     loaded = load_glb(output / rows[0].mesh)
     assert (len(loaded.mesh.vertices), len(loaded.mesh.faces)) == (rows[0].n_vertices, rows[0].n_faces)
@@ -62,7 +62,7 @@ def test_the_mesh_is_the_fields_surface_with_its_colours(run):
     np.testing.assert_allclose(loaded.colours, 0.5 + loaded.mesh.vertices, atol=0.04)
 
 
-def test_an_atlas_is_painted_from_the_image_where_it_sees_the_surface(run):
+def test_texture_shows_image_where_visible(run):
     output, rows = run(texture="atlas", texture_px=64)
     loaded = load_glb(output / rows[0].mesh)
     assert (len(loaded.mesh.vertices), len(loaded.mesh.faces)) == (rows[0].n_vertices, rows[0].n_faces)
@@ -73,21 +73,21 @@ def test_an_atlas_is_painted_from_the_image_where_it_sees_the_surface(run):
     np.testing.assert_allclose(loaded.colours[depth < -0.2], 0.5 + loaded.mesh.vertices[depth < -0.2], atol=0.06)
 
 
-def test_mask_iou_compares_the_silhouette_with_the_image(run, tmp_path):
+def test_mask_iou_compares_silhouette_with_mask(run, tmp_path):
     disc_px = 0.5 * RENDER.resolution_px * math.tan(math.asin(RADIUS / RENDER.camera_distance))
     fitting = write_views(tmp_path / "fitting.parquet", disc_px / math.tan(math.radians(RENDER.fov_deg / 2)))
     assert run(shard=fitting)[1][0].mask_iou > 0.95
     assert run(shard=write_views(tmp_path / "small.parquet", 3.0))[1][0].mask_iou < 0.3
 
 
-def test_true_poses_change_nothing(run, tmp_path):
+def test_true_poses_are_not_used(run, tmp_path):
     one = run(shard=write_views(tmp_path / "one.parquet", azimuth_deg=10.0), name="one")
     other = run(shard=write_views(tmp_path / "other.parquet", azimuth_deg=-99.0), name="other")
     assert [replace(row, seconds=0.0) for row in one[1]] == [replace(row, seconds=0.0) for row in other[1]]
     assert all((one[0] / row.mesh).read_bytes() == (other[0] / row.mesh).read_bytes() for row in one[1])
 
 
-def test_parts_share_the_views(run):
+def test_parts_split_the_views(run):
     first, second = (run(part=part, parts=2, name=f"part-{part}")[1] for part in (0, 1))
     whole = run()[1]
 
@@ -98,14 +98,14 @@ def test_parts_share_the_views(run):
     assert names(second) == names(whole)[1::2]
 
 
-def test_nothing_above_the_level_is_a_row_without_a_mesh(run):
+def test_empty_prediction_is_a_row_without_mesh(run):
     output, rows = run(model=BallNet(radius=-1.0))
     assert {row.status for row in rows} == {"empty"}
     assert {(row.mesh, row.n_faces, row.mask_iou) for row in rows} == {(None, 0, 0.0)}
     assert not list(output.glob("*.glb"))
 
 
-def test_a_former_result_is_replaced_whole(run):
+def test_old_output_is_replaced(run):
     output, _ = run()
     (output / "stale_000.glb").write_bytes(b"old")
     run()
@@ -113,7 +113,7 @@ def test_a_former_result_is_replaced_whole(run):
     assert not output.with_name("out.partial").exists()
 
 
-def test_the_journal_names_the_run(run, tmp_path):
+def test_journal_events(run, tmp_path):
     output, rows = run()
     events = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text().splitlines()]
     assert {event["run"] for event in events} == {"base/seed3"}
@@ -123,6 +123,6 @@ def test_the_journal_names_the_run(run, tmp_path):
     assert any(event["event"] == "artifact" and event["path"] == str(output) for event in events)
 
 
-def test_a_part_that_is_not_there_is_refused(run):
-    with pytest.raises(ValueError, match=r"a part in \[0, 1\], got 2"):
+def test_invalid_part_is_refused(run):
+    with pytest.raises(ValueError, match="2"):
         run(part=2, parts=2)

@@ -9,7 +9,7 @@ import torch
 from shelfnet.config.supervision import ClipTraining
 from shelfnet.data.shards.reader import TrainingViews
 from shelfnet.networks.clip import small_clip
-from shelfnet.training.batches import composite
+from shelfnet.renderer.compositing import composite
 from shelfnet.training.clip import (
     caption_pool,
     contrastive_loss,

@@ -22,7 +22,7 @@ from tests.workflow.conftest import Snakemake
         ("seeds=[]", "seeds: "),
     ],
 )
-def test_a_wrong_setting_stops_before_any_job(project: Path, snakemake: Snakemake, override: str, message: str):
+def test_wrong_setting_stops_before_any_job(project: Path, snakemake: Snakemake, override: str, message: str):
     run = snakemake("all", "--config", override)
     assert run.returncode != 0
     assert message in run.stdout.splitlines()[-1]
@@ -30,7 +30,7 @@ def test_a_wrong_setting_stops_before_any_job(project: Path, snakemake: Snakemak
     assert not (project / "results").exists()
 
 
-def test_an_unknown_ablation_is_named_with_the_known_ones(project: Path, snakemake: Snakemake):
+def test_unknown_ablation_lists_known_ones(project: Path, snakemake: Snakemake):
     run = snakemake("results/nope/chamfer.csv")
     assert run.returncode != 0
     last = run.stdout.splitlines()[-1]
@@ -41,9 +41,7 @@ def test_an_unknown_ablation_is_named_with_the_known_ones(project: Path, snakema
 
 
 @pytest.mark.parametrize(("variable", "named"), [({}, "from_config"), ({"SHELFNET_DATASET": "from_env"}, "from_env")])
-def test_a_missing_data_set_is_one_line_with_its_path(
-    project: Path, snakemake: Snakemake, variable: dict[str, str], named: str
-):
+def test_missing_data_set_names_its_path(project: Path, snakemake: Snakemake, variable: dict[str, str], named: str):
     overlay = ("--config", 'dataset={"kind": "3d_future", "path": "from_config"}')
     run = snakemake("results/dataset/manifest.json", *overlay, **variable)
     assert run.returncode != 0
@@ -54,7 +52,7 @@ def test_a_missing_data_set_is_one_line_with_its_path(
     assert not (project / "results").exists()
 
 
-def test_a_data_set_that_cannot_be_read_is_one_line_with_its_path(project: Path, snakemake: Snakemake):
+def test_unreadable_data_set_names_its_path(project: Path, snakemake: Snakemake):
     (project / "empty").mkdir()
     overlay = ('dataset={"kind": "3d_future", "path": "empty"}', 'tracking={"enabled": false}')
     run = snakemake("results/dataset/manifest.json", "--config", *overlay)
@@ -66,13 +64,13 @@ def test_a_data_set_that_cannot_be_read_is_one_line_with_its_path(project: Path,
     assert "Traceback" in (project / "results/logs/stage_dataset.log").read_text()
 
 
-def test_a_preset_without_data_asks_for_it(snakemake: Snakemake):
+def test_preset_without_data_asks_for_it(snakemake: Snakemake):
     run = snakemake("--dry-run", "all", "--configfile", "workflow/presets/real_sample.yaml")
     assert run.returncode != 0
     assert "dataset.path or SHELFNET_DATASET: not set; expected 3D-FUTURE: the folder with" in run.stdout
 
 
-def test_without_the_package_the_line_that_helps_is_shown(project: Path):
+def test_missing_package_suggests_the_environment(project: Path):
     bare = "import sys; sys.modules['shelfnet'] = None; from snakemake.cli import main; main(['--dry-run', 'all'])"
     run = subprocess.run([sys.executable, "-c", bare], cwd=project, capture_output=True, text=True, check=False)
     assert run.returncode != 0

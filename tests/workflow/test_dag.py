@@ -18,7 +18,7 @@ def jobs(run: subprocess.CompletedProcess[str]) -> dict[str, int]:
     return {rule: int(count) for rule, count in rows}
 
 
-def test_default_builds_every_ablation_and_untrained(snakemake: Snakemake):
+def test_default_builds_every_ablation(snakemake: Snakemake):
     counts = jobs(snakemake("--dry-run", "--cores", "8", "all"))
     for rule in ("train", "reconstruct", "refine", "evaluate", "collect_rows"):
         assert counts[rule] == ABLATIONS + 1
@@ -27,7 +27,7 @@ def test_default_builds_every_ablation_and_untrained(snakemake: Snakemake):
     assert counts["render_views"] == counts["sample_surfaces"] == 4
 
 
-def test_a_bare_target_builds_only_what_it_needs(snakemake: Snakemake):
+def test_single_target_builds_only_its_inputs(snakemake: Snakemake):
     run = snakemake("--dry-run", "results/triplane_clip/chamfer.csv")
     counts = jobs(run)
     assert counts["train"] == counts["refine"] == counts["train_clip"] == 1
@@ -35,11 +35,11 @@ def test_a_bare_target_builds_only_what_it_needs(snakemake: Snakemake):
     assert "Training triplane_clip, seed 0" in run.stdout
 
 
-def test_an_ablation_without_clip_does_not_train_one(snakemake: Snakemake):
+def test_ablation_without_clip_trains_no_clip(snakemake: Snakemake):
     assert "train_clip" not in jobs(snakemake("--dry-run", "results/base/chamfer.csv"))
 
 
-def test_every_seed_is_trained_but_untrained_once(snakemake: Snakemake):
+def test_untrained_has_one_seed(snakemake: Snakemake):
     targets = ("results/base/chamfer.csv", "results/untrained/chamfer.csv")
     run = snakemake("--dry-run", *targets, "--config", "seeds=[3, 7]")
     assert jobs(run)["train"] == 3
@@ -47,18 +47,18 @@ def test_every_seed_is_trained_but_untrained_once(snakemake: Snakemake):
         assert f"Training {trained}" in run.stdout
 
 
-def test_parts_and_shards_follow_the_settings(snakemake: Snakemake):
+def test_parts_and_shards_follow_settings(snakemake: Snakemake):
     overlay = ("--config", 'reconstruct={"parts": 3}', 'render={"shards": 2}')
     counts = jobs(snakemake("--dry-run", "results/base/chamfer.csv", *overlay))
     assert (counts["render_views"], counts["reconstruct"], counts["refine"]) == (2, 3, 3)
 
 
-def test_a_new_ablation_needs_config_alone(snakemake: Snakemake):
+def test_new_ablation_needs_only_config(snakemake: Snakemake):
     overlay = ("--config", 'ablations={"mine": {"losses": {"rgb": 1.0}}}')
     assert jobs(snakemake("--dry-run", "results/comparison.csv", *overlay))["train"] == ABLATIONS + 2
 
 
 @pytest.mark.parametrize("preset", ["paper", "3d_future", "real_sample", "tiny", "benchmark", "longer"])
-def test_presets_lie_over_the_default(project: Path, snakemake: Snakemake, preset: str):
+def test_presets_plan_a_whole_run(project: Path, snakemake: Snakemake, preset: str):
     overlay = ("--configfile", f"workflow/presets/{preset}.yaml")
     assert jobs(snakemake("--dry-run", "all", *overlay, SHELFNET_DATASET=str(project)))["compare"] == 1

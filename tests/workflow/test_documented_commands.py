@@ -36,7 +36,7 @@ def test_commands_are_found():
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_documented_command_names_files_that_are_there(command: str, monkeypatch: pytest.MonkeyPatch):
+def test_documented_command_names_existing_files(command: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
     _, arguments = parse_args([word for word in words(command) if SLURM not in word and word != "--workflow-profile"])
     assert all(Path(path).is_file() for path in arguments.configfile or [])
@@ -59,7 +59,7 @@ def cluster(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("command", FOR_CLUSTERS)
 @pytest.mark.parametrize(("option", "limits"), [("--workflow-profile", set()), ("--profile", {"gpu", "mem_mb"})])
-def test_the_command_for_clusters_takes_over_no_limit_of_one_machine(
+def test_cluster_command_has_no_single_machine_limits(
     cluster: Path, monkeypatch: pytest.MonkeyPatch, command: str, option: str, limits: set[str]
 ):
     monkeypatch.chdir(ROOT)
@@ -70,7 +70,7 @@ def test_the_command_for_clusters_takes_over_no_limit_of_one_machine(
     assert arguments.jobs == 100
 
 
-def test_on_a_cluster_rules_say_themselves_what_gpus_they_need():
+def test_rules_request_gpus_themselves():
     profile = yaml.safe_load((ROOT / SLURM / "config.yaml").read_text())
     assert not [entry for entry in profile["set-resources"] if "gpu" in entry or "partition" in entry]
     rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
@@ -78,7 +78,7 @@ def test_on_a_cluster_rules_say_themselves_what_gpus_they_need():
         assert re.search(rf"^rule {rule}:\n(?:(?!^rule ).)*?^        gpu=", rules, re.MULTILINE | re.DOTALL), rule
 
 
-def test_partitions_without_gpus_come_first_so_that_what_fits_both_goes_there():
+def test_cpu_partitions_come_first():
     partitions = yaml.safe_load((ROOT / SLURM / "partitions.yaml").read_text())["partitions"]
     gpus = [limits.pop("max_gpu", 0) for limits in partitions.values()]
     assert gpus[0] == 0

@@ -13,7 +13,7 @@ OVERLAYS = ("--configfile", "workflow/presets/photos.yaml", "workflow/presets/ti
 ABLATIONS = {"base", "clip", "best", "untrained"}
 
 
-def test_photographs_are_listed_and_cropped_and_nothing_is_rendered_or_sampled(project: Path, snakemake: Snakemake):
+def test_photographs_replace_rendering(project: Path, snakemake: Snakemake):
     photos = ("--configfile", "workflow/presets/photos.yaml")
     counts = jobs(snakemake("--dry-run", "all", *photos, SHELFNET_DATASET=str(project)))
     assert counts["stage_photographs"] == counts["catalogue_photographs"] == counts["evaluate_sphere"] == 1

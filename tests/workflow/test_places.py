@@ -20,7 +20,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("elsewhere").resolve()
 
 
-def test_a_run_in_another_folder_has_the_default_below_its_overlays(snakemake: Snakemake, elsewhere: Path):
+def test_directory_option_keeps_default_config(snakemake: Snakemake, elsewhere: Path):
     (elsewhere / "config.yaml").write_text("render: {shards: 1}")
     overlays = ("--configfile", "workflow/presets/benchmark.yaml", "workflow/presets/longer.yaml")
     run = snakemake(*DRY, "all", "--directory", str(elsewhere), *overlays)
@@ -30,7 +30,7 @@ def test_a_run_in_another_folder_has_the_default_below_its_overlays(snakemake: S
     assert f"{elsewhere / 'config.yaml'} is not read" in run.stdout
 
 
-def test_a_run_in_another_folder_writes_there_alone(project: Path, snakemake: Snakemake, elsewhere: Path):
+def test_directory_option_writes_only_there(project: Path, snakemake: Snakemake, elsewhere: Path):
     there = ("--directory", str(elsewhere), "--configfile", "workflow/presets/tiny.yaml", *UNTRACKED, "--", MANIFEST)
     run = snakemake("--cores", "1", *there)
     assert run.returncode == 0, run.stdout
@@ -39,7 +39,7 @@ def test_a_run_in_another_folder_writes_there_alone(project: Path, snakemake: Sn
     assert "Nothing to be done" in snakemake(*DRY, *there).stdout
 
 
-def test_a_variable_that_no_stage_reads_is_named(snakemake: Snakemake):
+def test_unread_variable_is_reported(snakemake: Snakemake):
     run = snakemake(*DRY, MANIFEST, SHELFNET_DATASET="/data")
     assert run.returncode == 0
     assert run.stdout.count("SHELFNET_DATASET is set and not read: dataset.kind is showroom") == 1
@@ -54,7 +54,7 @@ def staged(project: Path, snakemake: Snakemake) -> Path:
     return project / "photos"
 
 
-def test_photographs_are_staged_anew_where_their_files_are_others(staged: Path, snakemake: Snakemake):
+def test_new_photos_rerun_staging(staged: Path, snakemake: Snakemake):
     (staged / "notes.txt").write_text("of no stage's concern")
     same = snakemake(*DRY, *PHOTOS, "--", MANIFEST, SHELFNET_DATASET=f"{staged}/")
     assert "Nothing to be done" in same.stdout
@@ -62,7 +62,7 @@ def test_photographs_are_staged_anew_where_their_files_are_others(staged: Path, 
     assert jobs(snakemake(*DRY, *PHOTOS, "--", MANIFEST, SHELFNET_DATASET="photos"))["stage_photographs"] == 1
 
 
-def test_a_forgotten_place_stops_before_what_was_staged_is_lost(project: Path, staged: Path, snakemake: Snakemake):
+def test_missing_path_keeps_staged_results(project: Path, staged: Path, snakemake: Snakemake):
     run = snakemake("--cores", "1", *PHOTOS, "--", MANIFEST)
     assert run.returncode != 0
     missing = project.resolve() / "photographs"

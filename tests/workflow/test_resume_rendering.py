@@ -15,7 +15,7 @@ PRESENT = (
 )
 
 
-def test_only_the_missing_shard_is_rendered(project: Path, snakemake: Snakemake):
+def test_only_missing_shard_is_rendered(project: Path, snakemake: Snakemake):
     for name in PRESENT:
         (project / "results" / name).parent.mkdir(parents=True, exist_ok=True)
         (project / "results" / name).write_bytes(b"from an earlier run")

@@ -19,7 +19,7 @@ def test_rules_are_found():
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_rule_has_a_script_and_a_step_of_its_name(rule: str):
+def test_rule_script_and_step_share_a_name(rule: str):
     script = (ROOT / "workflow" / "scripts" / f"{rule}.py").read_text()
     assert f'"../scripts/{rule}.py"' in RULES[rule]
     assert re.search(rf"from shelfnet\.steps\.\w+ import .*\b{rule}\b", script)
@@ -27,12 +27,12 @@ def test_a_rule_has_a_script_and_a_step_of_its_name(rule: str):
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("directive", ["output", "params", "log", "benchmark", "message", "conda", "script"])
-def test_a_rule_is_a_whole_contract(rule: str, directive: str):
+def test_rule_has_every_directive(rule: str, directive: str):
     assert re.search(rf"^    {directive}:", RULES[rule], re.MULTILINE)
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_rule_reruns_when_its_own_step_changes(rule: str):
+def test_rule_depends_on_code_of_its_step(rule: str):
     imported = re.search(
         rf"from shelfnet\.(steps\.\w+) import .*\b{rule}\b",
         (ROOT / "workflow" / "scripts" / f"{rule}.py").read_text(),
@@ -41,12 +41,12 @@ def test_a_rule_reruns_when_its_own_step_changes(rule: str):
     assert f'code=code_digest("{imported[1]}")' in RULES[rule]
 
 
-def test_profiles_name_rules_that_exist():
+def test_profiles_name_existing_rules():
     slurm = yaml.safe_load((ROOT / "workflow" / "profiles" / "slurm" / "config.yaml").read_text())
     named = {re.split("[:=]", entry)[0] for entry in [*slurm["set-threads"], *slurm["set-resources"]]}
     assert named <= RULES.keys()
 
 
-def test_the_default_profile_is_where_snakemake_looks():
+def test_default_profile_is_found_by_snakemake():
     assert (ROOT / "profiles").resolve() == ROOT / "workflow" / "profiles"
     assert yaml.safe_load((ROOT / "profiles" / "default" / "config.yaml").read_text())["cores"] == "all"

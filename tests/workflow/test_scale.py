@@ -12,7 +12,7 @@ PLANNING_LIMIT_S = 10.0
 """Of processor time, which a busy machine stretches least; a quiet core plans in 3.4 s."""
 
 
-def test_a_plan_for_ten_thousand_models_is_quick(snakemake: Snakemake):
+def test_planning_ten_thousand_models_is_fast(snakemake: Snakemake):
     overlay = (f'render={{"shards": {SHARDS}}}', f'reconstruct={{"parts": {PARTS}}}', f"seeds={list(range(SEEDS))}")
     before = _cpu_s()
     run = snakemake("--dry-run", "--quiet", "rules", "--cores", "2", "all", "--config", *overlay)

@@ -34,32 +34,32 @@ def run_script(
 @pytest.mark.parametrize(
     "words", ['os.write(1, b"from below\\n")', 'print("from below")', 'os.system("echo from below")']
 )
-def test_all_output_goes_to_the_log_alone(tmp_path: Path, words: str):
+def test_output_goes_only_to_the_log(tmp_path: Path, words: str):
     done = run_script(tmp_path, words)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert "from below" in (tmp_path / "logs/train.log").read_text()
 
 
-def test_progress_is_in_both_places(tmp_path: Path):
+def test_progress_goes_to_log_and_terminal(tmp_path: Path):
     done = run_script(tmp_path, 'logging.getLogger("shelfnet.training").info("3 of 4")')
     assert done.stderr == "[train/base/3] 3 of 4\n"
     assert "shelfnet.training: 3 of 4" in (tmp_path / "logs/train.log").read_text()
 
 
-def test_what_other_packages_say_stays_in_the_log(tmp_path: Path):
+def test_records_of_other_packages_stay_in_the_log(tmp_path: Path):
     done = run_script(tmp_path, 'logging.getLogger("trimesh").warning("odd")')
     assert done.stderr == ""
     assert "trimesh: odd" in (tmp_path / "logs/train.log").read_text()
 
 
-def test_an_error_is_one_line_and_its_traceback_is_in_the_log(tmp_path: Path):
+def test_error_is_one_line_on_the_terminal(tmp_path: Path):
     done = run_script(tmp_path, 'raise ValueError("chairs/7: no faces")')
     assert done.returncode == 1
     assert done.stderr == "[train/base/3] ValueError: chairs/7: no faces\n"
     assert "Traceback" in (tmp_path / "logs/train.log").read_text()
 
 
-def test_settings_come_back_in_their_order(tmp_path: Path):
+def test_settings_are_parsed_in_order(tmp_path: Path):
     body = (
         "from shelfnet.config.render import RenderSettings; "
         "from shelfnet.config.train import TrainSettings; "
@@ -72,13 +72,13 @@ def test_settings_come_back_in_their_order(tmp_path: Path):
     assert "20.0 7" in (tmp_path / "logs/train.log").read_text()
 
 
-def test_parallel_jobs_have_journals_of_their_own(tmp_path: Path):
+def test_jobs_have_separate_journals(tmp_path: Path):
     done = run_script(tmp_path, "print(journal(job).as_posix())")
     assert done.returncode == 0
     assert "results/journal/train-base-3.jsonl" in (tmp_path / "logs/train.log").read_text()
 
 
-def test_a_job_sees_as_many_gpus_as_it_asks_for(tmp_path: Path):
+def test_job_sees_requested_gpus(tmp_path: Path):
     (tmp_path / "nvidia-smi").write_text('#!/bin/sh\nfor n in a b; do echo "GPU 0: Kind (UUID: GPU-$n)"; done\n')
     (tmp_path / "nvidia-smi").chmod(0o755)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"

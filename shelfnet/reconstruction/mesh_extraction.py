@@ -1,4 +1,4 @@
-"""Occupancy to a closed, outward-facing triangle mesh in the object frame."""
+"""Marching cubes: an occupancy field to a closed triangle mesh with outward faces in the object frame."""
 
 from collections.abc import Callable
 
@@ -10,28 +10,28 @@ from skimage.measure import marching_cubes
 from shelfnet.geometry.meshes import Mesh, face_components
 
 Occupancy = Callable[[Float[np.ndarray, "n 3"]], Float[np.ndarray, "n"]]
-"""Occupancy in [0, 1] at points (x, y, z) of the object frame."""
+"""Occupancy in [0, 1] as a function of points (x, y, z) in the object frame."""
 
-_POINTS_AT_ONCE = 1 << 17
+_CHUNK_POINTS = 1 << 17
 _MIN_FACES = 4
-"""A closed surface has at least the four faces of a tetrahedron."""
+"""Faces of a tetrahedron, the smallest closed surface."""
 
 
 def extract_mesh(occupancy: Occupancy, resolution: int, level: float, largest_component: bool, max_faces: int) -> Mesh:
-    """Mesh of the surface at which an occupancy field crosses ``level``.
+    """Level set of an occupancy field as a mesh.
 
     Args:
-        occupancy: the field over [-1/2, 1/2]^3.
-        resolution: samples a side.
-        level: occupancy at the surface, in (0, 1).
-        largest_component: keep only the connected part with the largest area.
-        max_faces: face budget, at least 4; met by quadric simplification.
+        occupancy: Field over [-1/2, 1/2]^3.
+        resolution: Grid resolution in cells per side.
+        level: Occupancy at the surface, in (0, 1).
+        largest_component: Whether to keep only the connected component with the largest area.
+        max_faces: Face budget of the quadric simplification, at least 4.
 
     Returns:
-        The mesh in object units; empty where nothing reaches ``level``.
+        Mesh in object units, empty if the occupancy nowhere exceeds ``level``.
 
     Raises:
-        ValueError: an occupancy is not finite, or a setting is out of range.
+        ValueError: An occupancy is not finite or a setting is out of range.
     """
     return mesh_from_grid(sample_grid(occupancy, resolution), level, largest_component, max_faces)
 
@@ -41,13 +41,13 @@ def sample_grid(occupancy: Occupancy, resolution: int) -> Float[np.ndarray, "z y
     centres = (np.arange(resolution) + 0.5) / resolution - 0.5
     z, y, x = np.meshgrid(centres, centres, centres, indexing="ij")
     points = np.stack([x, y, z], axis=-1).reshape(-1, 3)
-    starts = range(0, len(points), _POINTS_AT_ONCE)
-    values = [occupancy(points[start : start + _POINTS_AT_ONCE]) for start in starts]
+    starts = range(0, len(points), _CHUNK_POINTS)
+    values = [occupancy(points[start : start + _CHUNK_POINTS]) for start in starts]
     return np.concatenate(values).reshape(resolution, resolution, resolution)
 
 
 def mesh_from_grid(grid: Float[np.ndarray, "z y x"], level: float, largest_component: bool, max_faces: int) -> Mesh:
-    """As :func:`extract_mesh`, of occupancies at the cell centres of a grid over the object frame."""
+    """Same as :func:`extract_mesh` for occupancies that are already sampled at cell centres."""
     _check(grid, level, max_faces)
     if not grid.max() > level:
         return empty_mesh()
@@ -63,7 +63,7 @@ def empty_mesh() -> Mesh:
 
 
 def simplify(mesh: Mesh, max_faces: int) -> Mesh:
-    """The mesh within a face budget, by quadric edge collapse; never emptied by it."""
+    """Simplify to a face budget by quadric edge collapse; a result that is empty or not finite is discarded."""
     if len(mesh.faces) <= max_faces:
         return mesh
     vertices, faces = fast_simplification.simplify(mesh.vertices, mesh.faces, target_count=max_faces)
@@ -72,7 +72,7 @@ def simplify(mesh: Mesh, max_faces: int) -> Mesh:
 
 
 def keep_largest_component(mesh: Mesh) -> Mesh:
-    """The connected part with the largest surface area."""
+    """Connected component with the largest surface area."""
     if mesh.is_empty:
         return mesh
     parts = face_components(mesh.faces)
@@ -81,7 +81,7 @@ def keep_largest_component(mesh: Mesh) -> Mesh:
 
 
 def _march(grid: Float[np.ndarray, "z y x"], level: float) -> Mesh:
-    # A border of empty cells closes surfaces that leave the cube; it shifts indices by one.
+    # Padding with empty cells closes surfaces that leave the cube; it shifts indices by one.
     padded = np.pad(grid, 1)
     corners_zyx, faces, _, _ = marching_cubes(padded, level, gradient_direction="descent", allow_degenerate=False)
     vertices_zyx = (corners_zyx.astype(np.float64) - 0.5) / np.array(grid.shape) - 0.5
@@ -89,7 +89,7 @@ def _march(grid: Float[np.ndarray, "z y x"], level: float) -> Mesh:
 
 
 def _compact(vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]) -> Mesh:
-    """Drop faces that name a vertex twice, then vertices that no face uses."""
+    """Remove faces that use a vertex twice, then unused vertices."""
     a, b, c = faces.T
     faces = faces[(a != b) & (b != c) & (c != a)]
     used, renumbered = np.unique(faces, return_inverse=True)
@@ -98,7 +98,7 @@ def _compact(vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]) 
 
 def _check(grid: Float[np.ndarray, "z y x"], level: float, max_faces: int) -> None:
     if not np.isfinite(grid).all():
-        raise ValueError(f"expected finite occupancies, got {int((~np.isfinite(grid)).sum())} that are not")
+        raise ValueError(f"expected finite occupancies, got {int((~np.isfinite(grid)).sum())} non-finite ones")
     if not 0.0 < level < 1.0:
         raise ValueError(f"expected a level in (0, 1), got {level}")
     if max_faces < _MIN_FACES:

@@ -4,8 +4,8 @@ import torch
 import trimesh
 
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.reconstruction.atlas import unwrap
-from shelfnet.reconstruction.extract import empty_mesh
+from shelfnet.reconstruction.mesh_extraction import empty_mesh
+from shelfnet.reconstruction.uv_atlas import unwrap
 from shelfnet.renderer.pixel_face_pairs import nearest_pairs
 
 
@@ -19,17 +19,17 @@ def atlas():
     return unwrap(torus(), 128)
 
 
-def test_the_cut_mesh_is_the_mesh(atlas):
+def test_unwrapping_keeps_faces(atlas):
     np.testing.assert_array_equal(atlas.source[atlas.faces], torus().faces)
     np.testing.assert_array_equal(np.unique(atlas.source), np.arange(len(torus().vertices)))
 
 
-def test_coordinates_fill_the_unit_square(atlas):
+def test_uv_fills_unit_square(atlas):
     assert atlas.uv.min() >= 0.0
     assert 0.9 < atlas.uv.max() <= 1.0
 
 
-def test_no_texel_is_shared(atlas):
+def test_charts_do_not_overlap(atlas):
     flat = torch.from_numpy(np.column_stack([2.0 * atlas.uv - 1.0, np.ones(len(atlas.uv))])).float()
     corners = flat[torch.from_numpy(atlas.faces)].permute(2, 1, 0).contiguous()
     pairs = nearest_pairs(corners, torch.zeros(len(atlas.faces), dtype=torch.int64), 128, 4, 0.0)
@@ -37,7 +37,7 @@ def test_no_texel_is_shared(atlas):
     assert shared <= 0.01 * len(pairs.pixel)
 
 
-def test_texels_are_spread_by_area(atlas):
+def test_texel_density_is_even(atlas):
     first, second, third = (atlas.uv[atlas.faces[:, corner]] for corner in range(3))
     in_texture = 0.5 * np.abs(np.cross(second - first, third - first))
     density = in_texture / torus().face_areas()
@@ -56,6 +56,6 @@ def test_charts_are_not_stretched():
     assert np.median(scale.max(axis=1) / scale.min(axis=1)) < 1.05
 
 
-def test_an_empty_mesh_is_refused():
-    with pytest.raises(ValueError, match="expected a mesh with faces"):
+def test_empty_mesh_is_refused():
+    with pytest.raises(ValueError):
         unwrap(empty_mesh(), 64)

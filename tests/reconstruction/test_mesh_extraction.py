@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.reconstruction.extract import (
+from shelfnet.reconstruction.mesh_extraction import (
     extract_mesh,
     keep_largest_component,
     mesh_from_grid,
@@ -38,7 +38,7 @@ def is_closed(mesh: Mesh) -> bool:
     return len(forward) == len(sides) and all((b, a) in forward for a, b in forward)
 
 
-def test_sphere_has_its_radius_volume_and_outward_faces():
+def test_sphere_radius_volume_and_orientation():
     radius, centre = 0.3, np.array([0.1, -0.05, 0.15])
     mesh = extract_mesh(ball(centre, radius), 32, 0.5, False, BUDGET)
     np.testing.assert_allclose(np.linalg.norm(mesh.vertices - centre, axis=1), radius, atol=2e-3)
@@ -46,7 +46,7 @@ def test_sphere_has_its_radius_volume_and_outward_faces():
     assert is_closed(mesh)
 
 
-def test_box_keeps_its_axes():
+def test_box_axes():
     low, high = np.array([-0.4, -0.1, 0.05]), np.array([-0.1, 0.3, 0.45])
 
     def occupancy(points):
@@ -62,7 +62,7 @@ def test_grid_order_is_z_y_x_at_cell_centres():
     assert grid[3, 0, 1] == pytest.approx(-0.125 + 10 * -0.375 + 100 * 0.375)
 
 
-def test_a_full_cube_is_closed_at_the_border():
+def test_full_cube_is_closed():
     mesh = mesh_from_grid(np.ones((8, 8, 8)), 0.5, False, BUDGET)
     assert is_closed(mesh)
     np.testing.assert_allclose(mesh.vertices.min(axis=0), -0.5, atol=1e-6)
@@ -71,13 +71,13 @@ def test_a_full_cube_is_closed_at_the_border():
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5])
-def test_nothing_above_the_level_is_an_empty_mesh(value):
+def test_no_occupancy_gives_empty_mesh(value):
     mesh = mesh_from_grid(np.full((6, 6, 6), value), 0.5, True, BUDGET)
     assert mesh.is_empty
     assert mesh.vertices.shape == (0, 3)
 
 
-def test_simplification_meets_the_budget_and_keeps_the_shape():
+def test_simplification_meets_budget_and_keeps_shape():
     radius = 0.35
     mesh = extract_mesh(ball((0, 0, 0), radius), 32, 0.5, False, 400)
     assert 200 < len(mesh.faces) <= 400
@@ -101,19 +101,19 @@ def euler_characteristic(mesh: Mesh) -> int:
 
 
 @pytest.mark.parametrize("level", [0.05, 0.3, 0.6])
-def test_the_surface_lies_at_the_level(level):
+def test_surface_lies_at_level(level):
     mesh = extract_mesh(gentle, 40, level, False, BUDGET)
     np.testing.assert_allclose(np.linalg.norm(mesh.vertices, axis=1), 0.4 * (1.0 - level), atol=4e-3)
 
 
 @pytest.mark.parametrize("resolution", [12, 24, 48])
-def test_a_finer_grid_meets_the_surface_better(resolution):
+def test_error_falls_with_resolution(resolution):
     mesh = extract_mesh(ball((0, 0, 0), 0.3), resolution, 0.5, False, BUDGET)
     assert np.abs(np.linalg.norm(mesh.vertices, axis=1) - 0.3).max() < 1.5 / resolution**2 * 4
 
 
 @pytest.mark.parametrize("max_faces", [BUDGET, 1200, 300])
-def test_normals_agree_with_the_surface_before_and_after_simplification(max_faces):
+def test_face_normals_match_surface(max_faces):
     mesh = extract_mesh(torus, 40, 0.5, False, max_faces)
     centres, normals = mesh.triangles().mean(axis=1), mesh.face_normals()
     flat = np.hypot(centres[:, 0], centres[:, 2])
@@ -126,30 +126,30 @@ def test_normals_agree_with_the_surface_before_and_after_simplification(max_face
 
 
 @pytest.mark.parametrize("max_faces", [BUDGET, 1200, 300])
-def test_simplification_keeps_the_surface_closed_and_its_hole(max_faces):
+def test_simplification_keeps_topology(max_faces):
     mesh = extract_mesh(torus, 40, 0.5, False, max_faces)
     assert is_closed(mesh)
     assert euler_characteristic(mesh) == 0
     assert len(mesh.faces) <= max_faces
 
 
-def test_floaters_stay_unless_asked_for():
+def test_floaters_are_kept_by_default():
     mesh = extract_mesh(two_balls, 32, 0.5, False, 400)
     assert is_closed(mesh)
     assert euler_characteristic(mesh) == 4
 
 
-def test_a_mesh_within_the_budget_stays_as_it_is():
+def test_mesh_within_budget_is_unchanged():
     mesh = extract_mesh(ball((0, 0, 0), 0.2), 16, 0.5, False, BUDGET)
     assert simplify(mesh, len(mesh.faces)) is mesh
 
 
-def test_simplification_never_empties_a_mesh():
+def test_simplification_never_returns_empty_mesh():
     mesh = extract_mesh(two_balls, 24, 0.5, False, 4)
     assert not mesh.is_empty
 
 
-def test_largest_component_is_chosen_by_area():
+def test_largest_component_is_selected_by_area():
     whole = extract_mesh(two_balls, 32, 0.5, False, BUDGET)
     largest = extract_mesh(two_balls, 32, 0.5, True, BUDGET)
     assert whole.vertices[:, 0].min() < -0.3
@@ -157,7 +157,7 @@ def test_largest_component_is_chosen_by_area():
     assert is_closed(largest)
 
 
-def test_every_vertex_of_a_kept_component_is_used():
+def test_largest_component_has_no_unused_vertices():
     mesh = keep_largest_component(extract_mesh(two_balls, 24, 0.5, False, BUDGET))
     np.testing.assert_array_equal(np.unique(mesh.faces), np.arange(len(mesh.vertices)))
 
@@ -165,9 +165,9 @@ def test_every_vertex_of_a_kept_component_is_used():
 @pytest.mark.parametrize(
     ("grid", "level", "max_faces", "message"),
     [
-        (np.full((4, 4, 4), np.nan), 0.5, 100, "finite occupancies, got 64"),
-        (np.ones((4, 4, 4)), 1.0, 100, r"level in \(0, 1\), got 1.0"),
-        (np.ones((4, 4, 4)), 0.5, 3, "at least 4 faces, got 3"),
+        (np.full((4, 4, 4), np.nan), 0.5, 100, "64"),
+        (np.ones((4, 4, 4)), 1.0, 100, r"1\.0"),
+        (np.ones((4, 4, 4)), 0.5, 3, "4.*3"),
     ],
 )
 def test_bad_input_is_refused(grid, level, max_faces, message):

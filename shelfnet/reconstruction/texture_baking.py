@@ -1,4 +1,4 @@
-"""Colours of a mesh as a texture: from the photograph where it sees the surface, as predicted elsewhere."""
+"""Texture baking: the photo where it sees the surface, the predicted colours elsewhere."""
 
 from collections.abc import Callable
 
@@ -9,49 +9,48 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.reconstruction.atlas import Texture, unwrap
-from shelfnet.reconstruction.photograph import Photograph, observe
+from shelfnet.reconstruction.projective_texturing import PosedImage, project_image
+from shelfnet.reconstruction.uv_atlas import TextureMap, unwrap
 from shelfnet.renderer.texels import TexelFragments, rasterize_uv
 
 ColourField = Callable[[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]], Float[np.ndarray, "n 3"]]
-"""Predicted sRGB in [0, 1] at points of a surface and their outward unit normals."""
+"""Predicted sRGB in [0, 1] as a function of surface points and their outward unit normals."""
 
 _NEIGHBOURS = 4
 
 
-def bake(
+def bake_texture(
     mesh: Mesh,
-    photo: Photograph,
+    image: PosedImage,
     colours: ColourField,
     texture_px: int,
     predicted_vertices: Float[np.ndarray, "v 3"] | None = None,
-) -> Texture:
-    """Unwrap a mesh and paint it.
+) -> TextureMap:
+    """Unwrap a mesh and bake its texture.
 
     Args:
-        mesh: not empty.
-        photo: what is seen of it, from where.
-        colours: for what is not seen.
-        texture_px: side of the texture.
-        predicted_vertices: where the vertices lay when ``colours`` were predicted, if they moved since.
+        mesh: Mesh with at least one face.
+        image: Photo with its camera.
+        colours: Predicted colours, blended in where the photo does not see the surface.
+        texture_px: TexelFragments per side.
+        predicted_vertices: Vertex positions at which ``colours`` was predicted, if the mesh has moved since.
 
     Raises:
-        ValueError: an empty mesh, or an atlas that covers no texel.
+        ValueError: The mesh is empty or its atlas covers no texel.
     """
     atlas = unwrap(mesh, texture_px)
     texels = rasterize_uv(torch.from_numpy(atlas.uv).float(), torch.from_numpy(atlas.faces), texture_px)
     if len(texels.texel) == 0:
         raise ValueError(f"expected charts that cover texels, got none at {texture_px} x {texture_px}")
-    predicted_on = mesh if predicted_vertices is None else Mesh(predicted_vertices, mesh.faces)
-    points, normals = _points_and_normals(texels, mesh)
-    seen = observe(photo, mesh, points, normals)
-    predicted = colours(*_points_and_normals(texels, predicted_on))
-    painted = predicted + seen.weights[:, None] * (seen.colours - predicted)
-    return Texture(atlas, _image(texels, painted, texture_px))
+    predicted_mesh = mesh if predicted_vertices is None else Mesh(predicted_vertices, mesh.faces)
+    seen = project_image(image, mesh, *_points_and_normals(texels, mesh))
+    predicted = colours(*_points_and_normals(texels, predicted_mesh))
+    blended = predicted + seen.weights[:, None] * (seen.colours - predicted)
+    return TextureMap(atlas, _to_pixels(texels, blended, texture_px))
 
 
 def interpolated_colours(vertices: Float[np.ndarray, "v 3"], colours: Float[np.ndarray, "v 3"]) -> ColourField:
-    """The field that known colours of points span: inverse-distance means of the nearest few."""
+    """Colour field that interpolates vertex colours by inverse-distance weighting of the nearest vertices."""
     tree = cKDTree(vertices)
     count = min(_NEIGHBOURS, len(vertices))
 
@@ -72,13 +71,15 @@ def _points_and_normals(
     return points, normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 
-def _image(texels: TexelFragments, colours: Float[np.ndarray, "t 3"], texture_px: int) -> UInt8[np.ndarray, "s s 3"]:
-    """TexelFragments as bytes; those between charts take the colour of the nearest painted one."""
+def _to_pixels(
+    texels: TexelFragments, colours: Float[np.ndarray, "t 3"], texture_px: int
+) -> UInt8[np.ndarray, "s s 3"]:
+    """8-bit texture. Uncovered texels copy the nearest covered one, which pads the charts."""
     texel = texels.texel.numpy()
     pixels = np.zeros((texture_px * texture_px, 3), dtype=np.uint8)
     pixels[texel] = np.rint(np.clip(colours, 0.0, 1.0) * 255.0).astype(np.uint8)
-    bare = np.ones(texture_px * texture_px, dtype=bool)
-    bare[texel] = False
+    uncovered = np.ones(texture_px * texture_px, dtype=bool)
+    uncovered[texel] = False
     square = (texture_px, texture_px)
-    row, column = distance_transform_edt(bare.reshape(square), return_distances=False, return_indices=True)
+    row, column = distance_transform_edt(uncovered.reshape(square), return_distances=False, return_indices=True)
     return pixels.reshape(*square, 3)[row, column]

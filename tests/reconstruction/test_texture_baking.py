@@ -5,8 +5,8 @@ import torch
 import trimesh
 
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.reconstruction.bake import bake, interpolated_colours
-from shelfnet.reconstruction.photograph import Photograph
+from shelfnet.reconstruction.projective_texturing import PosedImage
+from shelfnet.reconstruction.texture_baking import bake_texture, interpolated_colours
 from shelfnet.renderer.texels import rasterize_uv
 
 FOV, DISTANCE, PX = math.radians(35.0), 2.6, 48
@@ -18,10 +18,10 @@ def ball(radius: float = 0.4) -> Mesh:
     return Mesh(surface.vertices.copy(), surface.faces.astype(np.int64))
 
 
-def red_photograph() -> Photograph:
+def red_photograph() -> PosedImage:
     image = torch.zeros(3, PX, PX)
     image[0] = 1.0
-    return Photograph(image, torch.ones(PX, PX), 0.6, 0.2, FOV, DISTANCE)
+    return PosedImage(image, torch.ones(PX, PX), 0.6, 0.2, FOV, DISTANCE)
 
 
 def blue(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
@@ -37,8 +37,8 @@ def painted_points(texture, mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
     return points, texture.pixels.reshape(-1, 3)[texels.texel.numpy()] / 255.0
 
 
-def test_seen_from_the_photograph_and_unseen_as_predicted():
-    texture = bake(ball(), red_photograph(), blue, 96)
+def test_visible_texels_show_photo_and_hidden_ones_prediction():
+    texture = bake_texture(ball(), red_photograph(), blue, 96)
     points, colours = painted_points(texture, ball())
     direction = np.array([math.sin(0.6) * math.cos(0.2), math.sin(0.2), math.cos(0.6) * math.cos(0.2)])
     facing = points @ direction / 0.4
@@ -48,28 +48,28 @@ def test_seen_from_the_photograph_and_unseen_as_predicted():
     assert ((between[:, 0] > 0.05) & (between[:, 0] < 0.95)).any()
 
 
-def test_every_texel_has_a_colour_of_the_surface():
-    texture = bake(ball(), red_photograph(), blue, 64)
+def test_texture_has_no_gaps():
+    texture = bake_texture(ball(), red_photograph(), blue, 64)
     assert texture.pixels.shape == (64, 64, 3)
     np.testing.assert_allclose(texture.pixels.astype(int).sum(-1), 255, atol=1)
 
 
-def test_predictions_belong_to_where_vertices_lay():
+def test_colours_are_predicted_at_original_vertices():
     moved = Mesh(ball().vertices * 0.5, ball().faces)
     image = torch.ones(3, PX, PX)
-    nothing = Photograph(image, torch.zeros(PX, PX), 0.0, 0.0, FOV, DISTANCE)
-    texture = bake(moved, nothing, lambda points, _: 0.5 + points, 96, ball().vertices)
+    nothing = PosedImage(image, torch.zeros(PX, PX), 0.0, 0.0, FOV, DISTANCE)
+    texture = bake_texture(moved, nothing, lambda points, _: 0.5 + points, 96, ball().vertices)
     points, colours = painted_points(texture, moved)
     np.testing.assert_allclose(colours, 0.5 + 2.0 * points, atol=0.01)
 
 
-def test_interpolation_meets_known_points_and_lies_between_them():
+def test_interpolated_colours():
     field = interpolated_colours(np.array([[0.0, 0, 0], [1, 0, 0]]), np.array([RED, BLUE]))
     normals = np.tile([0.0, 0.0, 1.0], (3, 1))
     colours = field(np.array([[0.0, 0, 0], [0.5, 0, 0], [1, 0, 0]]), normals)
     np.testing.assert_allclose(colours, [RED, 0.5 * (RED + BLUE), BLUE], atol=1e-6)
 
 
-def test_one_known_point_colours_everything():
+def test_interpolation_from_one_vertex():
     field = interpolated_colours(np.zeros((1, 3)), RED[None])
     np.testing.assert_allclose(field(np.ones((2, 3)), np.ones((2, 3))), [RED, RED])

@@ -1,0 +1,127 @@
+"""Coloured meshes and their GLB files; the object frame is glTF's own, +Y up."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import trimesh
+from jaxtyping import Float, UInt8
+from PIL import Image
+from scipy.ndimage import map_coordinates
+from trimesh.visual.material import PBRMaterial
+from trimesh.visual.texture import TextureVisuals
+
+from shelfnet.data.glb import read_glb
+from shelfnet.data.lighting import ROUGHNESS
+from shelfnet.geometry.colours import linear_from_srgb
+from shelfnet.geometry.meshes import Mesh
+from shelfnet.reconstruction.uv_atlas import TextureMap
+
+
+@dataclass(frozen=True)
+class ColouredMesh:
+    """A mesh with vertex colours and, optionally, a texture.
+
+    Attributes:
+        mesh: Mesh in object units.
+        colours: sRGB of the vertices in [0, 1].
+        texture: Texture that replaces the vertex colours in files.
+    """
+
+    mesh: Mesh
+    colours: Float[np.ndarray, "v 3"]
+    texture: TextureMap | None = None
+
+
+def save_glb(path: Path, coloured: ColouredMesh) -> None:
+    """Write a mesh as binary glTF with float32 positions, smooth normals and either its texture or 8-bit colours.
+
+    Raises:
+        ValueError: The mesh is empty, which glTF cannot represent, or does not have one colour per vertex.
+    """
+    mesh = coloured.mesh
+    if mesh.is_empty:
+        raise ValueError(f"{path}: expected a mesh with faces, got none")
+    if coloured.texture is not None:
+        _save_textured(path, mesh, coloured.texture)
+    elif len(coloured.colours) == len(mesh.vertices):
+        _save_vertex_coloured(path, mesh, coloured.colours)
+    else:
+        raise ValueError(f"{path}: expected {len(mesh.vertices)} vertex colours, got {len(coloured.colours)}")
+
+
+def _save_vertex_coloured(path: Path, mesh: Mesh, colours: Float[np.ndarray, "v 3"]) -> None:
+    opaque = np.full((len(colours), 1), 255, dtype=np.uint8)
+    linear = linear_from_srgb(np.clip(colours, 0.0, 1.0))  # glTF defines COLOR_0 as linear light
+    rgba = np.hstack([np.rint(linear * 255.0).astype(np.uint8), opaque])
+    surface = trimesh.Trimesh(
+        mesh.vertices, mesh.faces, vertex_normals=mesh.vertex_normals(), vertex_colors=rgba, process=False
+    )
+    path.write_bytes(surface.export(file_type="glb", include_normals=True, tree_postprocessor=_add_material))
+
+
+def _save_textured(path: Path, mesh: Mesh, texture: TextureMap) -> None:
+    atlas = texture.atlas
+    material = PBRMaterial(
+        name="surface",
+        baseColorTexture=Image.fromarray(texture.pixels),
+        metallicFactor=0.0,
+        roughnessFactor=ROUGHNESS,
+        doubleSided=True,
+    )
+    uv = np.stack([atlas.uv[:, 0], 1.0 - atlas.uv[:, 1]], axis=1)  # v points up in trimesh
+    surface = trimesh.Trimesh(
+        mesh.vertices[atlas.source],
+        atlas.faces,
+        vertex_normals=mesh.vertex_normals()[atlas.source],
+        visual=TextureVisuals(uv=uv, material=material),
+        process=False,
+    )
+    path.write_bytes(surface.export(file_type="glb", include_normals=True))
+
+
+def _add_material(tree: dict[str, Any]) -> None:
+    """Add a dielectric material: glTF's default is bare metal, which renders black without an environment map."""
+    plain = {"metallicFactor": 0.0, "roughnessFactor": ROUGHNESS}
+    tree["materials"] = [{"name": "surface", "pbrMetallicRoughness": plain, "doubleSided": True}]
+    for mesh in tree["meshes"]:
+        for primitive in mesh["primitives"]:
+            primitive["material"] = 0
+
+
+def load_glb(path: Path) -> ColouredMesh:
+    """Read a file written by :func:`save_glb` as a mesh with vertex colours.
+
+    Vertices and faces of an untextured file keep their order. In a textured file, vertices that were duplicated along
+    seams are merged in order of first appearance and take their colour from the texture.
+
+    Raises:
+        MeshFileError: The file is unreadable, does not hold exactly one mesh, or has no colours.
+    """
+    surface = read_glb(path)
+    mesh = Mesh(np.asarray(surface.vertices, dtype=np.float64), np.asarray(surface.faces, dtype=np.int64))
+    visual = surface.visual
+    if not isinstance(visual, TextureVisuals):
+        return ColouredMesh(mesh, np.asarray(visual.vertex_colors[:, :3], dtype=np.float64) / 255.0)
+    pixels = np.asarray(visual.material.baseColorTexture.convert("RGB"))
+    return _merge_seams(mesh, _sample_texture(pixels, np.asarray(visual.uv, dtype=np.float64)))
+
+
+def _sample_texture(pixels: UInt8[np.ndarray, "h w 3"], uv: Float[np.ndarray, "v 2"]) -> Float[np.ndarray, "v 3"]:
+    """Bilinear samples at UV coordinates with v up."""
+    height, width = pixels.shape[:2]
+    rows, columns = (1.0 - uv[:, 1]) * height - 0.5, uv[:, 0] * width - 0.5
+    channels = [map_coordinates(pixels[..., c] / 255.0, [rows, columns], order=1, mode="nearest") for c in range(3)]
+    return np.stack(channels, axis=1)
+
+
+def _merge_seams(mesh: Mesh, colours: Float[np.ndarray, "v 3"]) -> ColouredMesh:
+    """Merge vertices at the same position and average their colours."""
+    _, first, place = np.unique(mesh.vertices, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    renumbered = np.empty_like(order)
+    renumbered[order] = np.arange(len(order))
+    place = renumbered[place.ravel()]
+    total = np.stack([np.bincount(place, weights=channel) for channel in colours.T], axis=1)
+    return ColouredMesh(Mesh(mesh.vertices[first[order]], place[mesh.faces]), total / np.bincount(place)[:, None])

@@ -1,0 +1,94 @@
+"""One photo to one mesh, with a network that is loaded once."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from shelfnet.config.images import ImagesSettings
+from shelfnet.config.meshes import ReconstructSettings, RefineSettings
+from shelfnet.config.render import RenderSettings
+from shelfnet.data.photographs.crops import check_coverage, check_object_size, crop_to_object
+from shelfnet.data.photographs.pixels import Segment, read_photo
+from shelfnet.data.shards.encoding import check_image
+from shelfnet.networks.shelfnet import ShelfNet
+from shelfnet.reconstruction.single_view import Reconstruction, reconstruct_image, refine_reconstructions
+from shelfnet.renderer.compositing import composite
+
+
+class EmptyMeshError(ValueError):
+    """The predicted occupancy nowhere exceeds the level of the surface."""
+
+
+@dataclass(frozen=True)
+class PhotoReconstruction:
+    """Mesh and camera predicted from a photo, with the crop of the photo that the network saw."""
+
+    crop: UInt8[np.ndarray, "s s 4"]
+    reconstruction: Reconstruction
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Turns photos into meshes with a trained network.
+
+    Example::
+
+        predictor = Predictor(model, render, object_share)
+        mesh = predictor(Path("chair.png")).reconstruction.surface.mesh
+
+    Attributes:
+        model: Trained network in evaluation mode.
+        render: Camera and size of the images that the network was trained on.
+        object_share: Fraction of the image's side that objects fill in those images.
+        images: Requirements on photos and their masks.
+        reconstruct: Resolution, level and size of the mesh.
+        refine: Settings of the refinement; ``None`` skips it.
+        segment: Segmenter for photos without a mask; ``None`` refuses them.
+    """
+
+    model: ShelfNet
+    render: RenderSettings
+    object_share: float
+    images: ImagesSettings = field(default_factory=ImagesSettings)
+    reconstruct: ReconstructSettings = field(default_factory=ReconstructSettings)
+    refine: RefineSettings | None = None
+    segment: Segment | None = None
+
+    def __call__(self, photo: Path, mask: Path | None = None) -> PhotoReconstruction:
+        """Predict the mesh of the object in a photo.
+
+        Args:
+            photo: Image file.
+            mask: Mask file, which replaces the photo's alpha.
+
+        Raises:
+            MissingMaskError: The photo has no mask and there is no segmenter.
+            PhotoError: Photo or mask cannot be used.
+            UnusableImageError: The object is uniformly black or white.
+            EmptyMeshError: The network predicts no surface.
+        """
+        crop = self._crop(photo, mask)
+        rgba = torch.from_numpy(crop).permute(2, 0, 1)[None].to(next(self.model.parameters()).device)
+        image, alpha = composite(rgba)
+        predicted = reconstruct_image(self.model, image, alpha, self.reconstruct, self.render)
+        if predicted.surface.mesh.is_empty:
+            raise EmptyMeshError(f"the network predicts no surface: no occupancy above {self.reconstruct.level}")
+        if self.refine is not None:
+            (predicted,) = refine_reconstructions([predicted], image, alpha, self.refine, self.render)
+        return PhotoReconstruction(crop, predicted)
+
+    def _crop(self, photo: Path, mask: Path | None) -> UInt8[np.ndarray, "s s 4"]:
+        rgba = read_photo(photo, mask, self.segment)
+        check_coverage(rgba, self.images.min_coverage)
+        check_object_size(rgba, self.images.min_object_px)
+        crop = crop_to_object(rgba, self._crop_px(), self.object_share)
+        check_image(crop, photo.name)
+        return crop
+
+    def _crop_px(self) -> int:
+        """Side of the crop: that of the training images, or of the baked texture if that is finer."""
+        stages = [stage for stage in (self.reconstruct, self.refine) if stage is not None]
+        return max([self.render.resolution_px, *(stage.texture_px for stage in stages if stage.texture == "atlas")])
