@@ -6,7 +6,7 @@ import sys
 from snakemake.utils import min_version
 
 try:
-    from shelfnet.gpus import gpus_for
+    from shelfnet.gpus import requested_gpus
     from shelfnet.config.load import UNTRAINED, ConfigError, for_ablation, settings_json, validate
     from shelfnet.config.place import find_place, listing_digest, unread_variable
     from shelfnet.config.stage_inputs import train_inputs

@@ -1,4 +1,4 @@
-"""``python -m shelfnet`` is the command ``shelfnet``."""
+"""Entry point of ``python -m shelfnet``, the same as the command ``shelfnet``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Which modules a module imports, directly or not, read from the source and without importing anything."""
+"""Import closure of a module, read from the source code without importing anything."""
 
 import ast
 from collections.abc import Iterator
@@ -7,29 +7,29 @@ from functools import cache
 from shelfnet.provenance import PACKAGE, modules_digest
 
 WITHOUT_RESULTS = ("config", "dependencies", "provenance", "publishing", "tracking")
-"""Parts that change no result: settings are params of their own, journals and digests describe what was made, and how
-files come to their names is nothing that is in them."""
+"""Modules that cannot change a result: settings are params of the rules, and the rest only describes or moves files."""
 
 
 def code_digest(module: str) -> str:
-    """Digest of the source that a module's results depend on: a rule's param, so that an edit reruns what it affects.
+    """Digest of the source code behind a module's results, used as a param of rules: an edit reruns what it affects.
 
     Args:
-        module: dotted below ``shelfnet``, such as ``"steps.train"``.
+        module: Dotted name below ``shelfnet``, for example ``"steps.train"``.
 
     Raises:
-        ValueError: no such module.
+        ValueError: There is no such module.
     """
     return modules_digest(*needed_modules(module))
 
 
 def needed_modules(module: str) -> tuple[str, ...]:
-    """A module and all of ours that it imports, directly or not, sorted; packages as their ``__init__``.
+    """A module and the package's modules that it imports, directly or indirectly, sorted.
 
-    What a package holds beside Python, :func:`~shelfnet.provenance.modules_digest` takes with its ``__init__``.
+    A package appears as its ``__init__``, which also stands for its data files (:func:`modules_digest`). The root
+    package does not appear: it only re-exports names.
 
     Raises:
-        ValueError: no such module.
+        ValueError: There is no such module.
     """
     needed: set[str] = set()
     pending = {module}
@@ -46,11 +46,11 @@ def _imported_modules(module: str) -> frozenset[str]:
     if not path.is_file():
         raise ValueError(f"no module shelfnet.{module}")
     names = [name for node in _statements(ast.parse(path.read_bytes())) for name in _imported_names(node)]
-    return frozenset(found for name in names for found in _modules_behind(name))
+    return frozenset(found for name in names for found in _executed_modules(name))
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    """All statements below a node; expressions, most of a syntax tree, are not entered, for nothing imports there."""
+    """All statements below a node. Skipping expressions, where nothing is imported, saves most of the time."""
     for block in ("body", "orelse", "finalbody", "handlers", "cases"):
         for statement in getattr(node, block, ()):
             yield statement
@@ -58,7 +58,7 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _imported_names(node: ast.AST) -> list[str]:
-    """What an import statement names, each perhaps a module and perhaps something in one."""
+    """Dotted names in an import statement; the last part may be a module or a name in one."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom) and not node.level:
@@ -66,8 +66,8 @@ def _imported_names(node: ast.AST) -> list[str]:
     return []
 
 
-def _modules_behind(name: str) -> list[str]:
-    """The modules that importing a name runs: its own and its packages' ``__init__``."""
+def _executed_modules(name: str) -> list[str]:
+    """Modules that importing a name executes: the module itself and the ``__init__`` of its packages."""
     first, *parts = name.split(".")
     if first != PACKAGE.name or not parts or parts[0] in WITHOUT_RESULTS:
         return []

@@ -1,4 +1,4 @@
-"""GPUs of this machine: how many a job asks for, and which of them it has to itself."""
+"""GPUs of this machine: how many a job requests, and exclusive use of them."""
 
 import fcntl
 import logging
@@ -13,66 +13,67 @@ from functools import cache
 from itertools import takewhile
 from pathlib import Path
 
-CHOSEN = "CUDA_VISIBLE_DEVICES"
-"""The variable that says which GPUs a process sees, by number or UUID."""
+VARIABLE = "CUDA_VISIBLE_DEVICES"
+"""Environment variable with the numbers or UUIDs of the GPUs that a process may use."""
 
 log = logging.getLogger(__name__)
 
 
-def gpus_for(device: str, *, on_cluster: bool) -> int:
-    """GPUs that one process on a device asks for.
+def requested_gpus(device: str, *, on_cluster: bool) -> int:
+    """Number of GPUs that one process requests.
 
     Args:
-        device: ``auto`` takes a GPU where there is one; without one, jobs may run beside one another on the CPU.
-        on_cluster: whether jobs run on other machines than this one, which then are given one for ``auto``.
+        device: ``cpu``, ``cuda``, or ``auto``, which uses a GPU if there is one.
+        on_cluster: Whether jobs run on other machines, in which case ``auto`` requests a GPU.
     """
     return int(device == "cuda" or (device == "auto" and (on_cluster or bool(visible_gpus()))))
 
 
 def visible_gpus() -> tuple[str, ...]:
-    """GPUs that a process started now would see, as ``CUDA_VISIBLE_DEVICES`` names them; none without a driver."""
-    listed, chosen = _listed_gpus(), os.environ.get(CHOSEN)
-    if chosen is None or not listed:
+    """GPUs that a new process would see, named as in ``CUDA_VISIBLE_DEVICES``; none without a driver."""
+    listed, selected = _listed_gpus(), os.environ.get(VARIABLE)
+    if selected is None or not listed:
         return listed
-    # As CUDA reads it: what stands behind a number that is none counts no more.
-    return tuple(takewhile(lambda name: name not in ("", "-1"), (name.strip() for name in chosen.split(","))))
+    # CUDA ignores everything after the first invalid entry.
+    return tuple(takewhile(lambda name: name not in ("", "-1"), (name.strip() for name in selected.split(","))))
 
 
 @contextmanager
-def own_gpus(count: int) -> Iterator[None]:
-    """Let this process, before it first uses CUDA, see ``count`` GPUs that no other process of this user's has so.
+def reserve_gpus(count: int) -> Iterator[None]:
+    """Restrict this process to ``count`` GPUs that none of the user's other processes has reserved.
 
-    Nothing changes where no more than that are to be seen, as on a cluster that hands them out. A GPU is held by a lock
-    that ends with the process, however that ends. Where too few are free, GPUs are shared, and a warning says so.
+    Must be entered before CUDA is first used. Nothing changes if no more than ``count`` GPUs are visible, as on a
+    cluster that assigns them. A reservation is a file lock that ends with the process. If too few GPUs are free,
+    reserved ones are shared, with a warning.
     """
-    visible = visible_gpus() if count else ()  # most jobs ask for none, and to ask the driver takes time
+    visible = visible_gpus() if count else ()  # most jobs request none, and asking the driver takes time
     if count >= len(visible):
         yield
         return
-    before = os.environ.get(CHOSEN)
-    with ExitStack() as held:
-        taken = _hold_free(visible, count, held)
-        if len(taken) < count:
-            shared = [gpu for gpu in visible if gpu not in taken][: count - len(taken)]
-            log.warning("%d of %d GPUs are free: sharing %s with another job", len(taken), count, ", ".join(shared))
-            taken += shared
-        os.environ[CHOSEN] = ",".join(taken)
+    before = os.environ.get(VARIABLE)
+    with ExitStack() as locks:
+        reserved = _lock_free_gpus(visible, count, locks)
+        if len(reserved) < count:
+            shared = [gpu for gpu in visible if gpu not in reserved][: count - len(reserved)]
+            log.warning("%d of %d GPUs are free: sharing %s with another job", len(reserved), count, ", ".join(shared))
+            reserved += shared
+        os.environ[VARIABLE] = ",".join(reserved)
         try:
             yield
         finally:
             if before is None:
-                del os.environ[CHOSEN]
+                del os.environ[VARIABLE]
             else:
-                os.environ[CHOSEN] = before
+                os.environ[VARIABLE] = before
 
 
-def _hold_free(gpus: tuple[str, ...], count: int, held: ExitStack) -> list[str]:
-    """Up to ``count`` GPUs that nobody holds, held until the stack is closed."""
+def _lock_free_gpus(gpus: tuple[str, ...], count: int, locks: ExitStack) -> list[str]:
+    """Lock up to ``count`` GPUs until the stack is closed."""
     folder = Path(tempfile.gettempdir(), f"shelfnet-gpus-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
-    taken = []
+    reserved = []
     for gpu in gpus:
-        if len(taken) == count:
+        if len(reserved) == count:
             break
         lock = (folder / re.sub(r"[^\w-]", "_", gpu)).open("w")
         try:
@@ -80,14 +81,14 @@ def _hold_free(gpus: tuple[str, ...], count: int, held: ExitStack) -> list[str]:
         except OSError:
             lock.close()
         else:
-            held.enter_context(lock)
-            taken.append(gpu)
-    return taken
+            locks.enter_context(lock)
+            reserved.append(gpu)
+    return reserved
 
 
 @cache
 def _listed_gpus() -> tuple[str, ...]:
-    """UUIDs as the driver lists them, of the slices where GPUs are cut into slices (MIG); torch would take seconds."""
+    """UUIDs from the driver, or those of the MIG slices if there are any. Importing torch would take seconds."""
     driver = shutil.which("nvidia-smi")
     if driver is None:
         return ()

@@ -1,12 +1,12 @@
-"""A function in a process of its own: what crashes it, hangs it or fills its memory does not reach the caller.
+"""Run a function in a child process, so that a crash, a hang or an out-of-memory stays away from the caller.
 
-Compiled readers, Blender and OpenGL drivers end a process on input that Python cannot catch. One child serves many
-items, since starting it costs seconds of imports; it is replaced after a failure.
+Compiled readers, Blender and OpenGL drivers can end a process in ways that Python cannot catch. One child serves many
+items, because starting it costs seconds of imports. It is replaced after a failure.
 
-The memory limit is a watch over the child's resident memory, not ``RLIMIT_AS`` or ``RLIMIT_DATA``: CUDA, Blender and
-software OpenGL reserve many times the memory that they touch, so limits on reservations are either useless or fatal to
-them, and compiled code that is refused memory crashes without telling why. The price is an overshoot of what can be
-touched between two looks (:data:`WATCH_INTERVAL_S`), so the child also offers itself first to the kernel's own killer.
+The memory limit is checked by polling the child's resident memory. ``RLIMIT_AS`` and ``RLIMIT_DATA`` do not work here:
+CUDA, Blender and software OpenGL reserve many times the memory that they touch, and compiled code crashes without a
+message when an allocation fails. Polling can overshoot by what a child touches within :data:`POLL_INTERVAL_S`, so the
+child also makes itself the first candidate of the kernel's OOM killer.
 """
 
 import faulthandler
@@ -28,31 +28,34 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-WATCH_INTERVAL_S = 0.05
-"""Time between two looks at a busy child; a result that comes in between is taken at once."""
+POLL_INTERVAL_S = 0.05
+"""Interval between checks of a busy child. A result ends the wait at once."""
 
 START_TIMEOUT_S = 600.0
-"""For the imports of a child and its factory, which no item is blamed for."""
+"""Time for the child's imports and its factory."""
 
 STOP_TIMEOUT_S = 5.0
-"""For an idle child to leave by itself."""
+"""Time for an idle child to exit by itself."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 class WorkerFailedError(RuntimeError):
-    """The child ended, or was ended, before it had a result; the message says why."""
+    """The child process ended, or was killed, before it returned a result."""
 
 
 @dataclass(frozen=True)
-class _Returned:
-    value: Any
+class _Answer:
+    """What the child sends for an item: a result, or the exception that the function raised."""
 
+    result: Any = None
+    error: Exception | None = None
 
-@dataclass(frozen=True)
-class _Raised:
-    error: Exception
+    def unwrap(self) -> Any:
+        if self.error is not None:
+            raise self.error
+        return self.result
 
 
 @dataclass(frozen=True)
@@ -62,18 +65,16 @@ class _Child:
 
 
 class IsolatedWorker(Generic[Item, Result]):
-    """Calls a function in a child process, one item after the other, within limits of time and memory.
+    """Calls a function in a child process, one item at a time, within limits of time and memory.
 
-    The child is started by the first :meth:`run` and dies with this process, however that ends. Log records of the
-    child go to this process's loggers, its output to the same files. A worker belongs to one thread at a time;
-    several of them run side by side in several threads.
+    The first :meth:`run` starts the child, which ends with this process in any case. Log records of the child are
+    handled by the loggers of this process. A worker serves one thread at a time.
 
     Args:
-        make: called once in every child, without arguments, and returns the function; picklable (a function of a
-            module, or a ``functools.partial`` of one). What it raises is raised by :meth:`run`.
-        timeout_s: longest time for one item.
-        memory_mb: most memory that the whole child may hold while it works; no limit where ``None``, nor on systems
-            without ``/proc``.
+        make: Picklable factory, called once per child without arguments, that returns the function.
+        timeout_s: Time limit per item.
+        memory_mb: Limit on the child's resident memory while it works. ``None`` means no limit; without ``/proc`` the
+            limit has no effect.
     """
 
     def __init__(
@@ -85,28 +86,27 @@ class IsolatedWorker(Generic[Item, Result]):
         self._child: _Child | None = None
 
     def run(self, item: Item) -> Result:
-        """What the function returns for an item; both must be picklable.
+        """Return the function's result for an item; both must be picklable.
 
         Raises:
-            WorkerFailedError: the child crashed, ran past the time, or held too much memory; the next item gets a new
-                child.
-            Exception: what the function itself raised, with its type and, as a note, its traceback.
+            WorkerFailedError: The child crashed or exceeded a limit. The next item starts a new child.
+            Exception: The function, or the factory, raised it. The child's traceback is attached as a note.
         """
         try:
-            child = self._child if self._child and _is_listening(self._child) else self._start()
+            child = self._child if self._child and _is_alive(self._child) else self._start()
             child.connection.send(item)
-            answer = self._wait(child, self._timeout_s)
+            answer = self._receive(child, self._timeout_s)
         except BaseException:
-            self._discard()
+            self._kill()
             raise
-        return _unpacked(answer)
+        return answer.unwrap()
 
     def close(self) -> None:
-        """End the child; a later :meth:`run` would start another one."""
+        """Let the child exit. A later :meth:`run` starts another one."""
         if self._child is not None:
             self._child.connection.close()
             self._child.process.join(STOP_TIMEOUT_S)
-            self._discard()
+            self._kill()
 
     def __enter__(self) -> "IsolatedWorker[Item, Result]":
         return self
@@ -117,10 +117,10 @@ class IsolatedWorker(Generic[Item, Result]):
         if kind is None:
             self.close()
         else:
-            self._discard()
+            self._kill()
 
     def _start(self) -> _Child:
-        self._discard()
+        self._kill()
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         level = logging.getLogger().getEffectiveLevel()
@@ -128,29 +128,26 @@ class IsolatedWorker(Generic[Item, Result]):
         self._child = _Child(process, ours)
         process.start()
         theirs.close()
-        _unpacked(self._wait(self._child, START_TIMEOUT_S))
+        self._receive(self._child, START_TIMEOUT_S).unwrap()
         return self._child
 
-    def _wait(self, child: _Child, timeout_s: float) -> _Returned | _Raised:
+    def _receive(self, child: _Child, timeout_s: float) -> _Answer:
         deadline = time.monotonic() + timeout_s
         while True:
             try:
-                if child.connection.poll(WATCH_INTERVAL_S):
+                if child.connection.poll(POLL_INTERVAL_S):
                     message = child.connection.recv()
-                    if not isinstance(message, logging.LogRecord):
+                    if isinstance(message, _Answer):
                         return message
-                    _relay(message)
+                    _handle_record(message)
             except (EOFError, ConnectionResetError):
-                raise WorkerFailedError(_ending(child.process)) from None
+                raise WorkerFailedError(_exit_reason(child.process)) from None
             if time.monotonic() > deadline:
-                raise WorkerFailedError(f"ran past {timeout_s:g} s")
-            self._check_memory(child.process)
+                raise WorkerFailedError(f"timed out after {timeout_s:g} s")
+            if self._memory_mb is not None and (resident_mb := _resident_mb(child.process.pid)) > self._memory_mb:
+                raise WorkerFailedError(f"exceeded {self._memory_mb} MB of memory: {resident_mb:.0f} MB")
 
-    def _check_memory(self, process: SpawnProcess) -> None:
-        if self._memory_mb is not None and (held_mb := _resident_mb(process.pid)) > self._memory_mb:
-            raise WorkerFailedError(f"held {held_mb:.0f} MB of memory, more than {self._memory_mb} MB")
-
-    def _discard(self) -> None:
+    def _kill(self) -> None:
         if self._child is None:
             return
         child, self._child = self._child, None
@@ -161,34 +158,27 @@ class IsolatedWorker(Generic[Item, Result]):
             child.process.close()
 
 
-def _unpacked(answer: _Returned | _Raised) -> Any:
-    if isinstance(answer, _Raised):
-        raise answer.error
-    return answer.value
-
-
-def _is_listening(child: _Child) -> bool:
-    """Whether an idle child is still there; what its threads logged meanwhile is passed on."""
+def _is_alive(child: _Child) -> bool:
+    """Whether an idle child still exists; log records of its threads are handled on the way."""
     try:
         while child.connection.poll():
-            _relay(child.connection.recv())
+            _handle_record(child.connection.recv())
     except (EOFError, ConnectionResetError):
         return False
     return True
 
 
-def _relay(record: logging.LogRecord) -> None:
-    target = logging.getLogger(record.name)
-    if target.isEnabledFor(record.levelno):
-        target.handle(record)
+def _handle_record(record: logging.LogRecord) -> None:
+    logger = logging.getLogger(record.name)
+    if logger.isEnabledFor(record.levelno):
+        logger.handle(record)
 
 
-def _ending(process: SpawnProcess) -> str:
-    """How a process ended, in words."""
+def _exit_reason(process: SpawnProcess) -> str:
     process.join(STOP_TIMEOUT_S)
     code = process.exitcode
     if code is None:
-        return "stopped answering"
+        return "stopped responding"
     if code >= 0:
         return f"exited with status {code}"
     hint = " (out of memory?)" if -code == signal.SIGKILL else ""
@@ -198,28 +188,26 @@ def _ending(process: SpawnProcess) -> str:
 def _resident_mb(pid: int | None) -> float:
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, IndexError):  # no /proc here, or the process has just ended
+    except (OSError, IndexError):  # there is no /proc, or the process has just ended
         return 0.0
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-# Here begins what runs in the child.
+# The rest runs in the child process.
 
 
 class _Channel:
-    """The child's end of the pipe, which several of its threads may write to."""
+    """The child's end of the pipe, safe to use from several threads."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._lock = threading.Lock()
 
-    def send(self, message: Any) -> None:
+    def send(self, message: _Answer | logging.LogRecord) -> None:
         with self._lock:
             self._connection.send(message)
 
-    def put_nowait(self, record: logging.LogRecord) -> None:
-        """What :class:`logging.handlers.QueueHandler` calls."""
-        self.send(record)
+    put_nowait = send  # the method that logging.handlers.QueueHandler calls
 
 
 def _serve(make: Callable[[], Callable], connection: Connection, timeout_s: float, level: int) -> None:
@@ -229,39 +217,39 @@ def _serve(make: Callable[[], Callable], connection: Connection, timeout_s: floa
     try:
         function = make()
     except Exception as error:
-        channel.send(_Raised(_portable(error)))
+        channel.send(_Answer(error=_picklable(error)))
         return
-    channel.send(_Returned(None))
+    channel.send(_Answer())
     while True:
         try:
             item = connection.recv()
         except (EOFError, ConnectionResetError):
             return
-        _answer(channel, function, item, timeout_s)
+        _process_item(channel, function, item, timeout_s)
 
 
-def _answer(channel: _Channel, function: Callable, item: Any, timeout_s: float) -> None:
-    # The parent ends what takes too long; the alarm, whose default action kills, does where there is no parent left.
+def _process_item(channel: _Channel, function: Callable, item: Any, timeout_s: float) -> None:
+    # The parent enforces the time limit. SIGALRM ends the child if the parent no longer exists.
     signal.setitimer(signal.ITIMER_REAL, timeout_s + STOP_TIMEOUT_S)
     try:
-        channel.send(_Returned(function(item)))
+        channel.send(_Answer(function(item)))
     except Exception as error:
-        channel.send(_Raised(_portable(error)))
+        channel.send(_Answer(error=_picklable(error)))
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
 
 
 def _prepare_process() -> None:
-    """Ctrl-C is the parent's to answer; a crash tells its stack; nobody outlives the parent or starves others."""
+    """Leave Ctrl-C to the parent, print a stack on a crash, and end with the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     faulthandler.enable()
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _leave_with_parent() -> None:
+def _exit_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
@@ -275,13 +263,13 @@ def _forward_logs(channel: _Channel, level: int) -> None:
     logging.captureWarnings(True)
 
 
-def _portable(error: Exception) -> Exception:
-    """The error with its traceback as a note, or a stand-in where it cannot be pickled."""
+def _picklable(error: Exception) -> Exception:
+    """The exception with its traceback as a note, or a substitute if it cannot be pickled."""
     if isinstance(error, MemoryError):
         return WorkerFailedError(f"ran out of memory {error}".rstrip())
     error.add_note("in the child process:\n" + "".join(traceback.format_exception(error)))
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:  # pickling runs what the error's own class defines
+    except Exception:  # the class of the exception may define how it is pickled
         return WorkerFailedError(f"raised {type(error).__name__}: {error}")
     return error

@@ -1,4 +1,4 @@
-"""The colours that tell ablations and runs apart, in figures and on the tracking server alike."""
+"""Colours of ablations and runs, the same in figures and on the tracking server."""
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
-"""Okabe and Ito's palette for colour-blind readers, without its yellow, which is too faint for lines on white."""
+"""Okabe and Ito's colour-blind-safe palette without its yellow, which is too pale for lines on white."""

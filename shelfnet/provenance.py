@@ -1,6 +1,4 @@
-"""Which code and which data made a file."""
-
-from __future__ import annotations
+"""Provenance: digests of code and data, and the code version."""
 
 import hashlib
 import subprocess
@@ -15,7 +13,7 @@ PACKAGE = Path(__file__).parent
 
 @cache
 def code_version() -> str:
-    """Package version and, in a git checkout, the commit, marked ``+dirty`` where the work tree differs."""
+    """Package version and, in a git checkout, the commit, with ``+dirty`` for uncommitted changes."""
     root = PACKAGE.parent
     if not (root / ".git").exists():
         return __version__
@@ -28,13 +26,12 @@ def code_version() -> str:
 
 
 def modules_digest(*modules: str) -> str:
-    """Digest of the source of modules, dotted below ``shelfnet`` (``"steps.train"``, ``"report.__init__"``).
+    """Digest of the source code of modules, given by dotted names below ``shelfnet``.
 
-    A package's ``__init__`` stands for the package's files that are no Python as well: templates, styles, scripts.
-    A rule takes it as a param: editing a module reruns what depends on it, and nothing else.
+    A package's ``__init__`` (``"report.__init__"``) includes the package's data files: templates, styles, scripts.
 
     Raises:
-        ValueError: no such module.
+        ValueError: There is no such module.
     """
     digest = hashlib.sha256()
     for file in (file for module in modules for file in _source_files(module)):
@@ -59,7 +56,7 @@ def file_digest(path: Path) -> str:
 
 
 def files_digest(paths: Iterable[Path]) -> str:
-    """SHA-256 over the names and contents of files, in the order of their names."""
+    """SHA-256 of the names and contents of files, in order of their names."""
     digest = hashlib.sha256()
     for path in sorted(paths, key=lambda path: path.name):
         digest.update(f"{path.name}:{file_digest(path)}\n".encode())

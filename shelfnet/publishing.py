@@ -1,7 +1,7 @@
-"""Files and folders that appear under their name only when they are complete.
+"""Files and folders that appear under their final name only when they are complete.
 
-What is written lies beside its final place, and so on the same file system, with ``.partial`` after its name. A process
-that is killed leaves no more than that, and the next one replaces it.
+They are written next to their final path, and so on the same file system, with the suffix ``.partial``. Only that is
+left of a process that is killed, and the next process replaces it.
 """
 
 import shutil
@@ -12,9 +12,9 @@ from pathlib import Path
 
 @contextmanager
 def complete_file(final: Path) -> Iterator[Path]:
-    """A path to write a file to, renamed to ``final`` at the end; nothing is left of it if the block raises.
+    """Yield a temporary path that is renamed to ``final`` at the end, or removed if the block raises.
 
-    The folder of ``final`` is made if needed. A file that is there stays until the new one takes its place.
+    The parent folder is created if needed. An existing file stays until it is replaced.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     temporary = partial_path(final)
@@ -27,9 +27,9 @@ def complete_file(final: Path) -> Iterator[Path]:
 
 @contextmanager
 def complete_folder(final: Path) -> Iterator[Path]:
-    """An empty folder to write in, renamed to ``final`` at the end; nothing is left of it if the block raises.
+    """Yield an empty temporary folder that is renamed to ``final`` at the end, or removed if the block raises.
 
-    A folder that is there stays until the block has ended, and goes before the new one takes its name.
+    An existing folder stays until the block has ended.
     """
     temporary = partial_path(final)
     shutil.rmtree(temporary, ignore_errors=True)
@@ -48,5 +48,5 @@ def partial_path(final: Path) -> Path:
 
 
 def publish(temporary: Path, final: Path) -> None:
-    """Rename a completely written file or folder to its final name, replacing a file that is there."""
+    """Rename a complete file or folder to its final path, replacing an existing file."""
     temporary.replace(final)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shelfnet.gpus import _listed_gpus, gpus_for, own_gpus, visible_gpus
+from shelfnet.gpus import _listed_gpus, requested_gpus, reserve_gpus, visible_gpus
 
 ONE_GPU = "echo 'GPU 0: One (UUID: GPU-1)'"
 THREE_GPUS = "; ".join(
@@ -59,15 +59,15 @@ def test_gpu_detection(driver, monkeypatch, line, visible, seen):
     [("cpu", False, 0, 0), ("cpu", True, 0, 0), ("auto", False, 1, 0), ("auto", True, 1, 1), ("cuda", False, 1, 1)],
 )
 def test_requested_gpus_by_device(driver, device, on_cluster, here, elsewhere):
-    assert gpus_for(device, on_cluster=on_cluster) == elsewhere
+    assert requested_gpus(device, on_cluster=on_cluster) == elsewhere
     driver(ONE_GPU)
     _listed_gpus.cache_clear()
-    assert gpus_for(device, on_cluster=on_cluster) == here
+    assert requested_gpus(device, on_cluster=on_cluster) == here
 
 
 def taken(count: int) -> str | None:
     """What a job sees that asks for so many."""
-    with own_gpus(count):
+    with reserve_gpus(count):
         return os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
@@ -88,7 +88,7 @@ def test_visible_gpus_use_cuda_names(driver, monkeypatch, line, visible, names):
 
 
 def _hold(count: int, connection) -> None:
-    with own_gpus(count):
+    with reserve_gpus(count):
         connection.send(os.environ["CUDA_VISIBLE_DEVICES"])
         connection.recv()
 

@@ -65,7 +65,9 @@ STAGES = {
 
 @pytest.fixture(scope="module")
 def graph() -> grimp.ImportGraph:
-    return grimp.build_graph("shelfnet", include_external_packages=True, cache_dir=None)
+    return grimp.build_graph(
+        "shelfnet", include_external_packages=True, exclude_type_checking_imports=True, cache_dir=None
+    )
 
 
 @pytest.mark.parametrize(("name", "step"), [(name, step) for name, steps in STAGES.items() for step in steps])

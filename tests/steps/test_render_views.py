@@ -136,7 +136,7 @@ def test_unusable_models_are_quarantined_and_the_others_rendered(workplace, fake
     ("name", "limits", "reason"),
     [
         ("segfault", {}, "SIGSEGV"),
-        ("hang", {"model_timeout_s": 0.5}, "ran past 0.5 s"),
+        ("hang", {"model_timeout_s": 0.5}, "timed out after 0.5 s"),
         ("greedy", {"model_memory_mb": 600}, "more than 600 MB"),
     ],
 )

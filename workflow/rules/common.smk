@@ -98,12 +98,12 @@ def ablation_device(wildcards):
 
 
 def ablation_gpus(wildcards):
-    return gpus_for(ablation_device(wildcards), on_cluster=not workflow.local_exec)
+    return requested_gpus(ablation_device(wildcards), on_cluster=not workflow.local_exec)
 
 
 def shared_gpus(wildcards):
     """Of what all ablations share."""
-    return gpus_for(CONFIG.train.device, on_cluster=not workflow.local_exec)
+    return requested_gpus(CONFIG.train.device, on_cluster=not workflow.local_exec)
 
 
 def training_gpus(wildcards):

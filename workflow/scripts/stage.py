@@ -15,7 +15,7 @@ from typing import Any
 # A conda environment holds the pins, not the package: there it is found here.
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from shelfnet.gpus import own_gpus
+from shelfnet.gpus import reserve_gpus
 
 LINE = "%(asctime)s %(name)s: %(message)s"
 
@@ -35,7 +35,7 @@ def run(main: Callable[[Any], None], job: Any) -> None:
     terminal = _redirect_output(Path(job.log[0]))
     _configure_logging(terminal, label="/".join([job.rule, *map(str, job.wildcards)]))
     try:
-        with own_gpus(job.resources.get("gpu", 0)):
+        with reserve_gpus(job.resources.get("gpu", 0)):
             main(job)
     except Exception as error:
         traceback.print_exc()

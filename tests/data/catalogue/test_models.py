@@ -90,7 +90,7 @@ def test_a_failure_of_any_kind_stops_one_model_only(tmp_path, write_dataset, mon
     found = make_catalogue(root, SETTINGS.model_copy(update={"model_timeout_s": 1.0}), 1)
     assert [model.model_id for model in found.models] == ["a", "e"]
     reasons = [row.reason for row in found.quarantined]
-    assert reasons == ["crashed with SIGSEGV", "KeyError: 'surprise'", "ran past 1 s"]
+    assert reasons == ["crashed with SIGSEGV", "KeyError: 'surprise'", "timed out after 1 s"]
 
 
 def test_texture_faults_leave_the_model_without_a_texture(tmp_path, write_dataset, png):
