@@ -56,6 +56,12 @@ def has_truth(rows: pd.DataFrame) -> bool:
     return bool(rows["has_truth"].all())
 
 
+def last_stage(rows: pd.DataFrame) -> pd.DataFrame:
+    """Refined rows if there are any, otherwise the coarse rows."""
+    refined = rows[rows["stage"] == "refined"]
+    return refined if len(refined) else rows
+
+
 def write_results(rows: pd.DataFrame, path: Path) -> None:
     """Write the columns :data:`COLUMNS` and :data:`OPTIONAL_COLUMNS`, in that order, and publish the file.
 

@@ -1,31 +1,31 @@
-"""How each ablation's training and predictions look: numbers, and warnings where one of them is bad."""
+"""Health of each ablation's training and predictions: numbers, and warnings if one is out of range."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from shelfnet.report.curves import VALIDATION, VALIDATION_MASK_IOU
-from shelfnet.report.scores import last_stage
+from shelfnet.evaluation.results import last_stage
+from shelfnet.report.figures.curves import VALIDATION_CHAMFER, VALIDATION_MASK_IOU
 
 GUESSED_AZIMUTH_DEG = 60.0
 MANY_FLOATERS = 0.1
 LAST_LOGGED = 5
-"""Logged values of a run's end that are averaged: each is of one batch."""
+"""Number of values averaged at the end of a run; each is of one batch."""
 AZIMUTH_SPREAD_PRIOR = "health/azimuth_spread_prior"
 
 
 @dataclass(frozen=True)
-class Sign:
-    """A number that training logs, the range in which it is well, and what is wrong outside.
+class HealthCheck:
+    """A logged metric with its healthy range and the warnings outside it.
 
     Attributes:
-        name: of the number.
-        low: end of the range.
-        high: likewise.
-        below: what is wrong below the range.
-        above: what is wrong above it.
-        measured_in: name of another logged number, whose multiples the ends of the range are.
+        name: Name of the metric.
+        low: Lower end of the range.
+        high: Upper end of the range.
+        below: Warning below the range.
+        above: Warning above the range.
+        relative_to: Logged metric by which both ends are multiplied.
     """
 
     name: str
@@ -33,39 +33,39 @@ class Sign:
     high: float
     below: str
     above: str
-    measured_in: str | None = None
+    relative_to: str | None = None
 
 
-TRAINING_SIGNS = (
-    Sign("health/discriminator_accuracy", 0.0, 0.98, "", "the discriminator tells every render from a photo"),
-    Sign("health/mask_coverage", 0.01, 0.9, "renders are nearly empty", "renders fill the whole image"),
-    Sign("health/latent_deviation", 0.01, float("inf"), "latents hardly differ between images", ""),
-    Sign(
+HEALTH_CHECKS = (
+    HealthCheck("health/discriminator_accuracy", 0.0, 0.98, "", "the discriminator tells every render from a photo"),
+    HealthCheck("health/mask_coverage", 0.01, 0.9, "renders are nearly empty", "renders fill the whole image"),
+    HealthCheck("health/latent_deviation", 0.01, float("inf"), "latents hardly differ between images", ""),
+    HealthCheck(
         "health/azimuth_spread",
-        0.2,  # where the prior is all around: a standard deviation of 27 degrees
+        0.2,  # for a prior over all azimuths: a standard deviation of 27 degrees
         float("inf"),
         "all predicted azimuths are nearly the same",
         "",
-        measured_in=AZIMUTH_SPREAD_PRIOR,
+        relative_to=AZIMUTH_SPREAD_PRIOR,
     ),
 )
 
 
 @dataclass(frozen=True)
-class Health:
-    """One ablation.
+class AblationHealth:
+    """Health of one ablation.
 
     Attributes:
-        ablation: its name.
-        iterations: the last one that was logged.
-        validation: first and last mean Chamfer distance (without a truth: mask IoU) on the validation split, as text.
-        empty: predictions without a surface, of all.
-        azimuth_error_deg: median over test views; a guess has 90; NaN where no true view is known.
-        floater_fraction: mean share of surface outside the largest piece.
-        mask_iou: mean overlap of silhouette and input mask.
-        training: :data:`TRAINING_SIGNS` at the end, mean over seeds; none where they were not logged.
-        azimuth_spread_prior: what the spread of azimuths from the prior is in expectation, likewise.
-        warnings: what is wrong, in plain words.
+        ablation: Name of the ablation.
+        iterations: Last logged iteration.
+        validation: First and last mean Chamfer distance (mask IoU without a truth) on the validation split, as text.
+        empty: Number of predictions without a surface, of all.
+        azimuth_error_deg: Median over test views; guesses have 90; NaN without true views.
+        floater_fraction: Mean fraction of surface outside the largest piece.
+        mask_iou: Mean IoU of silhouette and input mask.
+        training: Metrics of :data:`HEALTH_CHECKS` at the end, mean over seeds; ``None`` if not logged.
+        azimuth_spread_prior: Expected spread of azimuths drawn from the prior; ``None`` if not logged.
+        warnings: Problems found.
     """
 
     ablation: str
@@ -80,23 +80,25 @@ class Health:
     warnings: tuple[str, ...]
 
 
-def examine(tables: Mapping[str, pd.DataFrame], curves: pd.DataFrame) -> list[Health]:
-    """Examine every ablation.
+def check_health(tables: Mapping[str, pd.DataFrame], curves: pd.DataFrame) -> list[AblationHealth]:
+    """Check every ablation.
 
     Args:
-        tables: rows of ``chamfer.csv`` by ablation.
+        tables: Rows of ``chamfer.csv`` by ablation.
         curves: ``ablation, seed, iteration, name, value``.
     """
-    return [_examine_one(name, last_stage(table), curves[curves["ablation"] == name]) for name, table in tables.items()]
+    return [
+        _check_ablation(name, last_stage(table), curves[curves["ablation"] == name]) for name, table in tables.items()
+    ]
 
 
-def _examine_one(ablation: str, rows: pd.DataFrame, curves: pd.DataFrame) -> Health:
-    validation = _validation_means(curves, VALIDATION)
+def _check_ablation(ablation: str, rows: pd.DataFrame, curves: pd.DataFrame) -> AblationHealth:
+    validation = _validation_means(curves, VALIDATION_CHAMFER)
     mask_iou = _validation_means(curves, VALIDATION_MASK_IOU)
     empty = int((rows["status"] == "empty").sum())
     azimuth_error, floaters = float(rows["azimuth_error_deg"].median()), float(rows["floater_fraction"].mean())
     at_end = {
-        name: _value_at_end(curves, name) for name in (*(sign.name for sign in TRAINING_SIGNS), AZIMUTH_SPREAD_PRIOR)
+        name: _value_at_end(curves, name) for name in (*(check.name for check in HEALTH_CHECKS), AZIMUTH_SPREAD_PRIOR)
     }
     warnings = {
         f"{empty} predictions have no surface": empty > 0,
@@ -105,7 +107,7 @@ def _examine_one(ablation: str, rows: pd.DataFrame, curves: pd.DataFrame) -> Hea
         "much of the surface floats": floaters > MANY_FLOATERS,
         "a loss is not finite": not bool(curves["value"].astype(float).abs().lt(float("inf")).all()),
     }
-    return Health(
+    return AblationHealth(
         ablation=ablation,
         iterations=int(curves["iteration"].max()) if len(curves) else 0,
         validation=_first_to_last(validation, mask_iou),
@@ -113,7 +115,7 @@ def _examine_one(ablation: str, rows: pd.DataFrame, curves: pd.DataFrame) -> Hea
         azimuth_error_deg=azimuth_error,
         floater_fraction=floaters,
         mask_iou=float(rows["mask_iou"].astype(float).mean()),
-        training=tuple(at_end[sign.name] for sign in TRAINING_SIGNS),
+        training=tuple(at_end[check.name] for check in HEALTH_CHECKS),
         azimuth_spread_prior=at_end[AZIMUTH_SPREAD_PRIOR],
         warnings=(*(text for text, holds in warnings.items() if holds), *_training_warnings(at_end)),
     )
@@ -127,11 +129,11 @@ def _value_at_end(curves: pd.DataFrame, name: str) -> float | None:
 
 def _training_warnings(at_end: Mapping[str, float | None]) -> list[str]:
     found = []
-    for sign in TRAINING_SIGNS:
-        value = at_end[sign.name]
-        unit = 1.0 if sign.measured_in is None else at_end[sign.measured_in]
-        if value is not None and unit is not None and not sign.low * unit <= value <= sign.high * unit:
-            found.append(sign.below if value < sign.low * unit else sign.above)
+    for check in HEALTH_CHECKS:
+        value = at_end[check.name]
+        unit = 1.0 if check.relative_to is None else at_end[check.relative_to]
+        if value is not None and unit is not None and not check.low * unit <= value <= check.high * unit:
+            found.append(check.below if value < check.low * unit else check.above)
     return found
 
 

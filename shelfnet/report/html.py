@@ -1,4 +1,4 @@
-"""``report.html``: one file that shows everything and asks the network for nothing."""
+"""``report.html``: one self-contained file that needs no network."""
 
 import base64
 import io
@@ -17,13 +17,14 @@ from PIL import Image
 
 from shelfnet.evaluation.comparison_columns import ComparisonCells
 from shelfnet.publishing import complete_file
-from shelfnet.report.facts import DatasetFacts, TrainingRun
-from shelfnet.report.health import Health
+from shelfnet.report.health import AblationHealth
+from shelfnet.report.runs import EvaluatedRun
+from shelfnet.report.summary import DatasetSummary
 
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure: a data URI and what it shows."""
+    """A figure as a data URI, with its caption."""
 
     image: str
     caption: str
@@ -34,10 +35,10 @@ class MeshRow:
     """One test view in the viewer.
 
     Attributes:
-        index: of its meshes in the viewer's data.
-        caption: of the object.
-        image: input, a data URI.
-        names: truth and ablations, in the order of the canvases.
+        index: Index of its meshes in the viewer's data.
+        caption: Caption of the object.
+        image: Input image as a data URI.
+        names: Truth and ablations, in the order of the canvases.
     """
 
     index: int
@@ -51,29 +52,29 @@ class Page:
     """Everything the template shows.
 
     Attributes:
-        has_truth: whether numbers and meshes have a truth beside them.
-        headline: what leads, and what must be known with it.
-        findings: what the comparison says of each method.
-        notices: what else must be known.
-        comparison: the table.
-        meshes: test views of the viewer.
-        stages: that it shows.
-        seeds: that it shows.
-        seeds_left_out: how many more there are.
-        figures: of the results.
-        data_figures: of the data.
-        health: of each ablation.
-        dataset: numbers of models and bytes.
-        provenance: code, seeds and machine.
-        times: of the workflow's stages: jobs, hours, largest memory in MB.
-        runs: what was trained.
-        configuration: the whole tree as YAML.
+        has_truth: Whether the data set has true shapes.
+        headline: Sentences on top of the page.
+        findings: Conclusions about each method.
+        caveats: Limits of the numbers.
+        comparison: Comparison table.
+        meshes: Test views in the viewer.
+        stages: Stages in the viewer.
+        seeds: Seeds in the viewer.
+        seeds_left_out: Number of seeds that the viewer leaves out.
+        figures: Figures of the results.
+        data_figures: Figures of the data set.
+        health: Health of each ablation.
+        dataset: Summary of the data set.
+        provenance: Code, seeds and machine.
+        times: Stage, number of jobs, hours and peak memory in MB.
+        runs: Trained models.
+        configuration: The whole configuration as YAML.
     """
 
     has_truth: bool
     headline: list[str]
     findings: list[str]
-    notices: list[str]
+    caveats: list[str]
     comparison: ComparisonCells
     meshes: list[MeshRow]
     stages: tuple[str, ...]
@@ -81,11 +82,11 @@ class Page:
     seeds_left_out: int
     figures: list[PageFigure]
     data_figures: list[PageFigure]
-    health: list[Health]
-    dataset: DatasetFacts
+    health: list[AblationHealth]
+    dataset: DatasetSummary
     provenance: list[tuple[str, str]]
     times: list[tuple[str, int, float, float]]
-    runs: list[TrainingRun]
+    runs: list[EvaluatedRun]
     configuration: str
 
 
@@ -93,7 +94,7 @@ def render_page(page: Page, mesh_data: Mapping[str, Any]) -> str:
     """The page as one HTML document with its styles, scripts, images and meshes inside.
 
     Args:
-        page: what to show; every text in it is escaped.
+        page: Content; every text in it is escaped.
         mesh_data: ``fov_deg, distance, stages, runs, rows`` for ``viewer.js``.
     """
     loader = jinja2.PackageLoader("shelfnet.report", "templates")
@@ -103,21 +104,21 @@ def render_page(page: Page, mesh_data: Mapping[str, Any]) -> str:
 
     environment.filters["inline_markdown"] = inline_markdown
 
-    def own(name: str) -> Markup:
+    def template_file(name: str) -> Markup:
         return Markup(loader.get_source(environment, name)[0])
 
     return environment.get_template("report.html.j2").render(
         page=page,
-        style=own("style.css"),
-        viewer=own("viewer.js"),
-        tables=own("tables.js"),
-        # "<" could end the script element that holds the data.
+        style=template_file("style.css"),
+        viewer=template_file("viewer.js"),
+        tables=template_file("tables.js"),
+        # An unescaped "<" could end the script element around the data.
         mesh_data=Markup(json.dumps(mesh_data, separators=(",", ":")).replace("<", "\\u003c")),
     )
 
 
 def inline_markdown(text: str) -> Markup:
-    """The text, escaped, with what stands in backticks as code and what stands in double asterisks as strong."""
+    """Escape a text, and render backticks as code and double asterisks as strong."""
     coded = re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text)))
     return Markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", coded))
 

@@ -1,11 +1,12 @@
-"""The trained models that a report is about: those whose rows the tables have, whatever else lies in the results.
+"""The trained models of a report: those with rows in the tables, whatever other files are in the results.
 
-Snakemake never deletes what an earlier run with more seeds, parts or shards has left. So nothing here looks around in
-folders: seeds and stages come from the tables' own rows, numbers of parts and shards from the settings.
+Snakemake does not delete what an earlier run with more seeds, parts or shards has left. So no function here lists
+folders: seeds and stages come from the rows of the tables, numbers of parts and shards from the settings.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,22 +16,27 @@ from shelfnet.config.load import for_ablation
 from shelfnet.config.schema import Config
 from shelfnet.evaluation.comparison import STAGES
 from shelfnet.evaluation.predictions import read_predictions
-from shelfnet.report.sources import SourceError, read_table
+from shelfnet.training.curves import read_curves as read_run_curves
+from shelfnet.training.description import RunDescription, read_run_description
 
-_CURVES = ("ablation", "seed", "iteration", "name", "value")
+CURVE_COLUMNS = ("ablation", "seed", "iteration", "name", "value")
+
+
+class RunsError(ValueError):
+    """The tables contradict themselves about a run; the message names it."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """One trained model whose predictions were evaluated.
+class EvaluatedRun:
+    """A trained model whose predictions were evaluated.
 
     Attributes:
-        ablation: what it is a run of.
-        seed: which run.
-        folder: ``{ablation}/seed{seed}`` of the results.
-        stages: whose meshes were evaluated, in their order.
-        parts: folders that the meshes of a stage are in.
-        alignment_deg: rotation about +Y that brings the learned frame into the object frame.
+        ablation: Name of the ablation.
+        seed: Seed of the run.
+        folder: ``{ablation}/seed{seed}`` in the results.
+        stages: Evaluated stages in their order.
+        parts: Number of folders with the meshes of a stage.
+        alignment_deg: Rotation about +Y from the learned frame to the object frame.
     """
 
     ablation: str
@@ -40,37 +46,42 @@ class Run:
     parts: int
     alignment_deg: float
 
-    def part_folders(self, stage: str) -> list[Path]:
-        """Where the meshes of a stage are."""
-        return [self.folder / stage / f"part-{part}" for part in range(self.parts)]
+    @cached_property
+    def description(self) -> RunDescription:
+        """``model.json`` of the run.
+
+        Raises:
+            DescriptionError: The file is missing or damaged, or lacks a key.
+        """
+        return read_run_description(self.folder)
 
 
-Runs = Mapping[str, Sequence[Run]]
-"""By ablation, in the order of their seeds."""
+Runs = Mapping[str, Sequence[EvaluatedRun]]
+"""Runs by ablation, in the order of their seeds."""
 
 
-def evaluated_runs(config: Config, results: Path, tables: Mapping[str, pd.DataFrame]) -> dict[str, list[Run]]:
-    """The runs whose rows the tables have.
+def evaluated_runs(config: Config, results: Path, tables: Mapping[str, pd.DataFrame]) -> dict[str, list[EvaluatedRun]]:
+    """Runs with rows in the tables.
 
     Args:
-        config: the whole tree.
-        results: the tree of results.
-        tables: rows of ``chamfer.csv`` by ablation.
+        config: The whole tree.
+        results: Folder of the results.
+        tables: Rows of ``chamfer.csv`` by ablation.
 
     Raises:
-        SourceError: the rows of one seed have several alignments.
+        RunsError: The rows of one seed have several alignments.
     """
     return {
         name: [
-            Run(
+            EvaluatedRun(
                 ablation=name,
-                seed=int(seed),
+                seed=int(str(seed)),
                 folder=results / name / f"seed{seed}",
-                stages=tuple(stage for stage in STAGES if stage in set(own["stage"])),
+                stages=tuple(stage for stage in STAGES if stage in set(rows["stage"])),
                 parts=for_ablation(config, name).reconstruct.parts,
-                alignment_deg=_alignment_deg(own, f"{name}, seed {seed}"),
+                alignment_deg=_alignment_deg(rows, f"{name}, seed {seed}"),
             )
-            for seed, own in table.groupby("seed", sort=True)
+            for seed, rows in table.groupby("seed", sort=True)
         ]
         for name, table in tables.items()
     }
@@ -80,37 +91,70 @@ def _alignment_deg(rows: pd.DataFrame, run: str) -> float:
     """Rotation about +Y of one trained model; 0 where none was fitted."""
     angles = rows["alignment_deg"].unique()
     if len(angles) != 1:
-        raise SourceError(f"{run}: expected one alignment_deg in all rows, got {len(angles)}")
+        raise RunsError(f"{run}: expected one alignment_deg in all rows, got {len(angles)}")
     return float(np.nan_to_num(angles[0]))
 
 
-def read_curves(runs: Runs) -> pd.DataFrame:
-    """All training curves: ``ablation, seed, iteration, name, value``.
+@dataclass(frozen=True, order=True)
+class ResolutionSwitch:
+    """A change of the resolution of the renders during training.
+
+    Attributes:
+        iteration: Last iteration before the change.
+        resolution_px: Side of the renders after it.
+    """
+
+    iteration: int
+    resolution_px: int
+
+
+ResolutionSwitches = Mapping[str, frozenset[ResolutionSwitch]]
+"""Switches of the runs of each ablation; empty for runs with one resolution."""
+
+
+def resolution_switches(runs: Runs) -> ResolutionSwitches:
+    """Switches according to each run's ``model.json``, whatever the present settings are.
 
     Raises:
-        SourceError: a table is missing or damaged, or lacks a column.
+        DescriptionError: A ``model.json`` is missing or damaged, or lacks a key.
     """
-    tables = [pd.DataFrame(columns=list(_CURVES))]
-    for run in each(runs):
-        table = read_table(run.folder / "metrics.parquet", ("iteration", "name", "value"))
-        tables.append(table.assign(ablation=run.ablation, seed=run.seed))
+    return {
+        name: frozenset(
+            ResolutionSwitch(run.coarse_iterations, run.resolution_px)
+            for run in (own.description for own in of_ablation)
+            if 0 < run.coarse_iterations < run.iterations and run.coarse_px != run.resolution_px
+        )
+        for name, of_ablation in runs.items()
+    }
+
+
+def read_curves(runs: Runs) -> pd.DataFrame:
+    """Training and validation curves of all runs, with the columns :data:`CURVE_COLUMNS`.
+
+    Raises:
+        CurvesError: A table is missing or damaged, or lacks a column.
+    """
+    tables = [read_run_curves(run.folder).assign(ablation=run.ablation, seed=run.seed) for run in each_run(runs)]
     filled = [table for table in tables if len(table)]
-    return pd.concat(filled, ignore_index=True) if filled else tables[0]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(CURVE_COLUMNS))
 
 
-def aligned_predictions(run: Run) -> pd.DataFrame:
+def aligned_predictions(run: EvaluatedRun) -> pd.DataFrame:
     """Predictions of all stages with the path of each ``mesh`` and the run's ``alignment_deg``.
 
     Raises:
-        PredictionsError: a table is missing or damaged, lacks a column, or has a view twice.
+        PredictionsError: A table is missing or damaged, lacks a column, or has a view twice.
     """
-    tables = [read_predictions(run.part_folders(stage), stage) for stage in run.stages]
+    tables = [
+        read_predictions([run.folder / stage / f"part-{part}" for part in range(run.parts)], stage)
+        for stage in run.stages
+    ]
     return pd.concat(tables, ignore_index=True).assign(alignment_deg=run.alignment_deg)
 
 
-def each(runs: Runs) -> Iterator[Run]:
+def each_run(runs: Runs) -> Iterator[EvaluatedRun]:
     """All runs of all ablations."""
-    return (run for own in runs.values() for run in own)
+    return (run for of_ablation in runs.values() for run in of_ablation)
 
 
 def shard_paths(config: Config, results: Path) -> list[Path]:
@@ -119,11 +163,8 @@ def shard_paths(config: Config, results: Path) -> list[Path]:
 
 
 def quarantine_paths(config: Config, results: Path) -> list[Path]:
-    """Tables of refused models that there are; images and surfaces have one a shard."""
-    catalogue = results / "catalogue" / "quarantine.csv"
-    of_shards = [
-        results / stage / f"quarantine-{shard:04d}.csv"
-        for stage in ("renders", *(["surfaces"] if config.dataset.has_truth else []))
-        for shard in range(config.render.shards)
-    ]
-    return [path for path in (catalogue, *of_shards) if path.is_file()]
+    """Existing tables of refused models: one of the catalogue, and one per shard of images and surfaces."""
+    stages = ["renders", *(["surfaces"] if config.dataset.has_truth else [])]
+    shards = range(config.render.shards)
+    paths = [results / stage / f"quarantine-{shard:04d}.csv" for stage in stages for shard in shards]
+    return [path for path in [results / "catalogue" / "quarantine.csv", *paths] if path.is_file()]

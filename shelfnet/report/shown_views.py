@@ -1,6 +1,6 @@
-"""Test views with their truth and everything that was reconstructed from them."""
+"""Test views with their true meshes and all meshes reconstructed from them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +9,12 @@ import pandas as pd
 import trimesh
 from jaxtyping import UInt8
 
+from shelfnet.data.catalogue.manifest import read_manifest
+from shelfnet.data.catalogue.models import read_models
+from shelfnet.data.obj.reader import load_obj
 from shelfnet.data.shards.reader import EvaluationViews
-from shelfnet.report.poses import Poses, match_poses
+from shelfnet.geometry.meshes import normalise
 from shelfnet.report.runs import Runs, aligned_predictions
-from shelfnet.report.sources import TrueMeshes, View, spread_views
 
 
 @dataclass(frozen=True)
@@ -20,10 +22,10 @@ class PredictedMesh:
     """A reconstruction and the view that was predicted with it, both in the learned frame.
 
     Attributes:
-        path: of the GLB.
-        azimuth_deg: predicted azimuth.
-        elevation_deg: predicted elevation.
-        alignment_deg: rotation about +Y that brings the learned frame into the object frame.
+        path: GLB file.
+        azimuth_deg: Predicted azimuth.
+        elevation_deg: Predicted elevation.
+        alignment_deg: Rotation about +Y from the learned frame to the object frame.
     """
 
     path: Path
@@ -37,13 +39,13 @@ class ShownView:
     """One test image with its truth and every prediction made from it.
 
     Attributes:
-        model_id: the object.
-        caption: what it is.
-        image: the input image.
-        azimuth_deg: true azimuth; NaN where nobody knows.
-        elevation_deg: true elevation, likewise.
-        truth: true mesh in the object frame; none where nobody knows.
-        predictions: by ablation and stage; what came out empty is missing.
+        model_id: Id of the object.
+        caption: Caption of the image.
+        image: Input image.
+        azimuth_deg: True azimuth; NaN if unknown.
+        elevation_deg: True elevation; NaN if unknown.
+        truth: True mesh in the object frame; ``None`` if unknown.
+        predictions: Meshes by ablation and stage, without the empty ones.
     """
 
     model_id: str
@@ -53,6 +55,31 @@ class ShownView:
     elevation_deg: float
     truth: trimesh.Trimesh | None
     predictions: Mapping[tuple[str, str], PredictedMesh]
+
+
+class TrueMeshes:
+    """True meshes in the object frame by model id, read from the data set on access.
+
+    Args:
+        results: Folder of the results.
+        max_faces: Limit of the catalogue.
+    """
+
+    def __init__(self, results: Path, max_faces: int) -> None:
+        self._root = read_manifest(results / "dataset" / "manifest.json").root
+        models = read_models(results / "catalogue" / "models.parquet")
+        self._paths = {model.model_id: model.obj_path for model in models}
+        self._max_faces = max_faces
+
+    def __getitem__(self, model_id: str) -> trimesh.Trimesh:
+        """Mesh of a model.
+
+        Raises:
+            KeyError: The model is not in the catalogue.
+            ModelError: The file has changed since the catalogue was built.
+        """
+        mesh = normalise(load_obj(self._root / self._paths[model_id], self._max_faces))
+        return trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
 
 
 def collect_shown_views(
@@ -65,49 +92,50 @@ def collect_shown_views(
     """A few test views, evenly spread over the models, with the predictions of one run of each ablation.
 
     Args:
-        runs: by ablation.
-        test: images of the test split.
-        truth: true meshes; none where the data set has no truth.
-        count: how many views.
-        run: which seed's predictions, counted from each ablation's first; an ablation with fewer has none.
+        runs: Runs by ablation.
+        test: Images of the test split.
+        truth: True meshes; ``None`` if the data set has no true shapes.
+        count: Number of views.
+        run: Rank of the seed whose predictions are shown; an ablation with fewer seeds has none.
     """
-    places = {View(test.model_ids[n], int(test.views[n])): n for n in range(len(test.model_ids))}
-    chosen = spread_views(places, count)
+    rows = {(test.model_ids[row], int(test.views[row])): row for row in range(len(test.model_ids))}
     predictions = {name: aligned_predictions(own[run]) for name, own in runs.items() if run < len(own)}
     return [
         ShownView(
-            model_id=view.model_id,
-            caption=test.captions[places[view]],
-            image=test.images[places[view]],
-            azimuth_deg=float(test.azimuths_deg[places[view]]),
-            elevation_deg=float(test.elevations_deg[places[view]]),
-            truth=None if truth is None else truth[view.model_id],
+            model_id=model_id,
+            caption=test.captions[row],
+            image=test.images[row],
+            azimuth_deg=float(test.azimuths_deg[row]),
+            elevation_deg=float(test.elevations_deg[row]),
+            truth=None if truth is None else truth[model_id],
             predictions={
-                (name, row.stage): PredictedMesh(row.mesh, row.azimuth_deg, row.elevation_deg, row.alignment_deg)
+                (name, stage): mesh
                 for name, table in predictions.items()
-                for row in _of_view(table, view).itertuples()
+                for stage, mesh in _predicted_meshes(table, model_id, view).items()
             },
         )
-        for view in chosen
+        for model_id, view in spread_views(rows, count)
+        for row in [rows[model_id, view]]
     ]
 
 
-def collect_poses(runs: Runs, test: EvaluationViews) -> dict[str, Poses]:
-    """Predicted and true views by ablation, all seeds together."""
-    truth = pd.DataFrame(
-        {
-            "model_id": test.model_ids,
-            "view": test.views,
-            "true_azimuth_deg": test.azimuths_deg,
-            "true_elevation_deg": test.elevations_deg,
-        }
-    )
-    return {
-        name: match_poses(pd.concat([aligned_predictions(run) for run in own], ignore_index=True), truth)
-        for name, own in runs.items()
-    }
+def spread_views(views: Iterable[tuple[str, int]], count: int) -> list[tuple[str, int]]:
+    """First views of up to ``count`` models evenly spread over the sorted ids, so that none is hand-picked.
+
+    Args:
+        views: Pairs of model id and view.
+        count: Largest number of models.
+    """
+    first: dict[str, int] = {}
+    for model_id, view in sorted(views):
+        first.setdefault(model_id, view)
+    chosen = np.linspace(0, len(first) - 1, min(count, len(first))).round().astype(int)
+    return [list(first.items())[index] for index in chosen]
 
 
-def _of_view(predictions: pd.DataFrame, view: View) -> pd.DataFrame:
-    own = (predictions["model_id"] == view.model_id) & (predictions["view"] == view.view)
-    return predictions[own & (predictions["split"] == "test") & (predictions["status"] == "ok")]
+def _predicted_meshes(predictions: pd.DataFrame, model_id: str, view: int) -> dict[str, PredictedMesh]:
+    """Meshes predicted from one test view, by stage."""
+    of_view = (predictions["model_id"] == model_id) & (predictions["view"] == view)
+    rows = predictions[of_view & (predictions["split"] == "test") & (predictions["status"] == "ok")]
+    columns = ["stage", "mesh", "azimuth_deg", "elevation_deg", "alignment_deg"]
+    return {stage: PredictedMesh(*values) for stage, *values in rows[columns].itertuples(index=False)}

@@ -11,11 +11,11 @@ import trimesh
 from jaxtyping import Float, Int, UInt8
 from scipy.spatial import cKDTree
 
+from shelfnet.data.glb import read_glb
 from shelfnet.geometry.cameras import rotation_about_y
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.reconstruction.mesh_extraction import simplify
 from shelfnet.report.shown_views import PredictedMesh, ShownView
-from shelfnet.report.sources import load_mesh
 
 MAX_FACES = 2500
 TRUTH = "truth"
@@ -64,7 +64,7 @@ def viewer_row(runs: Sequence[ShownView]) -> dict[str, dict]:
 
 
 def _encode_prediction(prediction: PredictedMesh) -> ViewerMesh:
-    loaded = load_mesh(prediction.path)
+    loaded = read_glb(prediction.path)
     mesh = decimate(loaded, MAX_FACES)
     rotation = rotation_about_y(torch.tensor(math.radians(prediction.alignment_deg), dtype=torch.float64)).numpy()
     return encode(mesh.vertices @ rotation.T, mesh.faces, _nearest_colours(mesh, loaded))

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from shelfnet.config.load import settings_json
@@ -23,12 +21,12 @@ from shelfnet.losses.clip import ClipLoss
 from shelfnet.networks.clip import load_clip
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.provenance import code_version, file_digest, files_digest
-from shelfnet.publishing import complete_file
 from shelfnet.steps.validation import build_validator
 from shelfnet.tracking.journal import Journal
 from shelfnet.training.batches import ImageStore
 from shelfnet.training.checkpoint import Signature, load_progress, save_model, save_progress
 from shelfnet.training.curriculum import latent_share
+from shelfnet.training.curves import METRICS, write_curves
 from shelfnet.training.device import device_name, pick_device, tune
 from shelfnet.training.learner import Learner, build_learner
 from shelfnet.training.loop import NO_HOOKS, Hooks, iterate, validate
@@ -135,7 +133,7 @@ def _train_share(share: Share, run: Run) -> None:
     object_share = median_object_share(rgba.cpu().numpy() for rgba in store.rgba)
     _publish(run, learner, object_share, clip_weights, time.perf_counter() - started)
     shutil.rmtree(run.output / "resume", ignore_errors=True)
-    for file in ("model.safetensors", "model.json", "metrics.parquet"):
+    for file in ("model.safetensors", "model.json", METRICS):
         events.artifact(run.output / file, "checkpoint")
     events.artifact(run.output / "samples.png", "images")
 
@@ -194,12 +192,8 @@ def _publish(run: Run, learner: Learner, object_share: float, clip_weights: str,
         "device": device_name(learner.device),
         "seconds": round(seconds, 1),
     }
-    columns = list(zip(*learner.history, strict=True)) or [(), (), ()]
-    schema = pa.schema([("iteration", pa.int64()), ("name", pa.string()), ("value", pa.float64())])
-    table = pa.table([pa.array(list(c), f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
     save_model(run.output, learner.result, description)
-    with complete_file(run.output / "metrics.parquet") as temporary:
-        pq.write_table(table.replace_schema_metadata({"code_version": code_version()}), temporary)
+    write_curves(run.output, learner.history)
 
 
 def _digest(*parts: str) -> str:

@@ -18,19 +18,18 @@ from shelfnet.evaluation.comparison_text import (
     silhouette_sentences,
 )
 from shelfnet.evaluation.results import has_truth, read_results
-from shelfnet.report.captions import ABOUT_DATA, FIGURE_CAPTIONS, NEED_TRUTH
-from shelfnet.report.facts import dataset_facts, notices, provenance_facts, stage_times, training_runs
-from shelfnet.report.health import examine
+from shelfnet.report.captions import DATA_FIGURES, FIGURE_CAPTIONS, NEED_TRUTH
+from shelfnet.report.health import check_health
 from shelfnet.report.html import MeshRow, Page, PageFigure, image_uri, png_uri, render_page, write_page
-from shelfnet.report.runs import Runs, evaluated_runs, read_curves, shard_paths
-from shelfnet.report.shown_views import ShownView, collect_shown_views
-from shelfnet.report.sources import TrueMeshes
+from shelfnet.report.runs import Runs, each_run, evaluated_runs, read_curves, shard_paths
+from shelfnet.report.shown_views import ShownView, TrueMeshes, collect_shown_views
+from shelfnet.report.summary import caveats, dataset_summary, provenance_summary, stage_times
 from shelfnet.report.viewer_meshes import TRUTH, viewer_row
 from shelfnet.tracking.journal import Journal
 
 SHOWN_VIEWS = 6
 SHOWN_RUNS = 3
-"""Meshes are shown of at most so many seeds."""
+"""Largest number of seeds with meshes in the viewer."""
 
 log = logging.getLogger(__name__)
 
@@ -45,16 +44,16 @@ def write_report(
     output: Path,
     journal: Path,
 ) -> None:
-    """Gather what all stages left and publish it as one self-contained page.
+    """Publish the results of all stages as one self-contained page.
 
     Args:
-        config: the whole tree.
-        results: the tree of results.
+        config: The whole tree.
+        results: Folder of the results.
         comparison: ``comparison.csv``.
-        figures: folder of the PNGs.
+        figures: Folder of the PNGs.
         tables: ``chamfer.csv`` of all seeds by ablation, in the order of columns.
-        output: the HTML file.
-        journal: events for the ``comparison`` run.
+        output: HTML file.
+        journal: Events for the ``comparison`` run.
     """
     rows = {name: read_results(path, ablation=name) for name, path in tables.items()}
     compared = pd.read_csv(comparison)
@@ -71,19 +70,19 @@ def write_report(
         has_truth=truth,
         headline=headline,
         findings=findings,
-        notices=notices(config, results),
+        caveats=caveats(config, results),
         comparison=comparison_cells(compared),
         meshes=[_mesh_row(index, view, list(rows)) for index, view in enumerate(views)],
         stages=stages,
         seeds=tuple(all_seeds[:SHOWN_RUNS]),
         seeds_left_out=max(len(all_seeds) - SHOWN_RUNS, 0),
-        figures=_images(figures, [name for name in FIGURE_CAPTIONS if name not in ABOUT_DATA], truth),
-        data_figures=_images(figures, ABOUT_DATA, truth),
-        health=examine(rows, read_curves(runs)),
-        dataset=dataset_facts(config, results),
-        provenance=provenance_facts(config),
+        figures=_images(figures, [name for name in FIGURE_CAPTIONS if name not in DATA_FIGURES], truth),
+        data_figures=_images(figures, DATA_FIGURES, truth),
+        health=check_health(rows, read_curves(runs)),
+        dataset=dataset_summary(config, results),
+        provenance=provenance_summary(config),
         times=stage_times(config, results, runs),
-        runs=training_runs(runs),
+        runs=list(each_run(runs)),
         configuration=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
     )
     mesh_data = {
@@ -118,7 +117,7 @@ def _mesh_row(index: int, view: ShownView, ablations: list[str]) -> MeshRow:
 
 
 def _images(figures: Path, names: Sequence[str], with_truth: bool) -> list[PageFigure]:
-    """Figures in the order of their names; one that was not drawn, or shows nothing without a truth, is left out."""
+    """Figures that were drawn, in the order of their names, without those that need a missing truth."""
     wanted = [name for name in names if with_truth or name not in NEED_TRUTH]
     found = [(figures / f"{name}.png", FIGURE_CAPTIONS[name]) for name in wanted]
     return [PageFigure(png_uri(path.read_bytes()), caption) for path, caption in found if path.is_file()]

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shelfnet.evaluation.results import COLUMNS, ResultsError, read_results, write_results
+from shelfnet.evaluation.results import COLUMNS, ResultsError, last_stage, read_results, write_results
 
 
 def table(**changes):
@@ -70,3 +70,9 @@ def test_no_table_is_refused_by_name(tmp_path):
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(ResultsError, match=r"empty\.csv"):
         read_results(tmp_path / "empty.csv")
+
+
+def test_last_stage_is_refined_if_present():
+    both = pd.concat([table(), table(stage="refined")])
+    assert list(last_stage(both)["stage"]) == ["refined"]
+    assert list(last_stage(table())["stage"]) == ["coarse"]

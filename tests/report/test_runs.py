@@ -1,5 +1,6 @@
-"""Which runs a report is about, whatever an earlier and larger run of the workflow has left beside them."""
+"""Runs of a report, in a folder with left-overs of an earlier and larger run of the workflow."""
 
+import json
 import shutil
 
 import numpy as np
@@ -8,10 +9,19 @@ import pytest
 from report_tree import SHARDS, tree_config, write_report_tree
 
 from shelfnet.data.shards.reader import load_evaluation_views
-from shelfnet.report.facts import dataset_facts, stage_times, training_runs
-from shelfnet.report.runs import aligned_predictions, evaluated_runs, read_curves, shard_paths
-from shelfnet.report.shown_views import collect_poses, collect_shown_views
-from shelfnet.report.sources import SourceError
+from shelfnet.report.figures.poses import collect_view_angles
+from shelfnet.report.runs import (
+    ResolutionSwitch,
+    RunsError,
+    aligned_predictions,
+    evaluated_runs,
+    read_curves,
+    resolution_switches,
+    shard_paths,
+)
+from shelfnet.report.shown_views import collect_shown_views
+from shelfnet.report.summary import dataset_summary, stage_times
+from shelfnet.training.curves import CurvesError
 
 ABLATIONS = ("base", "clip")
 
@@ -25,17 +35,17 @@ def report_numbers(config, results, seeds):
     """Everything in a report that is read from folders with several runs, parts or shards."""
     runs = evaluated_runs(config, results, read_tables(results, seeds))
     test = load_evaluation_views(shard_paths(config, results), "test", 2)
-    facts = dataset_facts(config, results)
+    summary = dataset_summary(config, results)
     (view,) = collect_shown_views(runs, test, None, 1)
     return {
         "runs": [(run.ablation, run.seed) for own in runs.values() for run in own],
         "curves": len(read_curves(runs)),
         "predictions": len(aligned_predictions(runs["base"][0])),
-        "azimuths": collect_poses(runs, test)["base"].predicted_azimuth_deg.tolist(),
+        "azimuths": collect_view_angles(runs, test)["base"].predicted_azimuth_deg.tolist(),
         "shown": {key: prediction.path for key, prediction in view.predictions.items()},
-        "trained": len(training_runs(runs)),
-        "views": facts.views,
-        "refused": facts.quarantine.total,
+        "trained": [run.description.iterations for own in runs.values() for run in own],
+        "views": summary.views,
+        "refused": summary.quarantine.total,
         "jobs": stage_times(config, results, runs),
     }
 
@@ -83,7 +93,7 @@ def leave_surfaces_of_a_data_set_with_a_truth(results):
 @pytest.mark.parametrize(
     "leave", [leave_a_part, leave_a_shard, leave_a_seed, leave_surfaces_of_a_data_set_with_a_truth]
 )
-def test_what_an_earlier_run_left_behind_is_not_counted(results, config, tmp_path, leave):
+def test_left_overs_of_an_earlier_run_are_ignored(results, config, tmp_path, leave):
     folder = tmp_path / "results"
     shutil.copytree(results, folder)
     before = report_numbers(config, folder, seeds=(0, 1))
@@ -91,16 +101,16 @@ def test_what_an_earlier_run_left_behind_is_not_counted(results, config, tmp_pat
     assert report_numbers(config, folder, seeds=(0, 1)) == before
 
 
-def test_a_seed_that_is_not_in_the_tables_any_more_is_not_pooled_with_the_others(results, config):
+def test_only_seeds_in_the_tables_are_read(results, config):
     of_one, of_both = (report_numbers(config, results, seeds) for seeds in ((0,), (0, 1)))
     assert of_one["runs"] == [("base", 0), ("clip", 0)]
-    for name in ("curves", "trained"):
-        assert of_both[name] == 2 * of_one[name]
+    assert of_both["curves"] == 2 * of_one["curves"]
+    assert len(of_both["trained"]) == 2 * len(of_one["trained"])
     assert of_both["azimuths"][: len(of_one["azimuths"])] == of_one["azimuths"]
     assert len(of_both["azimuths"]) == 2 * len(of_one["azimuths"])
 
 
-def test_every_part_that_was_made_is_read(results, tmp_path):
+def test_all_parts_are_read(results, tmp_path):
     folder = tmp_path / "results"
     shutil.copytree(results, folder)
     one_part = evaluated_runs(tree_config(*ABLATIONS), folder, read_tables(folder))["base"][0]
@@ -126,7 +136,7 @@ def test_run_has_the_alignment_of_its_rows(results, config, angle_deg, expected)
 def test_run_with_two_alignments_is_named(results, config):
     table = read_tables(results)["base"].reset_index(drop=True)
     table.loc[len(table) - 1, "alignment_deg"] = 1.0
-    with pytest.raises(SourceError, match="base, seed 1"):
+    with pytest.raises(RunsError, match="base, seed 1"):
         evaluated_runs(config, results, {"base": table})
 
 
@@ -137,23 +147,54 @@ def test_curves_carry_ablation_and_seed(results, config):
     assert read_curves({}).empty
 
 
-def test_predictions_know_their_files(results, config):
+def test_aligned_predictions_have_mesh_paths(results, config):
     predictions = aligned_predictions(evaluated_runs(config, results, read_tables(results))["base"][0])
     assert set(predictions["stage"]) == {"coarse", "refined"}
     assert set(predictions["alignment_deg"]) == {40.0}
     assert all(path.is_file() for path in predictions.loc[predictions["status"] == "ok", "mesh"])
 
 
-def test_a_run_without_its_curves_is_named(results, config, tmp_path):
+def test_missing_curves_are_named(results, config, tmp_path):
     shutil.copytree(results, tmp_path / "results")
     (tmp_path / "results" / "clip" / "seed1" / "metrics.parquet").unlink()
-    with pytest.raises(SourceError, match=r"clip/seed1/metrics\.parquet: expected a Parquet table"):
+    with pytest.raises(CurvesError, match="clip/seed1/metrics"):
         read_curves(evaluated_runs(config, tmp_path / "results", read_tables(results)))
 
 
-def test_azimuths_of_both_seeds_lie_near_the_truth(results, config):
+def test_aligned_azimuths_are_near_the_truth(results, config):
     test = load_evaluation_views(shard_paths(config, results), "test", 2)
-    poses = collect_poses(evaluated_runs(config, results, read_tables(results)), test)["base"]
-    errors = (poses.predicted_azimuth_deg - poses.true_azimuth_deg + 180.0) % 360.0 - 180.0
+    angles = collect_view_angles(evaluated_runs(config, results, read_tables(results)), test)["base"]
+    errors = (angles.predicted_azimuth_deg - angles.true_azimuth_deg + 180.0) % 360.0 - 180.0
     assert len(errors) == 2 * 3 * 2
     assert abs(np.median(errors)) < 15.0
+
+
+@pytest.fixture
+def describe_runs(results, tmp_path):
+    """Writes ``model.json`` of both seeds of base with changes to the schedule, and returns the runs."""
+
+    def describe(*changes):
+        runs = evaluated_runs(tree_config(*ABLATIONS), tmp_path, {"base": read_tables(results)["base"]})
+        for run, change in zip(runs["base"], changes, strict=True):
+            description = json.loads((results / "base" / "seed0" / "model.json").read_text())
+            description["iterations"] = change.get("iterations", 450)
+            description["train"] |= {"coarse_iterations": 270, "coarse_px": 32} | change.get("train", {})
+            description["model"]["renderer"]["resolution_px"] = change.get("resolution_px", 64)
+            run.folder.mkdir(parents=True)
+            (run.folder / "model.json").write_text(json.dumps(description))
+        return runs
+
+    return describe
+
+
+def test_resolution_switches_come_from_each_run(describe_runs):
+    runs = describe_runs({"train": {"coarse_iterations": 100}, "resolution_px": 48}, {})
+    assert resolution_switches(runs) == {"base": {ResolutionSwitch(100, 48), ResolutionSwitch(270, 64)}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"iterations": 0}, {"iterations": 270}, {"train": {"coarse_iterations": 0}}, {"train": {"coarse_px": 64}}],
+)
+def test_run_with_one_resolution_has_no_switch(describe_runs, change):
+    assert resolution_switches(describe_runs(change, change)) == {"base": frozenset()}

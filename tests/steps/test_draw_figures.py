@@ -7,8 +7,8 @@ from report_tree import BASELINE_LEVELS, tree_config, write_report_tree
 
 from shelfnet.config.load import validate
 from shelfnet.report.captions import FIGURE_CAPTIONS
-from shelfnet.report.image_figures import CELL_IN, LABELS_IN, TITLES_IN
-from shelfnet.report.style import DPI
+from shelfnet.report.figures.images import CELL_IN, LABELS_IN, TITLES_IN
+from shelfnet.report.figures.style import DPI
 from shelfnet.steps import draw_figures as step
 
 
@@ -36,7 +36,7 @@ def test_every_figure_with_a_caption_is_drawn_as_png_and_pdf(drawn):
     assert names == {f"{name}.{ending}" for name in FIGURE_CAPTIONS for ending in ("png", "pdf")}
 
 
-def test_the_reconstructions_show_something_in_every_column(drawn):
+def test_reconstructions_fill_every_column(drawn):
     with Image.open(drawn / "figures" / "reconstructions.png") as image:
         grey = image.convert("L")
     left, top, cell = (int(DPI * inches) for inches in (LABELS_IN, TITLES_IN, CELL_IN))
@@ -51,11 +51,11 @@ def test_the_journal_lists_the_figures(drawn):
     assert {Path(event["path"]).stem for event in events} == set(FIGURE_CAPTIONS)
 
 
-def test_levels_are_those_of_the_validation_views(drawn):
+def test_levels_are_those_of_the_baselines(drawn):
     assert step.read_levels(drawn / "baselines" / "validation.csv") == BASELINE_LEVELS
 
 
-def test_pairs_differ_in_the_backgrounds_behind_clip_and_in_nothing_else():
+def test_background_pairs_differ_only_in_their_backgrounds():
     clip, coloured = {"losses": {"clip": 1.0}}, {"clip": {"backgrounds": ["noise", "checker"]}}
     ablations = {
         "base": {},

@@ -15,8 +15,8 @@ from shelfnet.data.shards.writer import write_shard
 from shelfnet.evaluation.comparison_text import NO_TRUTH_SENTENCE
 from shelfnet.evaluation.results import NO_TRUTH, read_results, write_results
 from shelfnet.report.captions import FIGURE_CAPTIONS, NEED_TRUTH
-from shelfnet.report.image_figures import CELL_IN, LABELS_IN
-from shelfnet.report.style import DPI
+from shelfnet.report.figures.images import CELL_IN, LABELS_IN
+from shelfnet.report.figures.style import DPI
 from shelfnet.steps import draw_figures as figures_step
 from shelfnet.steps import write_report as report_step
 from shelfnet.steps.compare import compare

@@ -6,7 +6,7 @@ import pytest
 from report_tree import tree_config, write_report_of, write_report_tree
 
 from shelfnet.evaluation.comparison_text import chamfer_sentences
-from shelfnet.report.captions import ABOUT_DATA, FIGURE_CAPTIONS
+from shelfnet.report.captions import DATA_FIGURES, FIGURE_CAPTIONS
 from shelfnet.report.html import inline_markdown, png_uri
 from shelfnet.steps import write_report as step
 
@@ -19,7 +19,7 @@ def report(tmp_path_factory):
     return write_report_of(results, tables, tree_config("base", "<i>odd", perceptual={"weights": "untrained"}))
 
 
-def test_the_page_asks_the_network_for_nothing(report):
+def test_page_needs_no_network(report):
     html = report.read_text()
     assert re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', html) == []
     assert "http://" not in html
@@ -27,15 +27,14 @@ def test_the_page_asks_the_network_for_nothing(report):
     assert "default-src 'none'" in html
 
 
-def test_texts_from_outside_are_escaped(report):
+def test_text_is_escaped(report):
     html = report.read_text()
     assert "<i>odd" not in html
     assert "&lt;i&gt;odd" in html
     assert "<b>no number</b>" not in html
 
 
-def test_the_page_says_what_the_comparison_says_and_what_is_untrained(report):
-    """The words of ``comparison.md``, the first of them on top."""
+def test_page_has_the_sentences_of_the_comparison_and_caveats(report):
     html = report.read_text()
     lead, *others = chamfer_sentences(pd.read_csv(report.parent / "comparison.csv"))
     assert f'<p class="lead">{inline_markdown(lead)}</p>' in html
@@ -44,7 +43,7 @@ def test_the_page_says_what_the_comparison_says_and_what_is_untrained(report):
     assert "Perceptual features are untrained" in html
 
 
-def test_every_row_of_meshes_has_the_truth_and_both_stages(report):
+def test_viewer_rows_have_the_truth_and_both_stages(report):
     found = re.search(r'id="mesh-data">(.*?)</script>', report.read_text(), re.DOTALL)
     data = json.loads(found.group(1))
     assert data["stages"] == ["refined", "coarse"]
@@ -53,14 +52,9 @@ def test_every_row_of_meshes_has_the_truth_and_both_stages(report):
     assert all(set(row) == expected for row in data["rows"])
 
 
-def test_the_data_section_has_its_own_figures(tmp_path):
+def test_data_section_has_its_own_figures(tmp_path):
     for name in ("view_sphere", "floaters"):
         (tmp_path / f"{name}.png").write_bytes(name.encode())
-    (own,) = step._images(tmp_path, ABOUT_DATA, with_truth=True)
+    (own,) = step._images(tmp_path, DATA_FIGURES, with_truth=True)
     assert (own.image, own.caption) == (png_uri(b"view_sphere"), FIGURE_CAPTIONS["view_sphere"])
-    assert set(ABOUT_DATA) < set(FIGURE_CAPTIONS)
-
-
-def test_intervals_of_few_seeds_promise_no_more_than_they_hold(report):
-    (note,) = re.findall(r'<p class="note">([^<]*intervals.*?)</p>', report.read_text())
-    assert "with one they hold nothing of what another training run would change, with two little" in note
+    assert set(DATA_FIGURES) < set(FIGURE_CAPTIONS)

@@ -1,4 +1,4 @@
-"""How every figure looks, and how it is written: one palette that colour-blind readers can tell apart."""
+"""Shared style of all figures: palette, line styles, panels, and writing to files."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ from shelfnet.publishing import complete_file
 
 DASHES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
-"""Another number of them than of colours, so that what shares a colour has another marker."""
+"""Their number is coprime to the number of colours, so ablations that share a colour differ in their marker."""
 BASELINE_GREY = "#767676"
 DPI = 150
 
@@ -40,7 +40,7 @@ _RC = {
 
 
 @dataclass(frozen=True)
-class Look:
+class LineStyle:
     """Colour, dash and marker of one ablation, the same in every figure."""
 
     colour: str
@@ -48,10 +48,10 @@ class Look:
     marker: str
 
 
-def looks(names: Sequence[str]) -> dict[str, Look]:
-    """A look by name: colours first, then the same colours in the next dash."""
+def line_styles(names: Sequence[str]) -> dict[str, LineStyle]:
+    """Styles by name; once all colours are used, they repeat with the next dash."""
     return {
-        name: Look(
+        name: LineStyle(
             OKABE_ITO[rank % len(OKABE_ITO)],
             DASHES[rank // len(OKABE_ITO) % len(DASHES)],
             MARKERS[rank % len(MARKERS)],
@@ -61,41 +61,36 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
 
 
 @contextmanager
-def figure(width_in: float, height_in: float) -> Iterator[Figure]:
-    """An empty figure in the house style; drawing and saving belong inside the ``with`` block."""
+def new_figure(width_in: float, height_in: float) -> Iterator[Figure]:
+    """An empty figure; draw and save it inside the ``with`` block, where the style applies."""
     with mpl.rc_context(_RC):
         yield Figure(figsize=(width_in, height_in))
 
 
-def save(drawn: Figure, path: Path) -> None:
-    """Publish a figure as PNG and, beside it, as a vector PDF.
-
-    Args:
-        drawn: the figure.
-        path: of the PNG.
-    """
-    # The layout is what takes time: once for both files.
-    drawn.draw_without_rendering()
-    drawn.set_layout_engine("none")
+def save_figure(fig: Figure, path: Path) -> None:
+    """Publish a figure as a PNG at ``path`` and as a vector PDF next to it."""
+    # Layout is the slow part: compute it once for both files.
+    fig.draw_without_rendering()
+    fig.set_layout_engine("none")
     for target in (path.with_suffix(".pdf"), path):
-        # No time stamps: the same data gives the same file.
+        # Without a creation date, the same data gives the same file.
         metadata = {"CreationDate": None} if target.suffix == ".pdf" else None
         with complete_file(target) as temporary:
-            drawn.savefig(temporary, dpi=DPI, format=target.suffix[1:], metadata=metadata)
+            fig.savefig(temporary, dpi=DPI, format=target.suffix[1:], metadata=metadata)
 
 
-def panels(drawn: Figure, count: int, columns: int, **kwargs: bool | str) -> list[Axes]:
+def panel_grid(fig: Figure, count: int, columns: int, **kwargs: bool | str) -> list[Axes]:
     """``count`` axes in rows of up to ``columns``; the rest of the grid stays empty."""
     columns = max(1, min(columns, count))
     rows = max(1, -(-count // columns))
-    grid = drawn.subplots(rows, columns, squeeze=False, **kwargs).ravel()
+    grid = fig.subplots(rows, columns, squeeze=False, **kwargs).ravel()  # pyright: ignore[reportArgumentType]
     for unused in grid[count:]:
         unused.remove()
     return list(grid[:count])
 
 
 def log_scale(axis: Axis) -> None:
-    """A logarithmic axis with plain numbers, more of them where the data span less than a decade."""
+    """A logarithmic axis with plain numbers, and more of them if the data span less than a decade."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     low, high = axis.get_data_interval()
     axis.set_major_locator(
@@ -105,6 +100,6 @@ def log_scale(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def note(drawn: Figure, text: str) -> None:
-    """Say in the middle of an empty figure why it is empty."""
-    drawn.text(0.5, 0.5, text, ha="center", va="center", color=BASELINE_GREY)
+def show_message(fig: Figure, text: str) -> None:
+    """Write into the middle of an empty figure why it is empty."""
+    fig.text(0.5, 0.5, text, ha="center", va="center", color=BASELINE_GREY)

@@ -8,22 +8,19 @@ import pytest
 from report_tree import tree_config, write_report_tree
 
 from shelfnet.config.schema import Config
-from shelfnet.report.facts import (
+from shelfnet.report.runs import evaluated_runs
+from shelfnet.report.summary import (
     FOLDER_STAGES,
     MAX_TAG_VALUES,
     PHOTOGRAPH_STAGES,
+    caveats,
     count_values,
-    dataset_facts,
+    dataset_summary,
     kind_of_fault,
-    notices,
-    provenance_facts,
+    provenance_summary,
     stage_times,
     storage_by_stage,
-    training_runs,
 )
-from shelfnet.report.health import AZIMUTH_SPREAD_PRIOR, LAST_LOGGED, examine
-from shelfnet.report.runs import evaluated_runs
-from shelfnet.training.description import DescriptionError
 
 CONFIG = tree_config("base")
 
@@ -40,8 +37,8 @@ def runs(results):
     return evaluated_runs(CONFIG, results, {"base": pd.read_csv(results / "base" / "chamfer.csv")})
 
 
-def test_models_refusals_and_bytes_are_counted(results):
-    facts = dataset_facts(CONFIG, results)
+def test_dataset_summary_counts_models_refusals_and_bytes(results):
+    facts = dataset_summary(CONFIG, results)
     by_title = {counts.title: counts for counts in facts.counts}
     assert dict(by_title["split"].rows) == {"train": 6, "validation": 3, "test": 3}
     assert list(by_title) == ["split", "super_category", "category", "style", "theme", "material"]
@@ -52,7 +49,7 @@ def test_models_refusals_and_bytes_are_counted(results):
     assert facts.bytes_per_view == pytest.approx(shard_bytes / 36)
 
 
-def test_bytes_are_summed_by_the_stage_that_wrote_them(results):
+def test_storage_is_summed_by_stage(results):
     storage = {stage: (files, megabytes) for stage, files, megabytes in storage_by_stage(results, FOLDER_STAGES)}
     made = {"stage_dataset", "build_catalogue", "render_views", "evaluate_baselines", "train", "reconstruct", "refine"}
     assert {*made, "evaluate"} <= set(storage)
@@ -65,8 +62,7 @@ def test_bytes_are_summed_by_the_stage_that_wrote_them(results):
     assert sizes == sorted(sizes, reverse=True)
 
 
-def test_photographs_have_stages_of_their_own(results):
-    """Rules in the one file, and rules in the other, that write to the same folders."""
+def test_photographs_have_their_own_stages(results):
     stages, of_photographs = (
         {stage for stage, _, _ in storage_by_stage(results, names)} for names in (FOLDER_STAGES, PHOTOGRAPH_STAGES)
     )
@@ -75,7 +71,7 @@ def test_photographs_have_stages_of_their_own(results):
     assert stages - of_photographs == replaced
     assert of_photographs - stages == by
     photographs = tree_config("base", dataset={"kind": "images"})
-    assert {stage for stage, _, _ in dataset_facts(photographs, results).storage} == of_photographs
+    assert {stage for stage, _, _ in dataset_summary(photographs, results).storage} == of_photographs
 
 
 def test_every_stage_is_a_rule():
@@ -84,11 +80,11 @@ def test_every_stage_is_a_rule():
     assert named <= set(re.findall(r"^rule (\w+):", rules, re.MULTILINE))
 
 
-def test_a_refusal_while_rendering_counts_too(results):
+def test_quarantine_counts_renders_and_surfaces(results):
     (results / "renders" / "quarantine-0000.csv").write_text("model_id,stage,reason,path\nm,render,black,m.obj\n")
     (results / "surfaces").mkdir()
     (results / "surfaces" / "quarantine-0000.csv").write_text("model_id,stage,reason,path\nn,surface,no area,n.obj\n")
-    assert dataset_facts(CONFIG, results).quarantine.total == 3
+    assert dataset_summary(CONFIG, results).quarantine.total == 3
 
 
 @pytest.mark.parametrize(
@@ -104,19 +100,21 @@ def test_a_refusal_while_rendering_counts_too(results):
          "the photo's own alpha and KTX2 in UTF-8, the models' too"),
     ],
 )  # fmt: skip
-def test_reasons_that_differ_in_numbers_and_values_are_one_fault(reasons, kind):
+def test_kind_of_fault_ignores_numbers_and_values(reasons, kind):
     assert {kind_of_fault(reason) for reason in reasons} == {kind}
 
 
-def test_two_lines_of_one_fault_are_counted_together(tmp_path):
+def test_quarantine_counts_by_kind_of_fault(tmp_path):
     folder = tmp_path / "results"
     write_report_tree(folder, ("base",), seeds=(0,))
     with (folder / "catalogue" / "quarantine.csv").open("a") as stream:
         stream.write("bad-2,catalogue,raw_model.obj: line 1204: <b>no number</b>,bad-2/raw_model.obj\n")
-    assert dataset_facts(CONFIG, folder).quarantine.rows == (("catalogue: raw_model.obj: line …: <b>no number</b>", 2),)
+    assert dataset_summary(CONFIG, folder).quarantine.rows == (
+        ("catalogue: raw_model.obj: line …: <b>no number</b>", 2),
+    )
 
 
-def test_the_tags_of_3d_future_are_all_shown():
+def test_all_categories_of_3d_future_are_counted():
     assert len(count_values("category", map(str, range(42))).rows) == 42
 
 
@@ -127,7 +125,7 @@ def test_rare_values_are_summed_up():
     assert counts.total == MAX_TAG_VALUES + 6
 
 
-def test_times_are_summed_by_stage(results, runs):
+def test_stage_times_are_summed(results, runs):
     (results / "benchmarks" / "compare.tsv").write_text("s\th:m:s\tmax_rss\n36.0\t0:00:36\t-\n")
     (compare, train) = stage_times(CONFIG, results, runs)
     assert compare[:3] == ("compare", 1, pytest.approx(0.01))
@@ -135,30 +133,15 @@ def test_times_are_summed_by_stage(results, runs):
     assert train == ("train", 1, pytest.approx(75 / 3600), 812.5)
 
 
-def test_runs_say_where_they_were_trained(runs):
-    (run,) = training_runs(runs)
-    said = run.description
-    assert (run.ablation, run.seed, said.device, said.seconds) == ("base", 0, "cpu", 75.0)
-
-
-def test_a_run_that_does_not_say_how_long_it_was_trained_is_an_error(tmp_path):
-    write_report_tree(tmp_path, ("base",), seeds=(0,), n_models=4)
-    path = tmp_path / "base" / "seed0" / "model.json"
-    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "iterations"}))
-    tables = {"base": pd.read_csv(tmp_path / "base" / "chamfer.csv")}
-    with pytest.raises(DescriptionError, match=r"base/seed0/model\.json: expected the key iterations"):
-        training_runs(evaluated_runs(CONFIG, tmp_path, tables))
-
-
 STAND_IN = Config.model_validate({"perceptual": {"weights": "untrained"}, "clip": {"source": "trained"}})
 
 
-def test_stand_ins_are_announced(tmp_path):
+def test_caveats_name_untrained_features_and_small_clip(tmp_path):
     real = Config.model_validate({"dataset": {"kind": "3d_future"}})
-    assert notices(real, tmp_path) == []
-    assert len(notices(STAND_IN, tmp_path)) == 3
-    assert "untrained" in notices(STAND_IN, tmp_path)[0]
-    assert dict(provenance_facts(real))["seeds"] == "0"
+    assert caveats(real, tmp_path) == []
+    assert len(caveats(STAND_IN, tmp_path)) == 3
+    assert "untrained" in caveats(STAND_IN, tmp_path)[0]
+    assert dict(provenance_summary(real))["seeds"] == "0"
 
 
 def write_clip_description(results, top1: float, choices: int) -> None:
@@ -167,77 +150,19 @@ def write_clip_description(results, top1: float, choices: int) -> None:
     (results / "clip_model" / "model.json").write_text(json.dumps(description))
 
 
-def test_the_small_clip_is_announced_with_its_retrieval(tmp_path):
+def test_small_clip_caveat_has_its_retrieval(tmp_path):
     write_clip_description(tmp_path, 0.2202, 32)
-    _, clip, _ = notices(STAND_IN, tmp_path)
-    assert clip.endswith("the caption of 22.0 % of held-out images among 32: 7.0 times chance.")
+    _, clip, _ = caveats(STAND_IN, tmp_path)
+    assert all(number in clip for number in ("22.0 %", " 32", "7.0 times"))
 
 
-def test_a_small_clip_that_retrieves_too_little_is_warned_of(tmp_path):
+def test_small_clip_with_poor_retrieval_has_a_warning(tmp_path):
     write_clip_description(tmp_path, 0.1, 32)
-    _, clip, warning, _ = notices(STAND_IN, tmp_path)
-    assert clip.endswith("3.2 times chance.")
-    assert warning.startswith("⚠") and "3.2 times chance, expected at least 5 times" in warning
+    _, clip, warning, _ = caveats(STAND_IN, tmp_path)
+    assert "3.2 times" in clip
+    assert warning.startswith("⚠") and "3.2 times" in warning and " 5 times" in warning
 
 
-def test_the_small_clip_is_of_no_interest_where_a_released_one_is_used(tmp_path):
+def test_released_clip_has_no_caveat(tmp_path):
     write_clip_description(tmp_path, 0.1, 32)
-    assert notices(Config.model_validate({"dataset": {"kind": "3d_future"}}), tmp_path) == []
-
-
-def rows(**changes):
-    table = {"stage": "refined", "status": "ok", "azimuth_error_deg": 10.0, "floater_fraction": 0.0, "mask_iou": 0.8}
-    return pd.DataFrame([table | changes] * 4)
-
-
-def curves(values, name="validation/chamfer"):
-    return pd.DataFrame({"ablation": "base", "seed": 0, "iteration": range(len(values)), "name": name, "value": values})
-
-
-def spreads(values, prior):
-    own, of_prior = curves(values, "health/azimuth_spread"), curves([prior] * len(values), AZIMUTH_SPREAD_PRIOR)
-    return pd.concat([own, of_prior], ignore_index=True)
-
-
-def test_azimuths_that_spread_as_a_narrow_prior_does_are_well():
-    (health,) = examine({"base": rows()}, spreads([0.1] * 6, prior=0.1))
-    assert (health.training[-1], health.azimuth_spread_prior) == (pytest.approx(0.1), pytest.approx(0.1))
-    assert health.warnings == ()
-
-
-def test_a_spread_without_that_of_the_prior_is_not_judged():
-    (health,) = examine({"base": rows()}, curves([0.0] * 6, "health/azimuth_spread"))
-    assert health.warnings == ()
-
-
-def test_one_batch_is_no_collapse():
-    (health,) = examine({"base": rows()}, spreads([0.8, 0.8, 0.8, 0.8, 0.1], prior=1.0))
-    assert health.warnings == () and health.training[-1] == pytest.approx(0.66)
-
-
-def test_a_healthy_ablation_has_no_warning():
-    (health,) = examine({"base": rows()}, curves([0.2, 0.1]))
-    assert health.warnings == ()
-    assert health.validation == "0.2000 → 0.1000"
-    assert health.training == (None, None, None, None) and health.azimuth_spread_prior is None
-
-
-@pytest.mark.parametrize(
-    ("table", "curve", "warning"),
-    [
-        (rows(status="empty"), curves([0.2, 0.1]), "4 predictions have no surface"),
-        (rows(), curves([0.1, 0.1]), "validation did not improve"),
-        (rows(azimuth_error_deg=88.0), curves([0.2, 0.1]), "close to a guess"),
-        (rows(floater_fraction=0.4), curves([0.2, 0.1]), "much of the surface floats"),
-        (rows(), curves([1.0, float("nan")], "loss/rgb"), "not finite"),
-        (rows(), curves([0.7, *[0.999] * LAST_LOGGED], "health/discriminator_accuracy"), "tells every render"),
-        (rows(), curves([0.2, *[0.001] * LAST_LOGGED], "health/mask_coverage"), "nearly empty"),
-        (rows(), curves([0.2, *[0.95] * LAST_LOGGED], "health/mask_coverage"), "fill the whole image"),
-        (rows(), spreads([0.8, *[0.1] * LAST_LOGGED], prior=1.0), "nearly the same"),
-        (rows(), curves([0.8, *[0.0001] * LAST_LOGGED], "health/latent_deviation"), "hardly differ"),
-    ],
-)
-def test_what_is_wrong_is_said(table, curve, warning):
-    (health,) = examine({"base": table}, curve)
-    assert len(health.warnings) == 1
-    assert warning in health.warnings[0]
+    assert caveats(Config.model_validate({"dataset": {"kind": "3d_future"}}), tmp_path) == []

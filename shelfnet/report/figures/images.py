@@ -1,7 +1,8 @@
-"""Figures made of images: reconstructions of test views (the paper's figure 2), and a sheet of the data."""
+"""Figures made of images: reconstructions of test views (Figure 2 of the paper) and a contact sheet."""
 
 import textwrap
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,61 +12,52 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from shelfnet.data.glb import read_glb
 from shelfnet.evaluation.comparison import STAGES
 from shelfnet.geometry.cameras import look_at_origin
+from shelfnet.report.figures.style import panel_grid, show_message
 from shelfnet.report.shown_views import PredictedMesh, ShownView
-from shelfnet.report.sources import load_mesh
-from shelfnet.report.style import note, panels
 
 NOVEL_TURNS_DEG = (100.0, 220.0)
-"""The novel views are the same camera, these much further around the object."""
+"""Azimuths of the novel views, relative to the predicted view."""
 NOVEL_ELEVATION_DEG = 20.0
 CELL_IN, LABELS_IN, TITLES_IN = 1.0, 0.85, 0.3
 GROUND = np.array([0xF3, 0xF3, 0xF1]) / 255.0
-"""Behind meshes, as in the report's viewer: on white, what is nearly white looks like a hole."""
+"""Background of meshes, as in the report's viewer: on white, surfaces that are nearly white look like holes."""
 MARGIN = 1.06
-"""Room around the largest object of a block of cells, whose images are all cut to one size."""
+"""Side of a cropped image relative to the largest object among the cells of one test view."""
 _TURNS_DEG = (None, *NOVEL_TURNS_DEG)
-"""Of the rows of a stage: as predicted, then the novel views."""
+"""Rows of a stage: the predicted view, then the novel views."""
 _ROWS = tuple((stage, turn_deg) for stage in STAGES for turn_deg in _TURNS_DEG)
-_ROW_LABEL = {"ha": "right", "va": "center", "fontsize": 6, "color": "#555555", "zorder": 3}
+_ROW_LABEL: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 6, "color": "#555555", "zorder": 3}
 
 Render = Callable[[trimesh.Trimesh, Float[np.ndarray, "4 4"]], UInt8[np.ndarray, "h w 4"]]
-"""An image of a mesh from an OpenCV camera."""
+"""Renders a mesh from an OpenCV camera."""
 
 
 def draw_reconstructions(
-    drawn: Figure, views: Sequence[ShownView], ablations: Sequence[str], render: Render, distance: float
+    fig: Figure, views: Sequence[ShownView], ablations: Sequence[str], render: Render, distance: float
 ) -> None:
-    """Input, every ablation and truth (where known): for each test view the rows of both stages.
+    """Input, every ablation and truth (if known); each test view has rows for both stages.
 
-    A prediction is shown from the view that was predicted with it, so that a wrong pose shows in its silhouette no
-    more than it has to; the novel views show what the input image does not.
+    A prediction is rendered from its own predicted view, so that a wrong pose affects the silhouette as little as
+    possible; the novel views show what the input image does not.
 
     Args:
-        drawn: an empty figure of :func:`reconstructions_size_in`.
-        views: test views.
-        ablations: columns between input and truth; those without any surface are left out.
-        render: draws meshes.
-        distance: of the cameras from the origin.
+        fig: Empty figure of size :func:`reconstructions_size_in`.
+        views: Test views.
+        ablations: Columns between input and truth; ablations without any surface are left out.
+        render: Renders a mesh.
+        distance: Distance of the cameras from the origin.
     """
     if not views:
-        return note(drawn, "no test view was reconstructed")
-    drawn.set_layout_engine("none")
-    width_in, height_in = drawn.get_size_inches()
-    spacing = {"left": LABELS_IN / width_in, "right": 1.0, "bottom": 0.0, "top": 1.0 - TITLES_IN / height_in}
+        show_message(fig, "no test view was reconstructed")
+        return
     ablations = with_surface(views, ablations)
-    columns = column_titles(views, ablations)
-    shape = (len(_ROWS) * len(views), len(columns))
-    grid = drawn.subplots(*shape, squeeze=False, gridspec_kw={**spacing, "wspace": 0.02, "hspace": 0.02})
-    for axes in grid.ravel():
-        _blank(axes)
-    for axes, title in zip(grid[0], columns, strict=True):
-        axes.set_title(title, fontsize=7, loc="center")
-    blocks = np.split(grid, len(views))
+    blocks = np.split(_cells(fig, column_titles(views, ablations), len(_ROWS) * len(views)), len(views))
     for block, view in zip(blocks, views, strict=True):
         _show(block[0, 0], view.image)
-        _rule_above(drawn, block[0, 0])
+        _rule_above(fig, block[0, 0])
         for line, (stage, turn_deg) in zip(block, _ROWS, strict=True):
             label = f"{stage}\n{'predicted view' if turn_deg is None else f'novel, {turn_deg:+.0f}°'}"
             line[0].text(-0.06, 0.5, label, **_ROW_LABEL, transform=line[0].transAxes)
@@ -74,21 +66,31 @@ def draw_reconstructions(
         for line, turn_deg in zip(block, _TURNS_DEG, strict=False):
             if view.truth is not None:
                 _show(line[-1], render(view.truth, _camera(view.azimuth_deg, view.elevation_deg, turn_deg, distance)))
-        _cut_to_content(list(block.ravel()))
-    return None
+        _crop_to_content(list(block.ravel()))
+
+
+def _cells(fig: Figure, titles: Sequence[str], n_rows: int) -> np.ndarray:
+    """Blank axes close to one another, one row per image row, with titles on top."""
+    fig.set_layout_engine("none")
+    width_in, height_in = fig.get_size_inches()
+    spacing = {"left": LABELS_IN / width_in, "right": 1.0, "bottom": 0.0, "top": 1.0 - TITLES_IN / height_in}
+    spacing |= {"wspace": 0.02, "hspace": 0.02}
+    grid = fig.subplots(n_rows, len(titles), squeeze=False, gridspec_kw=spacing)
+    for axes in grid.ravel():
+        _blank(axes)
+    for axes, title in zip(grid[0], titles, strict=True):
+        axes.set_title(title, fontsize=7, loc="center")
+    return grid
 
 
 def column_titles(views: Sequence[ShownView], ablations: Sequence[str]) -> list[str]:
-    """Input, every ablation that has a surface, and truth where any view has one."""
-    return [
-        "input",
-        *with_surface(views, ablations),
-        *(["truth"] if any(view.truth is not None for view in views) else []),
-    ]
+    """Input, every ablation with a surface, and truth if any view has one."""
+    truth = ["truth"] if any(view.truth is not None for view in views) else []
+    return ["input", *with_surface(views, ablations), *truth]
 
 
 def with_surface(views: Sequence[ShownView], ablations: Sequence[str]) -> list[str]:
-    """Ablations with a prediction to show of any of the views."""
+    """Ablations with a mesh of at least one view."""
     return [name for name in ablations if any(key[0] == name for view in views for key in view.predictions)]
 
 
@@ -98,15 +100,15 @@ def reconstructions_size_in(views: Sequence[ShownView], ablations: Sequence[str]
     return CELL_IN * columns + LABELS_IN, CELL_IN * rows + TITLES_IN
 
 
-def draw_contact_sheet(drawn: Figure, images: Sequence[UInt8[np.ndarray, "h w 4"]], captions: Sequence[str]) -> None:
+def draw_contact_sheet(fig: Figure, images: Sequence[UInt8[np.ndarray, "h w 4"]], captions: Sequence[str]) -> None:
     """Images with their captions below."""
     if not images:
-        return note(drawn, "no image was rendered")
-    for axes, image, caption in zip(panels(drawn, len(images), 6), images, captions, strict=True):
+        show_message(fig, "no image was rendered")
+        return
+    for axes, image, caption in zip(panel_grid(fig, len(images), 6), images, captions, strict=True):
         _blank(axes)
         _show(axes, image)
         axes.set_xlabel("\n".join(textwrap.wrap(caption, 26)), fontsize=6)
-    return None
 
 
 def _show_prediction(
@@ -116,22 +118,22 @@ def _show_prediction(
         axes.text(0.5, 0.5, "empty", ha="center", va="center", fontsize=6, color="#999999", transform=axes.transAxes)
         return
     camera = _camera(prediction.azimuth_deg, prediction.elevation_deg, turn_deg, distance)
-    _show(axes, render(load_mesh(prediction.path), camera))
+    _show(axes, render(read_glb(prediction.path), camera))
 
 
 def _camera(
     azimuth_deg: float, elevation_deg: float, turn_deg: float | None, distance: float
 ) -> Float[np.ndarray, "4 4"]:
-    """The view itself, or a novel one that is turned away from it."""
+    """Camera at the view itself, or at a novel view rotated by ``turn_deg``."""
     angles_deg = (azimuth_deg, elevation_deg) if turn_deg is None else (azimuth_deg + turn_deg, NOVEL_ELEVATION_DEG)
     azimuth, elevation = torch.deg2rad(torch.tensor(angles_deg, dtype=torch.float64))
     return look_at_origin(azimuth, elevation, distance).numpy()
 
 
-def _rule_above(drawn: Figure, axes: Axes) -> None:
-    """A thin line across the figure at the upper edge of an axes."""
+def _rule_above(fig: Figure, axes: Axes) -> None:
+    """Draw a thin line across the figure at the upper edge of an axes."""
     height = axes.get_position().y1
-    drawn.add_artist(Line2D([0.0, 1.0], [height, height], color="#cccccc", linewidth=0.6))
+    fig.add_artist(Line2D([0.0, 1.0], [height, height], color="#cccccc", linewidth=0.6))
 
 
 def _blank(axes: Axes) -> None:
@@ -141,30 +143,31 @@ def _blank(axes: Axes) -> None:
         spine.set_visible(False)
 
 
-def _cut_to_content(cells: Sequence[Axes]) -> None:
-    """All cells to the one square about the middle that holds what any of them shows."""
+def _crop_to_content(cells: Sequence[Axes]) -> None:
+    """Crop all cells to the smallest centred square that contains the content of every cell."""
     shown = [np.asarray(cell.images[0].get_array()) for cell in cells if cell.images]
-    reach = min(1.0, MARGIN * max((_reach(pixels) for pixels in shown), default=1.0))
+    extent = min(1.0, MARGIN * max((_content_extent(pixels) for pixels in shown), default=1.0))
     for cell in cells:
         for image in cell.images:
             left, right, bottom, top = image.get_extent()
-            cell.set_xlim(*_shrunk(left, right, reach))
-            cell.set_ylim(*_shrunk(bottom, top, reach))
+            cell.set_xlim(*_scaled(left, right, extent))
+            cell.set_ylim(*_scaled(bottom, top, extent))
 
 
-def _reach(pixels: Float[np.ndarray, "h w 3"]) -> float:
-    """How far from the middle anything lies that is not ground, in half-sides."""
+def _content_extent(pixels: Float[np.ndarray, "h w 3"]) -> float:
+    """Largest distance of a pixel that is not background from the middle, in half-sides."""
     places = np.argwhere(np.abs(pixels - GROUND).max(axis=-1) > 1.0 / 255.0)
     half = np.array(pixels.shape[:2]) / 2
     return float(((np.abs(places + 0.5 - half) + 0.5) / half).max(initial=0.1))
 
 
-def _shrunk(low: float, high: float, factor: float) -> tuple[float, float]:
+def _scaled(low: float, high: float, factor: float) -> tuple[float, float]:
+    """Ends of an interval scaled about its middle."""
     middle, half = (low + high) / 2, (high - low) / 2
     return middle - factor * half, middle + factor * half
 
 
 def _show(axes: Axes, rgba: UInt8[np.ndarray, "h w 4"]) -> None:
-    """The image over a light ground."""
+    """Show an image over a light background."""
     alpha = rgba[..., 3:] / 255.0
     axes.imshow(rgba[..., :3] / 255.0 * alpha + GROUND * (1.0 - alpha), interpolation="antialiased")

@@ -1,4 +1,4 @@
-"""Figure of the test scores by category."""
+"""Figure of the test Chamfer distance by category."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -9,53 +9,50 @@ from matplotlib.figure import Figure
 
 from shelfnet.config.load import UNTRAINED
 from shelfnet.evaluation.baselines import MEAN_SHAPE
-from shelfnet.report.style import BASELINE_GREY, Look, log_scale, note
+from shelfnet.evaluation.results import last_stage
+from shelfnet.report.figures.style import BASELINE_GREY, LineStyle, log_scale, show_message
 
 MAX_CATEGORIES = 12
 OTHERS = "all others"
 
 
 def draw_chamfer_by_category(
-    drawn: Figure, tables: Mapping[str, pd.DataFrame], baselines: pd.DataFrame, style: Mapping[str, Look]
+    fig: Figure, tables: Mapping[str, pd.DataFrame], baselines: pd.DataFrame, styles: Mapping[str, LineStyle]
 ) -> None:
-    """Mean Chamfer distance of the last stage in each category, the most frequent categories first; log scale.
+    """Mean Chamfer distance of the last stage by category, most frequent categories first; log scale.
 
-    The network before training is left out: far off, it would press the others together.
+    ``untrained`` is left out: it is so far off that it would press the others together.
 
     Args:
-        drawn: an empty figure.
-        tables: rows of ``chamfer.csv`` by ablation.
-        baselines: rows of the trivial baselines; the mean shape is drawn as a bar to compare with.
-        style: looks by ablation.
+        fig: Empty figure.
+        tables: Rows of ``chamfer.csv`` by ablation.
+        baselines: Rows of the trivial baselines, for the bar of the mean shape.
+        styles: Line styles by ablation.
     """
     last = {name: last_stage(table) for name, table in tables.items() if len(table) and name != UNTRAINED}
     if not last:
-        return note(drawn, "no test view was evaluated")
+        show_message(fig, "no test view was evaluated")
+        return
     if all(rows["chamfer"].isna().all() for rows in last.values()):
-        return note(drawn, "there are no true shapes to measure a distance to")
-    order = _frequent_categories(next(iter(last.values())))
-    axes = drawn.subplots()
+        show_message(fig, "there are no true shapes to measure a distance to")
+        return
+    first = next(iter(last.values()))
+    order = _frequent_categories(first)
+    axes = fig.subplots()
     places = np.arange(len(order))
     for rank, (name, rows) in enumerate(last.items()):
-        height = _category_means(rows, order)
         offset = (rank - (len(last) - 1) / 2) * min(0.1, 0.7 / len(last))
-        axes.plot(height, places + offset, style[name].marker, markersize=4.5, color=style[name].colour, label=name)
+        means, style = _category_means(rows, order), styles[name]
+        axes.plot(means, places + offset, style.marker, markersize=4.5, color=style.colour, label=name)
     mean_shape = _category_means(baselines[baselines["ablation"] == MEAN_SHAPE], order)
     axes.plot(mean_shape, places, "|", markersize=15, markeredgewidth=2, color=BASELINE_GREY, label=MEAN_SHAPE)
-    counts = _object_counts(next(iter(last.values())), order)
-    labels = [f"{name} ({count})" for name, count in zip(order, counts, strict=True)]
+    counts = first.groupby(_grouped(first, order))["model_id"].nunique()
+    labels = [f"{name} ({counts[name]})" for name in order]
     axes.set_yticks(places, ["\n".join(textwrap.wrap(label, 26)) for label in labels])
     axes.invert_yaxis()
     log_scale(axes.xaxis)
     axes.set(xlabel="Chamfer distance (unit sides), test split", title="By category (objects), last stage")
-    drawn.legend(*axes.get_legend_handles_labels(), loc="outside right upper")
-    return None
-
-
-def last_stage(rows: pd.DataFrame) -> pd.DataFrame:
-    """Refined rows where there are any, else the coarse ones."""
-    refined = rows[rows["stage"] == "refined"]
-    return refined if len(refined) else rows
+    fig.legend(*axes.get_legend_handles_labels(), loc="outside right upper")
 
 
 def _frequent_categories(rows: pd.DataFrame) -> list[str]:
@@ -64,15 +61,11 @@ def _frequent_categories(rows: pd.DataFrame) -> list[str]:
     return order + ([OTHERS] if len(counts) > MAX_CATEGORIES else [])
 
 
-def _object_counts(rows: pd.DataFrame, order: Sequence[str]) -> list[int]:
-    return [int(count) for count in rows.groupby(_grouped(rows, order))["model_id"].nunique().reindex(order)]
-
-
 def _category_means(rows: pd.DataFrame, order: Sequence[str]) -> list[float]:
     return [float(mean) for mean in rows.groupby(_grouped(rows, order))["chamfer"].mean().reindex(order)]
 
 
 def _grouped(rows: pd.DataFrame, order: Sequence[str]) -> pd.Series:
-    """The category of every row, or :data:`OTHERS`."""
+    """Category of every row, or :data:`OTHERS`."""
     categories = rows["category"].fillna("none")
     return categories.where(categories.isin(order), OTHERS)

@@ -1,55 +1,58 @@
-"""Figure of where the images of a data set were taken from, on the sphere around the object."""
+"""Figure of the views of a data set on the sphere around the object."""
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from shelfnet.config.render import ViewPrior
 from shelfnet.palette import OKABE_ITO
-from shelfnet.report.style import BASELINE_GREY, note
+from shelfnet.report.figures.style import BASELINE_GREY, show_message
 
 AZIMUTH_BIN_DEG, ELEVATION_BIN_DEG = 15.0, 5.0
 _MANY = 3000
-"""Beyond so many views single ones are not drawn any more."""
+"""Number of views above which the points are rasterised in the PDF."""
 
 
 def draw_view_sphere(
-    drawn: Figure, azimuths_deg: Float[np.ndarray, "n"], elevations_deg: Float[np.ndarray, "n"], prior: ViewPrior
+    fig: Figure, azimuths_deg: Float[np.ndarray, "n"], elevations_deg: Float[np.ndarray, "n"], prior: ViewPrior
 ) -> None:
-    """Views on an equal-area map of the sphere (Mollweide), and histograms of both angles beside the prior.
+    """Views on an equal-area map of the sphere (Mollweide), and histograms of both angles with the prior.
 
     Args:
-        drawn: an empty figure.
-        azimuths_deg: about +Y from +Z, in [-180, 180].
-        elevations_deg: up from the horizon.
-        prior: p(v), that the views were drawn from.
+        fig: Empty figure.
+        azimuths_deg: Azimuths about +Y from +Z, in [-180, 180].
+        elevations_deg: Elevations above the horizon.
+        prior: Prior p(v) from which the views were drawn.
     """
     if not len(azimuths_deg) or np.isnan(azimuths_deg).any():
-        return note(drawn, "the views of these images are not known")
-    grid = drawn.add_gridspec(2, 2, width_ratios=[1.6, 1.0])
-    _draw_map(drawn.add_subplot(grid[:, 0], projection="mollweide"), azimuths_deg, elevations_deg, prior)
+        show_message(fig, "the views of these images are not known")
+        return
+    grid = fig.add_gridspec(2, 2, width_ratios=[1.6, 1.0])
+    _draw_map(fig.add_subplot(grid[:, 0], projection="mollweide"), azimuths_deg, elevations_deg, prior)
     angles = (
         ("azimuth", azimuths_deg, AZIMUTH_BIN_DEG, prior.azimuth_min_deg, prior.azimuth_max_deg),
         ("elevation", elevations_deg, ELEVATION_BIN_DEG, prior.elevation_min_deg, prior.elevation_max_deg),
     )
     for row, (name, values, width, low, high) in enumerate(angles):
-        axes = drawn.add_subplot(grid[row, 1])
+        axes = fig.add_subplot(grid[row, 1])
         axes.hist(values, angle_bins(values, width), color=OKABE_ITO[0])
         expected = len(values) * width / max(high - low, width)
         axes.plot([low, high], [expected] * 2, color="black", linestyle="--", linewidth=1.0, label="p(v)")
         axes.set(xlabel=f"{name} (°)", ylabel="images")
-    drawn.axes[1].set_xticks(np.arange(-180.0, 181.0, 90.0))
-    drawn.axes[1].legend(loc="lower right", frameon=True)
-    return None
+    fig.axes[1].set_xticks(np.arange(-180.0, 181.0, 90.0))
+    fig.axes[1].legend(loc="lower right", frameon=True)
 
 
 def angle_bins(values: Float[np.ndarray, "n"], width: float) -> Float[np.ndarray, "b"]:
-    """Edges at multiples of ``width`` that hold all values."""
+    """Bin edges at multiples of ``width`` that contain all values."""
     low, high = np.floor(values.min() / width), np.floor(values.max() / width) + 1.0
     return np.arange(low, high + 0.5) * width
 
 
-def _draw_map(axes, azimuths_deg, elevations_deg, prior: ViewPrior) -> None:
+def _draw_map(
+    axes: Axes, azimuths_deg: Float[np.ndarray, "n"], elevations_deg: Float[np.ndarray, "n"], prior: ViewPrior
+) -> None:
     sides = np.radians(np.linspace(prior.azimuth_min_deg, prior.azimuth_max_deg, 181))
     band = [np.full_like(sides, np.radians(edge)) for edge in (prior.elevation_min_deg, prior.elevation_max_deg)]
     axes.fill_between(sides, *band, color="#eeeeee", edgecolor=BASELINE_GREY, linewidth=0.8, label="range of p(v)")

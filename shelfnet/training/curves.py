@@ -1,0 +1,42 @@
+"""``metrics.parquet``: losses, health metrics and validation metrics of a training run by iteration."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shelfnet.data.tables import cast_columns
+from shelfnet.provenance import code_version
+from shelfnet.publishing import complete_file
+
+METRICS = "metrics.parquet"
+"""File name of the table in the folder of a run."""
+SCHEMA = pa.schema([("iteration", pa.int64()), ("name", pa.string()), ("value", pa.float64())])
+
+
+class CurvesError(ValueError):
+    """A table of curves is unusable; the message names the file."""
+
+
+def write_curves(folder: Path, history: Sequence[tuple[int, str, float]]) -> None:
+    """Publish the logged values of a run, each with its iteration and name."""
+    columns = list(zip(*history, strict=True)) or [(), (), ()]
+    arrays = [pa.array(list(column), field.type) for column, field in zip(columns, SCHEMA, strict=True)]
+    table = pa.table(arrays, schema=SCHEMA.with_metadata({"code_version": code_version()}))
+    with complete_file(folder / METRICS) as temporary:
+        pq.write_table(table, temporary)
+
+
+def read_curves(folder: Path) -> pd.DataFrame:
+    """Logged values of a run: ``iteration, name, value``.
+
+    Raises:
+        CurvesError: The table is missing, damaged, or lacks a column.
+    """
+    path = folder / METRICS
+    try:
+        return cast_columns(pq.read_table(path), SCHEMA, SCHEMA.names, nullable=()).to_pandas()
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise CurvesError(f"{path}: expected a table of curves: {error}") from error
