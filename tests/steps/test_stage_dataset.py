@@ -120,7 +120,7 @@ def test_a_failing_generator_leaves_nothing(tmp_path, stage, monkeypatch):
         (root / "half").write_text("")
         raise RuntimeError
 
-    monkeypatch.setattr("shelfnet.steps.stage_dataset.generate_showroom", failing)
+    monkeypatch.setattr("shelfnet.steps.stage_dataset.generate_furniture", failing)
     with pytest.raises(RuntimeError):
         stage(kind="showroom")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -1,7 +1,7 @@
-"""Models of any format, converted one after the other into one data set in the layout of 3D-FUTURE.
+"""Convert models of any supported format to one data set in the 3D-FUTURE layout.
 
-Every model is published by itself with a stamp of what it was made from. A run that was interrupted, or comes again
-with other settings, converts only what is not there yet.
+Every model is published on its own, with a stamp of its inputs. An interrupted run, or one with other settings,
+converts only what is missing or has changed.
 """
 
 import hashlib
@@ -22,55 +22,68 @@ from shelfnet.data.catalogue.selection import select_models
 from shelfnet.data.catalogue.splits import sampling_order
 from shelfnet.data.hardlinks import link_or_copy
 from shelfnet.data.importers.convert import SUFFIXES, Orientation, convert_model
-from shelfnet.data.importers.models import STAGE, Fetch, ImportedModel
 from shelfnet.dependencies import code_digest
 from shelfnet.isolation import IsolatedWorker
 from shelfnet.publishing import partial_path, publish
 
+STAGE = "stage_dataset"
 STAMP_NAME = "source.json"
 UNFINISHED = ".unfinished"
 BATCH = 256
-"""Models fetched before they are converted."""
+"""Number of models fetched before they are converted."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Job:
-    """What a child process is given: a model's file, and the empty folder to fill."""
+class ImportedModel:
+    """A model to convert: its tags, its file, and the name of the file in the quarantine."""
+
+    info: ModelInfo
+    path: Path
+    shown: str
+
+
+FetchFn = Callable[[Sequence[ModelInfo]], tuple[list[ImportedModel], list[Quarantined]]]
+"""Makes the files of some models available; returns them and the models that are unavailable."""
+
+
+@dataclass(frozen=True)
+class _Conversion:
+    """Input of the child process: a model file and the empty output folder."""
 
     source: Path
     folder: Path
 
 
 def stage_models(
-    infos: Sequence[ModelInfo], fetch: Fetch, target: Path, settings: DatasetSettings
+    infos: Sequence[ModelInfo], fetch: FetchFn, target: Path, settings: DatasetSettings
 ) -> list[Quarantined]:
-    """Convert the models that the settings ask for and publish them as ``target``, replacing an earlier data set.
+    """Convert the selected models and publish them as ``target``, replacing an earlier data set.
 
-    With ``max_models``, they are taken in the order in which the catalogue takes them, until there are enough.
+    ``max_models`` counts usable models, taken in the sampling order of the catalogue.
 
     Args:
-        infos: what there is.
-        fetch: the files of some of them, and those that cannot be had.
-        target: becomes the folder with ``3D-FUTURE-model``.
-        settings: filters, limits, and the frame and unit of files that do not say them.
+        infos: Available models.
+        fetch: Makes the files of some models available.
+        target: Folder that will hold ``3D-FUTURE-model``.
+        settings: Filters, limits, and the up axis and unit of formats that do not define them.
 
     Returns:
-        The models that cannot be used.
+        Models that cannot be used.
 
     Raises:
-        DatasetError: the filters leave nothing, or no model can be used.
+        DatasetError: The filters select nothing, or no selected model can be used.
     """
-    chosen = {info.model_id: info for info in select_models(infos, settings)}
-    order = [chosen[model_id] for model_id in sampling_order(chosen, settings.split_seed)]
+    selected = {info.model_id: info for info in select_models(infos, settings)}
+    order = [selected[model_id] for model_id in sampling_order(selected, settings.split_seed)]
     temporary = partial_path(target)
     root = temporary / MODEL_FOLDER
     root.mkdir(parents=True, exist_ok=True)
     done, quarantined = _convert_all(order, fetch, root, target / MODEL_FOLDER, settings)
     if not done:
         reasons = "; ".join(f"{row.path}: {row.reason}" for row in quarantined[:3])
-        raise DatasetError(f"none of {len(quarantined)} models can be used, the first ones because of {reasons}")
+        raise DatasetError(f"none of {len(quarantined)} models can be used; the first reasons are {reasons}")
     _remove_others(root, {info.model_id for info in done})
     _write_list(root / FILE_NAME, done)
     shutil.rmtree(target, ignore_errors=True)
@@ -79,12 +92,12 @@ def stage_models(
 
 
 def _convert_all(
-    order: Sequence[ModelInfo], fetch: Fetch, root: Path, earlier: Path, settings: DatasetSettings
+    order: Sequence[ModelInfo], fetch: FetchFn, root: Path, earlier: Path, settings: DatasetSettings
 ) -> tuple[list[ModelInfo], list[Quarantined]]:
-    """Convert models in this order, until there are as many as the settings want."""
+    """Convert models in this order until the wanted number is reached."""
     orientation = Orientation(settings.folder.up_axis, settings.folder.unit_m)
     make = partial(_make_converter, orientation, settings.max_faces)
-    stamps = _Stamps(orientation, settings.max_faces)
+    stamps = _StampMaker(orientation, settings.max_faces)
     wanted = settings.max_models or len(order)
     done: list[ModelInfo] = []
     quarantined: list[Quarantined] = []
@@ -99,38 +112,38 @@ def _convert_all(
                 try:
                     _convert(model, root, earlier, stamps, worker)
                     done.append(model.info)
-                except Exception as error:  # whatever is wrong with one model must not stop the others
+                except Exception as error:  # no fault of one model may stop the others
                     quarantined.append(quarantine_model(model.info.model_id, STAGE, error, model.shown))
-            logger.info("%d models here, %d refused, %d to look at", len(done), len(quarantined), len(order) - start)
+            logger.info("%d models converted, %d refused, %d left", len(done), len(quarantined), len(order) - start)
     return done, quarantined
 
 
 def _convert(
-    model: ImportedModel, root: Path, earlier: Path, stamps: "_Stamps", worker: IsolatedWorker[_Job, None]
+    model: ImportedModel, root: Path, earlier: Path, stamps: "_StampMaker", worker: IsolatedWorker[_Conversion, None]
 ) -> None:
-    """Make one model's folder complete, from what is there already or from its file."""
-    final, stamp = root / model.info.model_id, stamps.of(model.path)
-    if _stamp_of(final) == stamp:
+    """Complete the folder of one model, from an earlier conversion with the same stamp or from its file."""
+    final, stamp = root / model.info.model_id, stamps.make(model.path)
+    if _read_stamp(final) == stamp:
         return
     unfinished = root / UNFINISHED
     for folder in (final, unfinished):
         shutil.rmtree(folder, ignore_errors=True)
-    if _stamp_of(earlier / model.info.model_id) == stamp:
+    if _read_stamp(earlier / model.info.model_id) == stamp:
         shutil.copytree(earlier / model.info.model_id, unfinished, copy_function=link_or_copy)
     else:
         unfinished.mkdir()
-        worker.run(_Job(model.path, unfinished))
+        worker.run(_Conversion(model.path, unfinished))
         (unfinished / STAMP_NAME).write_text(stamp, encoding="ascii")
     publish(unfinished, final)
 
 
-def _make_converter(orientation: Orientation, max_faces: int) -> Callable[[_Job], None]:
-    """What runs in a process of its own, model after model."""
-    return lambda job: convert_model(job.source, job.folder, orientation, max_faces)
+def _make_converter(orientation: Orientation, max_faces: int) -> Callable[[_Conversion], None]:
+    """Factory of the function that runs in the child process."""
+    return lambda item: convert_model(item.source, item.folder, orientation, max_faces)
 
 
-class _Stamps:
-    """What a converted model is made from: its file, the files beside it, the settings and the code."""
+class _StampMaker:
+    """Makes stamps of converted models: source file, files beside it, settings and code."""
 
     def __init__(self, orientation: Orientation, max_faces: int) -> None:
         self._common = {
@@ -140,19 +153,19 @@ class _Stamps:
         }
         self._folders: dict[Path, str] = {}
 
-    def of(self, path: Path) -> str:
-        """The stamp of a file; GLB and STL stand alone, the other formats may read what lies in their folder."""
+    def make(self, path: Path) -> str:
+        """Stamp of a file. GLB and STL are self-contained; other formats may read files of their folder."""
         status = path.stat()
-        alone = path.suffix.lower() in (".glb", ".stl")
+        self_contained = path.suffix.lower() in (".glb", ".stl")
         parts = {
             "file": [str(path), status.st_size, status.st_mtime_ns],
-            "beside": "" if alone else self._beside(path.parent),
+            "beside": "" if self_contained else self._folder_digest(path.parent),
             **self._common,
         }
         return json.dumps(parts, sort_keys=True)
 
-    def _beside(self, folder: Path) -> str:
-        """Digest of names, sizes and times of the files below a folder that are not models: materials and textures."""
+    def _folder_digest(self, folder: Path) -> str:
+        """Digest of names, sizes and times of the materials and textures below a folder."""
         if folder not in self._folders:
             digest = hashlib.sha256()
             for path in sorted(folder.rglob("*")):
@@ -163,7 +176,7 @@ class _Stamps:
         return self._folders[folder]
 
 
-def _stamp_of(folder: Path) -> str | None:
+def _read_stamp(folder: Path) -> str | None:
     try:
         return (folder / STAMP_NAME).read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):

@@ -4,6 +4,7 @@ Everything is opaque: ``d``, ``Tr`` and the alpha of textures are left aside, si
 wrongly and a mask must not have holes by accident. Texture options (``-s``, ``-o``, ...) are skipped, not applied.
 """
 
+import io
 import logging
 import re
 import warnings
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from shelfnet.data.images import MAX_PIXELS, TEXTURE_FORMATS, ImageError
 from shelfnet.data.obj.parser import ObjModel, decode_text
@@ -86,19 +87,22 @@ def parse_mtl(text: str) -> dict[str, MtlEntry]:
     return entries
 
 
-def load_texture(path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    """Decode an image file to opaque sRGB with bounded memory, at most 1024 pixels a side.
+def load_texture(source: Path | io.BytesIO) -> UInt8[np.ndarray, "h w 3"]:
+    """Decode an image file, or its bytes as a stream, to opaque sRGB with bounded memory, at most 1024 pixels per side.
 
     Raises:
-        ImageError: not an image, broken, or of too many pixels.
+        ImageError: The file is not an image, is broken, or has too many pixels.
     """
+    name = f"{source}: " if isinstance(source, Path) else ""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=TEXTURE_FORMATS) as image:
+            with Image.open(source, formats=TEXTURE_FORMATS) as image:
                 return _to_rgb(image)
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{name}expected an image ({', '.join(TEXTURE_FORMATS)})") from error
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error, ...
-        raise ImageError(f"{path}: {error}") from error
+        raise ImageError(f"{name}{error}") from error
 
 
 class _TextureFolder:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from shelfnet.data.catalogue.model_info import DatasetError, ModelInfo
 from shelfnet.data.catalogue.quarantine import Quarantined
 from shelfnet.data.importers.convert import SUFFIXES
-from shelfnet.data.importers.models import STAGE, Fetch, ImportedModel
+from shelfnet.data.importers.staging import STAGE, FetchFn, ImportedModel
 from shelfnet.data.sources.folder_tags import read_folder_tags
 
 OTHER_SUFFIXES = frozenset(
@@ -45,7 +45,7 @@ def find_models(root: Path, tags: Path | None) -> tuple[list[ImportedModel], lis
     return found, refused
 
 
-def models_of(models: Sequence[ImportedModel]) -> Fetch:
+def models_of(models: Sequence[ImportedModel]) -> FetchFn:
     """What fetches models that are all here: their look-up."""
     by_id = {model.info.model_id: model for model in models}
     return lambda infos: ([by_id[info.model_id] for info in infos], [])

@@ -25,7 +25,7 @@ from shelfnet.config.dataset import DatasetSettings, ObjaverseSettings
 from shelfnet.data.catalogue.model_info import DatasetError, ModelInfo
 from shelfnet.data.catalogue.models import CatalogueModel
 from shelfnet.data.catalogue.quarantine import Quarantined, first_reasons
-from shelfnet.data.importers.models import STAGE, ImportedModel
+from shelfnet.data.importers.staging import STAGE, ImportedModel
 
 VERSION_FOLDER = "hf-objaverse-v1"
 ANNOTATIONS_NAME = "lvis-annotations.json.gz"

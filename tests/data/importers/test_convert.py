@@ -31,7 +31,7 @@ def extent(mesh):
 
 
 @pytest.mark.parametrize("suffix", [".glb", ".obj", ".ply", ".stl"])
-def test_every_format_stands_on_the_floor_in_metres(tmp_path, convert, suffix):
+def test_models_are_placed_on_the_floor_in_metres(tmp_path, convert, suffix):
     box = trimesh.creation.box((2.0, 1.0, 0.5))
     box.apply_translation((7.0, -3.0, 2.0))
     box.export(tmp_path / f"x{suffix}")
@@ -41,7 +41,7 @@ def test_every_format_stands_on_the_floor_in_metres(tmp_path, convert, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".obj", ".ply", ".stl", ".glb"])
-def test_up_axis_and_unit_are_for_formats_that_say_neither(tmp_path, convert, suffix):
+def test_up_axis_and_unit_apply_to_all_formats_but_glb(tmp_path, convert, suffix):
     box = trimesh.creation.box((200.0, 50.0, 100.0))
     box.vertices[box.vertices[:, 1] < 0, 0] *= 0.5  # what is narrow is the front of a +Z up file
     box.export(tmp_path / f"x{suffix}")
@@ -54,7 +54,7 @@ def test_up_axis_and_unit_are_for_formats_that_say_neither(tmp_path, convert, su
     np.testing.assert_allclose(np.abs(front[:, 0]), 0.5, atol=1e-6)
 
 
-def test_materials_of_an_obj_come_along_from_its_folder_alone(tmp_path, convert):
+def test_obj_materials_must_lie_in_its_folder(tmp_path, convert):
     folder = tmp_path / "in"
     (folder / "maps").mkdir(parents=True)
     Image.new("RGB", (2, 2), (10, 20, 30)).save(folder / "maps" / "wood.png")
@@ -73,7 +73,7 @@ def test_materials_of_an_obj_come_along_from_its_folder_alone(tmp_path, convert)
     assert sorted(path.name for path in obj.parent.iterdir()) == ["model.mtl", "raw_model.obj", "texture_0.png"]
 
 
-def test_a_texture_beside_an_obj_without_materials_stays_beside_it(tmp_path, convert):
+def test_texture_beside_an_obj_without_materials_is_kept(tmp_path, convert):
     folder = tmp_path / "in"
     folder.mkdir()
     Image.new("RGB", (2, 2), (10, 20, 30)).save(folder / "texture.png")
@@ -112,7 +112,7 @@ def two_coloured(folder, suffix):
 
 
 @pytest.mark.parametrize("engine", sorted(ENGINES))
-def test_both_engines_show_the_colours_of_every_format(tmp_path, convert, engine):
+def test_engines_render_the_colours_of_every_format(tmp_path, convert, engine):
     with open_engine(RenderSettings(engine=engine, resolution_px=32, samples=8), threads=1) as opened:
         for suffix in (".glb", "-texture.glb", ".ply", ".obj"):
             _, _, obj = convert(two_coloured(tmp_path, suffix))
@@ -124,15 +124,15 @@ def test_both_engines_show_the_colours_of_every_format(tmp_path, convert, engine
                 np.testing.assert_allclose(shown, np.array(colour) / max(colour), atol=0.12, err_msg=suffix)
 
 
-def test_what_the_strict_reader_refuses_is_refused_here(tmp_path, convert):
+def test_unusable_files_are_refused(tmp_path, convert):
     flat = trimesh.Trimesh([[0, 0, 0], [0, 0, 0], [0, 0, 0]], [[0, 1, 2]], process=False)
     flat.export(tmp_path / "x.ply")
     with pytest.raises(ModelError, match="longest side"):
         convert(tmp_path / "x.ply")
     nan = trimesh.Trimesh([[0, 0, 0], [1, 0, 0], [0, np.nan, 0]], [[0, 1, 2]], process=False)
     nan.export(tmp_path / "y.ply")
-    with pytest.raises(ModelError, match="finite coordinates"):
+    with pytest.raises(ModelError, match="finite"):
         convert(tmp_path / "y.ply")
     (tmp_path / "z.fbx").write_bytes(b"")
-    with pytest.raises(ModelError, match=r"z\.fbx: cannot read \.fbx, only \.glb, \.obj"):
+    with pytest.raises(ModelError, match=r"^z\.fbx: .*\.fbx"):
         convert(tmp_path / "z.fbx")

@@ -1,13 +1,12 @@
 import copy
 import io
-import json
 
 import numpy as np
 import pytest
 import trimesh
 from PIL import Image
 
-from shelfnet.data.importers.glb import read_glb
+from shelfnet.data.importers.glb import import_glb
 from shelfnet.data.obj.reader import ModelError
 
 BOX_CORNERS = 36
@@ -35,17 +34,17 @@ def test_an_ordinary_file_reads_as_trimesh_reads_it(tmp_path):
     moved = trimesh.transformations.translation_matrix([5, 0, 0]) @ np.diag([2.0, 1.0, 0.5, 1.0])
     scene.add_geometry(trimesh.creation.icosphere(1), transform=moved)
     scene.export(tmp_path / "scene.glb")
-    parts = read_glb(tmp_path / "scene.glb", 1000)
+    parts = import_glb(tmp_path / "scene.glb", 1000)
     expected = trimesh.load_scene(tmp_path / "scene.glb", process=False).to_geometry()
     corners = expected.vertices[expected.faces].round(6).reshape(-1, 9)
     np.testing.assert_allclose(sorted_triangles(parts), corners[np.lexsort(corners.T)], atol=2e-6)
 
 
-def test_materials_textures_and_coordinates_survive(tmp_path, glb):
+def test_texture_and_coordinates_are_imported(tmp_path, glb):
     uv = np.random.default_rng(0).random((BOX_CORNERS, 2)).astype("f4")
     reference = glb.texture(png())
     glb.box().attribute("TEXCOORD_0", uv).material(pbrMetallicRoughness={"baseColorTexture": reference})
-    (part,) = read_glb(glb.write(tmp_path / "x.glb"), 100)
+    (part,) = import_glb(glb.write(tmp_path / "x.glb"), 100)
     assert part.material.texture[0, 0].tolist() == [200, 100, 50]
     np.testing.assert_allclose(part.uv, np.column_stack([uv[:, 0], 1.0 - uv[:, 1]]), atol=1e-6)
     assert part.colours is None
@@ -53,28 +52,28 @@ def test_materials_textures_and_coordinates_survive(tmp_path, glb):
 
 def test_factors_are_linear_and_multiply_textures(tmp_path, glb):
     glb.box().material(pbrMetallicRoughness={"baseColorFactor": [0.2158605, 1.0, 0.0, 1.0]})
-    (part,) = read_glb(glb.write(tmp_path / "x.glb"), 100)
+    (part,) = import_glb(glb.write(tmp_path / "x.glb"), 100)
     np.testing.assert_allclose(part.material.colour, (128 / 255, 1.0, 0.0), atol=1e-6)
     reference = glb.texture(png(colour=(255, 255, 255)))
     glb.material(pbrMetallicRoughness={"baseColorFactor": [0.2158605, 1, 0, 1], "baseColorTexture": reference})
-    (part,) = read_glb(glb.write(tmp_path / "y.glb"), 100)
+    (part,) = import_glb(glb.write(tmp_path / "y.glb"), 100)
     assert part.material.texture[0, 0].tolist() == [128, 255, 0]
 
 
-def test_specular_glossiness_has_a_base_colour_too(tmp_path, glb):
+def test_specular_glossiness_gives_a_base_colour(tmp_path, glb):
     settings = {"diffuseFactor": [1, 0, 0, 1], "diffuseTexture": glb.texture(png(colour=(255, 255, 255)))}
     glb.box().material(extensions={"KHR_materials_pbrSpecularGlossiness": settings})
-    (part,) = read_glb(glb.write(tmp_path / "x.glb"), 100)
+    (part,) = import_glb(glb.write(tmp_path / "x.glb"), 100)
     assert part.material.texture[0, 0].tolist() == [255, 0, 0]
 
 
-def test_transformed_coordinates_of_a_second_set(tmp_path, glb):
+def test_texture_transform_of_a_second_coordinate_set(tmp_path, glb):
     corners = np.zeros((BOX_CORNERS, 2), "f4")
     corners[1] = (1.0, 0.0)
     settings = {"offset": [0.25, 0.5], "rotation": np.pi / 2, "scale": [0.5, 1.0], "texCoord": 1}
     reference = glb.texture(png()) | {"extensions": {"KHR_texture_transform": settings}}
     glb.box().attribute("TEXCOORD_1", corners).material(pbrMetallicRoughness={"baseColorTexture": reference})
-    (part,) = read_glb(glb.write(tmp_path / "x.glb"), 100)
+    (part,) = import_glb(glb.write(tmp_path / "x.glb"), 100)
     np.testing.assert_allclose(part.uv[0], (0.25, 1.0 - 0.5), atol=1e-6)
     np.testing.assert_allclose(part.uv[1], (0.25, 1.0 - (0.5 - 0.5)), atol=1e-6)  # u goes to -v in a quarter turn
 
@@ -82,19 +81,19 @@ def test_transformed_coordinates_of_a_second_set(tmp_path, glb):
 @pytest.mark.parametrize(
     ("dtype", "full", "normalized"), [("f4", 1.0, False), ("u1", 255, True), ("u2", 65535, True), ("u1", 255, False)]
 )
-def test_vertex_colours_of_every_kind(tmp_path, glb, dtype, full, normalized):
+def test_vertex_colours_of_every_component_type(tmp_path, glb, dtype, full, normalized):
     colours = np.zeros((BOX_CORNERS, 4), dtype)
     colours[:, 0] = full
     colours[0, 1] = full
     glb.box().attribute("COLOR_0", colours, normalized=normalized).material()
-    (part,) = read_glb(glb.write(tmp_path / "x.glb"), 100)
+    (part,) = import_glb(glb.write(tmp_path / "x.glb"), 100)
     assert part.colours[0].tolist() == [1.0, 1.0, 0.0]
     assert part.colours[1].tolist() == [1.0, 0.0, 0.0]
 
 
-def test_white_vertex_colours_are_none(tmp_path, glb):
+def test_white_vertex_colours_are_dropped(tmp_path, glb):
     glb.box().attribute("COLOR_0", np.ones((BOX_CORNERS, 3), "f4"))
-    assert read_glb(glb.write(tmp_path / "x.glb"), 100)[0].colours is None
+    assert import_glb(glb.write(tmp_path / "x.glb"), 100)[0].colours is None
 
 
 def test_quantised_positions(tmp_path, glb):
@@ -104,7 +103,7 @@ def test_quantised_positions(tmp_path, glb):
     glb.attribute("POSITION", positions, type="VEC3", normalized=True)
     glb.header["bufferViews"][0]["byteStride"] = 8
     glb.header["extensionsRequired"] = ["KHR_mesh_quantization"]
-    (part,) = read_glb(glb.write(tmp_path / "x.glb"), 100)
+    (part,) = import_glb(glb.write(tmp_path / "x.glb"), 100)
     np.testing.assert_allclose(np.abs(part.vertices), 1.0)
 
 
@@ -112,38 +111,38 @@ def test_strips_and_fans(tmp_path, glb):
     square = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]], "f4")
     glb.attribute("POSITION", square)
     glb.primitive["mode"] = 5
-    (part,) = read_glb(glb.write(tmp_path / "strip.glb"), 100)
+    (part,) = import_glb(glb.write(tmp_path / "strip.glb"), 100)
     assert part.faces.tolist() == [[0, 1, 2], [2, 1, 3]]
     glb.primitive["indices"] = glb.accessor(np.array([0, 1, 3, 2], "u1"))
     glb.primitive["mode"] = 6
-    (part,) = read_glb(glb.write(tmp_path / "fan.glb"), 100)
+    (part,) = import_glb(glb.write(tmp_path / "fan.glb"), 100)
     assert part.faces.tolist() == [[0, 1, 3], [0, 3, 2]]
 
 
-def test_a_mirrored_node_keeps_faces_and_normals_outwards(tmp_path, glb):
+def test_mirrored_node_keeps_faces_and_normals_outward(tmp_path, glb):
     box = trimesh.creation.box((1, 1, 1))
     normals = np.repeat(box.face_normals, 3, axis=0)
     glb.box((1, 1, 1)).attribute("NORMAL", normals.astype("f4"))
     glb.header["nodes"][0]["scale"] = [-2, 1, 1]
-    (part,) = read_glb(glb.write(tmp_path / "x.glb"), 100)
+    (part,) = import_glb(glb.write(tmp_path / "x.glb"), 100)
     mesh = trimesh.Trimesh(part.vertices, part.faces, process=True)
     assert mesh.volume == pytest.approx(2.0)
     outward = part.vertices[part.faces].mean(axis=1)
     assert (np.einsum("fc,fc->f", part.normals[part.faces[:, 0]], outward) > 0).all()
 
 
-def test_parts_of_one_material_come_together(tmp_path, glb):
+def test_parts_of_one_material_are_merged(tmp_path, glb):
     glb.box().material()
     glb.header["nodes"] = [{"children": [1, 2]}, {"mesh": 0}, {"mesh": 0, "translation": [0, 3, 0]}]
-    (part,) = read_glb(glb.write(tmp_path / "x.glb"), 100)
+    (part,) = import_glb(glb.write(tmp_path / "x.glb"), 100)
     assert len(part.faces) == 24
     assert part.vertices[:, 1].max() == pytest.approx(3.5)
 
 
-def test_lines_and_points_beside_triangles_are_passed_by(tmp_path, glb):
+def test_lines_are_ignored(tmp_path, glb):
     glb.box()
     glb.header["meshes"][0]["primitives"].append({"attributes": glb.primitive["attributes"], "mode": 1})
-    assert len(read_glb(glb.write(tmp_path / "x.glb"), 100)[0].faces) == 12
+    assert len(import_glb(glb.write(tmp_path / "x.glb"), 100)[0].faces) == 12
 
 
 def edited(path, value):
@@ -159,97 +158,103 @@ def edited(path, value):
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (edited(["buffers", 0, "uri"], "../../secret.bin"), r"refers to '\.\./\.\./secret\.bin', outside"),
-        (edited(["buffers", 0, "uri"], "file:///etc/passwd"), "outside of the file"),
-        (edited(["buffers", 0, "uri"], "https://example.org/x.bin"), "outside of the file"),
-        (edited(["images", 0], {"uri": "/etc/passwd"}), "refers to '/etc/passwd', outside"),
-        (edited(["images", 0], {"uri": "data:image/png;base64,%%"}), "expected base64"),
-        (edited(["extensionsRequired"], ["KHR_draco_mesh_compression"]), "needs the extensions KHR_draco"),
-        (edited(["accessors", 0, "count"], 4_000_000_000), "at most 1000 triangles, got 1333333333"),
-        (edited(["accessors", 0, "count"], 3000), "accessor 0: bytes 0 to 36000 of 432"),
-        (edited(["accessors", 0, "count"], -3), "expected a number of elements, got -3"),
-        (edited(["accessors", 0, "count"], 1.5), "expected a number of elements, got 1.5"),
-        (edited(["accessors", 0, "byteOffset"], -12), "accessor 0: bytes -12"),
-        (edited(["accessors", 0, "bufferView"], 99), "expected an entry 99 in bufferViews"),
-        (edited(["accessors", 0, "bufferView"], -1), "expected an entry -1 in bufferViews"),
+        (edited(["buffers", 0, "uri"], "../../secret.bin"), r"\.\./\.\./secret\.bin"),
+        (edited(["buffers", 0, "uri"], "file:///etc/passwd"), "file:///etc/passwd"),
+        (edited(["buffers", 0, "uri"], "https://example.org/x.bin"), "https://example"),
+        (edited(["images", 0], {"uri": "/etc/passwd"}), "/etc/passwd"),
+        (edited(["images", 0], {"uri": "data:image/png;base64,%%"}), "base64"),
+        (edited(["extensionsRequired"], ["KHR_draco_mesh_compression"]), "KHR_draco"),
+        (edited(["accessors", 0, "count"], 4_000_000_000), "1000 .*1333333333"),
+        (edited(["accessors", 0, "count"], 3000), "accessor 0: .*36000"),
+        (edited(["accessors", 0, "count"], -3), "accessor 0: .*-3"),
+        (edited(["accessors", 0, "count"], 1.5), "accessor 0: .*1.5"),
+        (edited(["accessors", 0, "byteOffset"], -12), "accessor 0: .*-12"),
+        (edited(["accessors", 0, "bufferView"], 99), "99 in bufferViews"),
+        (edited(["accessors", 0, "bufferView"], -1), "-1 in bufferViews"),
         (edited(["accessors", 0, "componentType"], 1), "broken glTF"),
-        (edited(["accessors", 0, "sparse"], {}), "sparse or empty"),
-        (edited(["bufferViews", 0, "byteLength"], 1 << 40), "buffer view 0: bytes"),
+        (edited(["accessors", 0, "sparse"], {}), "accessor 0: sparse"),
+        (edited(["bufferViews", 0, "byteLength"], 1 << 40), "buffer view 0"),
         (edited(["bufferViews", 0, "byteStride"], 1), "accessor 0"),
-        (edited(["nodes", 0, "children"], [0]), "below itself"),
-        (edited(["nodes", 0, "mesh"], 7), "expected an entry 7 in meshes"),
+        (edited(["nodes", 0, "children"], [0]), "node 0"),
+        (edited(["nodes", 0, "mesh"], 7), "7 in meshes"),
         (edited(["nodes", 0, "matrix"], [1.0] * 3), "broken glTF"),
         (edited(["nodes", 0, "rotation"], ["x"] * 4), "broken glTF"),
         (edited(["meshes", 0, "primitives"], None), "broken glTF"),
-        (edited(["meshes", 0, "primitives", 0, "mode"], 1), "expected triangles, got none"),
-        (edited(["meshes", 0, "primitives", 0, "material"], 5), "expected an entry 5 in materials"),
-        (edited(["scene"], 3), "expected an entry 3 in scenes"),
-        (edited(["scenes", 0, "nodes"], []), "expected triangles, got none"),
+        (edited(["meshes", 0, "primitives", 0, "mode"], 1), "got none"),
+        (edited(["meshes", 0, "primitives", 0, "material"], 5), "5 in materials"),
+        (edited(["scene"], 3), "3 in scenes"),
+        (edited(["scenes", 0, "nodes"], []), "got none"),
     ],
 )
-def test_hostile_headers_are_refused_by_name(tmp_path, glb, edit, message):
+def test_hostile_headers_are_refused(tmp_path, glb, edit, message):
     reference = glb.box().texture(png())
     glb.material(pbrMetallicRoughness={"baseColorTexture": reference})
     edit(glb)
-    with pytest.raises(ModelError, match=rf"x\.glb: .*{message}"):
-        read_glb(glb.write(tmp_path / "x.glb"), 1000)
+    with pytest.raises(ModelError, match=rf"^x\.glb: .*{message}"):
+        import_glb(glb.write(tmp_path / "x.glb"), 1000)
 
 
-def test_shared_nodes_cannot_multiply(tmp_path, glb):
+def test_nodes_with_two_parents_are_refused(tmp_path, glb):
     glb.box()
     glb.header["nodes"] = [{"children": [i + 1, i + 1]} for i in range(40)] + [{"mesh": 0}]
-    with pytest.raises(ModelError, match="below two others"):
-        read_glb(glb.write(tmp_path / "x.glb"), 1000)
+    with pytest.raises(ModelError, match="node 40"):
+        import_glb(glb.write(tmp_path / "x.glb"), 1000)
 
 
-def test_many_uses_of_one_mesh_count_every_time(tmp_path, glb):
+def test_every_instance_of_a_mesh_counts(tmp_path, glb):
     glb.box()
     glb.header["nodes"] = [{"mesh": 0} for _ in range(100)]
     glb.header["scenes"][0]["nodes"] = list(range(100))
-    with pytest.raises(ModelError, match="at most 1000 triangles, got 1200"):
-        read_glb(glb.write(tmp_path / "x.glb"), 1000)
+    with pytest.raises(ModelError, match=r"1000 .*1200"):
+        import_glb(glb.write(tmp_path / "x.glb"), 1000)
 
 
-def test_a_texture_that_is_no_image_or_a_bomb_is_refused(tmp_path, glb):
+def test_unusable_textures_are_refused(tmp_path, glb):
     for content in (b"<html>", png((8200, 8200), 0, "1")):
         case = copy.deepcopy(glb)
         reference = case.box().texture(content)
         case.material(pbrMetallicRoughness={"baseColorTexture": reference})
-        with pytest.raises(ModelError, match=r"x\.glb: its texture cannot be used"):
-            read_glb(case.write(tmp_path / "x.glb"), 1000)
+        with pytest.raises(ModelError, match=r"^x\.glb: texture"):
+            import_glb(case.write(tmp_path / "x.glb"), 1000)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "expected a binary glTF"),
-        (b"v 0 0 0\n" * 10, "expected a binary glTF"),
-        (b"glTF\x01\0\0\0\x14\0\0\0" + bytes(8), "version 2"),
-        (b"glTF\x02\0\0\0\xff\xff\0\0" + bytes(20), "cut off"),
-        (b"glTF\x02\0\0\0\x14\0\0\0" + bytes(8), "expected JSON"),
+        (b"", "binary glTF"),
+        (b"v 0 0 0\n" * 10, "binary glTF"),
+        (b"glTF\x01\0\0\0\x14\0\0\0" + bytes(8), "version 2, got 1"),
+        (b"glTF\x02\0\0\0\xff\xff\0\0" + bytes(20), "truncated"),
+        (b"glTF\x02\0\0\0\x14\0\0\0" + bytes(8), "JSON"),
     ],
 )
-def test_other_files_are_refused(tmp_path, content, message):
+def test_files_that_are_no_glb_are_refused(tmp_path, content, message):
     (tmp_path / "x.glb").write_bytes(content)
-    with pytest.raises(ModelError, match=message):
-        read_glb(tmp_path / "x.glb", 1000)
+    with pytest.raises(ModelError, match=rf"^x\.glb: .*{message}"):
+        import_glb(tmp_path / "x.glb", 1000)
 
 
-def test_deep_json_and_json_of_another_kind(tmp_path, glb_bytes):
+def test_links_are_refused(tmp_path, glb):
+    (tmp_path / "link.glb").symlink_to(glb.box().write(tmp_path / "x.glb"))
+    with pytest.raises(ModelError, match=r"^link\.glb: .*symbolic link"):
+        import_glb(tmp_path / "link.glb", 1000)
+
+
+def test_malformed_json_is_refused(tmp_path, glb_bytes):
     for header in ([], {"nodes": 5, "scenes": []}):
         (tmp_path / "x.glb").write_bytes(glb_bytes(header))
         with pytest.raises(ModelError):
-            read_glb(tmp_path / "x.glb", 1000)
+            import_glb(tmp_path / "x.glb", 1000)
     content = glb_bytes({})
     deep = b"[" * 200_000
     (tmp_path / "x.glb").write_bytes(
         content[:8] + (20 + len(deep)).to_bytes(4, "little") + len(deep).to_bytes(4, "little") + b"JSON" + deep
     )
-    with pytest.raises(ModelError, match="expected JSON"):
-        read_glb(tmp_path / "x.glb", 1000)
+    with pytest.raises(ModelError, match="JSON"):
+        import_glb(tmp_path / "x.glb", 1000)
 
 
-def test_mutations_end_in_parts_or_in_a_refusal(tmp_path, glb):
+def test_mutated_files_are_imported_or_refused(tmp_path, glb):
     uv = np.zeros((BOX_CORNERS, 2), "f4")
     reference = glb.box().attribute("TEXCOORD_0", uv).texture(png())
     glb.material(pbrMetallicRoughness={"baseColorTexture": reference})
@@ -261,15 +266,13 @@ def test_mutations_end_in_parts_or_in_a_refusal(tmp_path, glb):
             damaged[position] = generator.integers(0, 256)
         (tmp_path / "x.glb").write_bytes(bytes(damaged))
         try:
-            parts = read_glb(tmp_path / "x.glb", 1000)
+            parts = import_glb(tmp_path / "x.glb", 1000)
         except ModelError as error:
             assert str(error).startswith("x.glb: ")
         else:
             assert sum(len(part.faces) for part in parts) <= 1000
 
 
-def test_headers_written_here_are_what_trimesh_reads(tmp_path, glb):
-    """The files of these tests are well-formed in another reader's eyes."""
+def test_glb_builder_writes_what_trimesh_reads(tmp_path, glb):
     path = glb.box().write(tmp_path / "x.glb")
-    assert json.dumps(glb.header)
     assert len(trimesh.load_scene(path).to_geometry().faces) == 12

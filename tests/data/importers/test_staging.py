@@ -29,13 +29,13 @@ def inodes(target: Path):
     return {path.parent.name[0]: path.stat().st_ino for path in target.rglob("raw_model.obj")}
 
 
-def test_models_are_converted_and_the_unusable_told(tmp_path):
+def test_broken_models_are_quarantined(tmp_path):
     source = write_boxes(tmp_path / "in", "a.glb", "b.ply", "c.stl", "d.obj")
     (source / "broken.glb").write_bytes(b"glTF")
     (source / "outside.glb").symlink_to(source / "a.glb")
     (refused,) = stage(source, tmp_path / "out")
     assert (refused.stage, refused.path) == ("stage_dataset", "broken.glb")
-    assert refused.reason == "broken.glb: expected a binary glTF file, got something else"
+    assert refused.reason.startswith("broken.glb: ")
     root = find_root(tmp_path / "out")
     infos, _ = read_model_info(root / "model_info.json")
     assert [info.model_id[0] for info in infos] == ["a", "b", "c", "d"]
@@ -43,7 +43,7 @@ def test_models_are_converted_and_the_unusable_told(tmp_path):
     assert not (tmp_path / "out.partial").exists()
 
 
-def test_only_what_changed_is_converted_again(tmp_path):
+def test_only_changed_models_are_converted_again(tmp_path):
     source = write_boxes(tmp_path / "in", "a.glb", "b.obj", "c.glb", "d.glb")
     stage(source, tmp_path / "out")
     before = inodes(tmp_path / "out")
@@ -56,7 +56,7 @@ def test_only_what_changed_is_converted_again(tmp_path):
     assert {name for name in after if after[name] == before[name]} == {"a"}
 
 
-def test_other_settings_of_conversion_convert_again(tmp_path):
+def test_other_settings_convert_again(tmp_path):
     source = write_boxes(tmp_path / "in", "a.stl")
     stage(source, tmp_path / "out")
     before = inodes(tmp_path / "out")
@@ -64,7 +64,7 @@ def test_other_settings_of_conversion_convert_again(tmp_path):
     assert inodes(tmp_path / "out") != before
 
 
-def test_an_interrupted_run_is_gone_on_with(tmp_path, monkeypatch):
+def test_interrupted_staging_continues(tmp_path, monkeypatch):
     source = write_boxes(tmp_path / "in", "a.glb", "b.glb")
     models, _ = find_models(source, None)
     by_id = models_of(models)
@@ -81,7 +81,7 @@ def test_an_interrupted_run_is_gone_on_with(tmp_path, monkeypatch):
     assert inodes(tmp_path / "out").items() > kept.items()
 
 
-def test_max_models_counts_usable_ones(tmp_path):
+def test_max_models_counts_usable_models(tmp_path):
     source = write_boxes(tmp_path / "in", *(f"{name}.stl" for name in "abcd"))
     for name in "efgh":
         (source / f"{name}.stl").write_bytes(b"")
@@ -90,15 +90,15 @@ def test_max_models_counts_usable_ones(tmp_path):
     assert len(refused) <= 4
 
 
-def test_nothing_usable_is_an_error_with_reasons(tmp_path):
+def test_no_usable_model_is_an_error(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.glb").write_bytes(b"")
-    with pytest.raises(DatasetError, match=r"none of 1 models can be used, .* a\.glb: a\.glb: expected a binary glTF"):
+    with pytest.raises(DatasetError, match=r"none of 1 .*a\.glb"):
         stage(tmp_path / "in", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_tags_reach_the_list(tmp_path):
+def test_tags_are_written_to_model_info(tmp_path):
     source = write_boxes(tmp_path / "in", "a.glb")
     (tmp_path / "tags.csv").write_text("file,category,style\na.glb,Dining Chair,Modern\n")
     models, _ = find_models(source, tmp_path / "tags.csv")
