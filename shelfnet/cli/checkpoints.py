@@ -1,4 +1,4 @@
-"""Which model is used: the one that is named, else the newest."""
+"""Choice of the checkpoint: the named one, else the newest."""
 
 import logging
 from pathlib import Path
@@ -12,10 +12,10 @@ DESCRIPTION, WEIGHTS = "model.json", "model.safetensors"
 
 
 def named_checkpoint(folder: Path) -> Path:
-    """The folder of a trained model as it was named on the command line.
+    """Check the folder given on the command line.
 
     Raises:
-        UsageError: no model is there; the message names those that lie near.
+        UsageError: The folder holds no checkpoint; the message suggests nearby ones.
     """
     if folder.is_dir() and (folder / DESCRIPTION).is_file():
         return folder
@@ -24,21 +24,21 @@ def named_checkpoint(folder: Path) -> Path:
         near = [folder.parent]
     hint = f"; did you mean {' or '.join(map(str, near))}?" if near else ""
     expected = f"expected a folder with {DESCRIPTION} and {WEIGHTS}"
-    raise UsageError(f"--checkpoint {folder}: no checkpoint here; {expected}{hint}")
+    raise UsageError(f"--checkpoint {folder}: no checkpoint found, {expected}{hint}")
 
 
 def newest_checkpoint(results: Path) -> Path:
-    """Folder of the trained model below ``results/<ablation>/seed<n>`` that was finished last, which a log line names.
+    """Most recently written checkpoint ``<ablation>/seed<n>`` below ``results``; logs which one it is.
 
     Raises:
-        UsageError: there is none; the message says how to make one.
+        UsageError: There is none; the message says how to train one.
     """
     found = [path for path in results.glob(f"*/seed*/{DESCRIPTION}") if path.parent.parent.name != UNTRAINED]
     if not found:
         raise UsageError(
-            f"no trained model in {results}/*/seed*; name one with --checkpoint, or train one: "
+            f"no trained model in {results}/*/seed*: pass --checkpoint, or train one with "
             "snakemake --cores 2 results/base/seed0/model.safetensors"
         )
     newest = max(found, key=lambda path: (path.stat().st_mtime_ns, path)).parent
-    log.info("no --checkpoint: %s, the newest of %d trained models in %s", newest, len(found), results)
+    log.info("no --checkpoint given: using %s, the newest of %d trained models in %s", newest, len(found), results)
     return newest

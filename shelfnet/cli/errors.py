@@ -1,5 +1,5 @@
-"""What stops a command before it does anything."""
+"""Errors of the command line."""
 
 
 class UsageError(Exception):
-    """The arguments cannot be carried out as they are; the message says what would be."""
+    """The command cannot start with these arguments, settings or checkpoint."""

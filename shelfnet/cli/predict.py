@@ -1,11 +1,9 @@
-"""``shelfnet predict``: photos to GLB files, one after another, with what each took."""
+"""``shelfnet predict``: photos to GLB files."""
 
 import argparse
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from math import radians
 from pathlib import Path
 
@@ -13,100 +11,71 @@ import torch
 
 from shelfnet.cli.checkpoints import named_checkpoint, newest_checkpoint
 from shelfnet.cli.errors import UsageError
-from shelfnet.cli.jobs import Job, plan_jobs
+from shelfnet.cli.outputs import PhotoOutputs, plan_outputs
 from shelfnet.cli.previews import CELL_PX, Render, save_preview
+from shelfnet.cli.progress import Progress
 from shelfnet.cli.settings import mesh_settings, override_segmenter, prediction_settings
-from shelfnet.cli.usage import peak_memory_text
-from shelfnet.data.photographs.pixels import MissingMaskError, PhotoError
+from shelfnet.data.photographs.pixels import PhotoError
 from shelfnet.data.shards.encoding import UnusableImageError
 from shelfnet.networks.segmenter import build_segmenter
 from shelfnet.publishing import complete_file
 from shelfnet.reconstruction.coloured_mesh import save_glb
 from shelfnet.reconstruction.predictor import EmptyMeshError, Predictor
+from shelfnet.reconstruction.single_view import Reconstruction
 from shelfnet.training.checkpoint import load_model, read_description
 from shelfnet.training.device import device_name, pick_device
 
 RESULTS = Path("results")
 
-MASK_ADVICE = "pass --mask, an image with the mask in its alpha channel, or --segmenter mask_rcnn"
-
-REFUSALS = (PhotoError, UnusableImageError, EmptyMeshError, OSError)
-"""What can be wrong with one photo, or with the place of its files, and does not concern the others."""
+PHOTO_ERRORS = (PhotoError, UnusableImageError, EmptyMeshError, OSError)
+"""Errors of a single photo or its output files, after which the next photo follows."""
 
 
 def predict(arguments: argparse.Namespace) -> int:
-    """Turn the photos of a command line into meshes.
+    """Predict the meshes of the photos on a command line.
 
     Returns:
-        0 where every photo has become a mesh, else 1.
+        0 if every photo has a mesh, else 1.
 
     Raises:
-        UsageError: nothing can be begun.
+        UsageError: The command cannot start.
     """
-    jobs = plan_jobs(arguments.photos, arguments.mask, arguments.output, arguments.preview)
-    predictor = _load(arguments)
-    with _renderer(predictor, arguments.preview) as render:
-        tally = _Tally(len(jobs))
-        for job in jobs:
-            _attempt(job, predictor, render, tally)
-    return tally.conclude()
+    planned = plan_outputs(arguments.photos, arguments.mask, arguments.output, arguments.preview)
+    predictor = _load_predictor(arguments)
+    progress = Progress(len(planned))
+    with _preview_renderer(predictor, arguments.preview) as render:
+        for outputs in planned:
+            try:
+                predicted, seconds = _predict_photo(outputs, predictor, render)
+            except PHOTO_ERRORS as error:
+                progress.fail(outputs, error)
+            else:
+                progress.done(outputs, seconds, predicted)
+    progress.summarise()
+    return 1 if progress.failures else 0
 
 
-@dataclass
-class _Tally:
-    """Progress, printed as it is made; results go to the standard output, refusals to that of errors."""
-
-    photos: int
-    seconds: list[float] = field(default_factory=list)
-    refused: int = 0
-
-    def done(self, job: Job, seconds: float, n_faces: int, mask_iou: float) -> None:
-        self.seconds.append(seconds)
-        what = f"{n_faces} faces, mask IoU {mask_iou:.2f}, {seconds:.2f} s, {peak_memory_text()}"
-        print(f"{self._progress()} {job.photo} -> {job.mesh}: {what}", flush=True)
-
-    def refuse(self, job: Job, error: Exception) -> None:
-        self.refused += 1
-        reason = str(error).removeprefix(f"{job.photo}: ")
-        if isinstance(error, MissingMaskError):
-            reason += f"; {MASK_ADVICE}"
-        print(f"{self._progress()} {job.photo}: refused: {reason}", file=sys.stderr, flush=True)
-
-    def conclude(self) -> int:
-        total = sum(self.seconds)
-        each = f" ({total / len(self.seconds):.2f} s each)" if self.seconds else ""
-        counts = f"{self.photos} photo(s): {len(self.seconds)} mesh(es), {self.refused} refused"
-        print(f"{counts}; {total:.2f} s{each}; {peak_memory_text()}", flush=True)
-        return 1 if self.refused else 0
-
-    def _progress(self) -> str:
-        return f"[{len(self.seconds) + self.refused}/{self.photos}]"
-
-
-def _attempt(job: Job, predictor: Predictor, render: Render | None, tally: _Tally) -> None:
+def _predict_photo(outputs: PhotoOutputs, predictor: Predictor, render: Render | None) -> tuple[Reconstruction, float]:
+    """Write the files of one photo; the time does not include the preview."""
     started = time.perf_counter()
-    try:
-        predicted = predictor(job.photo, job.mask)
-        surface = predicted.reconstruction.surface
-        with complete_file(job.mesh) as temporary:
-            save_glb(temporary, surface)
-        seconds = time.perf_counter() - started
-        if render is not None and job.preview is not None:
-            save_preview(job.preview, predicted, job.mesh, render, predictor.render.camera_distance)
-    except REFUSALS as error:
-        return tally.refuse(job, error)
-    return tally.done(job, seconds, len(surface.mesh.faces), predicted.reconstruction.mask_iou)
+    predicted = predictor(outputs.photo, outputs.mask)
+    with complete_file(outputs.mesh) as temporary:
+        save_glb(temporary, predicted.reconstruction.surface)
+    seconds = time.perf_counter() - started
+    if render is not None and outputs.preview is not None:
+        save_preview(outputs.preview, predicted, outputs.mesh, render, predictor.render.camera_distance)
+    return predicted.reconstruction, seconds
 
 
-def _load(arguments: argparse.Namespace) -> Predictor:
+def _load_predictor(arguments: argparse.Namespace) -> Predictor:
     started = time.perf_counter()
     folder = named_checkpoint(arguments.checkpoint) if arguments.checkpoint else newest_checkpoint(RESULTS)
-    device = _device(arguments.device)
+    device = _pick_device(arguments.device)
     try:
         description = read_description(folder)
-        settings = prediction_settings(arguments.config or [], description.ablation)
-        images = settings.dataset.images
-        reconstruct, refine = mesh_settings(settings, refined=arguments.refine, texture=arguments.texture)
+        config = prediction_settings(arguments.config or [], description.ablation)
+        images = config.dataset.images
+        reconstruct, refine = mesh_settings(config, refined=arguments.refine, texture=arguments.texture)
         predictor = Predictor(
             model=load_model(folder, device),
             render=description.render,
@@ -116,17 +85,17 @@ def _load(arguments: argparse.Namespace) -> Predictor:
             refine=refine,
             segment=build_segmenter(override_segmenter(images.segmenter, _segmenter_overrides(arguments)), device),
         )
-    # A checkpoint or weights of another network, or weights that are nowhere to be had.
+    # The checkpoint or the segmenter's weights are missing or do not fit.
     except (ValueError, FileNotFoundError) as error:
         raise UsageError(str(error)) from error
     model = f"{folder} ({description.ablation}, {description.iterations} iterations) on {device_name(device)}"
-    print(f"model {model}, ready in {time.perf_counter() - started:.1f} s", flush=True)
+    print(f"model {model}, loaded in {time.perf_counter() - started:.1f} s", flush=True)
     return predictor
 
 
-def _device(wanted: str) -> torch.device:
+def _pick_device(name: str) -> torch.device:
     try:
-        return pick_device(wanted)
+        return pick_device(name)
     except RuntimeError as error:
         raise UsageError(f"--{error}") from error
 
@@ -142,8 +111,8 @@ def _segmenter_overrides(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 @contextmanager
-def _renderer(predictor: Predictor, preview: Path | None) -> Iterator[Render | None]:
-    """Draws meshes where images are asked for; only then is OpenGL needed."""
+def _preview_renderer(predictor: Predictor, preview: Path | None) -> Iterator[Render | None]:
+    """Open a renderer if previews are requested; only they need OpenGL."""
     if preview is None:
         yield None
         return

@@ -1,4 +1,4 @@
-"""An image of a photo and its mesh, side by side."""
+"""Preview of a result: the photo and views of the mesh in one image."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,22 +17,23 @@ from shelfnet.reconstruction.single_view import Reconstruction
 
 CELL_PX = 256
 TURNS_DEG = (0.0, 60.0, 120.0, 180.0, 240.0, 300.0)
-"""The mesh is seen from the predicted view and from further around it."""
+"""Azimuths relative to the predicted view."""
 TURNED_ELEVATION_DEG = 20.0
+"""Elevation of all views but the first, which is the predicted one."""
 
 Render = Callable[[trimesh.Trimesh, Float[np.ndarray, "4 4"]], UInt8[np.ndarray, "h w 4"]]
-"""An image of a mesh from an OpenCV camera."""
+"""Renders a mesh from an OpenCV camera."""
 
 
 def save_preview(path: Path, predicted: PhotoReconstruction, glb: Path, render: Render, distance: float) -> None:
-    """Publish a PNG: the crop of the photo, then the mesh as seen in it and from around.
+    """Write a PNG with the crop of the photo, the mesh in the predicted view, and a turntable.
 
     Args:
-        path: of the image.
-        predicted: crop and view.
-        glb: the mesh as it was saved.
-        render: draws meshes in squares of :data:`CELL_PX`.
-        distance: of the cameras from the origin, in object units.
+        path: Output path.
+        predicted: Crop and predicted camera.
+        glb: Saved mesh.
+        render: Renderer of images of :data:`CELL_PX` pixels per side.
+        distance: Distance from camera to origin in object units.
     """
     mesh = read_glb(glb)
     crop = Image.fromarray(predicted.crop).resize((CELL_PX, CELL_PX), Image.Resampling.BICUBIC)
@@ -44,8 +45,8 @@ def save_preview(path: Path, predicted: PhotoReconstruction, glb: Path, render: 
         sheet.convert("RGB").save(temporary, "PNG")
 
 
-def _cameras(view: Reconstruction, distance: float) -> list[Float[np.ndarray, "4 4"]]:
-    azimuth = view.azimuth + torch.tensor(TURNS_DEG, dtype=torch.float64).deg2rad()
+def _cameras(predicted: Reconstruction, distance: float) -> list[Float[np.ndarray, "4 4"]]:
+    azimuth = predicted.azimuth + torch.tensor(TURNS_DEG, dtype=torch.float64).deg2rad()
     elevation = torch.full_like(azimuth, TURNED_ELEVATION_DEG).deg2rad()
-    elevation[0] = view.elevation
+    elevation[0] = predicted.elevation
     return list(look_at_origin(azimuth, elevation, distance).numpy())

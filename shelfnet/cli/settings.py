@@ -1,4 +1,4 @@
-"""Settings of a prediction: the model's own are in its checkpoint, those of meshes in the configuration."""
+"""Settings of a prediction from configuration files and the command line."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -16,19 +16,19 @@ from shelfnet.config.schema import Config
 log = logging.getLogger(__name__)
 
 DEFAULT = Path("config.yaml")
-"""Read where it lies in the working directory, below what the command line names."""
+"""Read from the working directory, if it exists, before the files named on the command line."""
 
 
 def prediction_settings(paths: Sequence[Path], ablation: str) -> Config:
-    """The tree that a model of an ablation is used with; a log line says what it was read from.
+    """Configuration for a model of an ablation; logs the files that it comes from.
 
     Args:
-        paths: YAML files, each laid over those before it, and all over :data:`DEFAULT`, as the workflow lays its
-            ``--configfile``; over the schema's own values, which are the paper's, where that is not there.
-        ablation: of the model; its overrides apply where the files have them.
+        paths: YAML files. Later ones override earlier ones, and all override :data:`DEFAULT`, or the schema's defaults
+            without that file.
+        ablation: Ablation of the model. Its overrides apply if the files define it.
 
     Raises:
-        UsageError: the files cannot be used.
+        UsageError: A file cannot be used.
     """
     files = [DEFAULT, *paths] if DEFAULT.is_file() else list(paths)
     try:
@@ -37,32 +37,32 @@ def prediction_settings(paths: Sequence[Path], ablation: str) -> Config:
         settings = for_ablation(config, ablation) if known else config
     except ConfigError as error:
         raise UsageError(str(error)) from error
-    read_from = ", then ".join(map(str, files)) or f"the schema's defaults, for there is no {DEFAULT} here"
-    log.info("settings of %s from %s", ablation if known else f"no ablation (none is called {ablation})", read_from)
+    source = ", then ".join(map(str, files)) or f"the schema's defaults, because there is no {DEFAULT} here"
+    log.info("settings of %s from %s", ablation if known else f"no ablation ({ablation} is not configured)", source)
     return settings
 
 
 def mesh_settings(
     config: Config, *, refined: bool, texture: Texture | None
 ) -> tuple[ReconstructSettings, RefineSettings | None]:
-    """Settings of the coarse mesh, and of the refinement where there is to be one.
+    """Settings of the coarse mesh and, if ``refined``, of the refinement.
 
     Args:
-        config: the tree.
-        refined: whether the mesh is refined.
-        texture: of the mesh that is written; ``None`` for what the tree says.
+        config: Configuration.
+        refined: Whether the mesh is refined.
+        texture: Texture of the mesh that is written; ``None`` keeps the configured one.
     """
-    colours = {} if texture is None else {"texture": texture}
+    override = {} if texture is None else {"texture": texture}
     if refined:
-        return config.reconstruct, config.refine.model_copy(update=colours)
-    return config.reconstruct.model_copy(update=colours), None
+        return config.reconstruct, config.refine.model_copy(update=override)
+    return config.reconstruct.model_copy(update=override), None
 
 
 def override_segmenter(configured: SegmenterSettings, overrides: Mapping[str, Any]) -> SegmenterSettings:
-    """The segmenter's settings with those that the command line gives; ``None`` stands for not given.
+    """Override segmenter settings with those options that are not ``None``.
 
     Raises:
-        UsageError: they do not go together, or name an unknown category.
+        UsageError: The combination is invalid, or a category is unknown.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:

@@ -22,7 +22,7 @@ def test_newest_checkpoint_is_used_and_logged(tmp_path, caplog):
     finish(tmp_path / "untrained" / "seed0", 400)
     (tmp_path / "se3" / "seed0").mkdir(parents=True)
     assert newest_checkpoint(tmp_path) == newest
-    assert caplog.messages == [f"no --checkpoint: {newest}, the newest of 3 trained models in {tmp_path}"]
+    assert caplog.messages == [f"no --checkpoint given: using {newest}, the newest of 3 trained models in {tmp_path}"]
 
 
 def test_missing_checkpoint_suggests_training(tmp_path):

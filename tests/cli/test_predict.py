@@ -36,10 +36,10 @@ def test_one_photo(tmp_path, capsys):
     np.testing.assert_allclose(np.linalg.norm(mesh.vertices, axis=1), RADIUS, atol=0.01)
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["chair.glb"]
     lines = capsys.readouterr().out.splitlines()
-    assert re.match(r"model results/base/seed0 \(base, 7 iterations\) on CPU.*, ready in \d+\.\d s$", lines[0])
+    assert re.match(r"model results/base/seed0 \(base, 7 iterations\) on CPU.*, loaded in \d+\.\d s$", lines[0])
     measured = rf"{len(mesh.faces)} faces, mask IoU \d\.\d\d, \d+\.\d\d s, peak memory \d+ MB"
     assert re.match(rf"\[1/1\] .*a\.png -> .*chair\.glb: {measured}", lines[1])
-    assert re.match(r"1 photo\(s\): 1 mesh\(es\), 0 refused; \d+\.\d\d s .* each\); peak memory \d+ MB", lines[2])
+    assert re.match(r"1 photo\(s\): 1 mesh\(es\), 0 skipped; \d+\.\d\d s .* each\); peak memory \d+ MB", lines[2])
 
 
 @pytest.mark.parametrize("stage", [[], ["--refine"]])
@@ -63,9 +63,9 @@ def test_bad_photo_is_reported_and_skipped(tmp_path, capsys):
         "sub/d.glb",
     ]
     told = capsys.readouterr()
-    assert re.search(r"\[2/4\] .*b\.jpg: refused: expected a whole image", told.err)
-    assert re.search(r"\[3/4\] .*c\.png: refused: expected a mask of the object.*--mask", told.err)
-    assert "[4/4]" in told.out and "4 photo(s): 2 mesh(es), 2 refused" in told.out
+    assert re.search(r"\[2/4\] .*b\.jpg: skipped: expected a whole image", told.err)
+    assert re.search(r"\[3/4\] .*c\.png: skipped: expected a mask of the object.*--mask", told.err)
+    assert "[4/4]" in told.out and "4 photo(s): 2 mesh(es), 2 skipped" in told.out
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu"])
@@ -88,14 +88,14 @@ def test_missing_photo_is_reported_and_skipped(tmp_path, capsys):
 def test_empty_prediction_writes_no_file(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(command, "load_model", lambda folder, device: BallNet(radius=-1.0))
     assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "chair.glb") == 1
-    assert "a.png: refused" in capsys.readouterr().err
+    assert "a.png: skipped" in capsys.readouterr().err
     assert not (tmp_path / "chair.glb").exists()
 
 
 def test_unwritable_output_is_reported(tmp_path, capsys):
     (tmp_path / "file").write_bytes(b"")
     assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "file" / "chair.glb") == 1
-    assert "refused" in capsys.readouterr().err
+    assert "skipped" in capsys.readouterr().err
 
 
 def spy_on_predictor(monkeypatch):
@@ -159,7 +159,7 @@ def test_segmenter_options(tmp_path, monkeypatch, capsys):
         "mask_rcnn", "file", "w.pth", ("bed",),
     )  # fmt: skip
     assert (tmp_path / "out" / "a.glb").exists()
-    assert "b.jpg: refused: the segmenter sees no bed" in capsys.readouterr().err
+    assert "b.jpg: skipped: the segmenter sees no bed" in capsys.readouterr().err
 
 
 def refusal(capsys, *arguments):
@@ -169,13 +169,13 @@ def refusal(capsys, *arguments):
 
 def test_unusable_arguments_exit_with_2(tmp_path, checkpoint, capsys):
     photo, output = write_photo(tmp_path / "a.png"), tmp_path / "x.glb"
-    assert "no checkpoint here" in refusal(capsys, photo, "-o", output, "--checkpoint", tmp_path / "nowhere")
-    assert "expected a .glb file" in refusal(capsys, photo, "-o", tmp_path / "x.obj")
+    assert "nowhere" in refusal(capsys, photo, "-o", output, "--checkpoint", tmp_path / "nowhere")
+    assert "x.obj" in refusal(capsys, photo, "-o", tmp_path / "x.obj")
     assert "no.yaml" in refusal(capsys, photo, "-o", output, "--config", tmp_path / "no.yaml")
     absent = ("--segmenter", "mask_rcnn", "--segmenter-weights", tmp_path / "no.pth")
-    assert "no Mask R-CNN weights at" in refusal(capsys, photo, "-o", output, *absent)
+    assert "no.pth" in refusal(capsys, photo, "-o", output, *absent)
     (checkpoint / "model.json").write_text("{}")
-    assert "not a usable checkpoint" in refusal(capsys, photo, "-o", output)
+    assert "results/base/seed0" in refusal(capsys, photo, "-o", output)
     (checkpoint / "model.json").unlink()
     assert "snakemake" in refusal(capsys, photo, "-o", output)
     assert not output.exists()
@@ -184,7 +184,7 @@ def test_unusable_arguments_exit_with_2(tmp_path, checkpoint, capsys):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_missing_gpu_exits_with_2(tmp_path, capsys):
     told = refusal(capsys, write_photo(tmp_path / "a.png"), "-o", tmp_path / "x.glb", "--device", "cuda")
-    assert "torch sees no CUDA GPU" in told
+    assert "--device" in told
 
 
 def test_missing_opengl_refuses_only_previews(tmp_path, monkeypatch, capsys):

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from shelfnet.cli.usage import peak_memory_mb, peak_memory_text
+from shelfnet.cli.progress import peak_memory_mb, peak_memory_text
 
 STATUS = Path("/proc/self/status")
 

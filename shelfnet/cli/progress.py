@@ -1,0 +1,61 @@
+"""Progress of ``shelfnet predict``: one line per photo and a summary, with times and peak memory."""
+
+import resource
+import sys
+from dataclasses import dataclass, field
+
+import torch
+
+from shelfnet.cli.outputs import PhotoOutputs
+from shelfnet.data.photographs.pixels import MissingMaskError
+from shelfnet.reconstruction.single_view import Reconstruction
+
+MASK_ADVICE = "pass --mask, an image with the mask in its alpha channel, or --segmenter mask_rcnn"
+
+
+@dataclass
+class Progress:
+    """Prints results to standard output and failures to standard error."""
+
+    photos: int
+    seconds: list[float] = field(default_factory=list)
+    failures: int = 0
+
+    def done(self, outputs: PhotoOutputs, seconds: float, predicted: Reconstruction) -> None:
+        """Report a mesh."""
+        self.seconds.append(seconds)
+        quality = f"{len(predicted.surface.mesh.faces)} faces, mask IoU {predicted.mask_iou:.2f}"
+        measured = f"{quality}, {seconds:.2f} s, {peak_memory_text()}"
+        print(f"{self._counter()} {outputs.photo} -> {outputs.mesh}: {measured}", flush=True)
+
+    def fail(self, outputs: PhotoOutputs, error: Exception) -> None:
+        """Report a photo that was skipped."""
+        self.failures += 1
+        reason = str(error).removeprefix(f"{outputs.photo}: ")
+        if isinstance(error, MissingMaskError):
+            reason += f"; {MASK_ADVICE}"
+        print(f"{self._counter()} {outputs.photo}: skipped: {reason}", file=sys.stderr, flush=True)
+
+    def summarise(self) -> None:
+        """Report totals."""
+        total = sum(self.seconds)
+        each = f" ({total / len(self.seconds):.2f} s each)" if self.seconds else ""
+        counts = f"{self.photos} photo(s): {len(self.seconds)} mesh(es), {self.failures} skipped"
+        print(f"{counts}; {total:.2f} s{each}; {peak_memory_text()}", flush=True)
+
+    def _counter(self) -> str:
+        return f"[{len(self.seconds) + self.failures}/{self.photos}]"
+
+
+def peak_memory_mb() -> float:
+    """Peak resident memory of this process in 10^6 bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1.0 if sys.platform == "darwin" else 1024.0) / 1e6
+
+
+def peak_memory_text() -> str:
+    """Peak memory of the process and, if one is used, of the GPU."""
+    text = f"peak memory {peak_memory_mb():.0f} MB"
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        text += f", GPU {torch.cuda.max_memory_allocated() / 1e6:.0f} MB"
+    return text

@@ -1,0 +1,92 @@
+"""Output paths of photos, and arguments that are refused."""
+
+from pathlib import Path
+
+import pytest
+
+from shelfnet.cli.errors import UsageError
+from shelfnet.cli.outputs import plan_outputs
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    for name in ("b.jpg", "a.png", "a_mask.png", "old/a.png", "old/masks/a.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+    return folder
+
+
+def plan(photos, output, mask=None, preview=None):
+    return plan_outputs([photos] if isinstance(photos, Path) else photos, mask, output, preview)
+
+
+def test_one_photo_to_a_file(photos, tmp_path):
+    (outputs,) = plan(photos / "a.png", tmp_path / "chair.GLB", preview=tmp_path / "chair.png")
+    assert (outputs.photo, outputs.mask) == (photos / "a.png", photos / "a_mask.png")
+    assert (outputs.mesh, outputs.preview) == (tmp_path / "chair.GLB", tmp_path / "chair.png")
+
+
+def test_mask_option_replaces_mask_file(photos, tmp_path):
+    (outputs,) = plan(photos / "a.png", tmp_path / "chair.glb", mask=photos / "b.jpg")
+    assert outputs.mask == photos / "b.jpg"
+
+
+def test_one_photo_to_a_folder(photos, tmp_path):
+    (outputs,) = plan(photos / "b.jpg", tmp_path / "out", preview=tmp_path / "seen")
+    assert (outputs.mesh, outputs.preview) == (tmp_path / "out" / "b.glb", tmp_path / "seen" / "b.png")
+    (tmp_path / "v1.0").mkdir()
+    assert plan(photos / "b.jpg", tmp_path / "v1.0")[0].mesh == tmp_path / "v1.0" / "b.glb"
+
+
+def test_folder_structure_is_kept(photos, tmp_path):
+    planned = plan(photos, tmp_path / "out", preview=tmp_path / "seen")
+    assert [outputs.mesh.relative_to(tmp_path / "out").as_posix() for outputs in planned] == [
+        "a.glb",
+        "b.glb",
+        "old/a.glb",
+    ]
+    assert [outputs.preview.relative_to(tmp_path / "seen").as_posix() for outputs in planned] == [
+        "a.png",
+        "b.png",
+        "old/a.png",
+    ]
+    assert [outputs.mask for outputs in planned] == [photos / "a_mask.png", None, photos / "old" / "masks" / "a.png"]
+
+
+def test_equal_names_are_numbered(photos, tmp_path):
+    (photos / "B.png").write_bytes(b"")
+    several = [photos / "b.jpg", photos / "old" / "a.png", photos / "B.png", photos / "a.png"]
+    assert [outputs.mesh.name for outputs in plan(several, tmp_path / "out")] == [
+        "b.glb",
+        "a.glb",
+        "B_2.glb",
+        "a_2.glb",
+    ]
+
+
+def test_missing_photo_is_planned(photos, tmp_path):
+    assert plan([photos / "b.jpg", photos / "gone.jpg"], tmp_path / "out")[1].photo == photos / "gone.jpg"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "options", "message"),
+    [
+        ("photos", {"mask": "m.png"}, "--mask"),
+        ("photos", {"output": "x.glb"}, r"--output .*x\.glb"),
+        ("photos", {"preview": "x.png"}, r"--preview .*x\.png"),
+        ("photos/b.jpg", {"output": "x.obj"}, r"x\.obj.*\.glb"),
+        ("photos/b.jpg", {"preview": "x.jpg"}, r"x\.jpg.*\.png"),
+        ("photos/b.jpg", {"output": "file"}, r"--output .*file: "),
+        ("photos/a.png", {"preview": "photos/a.png"}, r"--preview .*a\.png"),
+        ("photos/a.png", {"preview": "photos/a_mask.png"}, r"--preview .*a_mask\.png"),
+        ("photos", {"preview": "photos/seen"}, "--preview .*seen"),
+        ("bare", {}, "bare: "),
+    ],
+)
+def test_impossible_arguments_are_refused(photos, tmp_path, inputs, options, message):
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "file").write_bytes(b"")
+    places = {"output": tmp_path / "out"} | {name: tmp_path / place for name, place in options.items()}
+    with pytest.raises(UsageError, match=message):
+        plan(tmp_path / inputs, **places)
