@@ -1,7 +1,7 @@
-"""What a metric may align: one rotation per trained model, fitted on validation, and per-object rigid ICP beside it.
+"""Alignment of predictions: one rotation per trained model, fitted on validation, and rigid ICP per object.
 
-Nothing ties the learned canonical frame's azimuth to the object frame's +Z, so one rotation about +Y is fitted per
-trained model. :class:`ValidationSet` is the only thing the fit accepts, and it refuses every other split.
+Nothing ties the azimuth of the learned canonical frame to the object frame, so one rotation about +Y is fitted per
+trained model. The fit accepts only a :class:`ValidationSet`, which refuses every other split.
 """
 
 import math
@@ -32,10 +32,10 @@ class AlignmentPair:
 
 @dataclass(frozen=True)
 class ValidationSet:
-    """Pairs of the validation split: the only data that an alignment may be fitted on.
+    """Pairs of the validation split, the only data on which an alignment may be fitted.
 
     Raises:
-        ValueError: a pair of another split; the message names the model.
+        ValueError: A pair is of another split; the message names the model.
     """
 
     pairs: tuple[AlignmentPair, ...]
@@ -44,29 +44,29 @@ class ValidationSet:
         for pair in self.pairs:
             if pair.split != VALIDATION:
                 raise ValueError(
-                    f"alignment is fitted on the {VALIDATION} split alone, got model {pair.model_id} of {pair.split!r}"
+                    f"alignment is fitted on the {VALIDATION} split only, got model {pair.model_id} of {pair.split!r}"
                 )
 
 
 @dataclass(frozen=True)
 class YRotation:
-    """The rotation about +Y that brings the learned frame into the object frame.
+    """Rotation about +Y from the learned frame to the object frame.
 
     Attributes:
-        angle_deg: what the rotation adds to an azimuth, in [-180, 180).
-        n_predictions: how many validation predictions it was fitted on.
+        angle_deg: Angle that the rotation adds to an azimuth, in [-180, 180).
+        n_predictions: Number of validation predictions on which it was fitted.
     """
 
     angle_deg: float
     n_predictions: int
 
     def apply(self, vectors: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
-        """Points or normals of the learned frame in the object frame."""
+        """Rotate points or normals of the learned frame into the object frame."""
         return vectors @ _rotations(np.array([self.angle_deg]))[0].T
 
     @property
     def fitted_deg(self) -> float:
-        """Value of the ``alignment_deg`` column: the angle, or NaN where there was nothing to fit it on."""
+        """Value of the ``alignment_deg`` column: the angle, or NaN if there was nothing to fit it on."""
         return self.angle_deg if self.n_predictions else math.nan
 
     @property
@@ -78,14 +78,14 @@ class YRotation:
 
 
 def fit_y_rotation(validation: ValidationSet, steps: int, backend: Backend = "scipy") -> YRotation:
-    """Fit the one rotation about +Y with the least mean Chamfer distance over the validation predictions.
+    """Fit the rotation about +Y with the lowest mean Chamfer distance over the validation predictions.
 
-    A grid over the whole circle finds the basin, a bounded scalar search its bottom. Without a pair, the identity.
+    A grid over the full circle is followed by a bounded scalar search. Without pairs, the result is the identity.
 
     Args:
-        validation: pairs with a few hundred points a side; the cost is linear in all of them.
-        steps: angles on the grid.
-        backend: nearest-neighbour backend.
+        validation: Pairs with a few hundred points per side; the cost is linear in the number of points.
+        steps: Number of angles on the grid.
+        backend: Nearest-neighbour backend.
     """
     if not validation.pairs:
         return YRotation(angle_deg=0.0, n_predictions=0)
@@ -115,7 +115,7 @@ def fit_y_rotation(validation: ValidationSet, steps: int, backend: Backend = "sc
 def _rotated_chamfer(
     pair: AlignmentPair, predicted_index: NeighbourIndex, true_index: NeighbourIndex, angles_deg: Float[np.ndarray, "a"]
 ) -> Float[np.ndarray, "a"]:
-    """Chamfer distance at every angle; both trees stay where they are, the queries turn."""
+    """Chamfer distance at every angle; the queries are rotated instead of the indexed points."""
     rotations = _rotations(angles_deg)
     forward = np.einsum("aij,nj->ani", rotations, pair.predicted)
     backward = np.einsum("aji,nj->ani", rotations, pair.true)
@@ -129,7 +129,7 @@ def _rotations(angles_deg: Float[np.ndarray, "a"]) -> Float[np.ndarray, "a 3 3"]
 
 
 def wrap_deg(angle_deg: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
-    """Angles in degrees brought into [-180, 180)."""
+    """Angles in degrees wrapped into [-180, 180)."""
     return np.remainder(angle_deg + 180.0, 360.0) - 180.0
 
 
@@ -141,17 +141,17 @@ class RigidTransform:
     translation: Float[np.ndarray, "3"]
 
     def apply(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
-        """Points moved by the transform."""
+        """Apply the transform to points."""
         return points @ self.rotation.T + self.translation
 
     def apply_inverse(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
-        """Points moved back."""
+        """Apply the inverse transform to points."""
         return (points - self.translation) @ self.rotation
 
 
 @dataclass(frozen=True)
 class SearchablePoints:
-    """Points and their nearest-neighbour index."""
+    """Points with their nearest-neighbour index."""
 
     points: Float[np.ndarray, "n 3"]
     index: NeighbourIndex
@@ -160,16 +160,16 @@ class SearchablePoints:
 def iterative_closest_point(
     source: SearchablePoints, target: SearchablePoints, iterations: int, n_points: int
 ) -> RigidTransform:
-    """Rigid motion of ``source`` towards ``target`` by point-to-point ICP with matches in both directions.
+    """Rigid transform from ``source`` to ``target`` by point-to-point ICP with matches in both directions.
 
-    Matching both ways makes every iteration lower the symmetric mean squared distance, so that a partial shape is not
-    simply pulled inside the whole one. Both indices stay as they are: the queries of the way back move instead.
+    With matches in both directions, every iteration lowers the symmetric mean squared distance, so a partial shape is
+    not pulled inside the whole one. The indices are not rebuilt: the queries of ``source`` are transformed back.
 
     Args:
-        source: the points to be moved.
-        target: the points to be met.
-        iterations: at most so many; it stops once nothing moves.
-        n_points: how many points of each side, from the first, look for a partner.
+        source: Points to transform.
+        target: Points to match.
+        iterations: Largest number of iterations; ICP stops at convergence.
+        n_points: Number of leading points on each side that are matched.
     """
     transform = RigidTransform(np.eye(3), np.zeros(3))
     some_source, some_target = source.points[:n_points], target.points[:n_points]
@@ -186,7 +186,7 @@ def iterative_closest_point(
 
 
 def fit_rigid(source: Float[np.ndarray, "n 3"], target: Float[np.ndarray, "n 3"]) -> RigidTransform:
-    """Least-squares rigid motion between matched points, by singular values (Kabsch); never a reflection."""
+    """Least-squares rigid transform between matched points (Kabsch algorithm); never a reflection."""
     source_centre, target_centre = source.mean(axis=0), target.mean(axis=0)
     u, _, vt = np.linalg.svd((source - source_centre).T @ (target - target_centre))
     handedness = np.array([1.0, 1.0, math.copysign(1.0, np.linalg.det(u) * np.linalg.det(vt))])
@@ -195,7 +195,7 @@ def fit_rigid(source: Float[np.ndarray, "n 3"], target: Float[np.ndarray, "n 3"]
 
 
 def _motion(before: RigidTransform, after: RigidTransform) -> float:
-    """Largest change of an entry: about the distance a point of a unit object moved."""
+    """Largest change of an entry, about the distance by which a point of a unit object moves."""
     return float(
         max(np.abs(before.rotation - after.rotation).max(), np.abs(before.translation - after.translation).max())
     )

@@ -1,4 +1,4 @@
-"""Predictions that look at no image: what a model must beat before it has learned anything."""
+"""Trivial baselines: predictions that ignore the image, which a trained model must beat."""
 
 from collections.abc import Sequence
 
@@ -18,16 +18,16 @@ _SPHERE_SUBDIVISIONS = 4
 
 
 def sphere_mesh(radius: float = SPHERE_RADIUS) -> Mesh:
-    """A finely divided icosphere around the origin."""
+    """A fine icosphere around the origin."""
     sphere = trimesh.creation.icosphere(subdivisions=_SPHERE_SUBDIVISIONS, radius=radius)
     return Mesh(np.asarray(sphere.vertices, dtype=np.float64), np.asarray(sphere.faces, dtype=np.int64))
 
 
 def draw_training_models(model_ids: Sequence[str], draws: int, generator: np.random.Generator) -> tuple[str, ...]:
-    """Different random models of the training set; all of them where there are fewer than ``draws``.
+    """Random distinct models of the training set; all models if there are fewer than ``draws``.
 
     Raises:
-        ValueError: no training models.
+        ValueError: There are no training models.
     """
     if not model_ids:
         raise ValueError("expected at least one training model to draw from, got none")
@@ -36,7 +36,7 @@ def draw_training_models(model_ids: Sequence[str], draws: int, generator: np.ran
 
 
 def spread_candidates(model_ids: Sequence[str], limit: int) -> tuple[str, ...]:
-    """At most ``limit`` ids, evenly spread over the sorted ids, so that the choice is the same everywhere."""
+    """At most ``limit`` ids, evenly spread over the sorted ids, so that the choice is deterministic."""
     ordered = sorted(model_ids)
     if len(ordered) <= limit:
         return tuple(ordered)
@@ -44,14 +44,14 @@ def spread_candidates(model_ids: Sequence[str], limit: int) -> tuple[str, ...]:
 
 
 def medoid(surfaces: Sequence[Float[np.ndarray, "n 3"]], backend: Backend = "scipy") -> int:
-    """Position of the surface with the least mean Chamfer distance to all others; the first one where several tie.
+    """Index of the surface with the lowest mean Chamfer distance to all others; the first of several equal ones.
 
     Args:
-        surfaces: points of every candidate, the same number each.
-        backend: nearest-neighbour backend.
+        surfaces: Points of every candidate, the same number for each.
+        backend: Nearest-neighbour backend.
 
     Raises:
-        ValueError: no surfaces.
+        ValueError: There are no surfaces.
     """
     if not surfaces:
         raise ValueError("expected at least one surface to choose the medoid from, got none")
@@ -61,7 +61,7 @@ def medoid(surfaces: Sequence[Float[np.ndarray, "n 3"]], backend: Backend = "sci
 def chamfer_matrix(
     surfaces: Sequence[Float[np.ndarray, "n 3"]], backend: Backend = "scipy"
 ) -> Float[np.ndarray, "k k"]:
-    """CD-L1 between all pairs: every surface is searched once, by the points of all surfaces together."""
+    """CD-L1 between all pairs; each surface is queried once, with the points of all surfaces."""
     points = np.concatenate(surfaces)
     one_sided = np.stack(
         [

@@ -1,4 +1,4 @@
-"""Connected parts of a mesh: how many there are, and how much surface floats."""
+"""Connected components of a mesh, and the fraction of its surface that floats."""
 
 from dataclasses import dataclass
 
@@ -9,34 +9,34 @@ from shelfnet.geometry.meshes import Mesh, face_components
 
 
 @dataclass(frozen=True)
-class Structure:
+class Connectivity:
     """Connectivity of a mesh.
 
     Attributes:
-        components: connected parts; corners at the same position count as one vertex, so that seams of a texture atlas
+        components: Connected components; corners at the same position count as one vertex, so seams of a texture atlas
             do not separate.
-        floater_fraction: share of the surface area outside the part with the largest area, in [0, 1).
+        floater_fraction: Fraction of the surface area outside the component with the largest area, in [0, 1).
     """
 
     components: int
     floater_fraction: float
 
 
-def structure(mesh: Mesh) -> Structure:
-    """Count the connected parts of a mesh and weigh what floats.
+def connectivity(mesh: Mesh) -> Connectivity:
+    """Count the connected components of a mesh and measure its floaters.
 
     Raises:
-        ValueError: the mesh has no finite area above zero.
+        ValueError: The mesh has no finite area above zero.
     """
     areas = component_areas(mesh)
     total = float(areas.sum())
     if not np.isfinite(total) or total <= 0.0:
         raise ValueError(f"expected a mesh with a finite area above zero, got {total}")
-    return Structure(components=len(areas), floater_fraction=1.0 - float(areas.max()) / total)
+    return Connectivity(components=len(areas), floater_fraction=1.0 - float(areas.max()) / total)
 
 
 def component_areas(mesh: Mesh) -> Float[np.ndarray, "c"]:
-    """Surface area of every connected part; zero-area parts count."""
+    """Surface area of every connected component, including those of zero area."""
     if mesh.is_empty:
         return np.zeros(0)
     corners = _position_ids(mesh.vertices)[mesh.faces]
@@ -44,7 +44,7 @@ def component_areas(mesh: Mesh) -> Float[np.ndarray, "c"]:
 
 
 def _position_ids(vertices: Float[np.ndarray, "v 3"]) -> Int[np.ndarray, "v"]:
-    """One number for each distinct position, from the ranks of its three coordinates."""
+    """One id per distinct position, from the ranks of its three coordinates."""
     ranks = [np.unique(coordinate, return_inverse=True)[1].astype(np.int64) for coordinate in vertices.T]
     _, plane = np.unique(ranks[0] * len(vertices) + ranks[1], return_inverse=True)
     _, ids = np.unique(plane.astype(np.int64) * len(vertices) + ranks[2], return_inverse=True)

@@ -1,7 +1,8 @@
-"""How far a predicted surface is from the true one.
+"""Metrics of a predicted surface against the true surface.
 
-Distances are in the object frame, in which the true object's longest side is 1, and unsquared unless the name says
-otherwise. Points are area-uniform, the same number a side. An empty prediction is scored :data:`WORST`, never dropped.
+Distances are in the object frame, where the longest side of the true object is 1, and unsquared unless the name says
+otherwise. Points are area-uniform, with the same number on each surface. An empty prediction scores :data:`WORST`; it
+is never dropped.
 """
 
 import math
@@ -15,27 +16,27 @@ from shelfnet.evaluation.neighbours import Backend, Neighbours, neighbour_index
 
 NORMALISATION = "bounding box centred, true longest side 1"
 CURVE_POINTS = 2_048
-"""Points a side of validation curves and of the levels beside them; the test table uses the configured number."""
+"""Points per surface for validation curves and their baseline levels; the test table uses the configured number."""
 CUBE_DIAGONAL = math.sqrt(3.0)
-"""Diagonal of the unit cube that an object fills: no two points of it lie further apart."""
+"""Diagonal of the unit cube around an object, the largest distance between two of its points."""
 _L2_SCALE = 2.0
-"""The L2 form scales the longest side to [-1, 1]: lengths double, squares quadruple."""
+"""Length factor of the L2 form, which scales the longest side to [-1, 1]."""
 _ICP_POINTS = 1_000
 
 
 @dataclass(frozen=True)
 class SurfaceMetrics:
-    """One predicted surface against one true surface.
+    """Metrics of one predicted surface.
 
     Attributes:
-        chamfer: CD-L1, half the sum of both mean unsquared distances; unit sides.
-        chamfer_l2: sum of both mean squared distances with the longest side scaled to [-1, 1].
-        chamfer_icp: ``chamfer`` after per-object rigid ICP.
-        fscore: harmonic mean of precision and recall.
-        precision: share of predicted points within the threshold of the true surface.
-        recall: share of true points within the threshold of the predicted surface.
-        iou: intersection over union of the two solid occupancies.
-        normal_consistency: mean absolute cosine between the normals of nearest points, both ways.
+        chamfer: CD-L1, half the sum of both mean unsquared distances, in units of the longest side.
+        chamfer_l2: Sum of both mean squared distances with the longest side scaled to [-1, 1].
+        chamfer_icp: ``chamfer`` after rigid ICP per object.
+        fscore: Harmonic mean of precision and recall.
+        precision: Fraction of predicted points within the threshold of the true surface.
+        recall: Fraction of true points within the threshold of the predicted surface.
+        iou: Intersection over union of the solid occupancies.
+        normal_consistency: Mean absolute cosine between the normals of nearest points, in both directions.
     """
 
     chamfer: float
@@ -58,7 +59,7 @@ WORST = SurfaceMetrics(
     iou=0.0,
     normal_consistency=0.0,
 )
-"""What an empty prediction scores: every distance is the unit cube's diagonal, every share is zero."""
+"""Score of an empty prediction: every distance is the diagonal of the unit cube, every fraction is zero."""
 WORST_AZIMUTH_ERROR_DEG = 180.0
 WORST_ELEVATION_ERROR_DEG = 180.0
 WORST_COMPONENTS = 0
@@ -67,13 +68,13 @@ WORST_FLOATER_FRACTION = 1.0
 
 @dataclass(frozen=True)
 class SampledSurface(SearchablePoints):
-    """A surface as the metrics see it: points with normals, ready to be searched, and solid occupancy.
+    """A surface as input of the metrics: indexed points with normals, and solid occupancy.
 
     Attributes:
-        points: area-uniform, object frame.
-        index: nearest-neighbour index of ``points``.
-        normals: unit normals of the faces that the points lie on.
-        occupancy: cells of [-1/2, 1/2]^3 that are filled, ``z y x``.
+        points: Area-uniform points in the object frame.
+        index: Nearest-neighbour index of ``points``.
+        normals: Unit normals of the faces at the points.
+        occupancy: Filled cells of [-1/2, 1/2]^3.
     """
 
     normals: Float[np.ndarray, "n 3"]
@@ -86,24 +87,24 @@ def sampled_surface(
     occupancy: Bool[np.ndarray, "r r r"],
     backend: Backend = "scipy",
 ) -> SampledSurface:
-    """Index a surface's points once, for all metrics and all predictions of the same object."""
+    """A surface with its index, which all metrics and all predictions of an object share."""
     return SampledSurface(points=points, index=neighbour_index(points, backend), normals=normals, occupancy=occupancy)
 
 
 def surface_metrics(
     predicted: SampledSurface, true: SampledSurface, *, fscore_threshold: float, icp_iterations: int
 ) -> SurfaceMetrics:
-    """All metrics of a predicted surface from one query a side, and one more a side after ICP.
+    """All metrics of a predicted surface, from one query in each direction and one more after ICP.
 
     Args:
-        predicted: the aligned prediction.
-        true: the true surface.
-        fscore_threshold: distance within which a point counts as right, in unit sides.
-        icp_iterations: the most iterations of ICP; 0 leaves ``chamfer_icp`` equal to ``chamfer``.
+        predicted: Aligned prediction.
+        true: True surface.
+        fscore_threshold: Distance up to which a point counts as correct, in units of the longest side.
+        icp_iterations: Largest number of ICP iterations; with 0, ``chamfer_icp`` equals ``chamfer``.
     """
     to_true, to_predicted = true.index(predicted.points), predicted.index(true.points)
-    precision = share_within(to_true.distances, fscore_threshold)
-    recall = share_within(to_predicted.distances, fscore_threshold)
+    precision = fraction_within(to_true.distances, fscore_threshold)
+    recall = fraction_within(to_predicted.distances, fscore_threshold)
     return SurfaceMetrics(
         chamfer=chamfer(to_true.distances, to_predicted.distances),
         chamfer_l2=chamfer_l2(to_true.distances, to_predicted.distances),
@@ -117,35 +118,35 @@ def surface_metrics(
 
 
 def chamfer(to_true: Float[np.ndarray, "n"], to_predicted: Float[np.ndarray, "m"]) -> float:
-    """CD-L1: half of (mean distance predicted to true + mean distance true to predicted), unsquared."""
+    """CD-L1: half the sum of both mean unsquared distances."""
     return 0.5 * float(to_true.mean() + to_predicted.mean())
 
 
 def chamfer_l2(to_true: Float[np.ndarray, "n"], to_predicted: Float[np.ndarray, "m"]) -> float:
-    """Sum of both mean squared distances, with the longest side scaled to [-1, 1]."""
+    """Sum of both mean squared distances with the longest side scaled to [-1, 1]."""
     return _L2_SCALE**2 * float(np.square(to_true).mean() + np.square(to_predicted).mean())
 
 
 def chamfer_icp(predicted: SearchablePoints, true: SearchablePoints, iterations: int) -> float:
-    """CD-L1 after the prediction has been moved onto the true surface by rigid ICP."""
+    """CD-L1 after rigid ICP of the prediction to the true surface."""
     transform = iterative_closest_point(predicted, true, iterations, _ICP_POINTS)
     to_true = true.index(transform.apply(predicted.points)).distances
     to_predicted = predicted.index(transform.apply_inverse(true.points)).distances
     return chamfer(to_true, to_predicted)
 
 
-def share_within(distances: Float[np.ndarray, "n"], threshold: float) -> float:
-    """Share of distances below ``threshold``: precision or recall, by the direction of the distances."""
+def fraction_within(distances: Float[np.ndarray, "n"], threshold: float) -> float:
+    """Fraction of distances below ``threshold``: precision or recall, depending on the direction."""
     return float((distances < threshold).mean())
 
 
 def fscore(precision: float, recall: float) -> float:
-    """Harmonic mean of precision and recall; zero where both are."""
+    """Harmonic mean of precision and recall; zero if both are zero."""
     return 2.0 * precision * recall / (precision + recall) if precision + recall > 0.0 else 0.0
 
 
 def iou(predicted: Bool[np.ndarray, "r r r"], true: Bool[np.ndarray, "r r r"]) -> float:
-    """Intersection over union of two occupancies; zero where nothing is occupied in either."""
+    """Intersection over union of two occupancies; zero if both are empty."""
     union = int((predicted | true).sum())
     return int((predicted & true).sum()) / union if union else 0.0
 
@@ -155,7 +156,7 @@ def normal_consistency(
 ) -> float:
     """Mean absolute cosine between normals of nearest points, averaged over both directions.
 
-    Absolute, since the winding of faces in furniture models is not reliable.
+    The absolute value is used because the winding of furniture models is unreliable.
     """
     forward = np.einsum("ni,ni->n", predicted.normals, true.normals[to_true.indices])
     backward = np.einsum("ni,ni->n", true.normals, predicted.normals[to_predicted.indices])
@@ -168,10 +169,10 @@ def azimuth_error_deg(
     """Absolute wrapped difference of azimuths in [0, 180].
 
     Args:
-        predicted_deg: azimuth in the learned canonical frame.
-        true_deg: azimuth in the object frame.
-        alignment_deg: angle of the rotation about +Y that brings the learned frame into the object frame; it turns
-            the camera along, and so raises the predicted azimuth.
+        predicted_deg: Azimuth in the learned canonical frame.
+        true_deg: Azimuth in the object frame.
+        alignment_deg: Rotation about +Y from the learned frame to the object frame. It also rotates the camera, so it
+            is added to the predicted azimuth.
     """
     return np.abs(wrap_deg(predicted_deg + alignment_deg - true_deg))
 
@@ -179,5 +180,5 @@ def azimuth_error_deg(
 def elevation_error_deg(
     predicted_deg: Float[np.ndarray, "*n"], true_deg: Float[np.ndarray, "*n"]
 ) -> Float[np.ndarray, "*n"]:
-    """Absolute difference of elevations in [0, 180]; no alignment changes it."""
+    """Absolute difference of elevations in [0, 180], which is independent of the alignment."""
     return np.abs(predicted_deg - true_deg)

@@ -1,4 +1,4 @@
-"""Nearest neighbours between point sets: one small function, three exact backends."""
+"""Exact nearest neighbours between point sets, with three backends."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,32 +12,32 @@ from scipy.spatial import cKDTree
 Backend = Literal["scipy", "torch", "pytorch3d"]
 _PAIRS_PER_CHUNK = 50_000_000
 _LEAF_POINTS = 40
-"""Points in a leaf of the k-d tree: of 10 to 64, what is fast for surfaces that touch and for those that do not."""
+"""Leaf size of the k-d tree: among 10 to 64, fast for overlapping and for distant surfaces."""
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """For every query its distance to the nearest target, and which target that is."""
+    """Distance of every query to its nearest target, and the index of that target."""
 
     distances: Float[np.ndarray, "n"]
     indices: Int[np.ndarray, "n"]
 
 
 NeighbourIndex = Callable[[Float[np.ndarray, "n 3"]], Neighbours]
-"""Targets made ready once: maps queries ``n 3`` to their nearest targets."""
+"""Maps queries ``n 3`` to their nearest neighbours among indexed targets."""
 
 
 def neighbour_index(targets: Float[np.ndarray, "m 3"], backend: Backend = "scipy") -> NeighbourIndex:
-    """Make ``targets`` ready for any number of nearest-neighbour queries.
+    """Index ``targets`` for any number of nearest-neighbour queries.
 
     Args:
-        targets: at least one point.
-        backend: ``scipy`` (k-d tree on one core), ``torch`` (all pairs, in chunks, on the GPU where there is one) or
+        targets: At least one point.
+        backend: ``scipy`` (k-d tree on one core), ``torch`` (all pairs in chunks, on a GPU if available) or
             ``pytorch3d`` (its k-nearest-neighbour kernel).
 
     Raises:
-        ValueError: no targets, or no such backend.
-        ModuleNotFoundError: the backend is ``pytorch3d`` and that is not installed.
+        ValueError: There are no targets, or the backend is unknown.
+        ModuleNotFoundError: The backend is ``pytorch3d``, which is not installed.
     """
     if len(targets) == 0:
         raise ValueError("expected at least one point to search, got none")
@@ -47,7 +47,7 @@ def neighbour_index(targets: Float[np.ndarray, "m 3"], backend: Backend = "scipy
 
 
 def _scipy_index(targets: Float[np.ndarray, "m 3"]) -> NeighbourIndex:
-    # Without balancing and shrinking, building and one query together take three quarters of the time.
+    # An unbalanced tree with loose nodes saves a quarter of the time to build it and query it once.
     tree = cKDTree(targets, leafsize=_LEAF_POINTS, balanced_tree=False, compact_nodes=False)
 
     def query(points: Float[np.ndarray, "n 3"]) -> Neighbours:
@@ -64,7 +64,7 @@ def _torch_index(targets: Float[np.ndarray, "m 3"]) -> NeighbourIndex:
 
     def query(points: Float[np.ndarray, "n 3"]) -> Neighbours:
         queries = torch.as_tensor(points, dtype=torch.float32, device=device)
-        # The matrix-product form of cdist loses half of the digits for close points.
+        # The matrix-product form of cdist loses half of the digits of small distances.
         exact = "donot_use_mm_for_euclid_dist"
         nearest = [torch.cdist(part, resident, compute_mode=exact).min(dim=1) for part in queries.split(chunk)]
         distances, indices = (torch.cat(parts) for parts in zip(*nearest, strict=True))

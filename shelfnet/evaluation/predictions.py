@@ -1,32 +1,32 @@
-"""Reading ``predictions.parquet``: what reconstruction and refinement hand to the evaluation."""
+"""Predictions as the evaluation reads them: checked tables of meshes and views."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path, PurePath
+from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from shelfnet.data.predictions import PREDICTIONS, PredictionsError
+from shelfnet.data import predictions as files
+from shelfnet.data.predictions import PREDICTIONS, Prediction, PredictionsError
 
 COLUMNS = ("model_id", "split", "view", "stage", "status", "mesh", "azimuth_deg", "elevation_deg", "mask_iou")
-"""Columns that the evaluation reads."""
 STATUSES = ("ok", "empty")
 
 
 def read_predictions(folders: Sequence[Path], stage: str) -> pd.DataFrame:
-    """Predictions of one stage out of several folders, sorted by model and view.
+    """Predictions of one stage from several folders, sorted by model and view.
 
     Returns:
-        :data:`COLUMNS`, with ``mesh`` as the path of the mesh's file.
+        Columns :data:`COLUMNS`; ``mesh`` is the path of the mesh file.
 
     Raises:
-        PredictionsError: a table is damaged, lacks a column, names an unknown status, another stage or a mesh outside
+        PredictionsError: A table is damaged, lacks a column, has an unknown status, another stage or a mesh outside
             its folder, or a view occurs twice.
     """
     if not folders:
         raise PredictionsError(f"expected at least one folder of {stage} predictions, got none")
-    rows = pd.concat([_read_folder(folder, stage) for folder in folders], ignore_index=True)
+    rows = pd.DataFrame([row for folder in folders for row in _read_folder(folder, stage)], columns=list(COLUMNS))
     repeated = rows[rows.duplicated(["model_id", "view"])]
     if len(repeated):
         first = repeated.iloc[0]
@@ -37,15 +37,15 @@ def read_predictions(folders: Sequence[Path], stage: str) -> pd.DataFrame:
 
 
 def check_complete(test: pd.DataFrame, views: pd.DataFrame, stages: Sequence[str]) -> None:
-    """Hold predictions of the test split against the test views that there are.
+    """Check that every test view has a prediction at every stage, and every prediction a test view.
 
     Args:
-        test: predictions, with ``model_id, view, stage``.
-        views: test views, with ``model_id, view``.
-        stages: that every view must have.
+        test: Predictions of the test split with ``model_id, view, stage``.
+        views: Test views with ``model_id, view``.
+        stages: Expected stages.
 
     Raises:
-        PredictionsError: a view has no prediction, or a prediction no view.
+        PredictionsError: A view has no prediction, or a prediction has no view.
     """
     expected = {
         (model, view, stage) for model, view in zip(views["model_id"], views["view"], strict=True) for stage in stages
@@ -59,28 +59,18 @@ def check_complete(test: pd.DataFrame, views: pd.DataFrame, stages: Sequence[str
             )
 
 
-def _read_folder(folder: Path, stage: str) -> pd.DataFrame:
-    try:
-        rows = pq.read_table(folder / PREDICTIONS, columns=list(COLUMNS)).to_pandas()
-    except (OSError, pa.ArrowException) as error:
-        raise PredictionsError(f"{folder / PREDICTIONS}: {error}") from error
-    missing = [column for column in COLUMNS if column not in rows]
-    if missing:
-        raise PredictionsError(
-            f"{folder / PREDICTIONS}: expected the columns {', '.join(missing)}, which are not there"
-        )
-    for row in rows.itertuples():
-        _check_row(row, folder, stage)
-    rows["mesh"] = [folder / str(name) for name in rows["mesh"]]
-    return rows
+def _read_folder(folder: Path, stage: str) -> Iterator[dict[str, Any]]:
+    for prediction in files.read_predictions(folder):
+        _check(prediction, folder, stage)
+        yield asdict(prediction) | {"mesh": folder / str(prediction.mesh)}
 
 
-def _check_row(row: tuple, folder: Path, stage: str) -> None:
-    who = f"{folder / PREDICTIONS}: model {row.model_id} view {row.view}"
-    if row.stage != stage:
-        raise PredictionsError(f"{who}: expected stage {stage}, got {row.stage!r}")
-    if row.status not in STATUSES:
-        raise PredictionsError(f"{who}: expected a status out of {', '.join(STATUSES)}, got {row.status!r}")
-    named = isinstance(row.mesh, str) and row.mesh and PurePath(row.mesh).name == row.mesh
-    if row.status == "ok" and not named:
-        raise PredictionsError(f"{who}: expected the name of a file in the folder, got {row.mesh!r}")
+def _check(prediction: Prediction, folder: Path, stage: str) -> None:
+    name = f"{folder / PREDICTIONS}: model {prediction.model_id} view {prediction.view}"
+    if prediction.stage != stage:
+        raise PredictionsError(f"{name}: expected stage {stage}, got {prediction.stage!r}")
+    if prediction.status not in STATUSES:
+        raise PredictionsError(f"{name}: expected a status out of {', '.join(STATUSES)}, got {prediction.status!r}")
+    mesh = prediction.mesh
+    if prediction.status == "ok" and (not mesh or PurePath(mesh).name != mesh):
+        raise PredictionsError(f"{name}: expected the name of a file in the folder, got {mesh!r}")

@@ -1,17 +1,21 @@
-"""From a predicted mesh, or another object's surface, to one complete score."""
+"""Scores of predicted meshes and of other objects' surfaces against a true surface."""
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
+from jaxtyping import Bool
 
 from shelfnet.config.evaluate import EvaluateSettings
+from shelfnet.data.occupancy import RESOLUTION, solid_occupancy
 from shelfnet.data.surfaces import SurfaceSamples
 from shelfnet.evaluation.alignment import YRotation
-from shelfnet.evaluation.components import structure
+from shelfnet.evaluation.components import connectivity
 from shelfnet.evaluation.metrics import (
     WORST,
     WORST_COMPONENTS,
@@ -21,19 +25,22 @@ from shelfnet.evaluation.metrics import (
     sampled_surface,
     surface_metrics,
 )
-from shelfnet.evaluation.solids import prediction_occupancy
 from shelfnet.geometry.meshes import Mesh, sample_surface
+
+_REACH = 1.5
+"""Largest absolute coordinate of a prediction in the occupancy grid: three times the cube's width in total."""
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class Score:
-    """Everything about a predicted surface that does not depend on its camera.
+    """Score of a predicted surface, without the metrics that depend on its camera.
 
     Attributes:
-        status: ``ok``, or ``empty`` where there is no surface and every metric has its worst value.
-        metrics: against the true surface.
-        components: connected parts; NaN where the prediction is no mesh.
-        floater_fraction: share of the area outside the largest part; NaN where the prediction is no mesh.
+        status: ``ok``, or ``empty`` if there is no surface and every metric has its worst value.
+        metrics: Metrics against the true surface.
+        components: Connected components; NaN if the prediction is not a mesh.
+        floater_fraction: Fraction of the area outside the largest component; NaN if the prediction is not a mesh.
     """
 
     status: str
@@ -50,11 +57,27 @@ class Score:
 EMPTY_SCORE = Score("empty", WORST, float(WORST_COMPONENTS), WORST_FLOATER_FRACTION)
 
 
+def score_in_parallel(
+    score: Callable[[Item], Iterable[dict[str, Any]]], objects: Sequence[Item], threads: int
+) -> pd.DataFrame:
+    """Rows of all objects, in the order of the objects whatever ``threads`` is.
+
+    Threads suffice: nearest-neighbour searches and array sums, which take the time, release the interpreter lock.
+
+    Args:
+        score: Function from an object to its rows; it must not draw from a generator that objects share.
+        objects: Objects to score.
+        threads: Number of objects scored at the same time.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        return pd.DataFrame([row for rows in pool.map(lambda item: list(score(item)), objects) for row in rows])
+
+
 def true_surface(surface: SurfaceSamples, model_id: str, settings: EvaluateSettings) -> SampledSurface:
     """The first ``settings.n_points`` points of a stored surface, indexed.
 
     Raises:
-        ValueError: the surface has fewer points.
+        ValueError: The surface has fewer points.
     """
     n = settings.n_points
     if len(surface.points) < n:
@@ -66,27 +89,23 @@ def true_surface(surface: SurfaceSamples, model_id: str, settings: EvaluateSetti
 
 
 def score_mesh(
-    mesh: Mesh,
-    alignment: YRotation,
-    true: SampledSurface,
-    settings: EvaluateSettings,
-    generator: np.random.Generator,
+    mesh: Mesh, alignment: YRotation, true: SampledSurface, settings: EvaluateSettings, generator: np.random.Generator
 ) -> Score:
-    """Align a predicted mesh, sample it, and measure it; a mesh without a surface gets :data:`EMPTY_SCORE`."""
+    """Align, sample and measure a predicted mesh; :data:`EMPTY_SCORE` if it has no surface."""
     if not has_surface(mesh):
         return EMPTY_SCORE
     aligned = Mesh(alignment.apply(mesh.vertices), mesh.faces)
     points, normals = sample_surface(aligned, settings.n_points, generator)
     predicted = sampled_surface(points, normals, prediction_occupancy(aligned), settings.backend)
-    parts = structure(aligned)
+    parts = connectivity(aligned)
     return Score("ok", _measure(predicted, true, settings), float(parts.components), parts.floater_fraction)
 
 
 def score_surfaces(predictions: Sequence[SampledSurface], true: SampledSurface, settings: EvaluateSettings) -> Score:
-    """Mean score of surfaces that are no meshes: other objects' points, put forward as the prediction.
+    """Mean score of point-sampled surfaces, such as those of training objects.
 
     Raises:
-        ValueError: no surfaces.
+        ValueError: There are no surfaces.
     """
     if not predictions:
         raise ValueError("expected at least one surface to score, got none")
@@ -95,10 +114,22 @@ def score_surfaces(predictions: Sequence[SampledSurface], true: SampledSurface, 
 
 
 def has_surface(mesh: Mesh) -> bool:
-    """Whether there is anything to sample: faces with a finite area above zero."""
-    if mesh.is_empty:
-        return False
-    return 0.0 < float(mesh.face_areas().sum()) < math.inf
+    """Whether a mesh has faces with a finite total area above zero."""
+    return not mesh.is_empty and 0.0 < float(mesh.face_areas().sum()) < math.inf
+
+
+def prediction_occupancy(mesh: Mesh) -> Bool[np.ndarray, "z y x"]:
+    """Cells of [-1/2, 1/2]^3 that a mesh fills, by the same rule as for true surfaces.
+
+    A prediction may extend beyond the cube, especially once it is rotated. Cut off at the cube, its surface would be
+    open and its inside would count as outside. So it is filled on a larger grid of the same cells, which is then
+    cropped to the cube. Vertices beyond three times the cube's width are clipped, which keeps the surface closed.
+    """
+    vertices = np.clip(mesh.vertices, -_REACH, _REACH)
+    margin = max(math.ceil((float(np.abs(vertices[mesh.faces]).max()) - 0.5) * RESOLUTION), 0)
+    resolution = RESOLUTION + 2 * margin
+    inner = slice(margin, margin + RESOLUTION)
+    return solid_occupancy(Mesh(vertices * (RESOLUTION / resolution), mesh.faces), resolution)[inner, inner, inner]
 
 
 def _measure(predicted: SampledSurface, true: SampledSurface, settings: EvaluateSettings) -> SurfaceMetrics:

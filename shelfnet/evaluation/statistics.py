@@ -1,11 +1,11 @@
-"""Means, and how sure they are: bootstrap over objects and seeds, differences paired by object.
+"""Bootstrap means and differences over objects and seeds; differences are paired by object.
 
-Scores are ``objects x seeds`` matrices. A seed is one training run that all objects share, so the two factors cross: a
-bootstrap sample draws objects with replacement and, independently, seeds with replacement, and averages the cells
-that both hit. (Drawing seeds for each object anew would average the runs' differences away and make intervals too
-narrow.) Draws from n seeds vary by only (n - 1) / n of the variance between runs, half of it for two: how far the drawn
-seeds lie from all of them is therefore stretched by sqrt(n / (n - 1)) (Rao and Wu, "Resampling inference with complex
-survey data", JASA 1988).
+Scores are ``objects x seeds`` matrices. All objects of a seed share one training run, so the two factors are crossed: a
+bootstrap sample draws objects with replacement and, independently, seeds with replacement, and averages the cells of
+both. (Drawing seeds anew for each object would average out the differences between runs and make intervals too
+narrow.) Draws from n seeds have only (n - 1) / n of the variance between runs, which is half for two seeds. Deviations
+of the drawn seeds from the mean of all seeds are therefore multiplied by sqrt(n / (n - 1)) (Rao and Wu, "Resampling
+inference with complex survey data", JASA 1988).
 """
 
 import math
@@ -20,10 +20,10 @@ _TAILS = (0.025, 0.975)
 
 @dataclass(frozen=True)
 class Scores:
-    """One metric of one method: a cell is the mean over an object's views by one seed's model; NaN where missing.
+    """One metric of one method: each cell is the mean over the views of an object for one seed; NaN if missing.
 
     Raises:
-        ValueError: an object or a seed without any score.
+        ValueError: An object or a seed has no score.
     """
 
     model_ids: tuple[str, ...]
@@ -65,34 +65,33 @@ def bootstrap_mean(method: Scores, samples: int, generator: np.random.Generator)
 
 
 def bootstrap_difference(method: Scores, reference: Scores, samples: int, generator: np.random.Generator) -> Interval:
-    """Mean of ``method`` minus mean of ``reference`` over the objects that both have, paired by object.
+    """Mean of ``method`` minus mean of ``reference`` over their common objects, paired by object.
 
-    A bootstrap sample takes the same objects on both sides, and each side's own seeds: training runs are not pairs.
+    A bootstrap sample has the same objects on both sides, and independent seeds: training runs are not paired.
 
     Raises:
-        ValueError: no object in common.
+        ValueError: The methods have no object in common.
     """
     common = sorted(set(method.model_ids) & set(reference.model_ids))
     if not common:
         raise ValueError("expected methods that share objects, got none in common")
-    ours, theirs = _take(method, common), _take(reference, common)
+    sides = _take(method, common), _take(reference, common)
     object_draws = _draws(len(common), samples, generator)
     resampled = [
-        _resampled_means(side.values, object_draws, _draws(side.values.shape[1], samples, generator))
-        for side in (ours, theirs)
+        _resampled_means(side.values, object_draws, _draws(side.values.shape[1], samples, generator)) for side in sides
     ]
-    return _interval(ours.mean - theirs.mean, resampled[0] - resampled[1])
+    return _interval(sides[0].mean - sides[1].mean, resampled[0] - resampled[1])
 
 
 def _take(method: Scores, model_ids: list[str]) -> Scores:
-    """The scores of some objects; a seed that has none of them is left out."""
+    """Scores of some objects, without the seeds that have none of these objects."""
     position = {model_id: row for row, model_id in enumerate(method.model_ids)}
     values = method.values[[position[model_id] for model_id in model_ids]]
     return Scores(tuple(model_ids), values[:, ~np.isnan(values).all(axis=0)])
 
 
 def _draws(n: int, samples: int, generator: np.random.Generator) -> Float[np.ndarray, "samples n"]:
-    """How often each of ``n`` is drawn in ``n`` draws with replacement."""
+    """Number of times that each of ``n`` items is drawn in ``n`` draws with replacement."""
     return generator.multinomial(n, np.full(n, 1.0 / n), size=samples).astype(np.float64)
 
 
@@ -101,7 +100,7 @@ def _resampled_means(
     object_draws: Float[np.ndarray, "samples objects"],
     seed_draws: Float[np.ndarray, "samples seeds"],
 ) -> Float[np.ndarray, "samples"]:
-    """Means of all bootstrap samples at once over the known cells; NaN where a sample hit none."""
+    """Means over the known cells of every bootstrap sample; NaN if a sample has none."""
     known: Bool[np.ndarray, "objects seeds"] = ~np.isnan(values)
     totals, counts = object_draws @ np.where(known, values, 0.0), object_draws @ known
     of_all_seeds = _ratio(totals.sum(axis=1), counts.sum(axis=1))

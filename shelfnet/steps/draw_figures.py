@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from shelfnet.config.load import for_ablation
 from shelfnet.config.schema import Config
 from shelfnet.data.shards.reader import EvaluationViews, load_evaluation_views, load_view_labels
-from shelfnet.evaluation.floaters import structure_differences, structure_means
+from shelfnet.evaluation.floaters import floater_differences, floater_means
 from shelfnet.evaluation.results import has_truth, read_results
 from shelfnet.preview.previewer import Previewer
 from shelfnet.report.captions import FIGURE_CAPTIONS
@@ -114,8 +114,8 @@ def _draw_floaters(
     config: Config, rows: Mapping[str, pd.DataFrame], output: Path, styles: Mapping[str, LineStyle]
 ) -> None:
     samples, seed = config.evaluate.bootstrap_samples, config.evaluate.seed
-    means = structure_means(rows, samples, seed)
-    differences = structure_differences(rows, background_pairs(config, list(rows)), samples, seed)
+    means = floater_means(rows, samples, seed)
+    differences = floater_differences(rows, background_pairs(config, list(rows)), samples, seed)
     with _figure_file(9.0, floaters_height_in(rows, differences), output / "floaters.png") as fig:
         draw_floaters(fig, rows, means, differences, styles)
 

@@ -20,10 +20,9 @@ from shelfnet.evaluation.metrics import (
     azimuth_error_deg,
     elevation_error_deg,
 )
-from shelfnet.evaluation.parallel import rows_in_parallel
 from shelfnet.evaluation.predictions import PredictionsError, check_complete, read_predictions
 from shelfnet.evaluation.results import ResultsError, read_results, write_results
-from shelfnet.evaluation.scoring import EMPTY_SCORE, has_surface, score_mesh, true_surface
+from shelfnet.evaluation.scoring import EMPTY_SCORE, has_surface, score_in_parallel, score_mesh, true_surface
 from shelfnet.geometry.meshes import sample_surface
 from shelfnet.reconstruction.coloured_mesh import load_glb
 from shelfnet.tracking.journal import Journal
@@ -85,7 +84,7 @@ def evaluate(
         validation_set(stages["coarse"], truth, settings), settings.alignment_steps, settings.backend
     )
     logger.info("%s seed %d: alignment %s", ablation, seed, alignment.label)
-    rows = rows_in_parallel(
+    rows = score_in_parallel(
         lambda views: _score_model(views, truth, alignment, settings),
         [views for _, views in test.groupby("model_id")],
         threads,

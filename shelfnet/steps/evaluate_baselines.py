@@ -25,9 +25,8 @@ from shelfnet.evaluation.baselines import (
 )
 from shelfnet.evaluation.metrics import CURVE_POINTS, NORMALISATION, SampledSurface, chamfer
 from shelfnet.evaluation.neighbours import neighbour_index
-from shelfnet.evaluation.parallel import rows_in_parallel
 from shelfnet.evaluation.results import write_results, write_table
-from shelfnet.evaluation.scoring import score_mesh, score_surfaces, true_surface
+from shelfnet.evaluation.scoring import score_in_parallel, score_mesh, score_surfaces, true_surface
 from shelfnet.geometry.meshes import sample_surface
 from shelfnet.tracking.journal import Journal
 
@@ -76,7 +75,7 @@ def evaluate_baselines(
     table = pd.DataFrame({"model_id": views.model_ids, "view": views.views, "category": views.categories})
     medoid_id = _medoid_model(truth, settings)
     mean_shape = true_surface(truth[medoid_id], medoid_id, settings)
-    scored = rows_in_parallel(
+    scored = score_in_parallel(
         lambda model_id: _score_model(model_id, truth, mean_shape, settings), sorted(set(views.model_ids)), threads
     )
     rows = scored.merge(table, on="model_id", validate="many_to_many")
@@ -113,7 +112,7 @@ def _validation_levels(
     model_ids: Sequence[str], truth: SurfaceDataset, medoid_id: str, settings: EvaluateSettings, threads: int
 ) -> pd.DataFrame:
     """Mean Chamfer distance of every baseline over the validation views, whose models are given, one a view."""
-    measured = rows_in_parallel(
+    measured = score_in_parallel(
         lambda model_id: _curve_distances(model_id, truth, medoid_id, settings), sorted(set(model_ids)), threads
     )
     of_views = measured.merge(pd.DataFrame({"model_id": model_ids}), on="model_id")

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.shards.reader import EvaluationViews, ViewLabels, load_evaluation_views, load_view_labels
 from shelfnet.evaluation.baselines import SPHERE, sphere_mesh
-from shelfnet.evaluation.components import structure
+from shelfnet.evaluation.components import connectivity
 from shelfnet.evaluation.metrics import WORST_COMPONENTS, WORST_FLOATER_FRACTION
 from shelfnet.evaluation.predictions import PredictionsError, check_complete, read_predictions
 from shelfnet.evaluation.results import COLUMNS, NO_TRUTH, write_results
@@ -117,7 +117,7 @@ def _score(row: Any) -> dict[str, Any]:
     if mesh is None or not has_surface(mesh):
         worst = {"components": float(WORST_COMPONENTS), "floater_fraction": WORST_FLOATER_FRACTION}
         return {**identity, "status": "empty", "mask_iou": 0.0, "n_faces": 0, **worst}
-    parts = structure(mesh)
+    parts = connectivity(mesh)
     return {
         **identity,
         "status": "ok",

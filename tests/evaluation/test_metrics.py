@@ -7,7 +7,7 @@ from shelfnet.evaluation import metrics
 from shelfnet.evaluation.alignment import SearchablePoints
 from shelfnet.evaluation.metrics import WORST, sampled_surface, surface_metrics
 from shelfnet.evaluation.neighbours import neighbour_index
-from shelfnet.evaluation.solids import prediction_occupancy
+from shelfnet.evaluation.scoring import prediction_occupancy
 from shelfnet.geometry.meshes import Mesh, sample_surface
 
 N = 10_000
@@ -22,7 +22,7 @@ def measured(predicted, true, icp_iterations=0, fscore_threshold=0.05):
     return surface_metrics(predicted, true, fscore_threshold=fscore_threshold, icp_iterations=icp_iterations)
 
 
-def test_concentric_spheres_are_their_radii_apart(make_sphere):
+def test_concentric_spheres_differ_by_their_radii(make_sphere):
     found = measured(sampled(make_sphere(0.3), 0), sampled(make_sphere(0.4), 1))
     assert found.chamfer == pytest.approx(0.1, rel=0.01)
     assert found.chamfer_l2 == pytest.approx(2 * 4 * 0.1**2, rel=0.02)
@@ -51,7 +51,7 @@ def distances_to_a_sphere(radius, offset, other_radius, threshold):
 @pytest.mark.parametrize(
     ("radius", "offset"), [(0.2, 0.15), (0.05, 0.34), (0.2, 0.75), (0.4, 0.9)], ids=["inside", "touch", "beside", "far"]
 )
-def test_offset_spheres_have_their_integrals(make_sphere, radius, offset):
+def test_offset_spheres_match_their_integrals(make_sphere, radius, offset):
     predicted, true = make_sphere(radius, (offset, 0.0, 0.0), 5), make_sphere(0.4, subdivisions=5)
     found = measured(sampled(predicted, 0), sampled(true, 1), fscore_threshold=0.12)
     to_true = distances_to_a_sphere(radius, offset, 0.4, 0.12)
@@ -63,7 +63,7 @@ def test_offset_spheres_have_their_integrals(make_sphere, radius, offset):
 
 
 @pytest.mark.parametrize("offset", [0.1, 0.25, 0.4])
-def test_offset_spheres_share_a_lens(make_sphere, offset):
+def test_iou_of_offset_spheres_is_that_of_their_lens(make_sphere, offset):
     # In cells, both are half a cell thicker; the lens of two equal spheres has a closed form.
     radius, true = 0.3 + 0.5 / 32, make_sphere(0.3)
     lens = math.pi / 12 * (4 * radius + offset) * (2 * radius - offset) ** 2
@@ -72,7 +72,7 @@ def test_offset_spheres_share_a_lens(make_sphere, offset):
     assert found == pytest.approx(expected, abs=0.03)
 
 
-def test_a_shifted_plane_is_its_shift_apart():
+def test_shifted_plane_has_the_distance_of_its_shift():
     corners = np.array([[-0.5, 0.0, -0.5], [0.5, 0.0, -0.5], [0.5, 0.0, 0.5], [-0.5, 0.0, 0.5]])
     faces = np.array([[0, 2, 1], [0, 3, 2]])
     found = measured(
@@ -86,7 +86,7 @@ def test_a_shifted_plane_is_its_shift_apart():
     assert found.normal_consistency == pytest.approx(1.0)
 
 
-def test_half_a_plane_is_precise_but_not_complete():
+def test_half_a_plane_has_full_precision_and_half_recall():
     corners = np.array([[-0.5, 0.0, -0.5], [0.5, 0.0, -0.5], [0.5, 0.0, 0.5], [-0.5, 0.0, 0.5]])
     faces = np.array([[0, 2, 1], [0, 3, 2]])
     half = Mesh(corners * np.array([0.5, 1.0, 1.0]) - np.array([0.25, 0.0, 0.0]), faces)
@@ -113,7 +113,7 @@ def test_winding_does_not_matter(make_sphere):
     assert found.normal_consistency > 0.99
 
 
-def test_distances_are_the_brute_force_ones(l_shape, make_sphere):
+def test_metrics_equal_brute_force(l_shape, make_sphere):
     predicted, true = sampled(make_sphere(0.3, (0.1, 0.0, 0.0)), 0, 400), sampled(l_shape, 1, 400)
     table = np.linalg.norm(predicted.points[:, None] - true.points[None], axis=-1)
     to_true, to_predicted = table.min(axis=1), table.min(axis=0)
@@ -136,7 +136,7 @@ def test_chamfer_agrees_with_point_cloud_utils(l_shape, make_sphere):
     assert measured(predicted, true).chamfer == pytest.approx(expected, rel=1e-6)
 
 
-def test_everything_from_nearest_points_agrees_with_point_cloud_utils(l_shape, make_sphere):
+def test_nearest_point_metrics_agree_with_point_cloud_utils(l_shape, make_sphere):
     oracle = pytest.importorskip("point_cloud_utils")
     predicted, true = sampled(make_sphere(0.3, (0.1, 0.0, 0.0)), 0, 2_000), sampled(l_shape, 1, 2_000)
     (to_true, forward), (to_predicted, backward) = (
@@ -162,14 +162,14 @@ def test_backends_agree(l_shape, make_sphere):
     assert torch.normal_consistency == pytest.approx(scipy.normal_consistency, rel=1e-5)
 
 
-def test_the_two_sides_can_be_exchanged(l_shape, make_sphere):
+def test_metrics_are_symmetric(l_shape, make_sphere):
     one, other = sampled(l_shape, 0, 500), sampled(make_sphere(0.35), 1, 500)
     there, back = measured(one, other), measured(other, one)
     assert (there.chamfer, there.chamfer_l2, there.iou) == pytest.approx((back.chamfer, back.chamfer_l2, back.iou))
     assert (there.precision, there.recall) == (back.recall, back.precision)
 
 
-def test_icp_undoes_a_small_rigid_motion(l_shape):
+def test_icp_undoes_a_small_rigid_transform(l_shape):
     angle = math.radians(8)
     turn = np.array([[math.cos(angle), 0, math.sin(angle)], [0, 1, 0], [-math.sin(angle), 0, math.cos(angle)]])
     moved = Mesh(l_shape.vertices @ turn.T + np.array([0.03, -0.02, 0.01]), l_shape.faces)
@@ -201,7 +201,7 @@ def test_worst_values_are_those_of_opposite_corners():
     assert WORST.fscore == WORST.precision == WORST.recall == WORST.iou == WORST.normal_consistency == 0.0
 
 
-def test_fscore_of_nothing_right_is_zero():
+def test_fscore_without_precision_and_recall_is_zero():
     assert metrics.fscore(0.0, 0.0) == 0.0
     assert metrics.fscore(0.5, 1.0) == pytest.approx(2 / 3)
 

@@ -12,6 +12,8 @@ ROW = {
     "mesh": "a_000.glb",
     "azimuth_deg": 10.0,
     "elevation_deg": 5.0,
+    "n_vertices": 8,
+    "n_faces": 12,
     "mask_iou": 0.5,
     "seconds": 0.1,
 }
@@ -28,7 +30,7 @@ def folder(tmp_path):
     return make
 
 
-def test_folders_are_joined_in_order(folder):
+def test_folders_are_joined_and_sorted(folder):
     first, second = folder("part-0", {"model_id": "b"}, {"view": 1}), folder("part-1", {})
     rows = read_predictions([first, second], "coarse")
     assert list(zip(rows["model_id"], rows["view"], strict=True)) == [("a", 0), ("a", 1), ("b", 0)]
@@ -36,28 +38,22 @@ def test_folders_are_joined_in_order(folder):
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"stage": "refined"}, "expected stage coarse, got 'refined'"),
-        ({"status": "fine"}, "status out of ok, empty, got 'fine'"),
-        ({"mesh": "../a.glb"}, r"name of a file in the folder, got '\.\./a\.glb'"),
-        ({"mesh": ""}, "name of a file"),
-    ],
+    "change", [{"stage": "refined"}, {"status": "fine"}, {"mesh": "../a.glb"}, {"mesh": ""}, {"mesh": None}]
 )
-def test_bad_rows_are_named(folder, change, message):
-    with pytest.raises(PredictionsError, match=rf"part-0.*model a view 0: .*{message}"):
+def test_bad_row_is_named(folder, change):
+    with pytest.raises(PredictionsError, match=r"part-0.*model a view 0"):
         read_predictions([folder("part-0", change)], "coarse")
 
 
-def test_a_view_predicted_twice_is_refused(folder):
-    with pytest.raises(PredictionsError, match=r"part-1.*view 0 of model a is predicted twice"):
+def test_repeated_view_is_named(folder):
+    with pytest.raises(PredictionsError, match=r"part-1.*view 0 of model a"):
         read_predictions([folder("part-0", {}), folder("part-1", {})], "coarse")
 
 
-def test_missing_things_are_named(folder, tmp_path):
+def test_missing_columns_and_folders_are_named(folder, tmp_path):
     with pytest.raises(PredictionsError, match=r"part-0.*mask_iou"):
         read_predictions([folder("part-0", {}, drop=["mask_iou"])], "coarse")
     with pytest.raises(PredictionsError, match=r"nowhere"):
         read_predictions([tmp_path / "nowhere"], "coarse")
-    with pytest.raises(PredictionsError, match="at least one folder of refined"):
+    with pytest.raises(PredictionsError, match="refined"):
         read_predictions([], "refined")

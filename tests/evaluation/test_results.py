@@ -22,7 +22,7 @@ def table(**changes):
     return pd.DataFrame([row | changes])
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_results_round_trip(tmp_path):
     path = tmp_path / "new" / "chamfer.csv"
     write_results(table(chamfer=1 / 3, azimuth_error_deg=np.nan).assign(extra=1), path)
     found = read_results(path, ablation="base")
@@ -42,29 +42,29 @@ def test_alignment_keeps_every_digit(tmp_path, angle_deg):
     np.testing.assert_equal(read_results(path)["alignment_deg"][0], angle_deg)
 
 
-def test_names_that_look_like_numbers_stay_names(tmp_path):
+def test_numeric_names_stay_text(tmp_path):
     write_results(table(ablation="01"), tmp_path / "chamfer.csv")
     assert read_results(tmp_path / "chamfer.csv", ablation="01")["ablation"][0] == "01"
 
 
 @pytest.mark.parametrize(
-    ("rows", "message"),
+    ("rows", "named"),
     [
-        (table().drop(columns="iou"), "expected the columns iou"),
-        (pd.concat([table(), table()]), "two rows of ablation base, seed 0, model_id 007, view 0"),
-        (table(ablation="triplane"), "expected rows of ablation base, got some of triplane"),
-        (table(chamfer=np.nan), "model 007 has no chamfer"),
+        (table().drop(columns="iou"), "iou"),
+        (pd.concat([table(), table()]), "model_id 007, view 0"),
+        (table(ablation="triplane"), "base.*triplane"),
+        (table(chamfer=np.nan), "007.*chamfer"),
         (table(has_truth="maybe"), "has_truth"),
     ],
 )
-def test_bad_tables_are_refused_by_name(tmp_path, rows, message):
+def test_bad_table_raises(tmp_path, rows, named):
     path = tmp_path / "chamfer.csv"
     rows.to_csv(path, index=False)
-    with pytest.raises(ResultsError, match=rf"chamfer\.csv.*{message}"):
+    with pytest.raises(ResultsError, match=rf"chamfer\.csv.*{named}"):
         read_results(path, ablation="base")
 
 
-def test_no_table_is_refused_by_name(tmp_path):
+def test_missing_and_empty_files_raise(tmp_path):
     with pytest.raises(ResultsError, match=r"missing\.csv"):
         read_results(tmp_path / "missing.csv")
     (tmp_path / "empty.csv").write_text("")

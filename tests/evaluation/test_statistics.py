@@ -24,7 +24,7 @@ def test_views_are_averaged_before_objects_and_seeds():
     assert found.mean == pytest.approx(4.0)
 
 
-def test_the_interval_is_the_normal_one_for_many_objects():
+def test_interval_of_many_objects_is_normal():
     values = np.random.default_rng(1).normal(0.1, 0.02, (400, 1))
     found = bootstrap_mean(named(values), 4_000, rng())
     half_width = 1.96 * values.std() / np.sqrt(400)
@@ -33,7 +33,7 @@ def test_the_interval_is_the_normal_one_for_many_objects():
     assert found.high == pytest.approx(values.mean() + half_width, abs=0.1 * half_width)
 
 
-def test_it_is_the_naive_resampling():
+def test_bootstrap_equals_naive_resampling():
     values = np.array([[1.0, 2.0, np.nan], [4.0, 8.0, 16.0], [3.0, np.nan, 5.0], [9.0, 9.0, 1.0]])
     generator, means = np.random.default_rng(5), []
     for _ in range(8_000):
@@ -45,7 +45,7 @@ def test_it_is_the_naive_resampling():
     assert [found.low, found.high] == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.45)
 
 
-def test_seeds_that_differ_widen_the_interval_however_many_objects_there_are():
+def test_variation_between_seeds_widens_the_interval():
     """A lucky run lowers all objects at once: more objects do not average it away."""
     objects = np.random.default_rng(2).normal(0.0, 0.001, (500, 1))
     found = bootstrap_mean(named(objects + np.array([[0.05, 0.10, 0.15]])), 2_000, rng())
@@ -53,7 +53,7 @@ def test_seeds_that_differ_widen_the_interval_however_many_objects_there_are():
 
 
 @pytest.mark.parametrize(("between_runs", "at_most"), [(0.0005, 0.03), (0.001, 0.04), (0.002, 0.085)])
-def test_two_runs_a_side_without_a_difference_are_rarely_told_apart(between_runs, at_most):
+def test_two_equal_runs_per_side_rarely_differ(between_runs, at_most):
     """Unstretched draws of seeds claim a difference in 11 % of such cases at 0.002, where 5 % are meant."""
     generator = np.random.default_rng(11)
     claims = 0
@@ -68,7 +68,7 @@ def test_two_runs_a_side_without_a_difference_are_rarely_told_apart(between_runs
     assert claims / 400 <= at_most
 
 
-def test_pairing_removes_what_objects_have_in_common():
+def test_pairing_removes_the_difficulty_of_objects():
     objects = np.random.default_rng(3).normal(0.1, 0.05, (50, 1))
     ours, theirs = named(objects), named(objects + 0.003 + np.random.default_rng(4).normal(0, 0.001, (50, 1)))
     found = bootstrap_difference(ours, theirs, 2_000, rng())
@@ -78,7 +78,7 @@ def test_pairing_removes_what_objects_have_in_common():
 
 
 @pytest.mark.parametrize("exchange", [False, True])
-def test_runs_of_either_side_widen_the_difference(exchange):
+def test_variation_between_runs_of_either_side_widens_the_difference(exchange):
     objects = np.random.default_rng(3).normal(0.1, 0.05, (50, 1))
     sides = [named(objects + np.array([[0.0, 0.05, 0.1]])), named(objects)]
     found = bootstrap_difference(*(sides[::-1] if exchange else sides), 2_000, rng())
@@ -91,28 +91,28 @@ def test_only_common_objects_are_compared():
     assert bootstrap_difference(ours, theirs, 10, rng()).estimate == -3.0
     empty_second_run = Scores(("a", "b"), np.array([[1.0, 3.0], [2.0, np.nan]]))
     assert bootstrap_difference(empty_second_run, theirs, 10, rng()).estimate == -3.0
-    with pytest.raises(ValueError, match="none in common"):
+    with pytest.raises(ValueError):
         bootstrap_difference(ours, Scores(("x",), np.array([[1.0]])), 10, rng())
 
 
-def test_exchanging_the_sides_changes_the_sign():
+def test_difference_is_antisymmetric():
     ours, theirs = named([[1.0], [2.0], [5.0]]), named([[2.0], [4.0], [4.0]])
     there, back = bootstrap_difference(ours, theirs, 500, rng()), bootstrap_difference(theirs, ours, 500, rng())
     assert (there.estimate, there.low, there.high) == pytest.approx((-back.estimate, -back.high, -back.low))
 
 
-def test_one_object_and_seed_has_no_width():
+def test_interval_of_one_object_and_seed_has_no_width():
     found = bootstrap_mean(named([[0.25]]), 100, rng())
     assert (found.estimate, found.low, found.high) == (0.25, 0.25, 0.25)
 
 
-def test_the_generator_decides():
+def test_bootstrap_depends_on_the_generator():
     values = named(np.random.default_rng(1).normal(size=(10, 2)))
     assert bootstrap_mean(values, 100, rng()) == bootstrap_mean(values, 100, rng())
     assert bootstrap_mean(values, 100, rng()) != bootstrap_mean(values, 100, np.random.default_rng(9))
 
 
 @pytest.mark.parametrize("values", [np.zeros((0, 1)), [[1.0, np.nan]], [[np.nan], [1.0]]])
-def test_an_object_or_seed_without_scores_is_refused(values):
-    with pytest.raises(ValueError, match="every object and every seed"):
+def test_object_or_seed_without_scores_raises(values):
+    with pytest.raises(ValueError):
         named(values)

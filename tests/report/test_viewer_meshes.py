@@ -12,7 +12,7 @@ def unpack(text, dtype):
     return np.frombuffer(base64.b64decode(text), dtype=dtype).reshape(-1, 3)
 
 
-def test_what_the_viewer_unpacks_is_the_mesh():
+def test_encoded_mesh_round_trips():
     box = trimesh.creation.box([1.0, 0.5, 0.25])
     colours = np.arange(24, dtype=np.uint8).reshape(8, 3)
     packed = encode(np.asarray(box.vertices), np.asarray(box.faces), colours)
@@ -23,7 +23,7 @@ def test_what_the_viewer_unpacks_is_the_mesh():
     assert (packed.faces, packed.wide) == (12, False)
 
 
-def test_many_vertices_take_wide_indices():
+def test_many_vertices_have_wide_indices():
     n = 70_000
     vertices = np.random.default_rng(0).random((n, 3))
     faces = np.array([[0, 1, n - 1]])
@@ -32,12 +32,12 @@ def test_many_vertices_take_wide_indices():
     np.testing.assert_array_equal(unpack(packed.indices, "<u4"), faces)
 
 
-def test_a_small_mesh_stays_as_it_is():
+def test_small_mesh_is_not_decimated():
     box = trimesh.creation.box()
     assert decimate(box, 12) is box
 
 
-def test_a_decimated_sphere_is_still_that_sphere():
+def test_decimated_sphere_keeps_its_shape():
     sphere = trimesh.creation.icosphere(subdivisions=5, radius=0.4)
     small = decimate(sphere, 2000)
     assert 1000 < len(small.faces) <= 2000
@@ -46,7 +46,7 @@ def test_a_decimated_sphere_is_still_that_sphere():
     assert small.volume == pytest.approx(sphere.volume, rel=0.02)
 
 
-def test_predictions_are_turned_by_their_alignment(tmp_path):
+def test_predictions_are_rotated_by_their_alignment(tmp_path):
     """What lies at azimuth 0, on +Z, comes to azimuth 90, on +X."""
     path = tmp_path / "m.glb"
     corners, red = [[0.0, 0.0, 0.5], [0.0, 0.2, 0.0], [0.0, -0.2, 0.0]], [[200, 0, 0, 255]] * 3

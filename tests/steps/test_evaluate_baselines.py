@@ -94,7 +94,7 @@ def test_every_baseline_has_every_test_view(run):
     assert metrics == pytest.approx({f"test/{name}/chamfer": means[name] for name in means.index}, rel=1e-4)
 
 
-def test_the_medoid_is_close_and_the_sphere_is_one_part(run):
+def test_medoid_is_closest_and_sphere_is_one_component(run):
     rows, _ = run()
     chamfer = rows.groupby("ablation")["chamfer"].mean()
     assert chamfer["mean_shape"] < chamfer["random_train"] < chamfer["sphere"]
@@ -113,7 +113,7 @@ def naive_chamfer(one, other):
     return 0.5 * (distances.min(axis=0).mean() + distances.min(axis=1).mean())
 
 
-def test_levels_are_measured_on_the_views_of_validation_with_its_number_of_points(run, data, tmp_path, monkeypatch):
+def test_levels_use_the_validation_views_and_points(run, data, tmp_path, monkeypatch):
     monkeypatch.setattr(step, "CURVE_POINTS", 100)
     monkeypatch.setattr(step, "draw_training_models", lambda model_ids, draws, generator: ("r0", "r3"))
     run()
@@ -131,7 +131,7 @@ def test_levels_are_measured_on_the_views_of_validation_with_its_number_of_point
     assert levels.loc["sphere", "chamfer"] > levels.loc["mean_shape", "chamfer"]
 
 
-def test_levels_do_not_depend_on_the_number_of_threads(run, tmp_path):
+def test_levels_are_independent_of_threads(run, tmp_path):
     path = tmp_path / "out" / "validation.csv"
     run()
     one = path.read_text()

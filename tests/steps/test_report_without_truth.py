@@ -1,4 +1,4 @@
-"""Comparison, figures and page of a data set that has no true shapes."""
+"""Comparison, figures and report of a data set without true shapes."""
 
 import json
 import re
@@ -27,7 +27,7 @@ CONFIG = tree_config("base", "untrained", dataset={"kind": "images"})
 
 
 def forget_the_truth(results, tables):
-    """What the stages leave for a collection of photographs: no shapes, no poses, and tables that say so."""
+    """Turn the results into those of photographs: no shapes and no poses."""
     manifest = json.loads((results / "dataset" / "manifest.json").read_text())
     (results / "dataset" / "manifest.json").write_text(json.dumps(manifest | {"kind": "images"}))
     for path in (results / "dataset").rglob("*.obj"):
@@ -80,7 +80,7 @@ def results(tmp_path_factory):
     return results
 
 
-def test_the_comparison_says_so_first_and_has_no_number_of_a_truth(results):
+def test_comparison_starts_with_the_missing_truth(results):
     text = (results / "comparison.md").read_text()
     assert text.index(NO_TRUTH_SENTENCE) < text.index("| method |")
     table = pd.read_csv(results / "comparison.csv")
@@ -89,23 +89,23 @@ def test_the_comparison_says_so_first_and_has_no_number_of_a_truth(results):
     assert table["mask_iou"].notna().all()
 
 
-def test_the_journal_has_mask_iou_instead_of_chamfer(results):
+def test_journal_has_mask_iou_instead_of_chamfer(results):
     text = (results / "journal" / "compare.jsonl").read_text()
     assert "comparison/mask_iou_refined/base" in text
     assert "chamfer_refined" not in text
 
 
-def test_every_figure_is_there(results):
+def test_every_figure_is_drawn(results):
     assert {path.stem for path in (results / "figures").glob("*.png")} == set(FIGURE_CAPTIONS)
 
 
-def test_reconstructions_have_a_column_for_input_and_ablations_alone(results):
+def test_reconstructions_have_no_column_of_truth(results):
     with Image.open(results / "figures" / "reconstructions.png") as image:
         width = image.width
     assert width == pytest.approx(DPI * (3 * CELL_IN + LABELS_IN), abs=2)
 
 
-def test_the_page_leads_with_it_and_shows_nothing_that_is_not_a_number(results):
+def test_page_starts_with_the_missing_truth_and_shows_no_nan(results):
     html = (results / "report.html").read_text()
     lead = re.search(r'<p class="lead">(.*?)</p>', html).group(1)
     assert lead == NO_TRUTH_SENTENCE
@@ -117,7 +117,7 @@ def test_the_page_leads_with_it_and_shows_nothing_that_is_not_a_number(results):
     assert shown.count("<figure>") == len(FIGURE_CAPTIONS) - len(NEED_TRUTH)
 
 
-def test_the_viewer_has_predictions_and_no_truth(results):
+def test_viewer_has_predictions_and_no_truth(results):
     html = (results / "report.html").read_text()
     data = json.loads(re.search(r'id="mesh-data">(.*?)</script>', html, re.DOTALL).group(1))
     expected = {f"{name}/{stage}" for name in ("base", "untrained") for stage in ("coarse", "refined")}
