@@ -1,4 +1,4 @@
-"""Extraction of zip archives made by others: inside the target folder or not at all, and within limits."""
+"""Safe extraction of untrusted zip archives: inside the target folder or not at all, and within limits."""
 
 import shutil
 import stat
@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 CHUNK_BYTES = 1024**2
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 DEBRIS = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
-"""What file managers leave in archives; not extracted."""
+"""Files that file managers add to archives; not extracted."""
 
 
 class ArchiveError(ValueError):
@@ -22,14 +22,15 @@ class ArchiveError(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one archive may hold; the whole of 3D-FUTURE stays well within.
+    """Limits of one archive; all of 3D-FUTURE stays well within them.
 
     Attributes:
-        total_bytes: sum of the extracted sizes.
-        ratio: extracted over compressed size of an entry, and of all entries over the archive, whose entries may lie
-            over one another; up to ``ratio_free_bytes`` are free of it.
-        entries: number of files and folders.
-        empty_files: number of files without content, which cost a file system more than they cost the archive.
+        total_bytes: Maximum sum of the extracted sizes.
+        ratio: Maximum compression ratio of an entry, and of all entries together relative to the archive, since
+            entries may overlap in it; not applied up to ``ratio_free_bytes``.
+        ratio_free_bytes: Extracted size that is always allowed.
+        entries: Maximum number of files and folders.
+        empty_files: Maximum number of empty files, which are cheap in the archive but not in the file system.
     """
 
     total_bytes: int = 256 * 1024**3
@@ -43,13 +44,13 @@ DEFAULT_LIMITS = Limits()
 
 
 def extract_zip(archive: Path, target: Path, limits: Limits = DEFAULT_LIMITS) -> None:
-    """Extract an archive into an empty or new folder; every entry is judged before the first byte is written.
+    """Extract an archive into an empty or new folder; every entry is checked before the first byte is written.
 
     Raises:
-        ArchiveError: damaged, encrypted, no zip, beyond a limit, or an entry that leaves the folder, is a link, or
-            has the name of another one (letter case apart). The folder may then hold a part of the archive.
+        ArchiveError: The archive is damaged, encrypted, not a zip or beyond a limit, or an entry leaves the folder,
+            is a link, or has the name of another one, ignoring case. The folder may then hold some of the entries.
     """
-    with _judged(archive, limits) as (opened, entries):
+    with _open_checked(archive, limits) as (opened, entries):
         _check_room(entries, target)
         for entry in entries:
             _extract(opened, entry, target)
@@ -59,20 +60,19 @@ def list_zip(archive: Path, limits: Limits = DEFAULT_LIMITS) -> dict[PurePosixPa
     """Size in bytes of every file that :func:`extract_zip` would write, by its path in the folder.
 
     Raises:
-        ArchiveError: the archive would be refused for what its table of contents says.
+        ArchiveError: The archive is refused by its table of contents.
     """
-    with _judged(archive, limits) as (_, entries):
+    with _open_checked(archive, limits) as (_, entries):
         return {PurePosixPath(entry.filename): entry.file_size for entry in entries if not entry.is_dir()}
 
 
 @contextmanager
-def _judged(archive: Path, limits: Limits) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]]:
-    """An open archive with its entries, all of them harmless; errors while it is open name the archive."""
+def _open_checked(archive: Path, limits: Limits) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]]:
+    """An open archive with its entries, all checked; errors raised while it is open name the archive."""
     try:
         with zipfile.ZipFile(archive) as opened:
             entries = [entry for entry in opened.infolist() if not DEBRIS & set(PurePosixPath(entry.filename).parts)]
-            _check(entries, limits)
-            _check_sum(entries, archive.stat().st_size, limits)
+            _check(entries, archive.stat().st_size, limits)
             yield opened, entries
     except ArchiveError as error:
         raise ArchiveError(f"{archive}: {error}") from None
@@ -80,7 +80,7 @@ def _judged(archive: Path, limits: Limits) -> Iterator[tuple[zipfile.ZipFile, li
         raise ArchiveError(f"{archive}: expected a whole zip archive: {error}") from error
 
 
-def _check(entries: list[zipfile.ZipInfo], limits: Limits) -> None:
+def _check(entries: list[zipfile.ZipInfo], archive_bytes: int, limits: Limits) -> None:
     if len(entries) > limits.entries:
         raise ArchiveError(f"expected at most {limits.entries} entries, got {len(entries)}")
     total = sum(entry.file_size for entry in entries)
@@ -89,31 +89,27 @@ def _check(entries: list[zipfile.ZipInfo], limits: Limits) -> None:
     empty = sum(entry.file_size == 0 and not entry.is_dir() for entry in entries)
     if empty > limits.empty_files:
         raise ArchiveError(f"expected at most {limits.empty_files} empty files, got {empty}")
-    files = {_meeting_name(entry.filename) for entry in entries if not entry.is_dir()}
+    files = {_canonical_name(entry.filename) for entry in entries if not entry.is_dir()}
     seen: set[str] = set()
     for entry in entries:
-        name = _meeting_name(entry.filename)
+        name = _canonical_name(entry.filename)
         fault = _entry_fault(entry, limits) or _name_fault(name, seen, files)
         if fault is not None:
             raise ArchiveError(f"entry {entry.filename[:200]!r} {fault}")
         seen.add(name)
-
-
-def _check_sum(entries: list[zipfile.ZipInfo], archive_bytes: int, limits: Limits) -> None:
-    total = sum(entry.file_size for entry in entries)
     if total > max(limits.ratio_free_bytes, limits.ratio * archive_bytes):
         raise ArchiveError(f"grows from {archive_bytes} to {total} bytes")
 
 
-def _meeting_name(name: str) -> str:
-    """What names have in common that are one and the same on some file system: letter case and composed accents."""
+def _canonical_name(name: str) -> str:
+    """A name without case and Unicode composition, which some file systems ignore."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.rstrip("/")).casefold())
 
 
 def _name_fault(name: str, seen: set[str], files: set[str]) -> str | None:
     if name in seen:
         return "occurs twice"
-    return "lies in a file" if any(str(folder) in files for folder in PurePosixPath(name).parents) else None
+    return "has a file as its folder" if any(str(folder) in files for folder in PurePosixPath(name).parents) else None
 
 
 def _entry_fault(entry: zipfile.ZipInfo, limits: Limits) -> str | None:
@@ -135,7 +131,7 @@ def _check_room(entries: list[zipfile.ZipInfo], target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     needed, free = sum(entry.file_size for entry in entries), shutil.disk_usage(target).free
     if needed > free:
-        raise ArchiveError(f"needs {needed} bytes in {target.parent}, where {free} are free")
+        raise ArchiveError(f"needs {needed} bytes in {target.parent}, {free} are free there")
 
 
 def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:

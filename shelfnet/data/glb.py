@@ -1,4 +1,4 @@
-"""Predicted meshes as files: GLB with vertex colours or with a texture."""
+"""Reader of predicted meshes: GLB with vertex colours or with a texture."""
 
 from pathlib import Path
 
@@ -16,14 +16,14 @@ class MeshFileError(ValueError):
 def read_glb(path: Path) -> trimesh.Trimesh:
     """The one mesh of a GLB, with sRGB vertex colours, or with UV coordinates (v upwards) and an image.
 
-    Colours of vertices are linear light in the file, as glTF defines ``COLOR_0``.
+    In the file, vertex colours are linear, as glTF defines ``COLOR_0``.
 
     Raises:
-        MeshFileError: not readable, no single mesh, or without colours.
+        MeshFileError: The file cannot be read, does not hold exactly one mesh, or has no colours.
     """
     try:
         scene = trimesh.load_scene(path, file_type="glb", process=False)
-    except Exception as error:  # a damaged file raises whatever its bytes lead to
+    except Exception as error:  # a damaged file can raise any exception
         raise MeshFileError(f"{path}: expected a GLB file: {error}") from error
     meshes = [part for part in scene.geometry.values() if isinstance(part, trimesh.Trimesh)]
     if len(meshes) != 1 or len(scene.geometry) != 1:
@@ -47,7 +47,7 @@ def _is_textured(mesh: trimesh.Trimesh) -> bool:
 
 
 def _linear_colours(mesh: trimesh.Trimesh) -> np.ndarray | None:
-    """``COLOR_0`` as bytes; trimesh keeps it apart where the file also has a material."""
+    """``COLOR_0`` as bytes; trimesh stores it elsewhere if the file also has a material."""
     visual = mesh.visual
     if isinstance(visual, TextureVisuals):
         return visual.vertex_attributes.get("color")

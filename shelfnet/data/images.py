@@ -1,4 +1,4 @@
-"""Decoding of images made by others: size is refused before a pixel is decoded."""
+"""Decoding of untrusted images: oversized ones are refused before a pixel is decoded."""
 
 import io
 import warnings
@@ -8,10 +8,10 @@ from jaxtyping import UInt8
 from PIL import Image
 
 TEXTURE_FORMATS = ("PNG", "JPEG", "BMP", "TGA", "TIFF", "WEBP")
-"""Raster formats only: none of them starts an interpreter, as EPS does."""
+"""Raster formats only: formats such as EPS would start an interpreter."""
 
 MAX_PIXELS = 8192 * 8192
-"""Largest image that is decoded: 256 MiB as RGBA."""
+"""Size limit of decoded images: 256 MiB as RGBA."""
 
 
 class ImageError(ValueError):
@@ -22,7 +22,7 @@ def decode_png(data: bytes, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "
     """RGBA pixels of a PNG.
 
     Raises:
-        ImageError: no PNG, damaged, or more than ``max_pixels``.
+        ImageError: The data are not a PNG, are damaged, or have more than ``max_pixels``.
     """
     try:
         with warnings.catch_warnings():
@@ -39,10 +39,10 @@ def decode_png(data: bytes, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "
 
 
 def check_size(image: Image.Image, max_pixels: int = MAX_PIXELS) -> None:
-    """Refuse an image by its header, before a pixel is decoded.
+    """Refuse an oversized image by its header.
 
     Raises:
-        ImageError: more than ``max_pixels``.
+        ImageError: The image has more than ``max_pixels``.
     """
     if image.width * image.height > max_pixels:
         raise ImageError(f"expected at most {max_pixels} pixels, got {image.width} x {image.height}")

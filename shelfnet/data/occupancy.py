@@ -1,10 +1,9 @@
 """Solid occupancy of meshes that need not be watertight.
 
-Furniture made by others has open backs, single-sided panels and faces that turn inwards, so neither parity nor winding
-tells inside from outside. Here a cell is solid where the surface passes through it, or where the surface keeps it from
-the outside: free cells that are connected to the border through their faces are empty, all others are solid. Panels
-thinner than a cell thus become one cell thick, and an open box stays hollow. Predicted and true meshes must be
-compared through this same function.
+Furniture models often have open backs, single-sided panels and inverted faces, so neither parity nor winding numbers
+separate inside from outside. Here, free cells that are connected to the border of the grid through their faces are
+empty. All other cells are solid: those that the surface passes through, and those that it encloses. Panels thinner than
+a cell become one cell thick, and an open box stays hollow. Predicted and true meshes must both be measured this way.
 """
 
 import numpy as np
@@ -15,13 +14,13 @@ from shelfnet.geometry.meshes import Mesh
 
 RESOLUTION = 32
 INSET = 1e-6
-"""Vertices are drawn to the centre by this share, so that a face between two cells fills the inner one only."""
+"""Vertices shrink towards the centre by this fraction, so that a face between two cells fills only the inner one."""
 
 _PAIRS_AT_ONCE = 1 << 17
 
 
 def solid_occupancy(mesh: Mesh, resolution: int = RESOLUTION) -> Bool[np.ndarray, "z y x"]:
-    """Cells of [-1/2, 1/2]^3 that a mesh in the object frame fills; what lies outside the cube is ignored."""
+    """Cells of [-1/2, 1/2]^3 filled by a mesh in the object frame; parts outside the cube are ignored."""
     surface = surface_occupancy(mesh, resolution)
     regions = np.zeros((resolution + 2,) * 3, dtype=np.int32)
     ndimage.label(np.pad(~surface, 1, constant_values=True), output=regions)
@@ -29,7 +28,7 @@ def solid_occupancy(mesh: Mesh, resolution: int = RESOLUTION) -> Bool[np.ndarray
 
 
 def surface_occupancy(mesh: Mesh, resolution: int = RESOLUTION) -> Bool[np.ndarray, "z y x"]:
-    """Cells that a triangle touches: the exact test of triangle and box by separating axes."""
+    """Cells that a triangle touches, by the exact separating-axis test of triangle and box."""
     grid = np.zeros((resolution,) * 3, dtype=bool)
     triangles = (mesh.triangles() * (1.0 - INSET) + 0.5) * resolution
     low = np.clip(np.floor(triangles.min(axis=1)), 0, resolution).astype(np.int64)
@@ -48,10 +47,10 @@ def pack(occupancy: Bool[np.ndarray, "z y x"]) -> bytes:
 
 
 def unpack(data: bytes, resolution: int = RESOLUTION) -> Bool[np.ndarray, "z y x"]:
-    """The grid that :func:`pack` packed.
+    """The inverse of :func:`pack`.
 
     Raises:
-        ValueError: the data has another size.
+        ValueError: The data have another size.
     """
     if len(data) != (resolution**3 + 7) // 8:
         raise ValueError(f"expected {(resolution**3 + 7) // 8} bytes of a {resolution}^3 grid, got {len(data)}")
@@ -60,7 +59,7 @@ def unpack(data: bytes, resolution: int = RESOLUTION) -> Bool[np.ndarray, "z y x
 
 
 def _chunks(counts: Int[np.ndarray, "f"]) -> list[Int[np.ndarray, "c"]]:
-    """Faces in runs of about ``_PAIRS_AT_ONCE`` pairs of face and cell."""
+    """Chunks of faces with about ``_PAIRS_AT_ONCE`` pairs of face and cell each."""
     faces = np.flatnonzero(counts)
     edges = np.flatnonzero(np.diff(np.cumsum(counts[faces]) // _PAIRS_AT_ONCE)) + 1
     return [chunk for chunk in np.split(faces, edges) if len(chunk)]
@@ -69,7 +68,7 @@ def _chunks(counts: Int[np.ndarray, "f"]) -> list[Int[np.ndarray, "c"]]:
 def _pairs(
     low: Int[np.ndarray, "c 3"], spans: Int[np.ndarray, "c 3"]
 ) -> tuple[Int[np.ndarray, "p"], Int[np.ndarray, "p 3"]]:
-    """Every cell (x, y, z) in the bounding box of every triangle, with the triangle it belongs to."""
+    """Index of the triangle, and cell (x, y, z), for every cell in the bounding box of every triangle."""
     counts = spans.prod(axis=1)
     owners = np.repeat(np.arange(len(counts)), counts)
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)

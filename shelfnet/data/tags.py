@@ -1,4 +1,4 @@
-"""The five tags of an object, named as in every table and setting: the one list of them."""
+"""The five tags of an object, named as in every table and setting."""
 
 from dataclasses import dataclass, fields
 
@@ -7,7 +7,7 @@ import pyarrow as pa
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectTags:
-    """What is said of an object; ``None`` where nothing is."""
+    """Tags of an object; unknown ones are ``None``."""
 
     super_category: str | None = None
     category: str | None = None
@@ -17,12 +17,12 @@ class ObjectTags:
 
 
 TAGS = tuple(field.name for field in fields(ObjectTags))
-"""Names of the tags; a data set may leave every one of them open."""
+"""Names of the tags."""
 
 TAG_FIELDS = tuple(pa.field(name, pa.string()) for name in TAGS)
-"""Their columns in Parquet files."""
+"""Columns of the tags in Parquet files."""
 
 
-def tags_of(described: ObjectTags) -> dict[str, str | None]:
-    """The tags, by name, of whatever has them."""
-    return {name: getattr(described, name) for name in TAGS}
+def tags_of(tagged: ObjectTags) -> dict[str, str | None]:
+    """The tags of an object by name."""
+    return {name: getattr(tagged, name) for name in TAGS}

@@ -12,13 +12,13 @@ from shelfnet.geometry.cameras import look_at_origin
 
 @dataclass(frozen=True)
 class Views:
-    """Directions from which images are taken, in radians."""
+    """View directions in radians."""
 
     azimuth: Float[np.ndarray, "v"]
     elevation: Float[np.ndarray, "v"]
 
     def cam2world(self, distance: float) -> Float[np.ndarray, "v 4 4"]:
-        """Cameras at ``distance`` object units that look at the origin, OpenCV axes."""
+        """Cameras with OpenCV axes at ``distance`` object units from the origin, looking at it."""
         return look_at_origin(torch.from_numpy(self.azimuth), torch.from_numpy(self.elevation), distance).numpy()
 
 

@@ -1,4 +1,4 @@
-"""Find out which models can be used."""
+"""Determine which models are usable."""
 
 import logging
 from collections import Counter
@@ -22,33 +22,33 @@ def build_catalogue(
     settings: DatasetSettings,
     n_shards: int,
     manifest: Path,
-    left_out: Path,
+    staging_quarantine: Path,
     models: Path,
     quarantine: Path,
     journal: Path,
 ) -> None:
-    """Examine every model of a staged data set; publish the usable and the refused ones.
+    """Examine every model of a staged data set and publish the usable and the refused ones.
 
     Args:
-        settings: filters, limits and split fractions.
-        n_shards: shards over which the models are dealt out.
-        manifest: of the staged data set.
-        left_out: what staging refused, CSV; it ends in the quarantine too.
-        models: the catalogue to publish, Parquet.
-        quarantine: the refused models to publish, CSV.
-        journal: events for the tracking server.
+        settings: Filters, limits and split fractions.
+        n_shards: Number of shards the models are distributed over.
+        manifest: Manifest of the staged data set.
+        staging_quarantine: CSV of the models refused by staging, which are added to the quarantine.
+        models: Output catalogue, Parquet.
+        quarantine: Output CSV of the refused models.
+        journal: Tracking journal.
 
     Raises:
-        DatasetError: no model can be used, or a category of Objaverse has fewer usable ones than the settings want.
+        DatasetError: No model is usable, or a category of Objaverse has fewer usable ones than ``minimum_models``.
     """
     catalogue = make_catalogue(read_manifest(manifest).root, settings, n_shards)
-    quarantined = [*read_quarantine(left_out), *catalogue.quarantined]
+    quarantined = [*read_quarantine(staging_quarantine), *catalogue.quarantined]
     _report_categories(catalogue.models)
     require_instances(catalogue.models, quarantined, settings)
     splits = Counter(model.split for model in catalogue.models)
     for split in ("train", "validation", "test"):
         if not splits[split]:
-            logger.warning("no model falls into split %s; change dataset.split_seed or dataset.splits", split)
+            logger.warning("split %s has no models; change dataset.split_seed or dataset.splits", split)
     write_quarantine(quarantine, quarantined)
     write_models(models, catalogue.models)
     events = Journal(journal, run="data")
@@ -61,7 +61,7 @@ def build_catalogue(
 
 
 def _report_categories(models: Sequence[CatalogueModel]) -> None:
-    """Tell the log how many models each category has, the largest first."""
+    """Log the number of models of each category, largest first."""
     counts = Counter(model.category or "no category" for model in models)
     for category, count in counts.most_common(REPORTED_CATEGORIES):
         logger.info("%s: %d models", category, count)

@@ -1,4 +1,4 @@
-"""Take the images of one shard of models."""
+"""Render the images of one shard of models."""
 
 import logging
 import math
@@ -7,9 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from jaxtyping import Float
 
 from shelfnet.config.load import settings_json
 from shelfnet.config.render import RenderSettings
@@ -21,7 +18,7 @@ from shelfnet.data.seeding import named_generator
 from shelfnet.data.shards.encoding import check_image
 from shelfnet.data.shards.schema import ViewMetadata, image_row
 from shelfnet.data.shards.writer import warn_if_oversized, write_shard
-from shelfnet.data.view_sampling import Views, sample_views
+from shelfnet.data.view_sampling import sample_views
 from shelfnet.isolation import WorkerFailedError
 from shelfnet.steps.render_engines import Images, RenderJob, isolated_engine
 from shelfnet.tracking.journal import Journal
@@ -33,14 +30,14 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Progress:
-    """How far a shard is.
+class ShardProgress:
+    """Progress of a shard.
 
     Attributes:
-        n_models: models of the shard.
-        n_views: views a model.
-        done: models rendered or refused so far.
-        refused: the refused ones.
+        n_models: Number of models in the shard.
+        n_views: Number of views per model.
+        done: Number of models rendered or refused so far.
+        refused: Refused models.
     """
 
     n_models: int
@@ -52,12 +49,12 @@ class Progress:
 
     @property
     def views_per_s(self) -> float:
-        """Images a second, refused models left out."""
+        """Images per second, without refused models."""
         elapsed = max(time.monotonic() - self.started, 1e-9)
         return (self.done - len(self.refused)) * self.n_views / elapsed
 
     def advance(self) -> None:
-        """Count a model, and tell the log at intervals."""
+        """Count a model, and log the progress at intervals."""
         self.done += 1
         now = time.monotonic()
         if now - self.logged >= LOG_INTERVAL_S or self.done == self.n_models:
@@ -81,22 +78,22 @@ def render_views(
     """Publish images of the models of one shard, from random views of the prior p(v).
 
     Args:
-        settings: engine, camera, quality and seed.
-        manifest: of the staged data set.
-        models: the catalogue.
-        shard: which models.
-        threads: what the engine may use.
-        output: the shard of images to publish, Parquet.
-        quarantine: models whose images cannot be used, to publish as CSV.
-        journal: events for the tracking server.
+        settings: Engine, camera, quality and seed.
+        manifest: Manifest of the staged data set.
+        models: The catalogue.
+        shard: Index of the shard.
+        threads: Number of threads of the engine.
+        output: Output shard of images, Parquet.
+        quarantine: Output CSV of the models whose images cannot be used.
+        journal: Tracking journal.
 
     Raises:
-        AllRefusedError: the shard has models, and all of them are refused.
-        DeviceError: the device that the settings ask for is not there.
+        AllRefusedError: All models of the shard are refused.
+        DeviceError: The configured device is not available.
     """
     source = read_manifest(manifest)
     chosen = read_models(models, shard)
-    progress = Progress(len(chosen), settings.views_per_model)
+    progress = ShardProgress(len(chosen), settings.views_per_model)
     metadata = {"render": settings_json(settings), "dataset_digest": source.digest}
     try:
         write_shard(output, _shard_rows(settings, source.root, chosen, threads, progress), metadata)
@@ -107,16 +104,16 @@ def render_views(
 
 
 def _shard_rows(
-    settings: RenderSettings, root: Path, models: Sequence[CatalogueModel], threads: int, progress: Progress
+    settings: RenderSettings, root: Path, models: Sequence[CatalogueModel], threads: int, progress: ShardProgress
 ) -> Iterator[dict[str, Any]]:
-    """Rows of all usable models, one model's images in memory at a time."""
+    """Rows of all usable models; the images of one model at a time are in memory."""
     if not models:
-        log.info("no model falls into this shard")
+        log.info("this shard has no models")
         return
-    with isolated_engine(settings, threads) as photograph:
+    with isolated_engine(settings, threads) as render:
         for model in models:
             try:
-                yield from _model_rows(settings, root, model, photograph)
+                yield from _model_rows(settings, root, model, render)
             except (ModelError, WorkerFailedError) as error:
                 progress.refused.append(quarantine_model(model.model_id, STAGE, error, model.obj_path))
             progress.advance()
@@ -124,31 +121,30 @@ def _shard_rows(
 
 
 def _model_rows(
-    settings: RenderSettings, root: Path, model: CatalogueModel, photograph: Callable[[RenderJob], Images]
+    settings: RenderSettings, root: Path, model: CatalogueModel, render: Callable[[RenderJob], Images]
 ) -> list[dict[str, Any]]:
-    """Rows of one model, every image of it checked before the first one counts."""
+    """Rows of one model, returned only after all its images passed the checks."""
     generator = named_generator(settings.seed, model.model_id)
     views = sample_views(settings.prior, settings.views_per_model, generator)
     cameras = views.cam2world(settings.camera_distance)
-    images = photograph(RenderJob(root / model.obj_path, cameras))
+    images = render(RenderJob(root / model.obj_path, cameras))
     for image in images:
         check_image(image, model.model_id)
-    shots = [_shot(settings, views, cameras, view) for view in range(len(images))]
-    return [image_row(model, view, image, shots[view]) for view, image in enumerate(images)]
+    rows = []
+    for view, image in enumerate(images):
+        metadata = ViewMetadata(
+            azimuth_deg=math.degrees(views.azimuth[view]),
+            elevation_deg=math.degrees(views.elevation[view]),
+            cam2world=cameras[view],
+            fov_deg=settings.fov_deg,
+            engine=settings.engine,
+            seed=settings.seed,
+        )
+        rows.append(image_row(model, view, image, metadata))
+    return rows
 
 
-def _shot(settings: RenderSettings, views: Views, cameras: Float[np.ndarray, "v 4 4"], view: int) -> ViewMetadata:
-    return ViewMetadata(
-        azimuth_deg=math.degrees(views.azimuth[view]),
-        elevation_deg=math.degrees(views.elevation[view]),
-        cam2world=cameras[view],
-        fov_deg=settings.fov_deg,
-        engine=settings.engine,
-        seed=settings.seed,
-    )
-
-
-def _record(journal: Path, settings: RenderSettings, shard: int, progress: Progress, quarantine: Path) -> None:
+def _record(journal: Path, settings: RenderSettings, shard: int, progress: ShardProgress, quarantine: Path) -> None:
     events = Journal(journal, run="data")
     events.params({"render": settings.model_dump(mode="json")})
     refused = len(progress.refused)

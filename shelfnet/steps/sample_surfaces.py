@@ -1,4 +1,4 @@
-"""Sample the true surfaces that the evaluation compares against."""
+"""Sample the ground-truth surfaces of the evaluation."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -18,18 +18,18 @@ STAGE = "sample_surfaces"
 def sample_surfaces(
     *, settings: DatasetSettings, manifest: Path, models: Path, shard: int, output: Path, quarantine: Path
 ) -> None:
-    """Publish points, normals and occupancy of the models of one shard, and which of them cannot be measured.
+    """Publish points, normals and occupancy of the models of one shard.
 
     Args:
-        settings: number of points, limits and seed.
-        manifest: of the staged data set.
-        models: the catalogue.
-        shard: which models.
-        output: the shard to publish, Parquet.
-        quarantine: models whose surface cannot be measured, to publish as CSV; the evaluation leaves them out.
+        settings: Number of points, limits and seed.
+        manifest: Manifest of the staged data set.
+        models: The catalogue.
+        shard: Index of the shard.
+        output: Output shard, Parquet.
+        quarantine: Output CSV of the models whose surface cannot be sampled; the evaluation skips them.
 
     Raises:
-        AllRefusedError: the shard has models, and all of them are refused.
+        AllRefusedError: All models of the shard are refused.
     """
     root = read_manifest(manifest).root
     quarantined: list[Quarantined] = []
@@ -48,14 +48,14 @@ def _measured(
             surface = None
             try:
                 surface = worker.run(model)
-            except Exception as error:  # whatever is wrong with one model must not stop the others
+            except Exception as error:  # one faulty model must not stop the others
                 quarantined.append(quarantine_model(model.model_id, STAGE, error, model.obj_path))
             yield model.model_id, surface
     require_usable(quarantined, len(models))
 
 
 def _make_measure(root: Path, settings: DatasetSettings) -> Callable[[CatalogueModel], SurfaceSamples]:
-    """What runs in a process of its own, model after model."""
+    """The function that a child process applies to each model."""
 
     def measure(model: CatalogueModel) -> SurfaceSamples:
         mesh = load_obj(root / model.obj_path, settings.max_faces)

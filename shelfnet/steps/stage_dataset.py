@@ -1,4 +1,4 @@
-"""Make the furniture available as a folder in the 3D-FUTURE layout."""
+"""Provide the models as a folder in the 3D-FUTURE layout."""
 
 import logging
 import os
@@ -27,35 +27,35 @@ logger = logging.getLogger(__name__)
 def stage_dataset(
     *, settings: DatasetSettings, output_dir: Path, manifest: Path, quarantine: Path, journal: Path
 ) -> None:
-    """Generate, fetch, extract, convert or find the data set and publish its manifest.
+    """Generate, download, extract, convert or find the data set and publish its manifest.
 
     Args:
-        settings: kind and place of the data set.
-        output_dir: where a data set is generated, extracted or converted, replacing an earlier one; not touched where
-            the data set is a folder that exists.
-        manifest: published last, with the root, the digest and the number of listed models.
-        quarantine: models that cannot be brought into the layout, to publish as CSV.
-        journal: events for the tracking server.
+        settings: Kind and location of the data set.
+        output_dir: Folder of a generated, extracted or converted data set, which replaces an earlier one; unused if the
+            data set is an existing folder.
+        manifest: Output JSON with the root, the digest and the number of listed models; published last.
+        quarantine: Output CSV of the models that cannot be converted.
+        journal: Tracking journal.
 
     Raises:
-        ConfigError: the data set is not where the settings say.
-        DatasetError: it has no readable list of models, or too few of them.
-        DownloadError: a file cannot be had or is not what was meant.
-        ArchiveError: an archive is damaged or tries to harm.
+        ConfigError: The data set is not where the settings say.
+        DatasetError: The data set has no readable list of models, or too few models.
+        DownloadError: A file cannot be downloaded or is not the expected one.
+        ArchiveError: An archive is damaged or unsafe.
     """
-    root, left_out = _stage(settings, output_dir)
+    root, quarantined = _stage(settings, output_dir)
     infos, refused = read_model_info(root / FILE_NAME)
     staged = Manifest(kind=settings.kind, root=root, digest=content_digest(root), models=len(infos))
-    write_quarantine(quarantine, left_out)
+    write_quarantine(quarantine, quarantined)
     write_manifest(manifest, staged)
-    logger.info("%s: %d models listed, %d entries refused", root, len(infos), len(refused) + len(left_out))
+    logger.info("%s: %d models listed, %d entries refused", root, len(infos), len(refused) + len(quarantined))
     events = Journal(journal, run="data")
     events.tags({"dataset_digest": staged.digest, "code_version": code_version()})
     events.metrics(0, {"models_listed": float(staged.models)})
 
 
 def _stage(settings: DatasetSettings, output_dir: Path) -> tuple[Path, list[Quarantined]]:
-    """The root of the data set, and what cannot be brought into the layout."""
+    """The root of the data set, and the models that cannot be converted."""
     if settings.kind == "showroom":
         return _generate(settings.showroom, output_dir), []
     if settings.kind == "objaverse":
@@ -80,15 +80,15 @@ def _fetched(settings: DatasetSettings) -> Release:
 def _convert_objects(settings: DatasetSettings, output_dir: Path) -> tuple[Path, list[Quarantined]]:
     infos = find_objects(settings.objaverse)
     fetch_some = partial(fetch_objects, settings=settings.objaverse)
-    left_out = stage_models(list(infos.values()), fetch_some, output_dir, settings)
-    return find_root(output_dir), left_out
+    quarantined = stage_models(list(infos.values()), fetch_some, output_dir, settings)
+    return find_root(output_dir), quarantined
 
 
 def _convert_folder(settings: DatasetSettings, place: Path, output_dir: Path) -> tuple[Path, list[Quarantined]]:
     tags = Path(settings.folder.tags).expanduser() if settings.folder.tags else None
-    models, unreadable = find_models(place, tags)
-    left_out = stage_models([model.info for model in models], models_of(models), output_dir, settings)
-    return find_root(output_dir), unreadable + left_out
+    models, unsupported = find_models(place, tags)
+    quarantined = stage_models([model.info for model in models], models_of(models), output_dir, settings)
+    return find_root(output_dir), unsupported + quarantined
 
 
 def _generate(settings: ShowroomSettings, output_dir: Path) -> Path:

@@ -80,7 +80,7 @@ def test_a_bomb_is_refused_by_the_usual_limits(tmp_path):
 
 def test_a_disk_without_room_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 10})())
-    with pytest.raises(ArchiveError, match=r"needs 1000 bytes in .* where 10 are free"):
+    with pytest.raises(ArchiveError, match=r"1000 bytes .* 10 are free"):
         extract_zip(make_zip(tmp_path / "x.zip", [("a", bytes(1000))], zipfile.ZIP_STORED), tmp_path / "out")
 
 
@@ -115,7 +115,7 @@ def test_encrypted_entries_are_refused(tmp_path):
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_file_that_is_also_a_folder_is_refused(tmp_path, order):
     archive = make_zip(tmp_path / "x.zip", [("a", b"1"), ("A/b", b"2")][::order])
-    with pytest.raises(ArchiveError, match=r"x\.zip: entry 'A/b' lies in a file"):
+    with pytest.raises(ArchiveError, match=r"x\.zip: entry 'A/b'"):
         extract_zip(archive, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

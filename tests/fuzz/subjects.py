@@ -21,7 +21,7 @@ from shelfnet.data.photographs.tags import read_photo_tags
 from shelfnet.data.predictions import PredictionsError, read_predictions
 from shelfnet.data.shards import reader
 from shelfnet.data.shards.schema import ShardError
-from shelfnet.data.sources.folder_tags import read_folder_tags
+from shelfnet.data.sources.folder import read_folder_tags
 from shelfnet.evaluation import predictions as evaluated
 from shelfnet.geometry.meshes import normalise
 from shelfnet.preview.models import load_submeshes

@@ -13,20 +13,20 @@ from shelfnet.steps.build_catalogue import build_catalogue
 TRIANGLE = "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
 
 
-def build(tmp_path, objs, left_out=(), category=None, **settings):
+def build(tmp_path, objs, staging_quarantine=(), category=None, **settings):
     root = tmp_path / "data"
     for model_id, obj in objs.items():
         (root / model_id).mkdir(parents=True)
         (root / model_id / "raw_model.obj").write_text(obj)
     (root / "model_info.json").write_text(json.dumps([{"model_id": name, "category": category} for name in objs]))
     write_manifest(tmp_path / "manifest.json", Manifest("3d_future", root, "abc", len(objs)))
-    write_quarantine(tmp_path / "left_out.csv", left_out)
+    write_quarantine(tmp_path / "staging_quarantine.csv", staging_quarantine)
     out = tmp_path / "catalogue"
     build_catalogue(
         settings=DatasetSettings(**settings),
         n_shards=2,
         manifest=tmp_path / "manifest.json",
-        left_out=tmp_path / "left_out.csv",
+        staging_quarantine=tmp_path / "staging_quarantine.csv",
         models=out / "models.parquet",
         quarantine=out / "quarantine.csv",
         journal=tmp_path / "journal" / "build_catalogue.jsonl",
@@ -59,7 +59,7 @@ def test_the_journal_counts(tmp_path):
 def test_an_empty_split_is_warned_about(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         build(tmp_path, {"a": TRIANGLE}, splits={"validation": 0.0, "test": 0.0})
-    assert "no model falls into split test" in caplog.text
+    assert "split test has no models" in caplog.text
     assert "split train" not in caplog.text
 
 
@@ -71,7 +71,7 @@ def test_nothing_usable_fails_and_publishes_nothing(tmp_path):
 
 def test_what_staging_refused_is_in_the_quarantine_too(tmp_path):
     row = Quarantined("z", "stage_dataset", "broken", "z.glb")
-    out = build(tmp_path, {"a": TRIANGLE, "b": ""}, left_out=[row])
+    out = build(tmp_path, {"a": TRIANGLE, "b": ""}, staging_quarantine=[row])
     assert [row.model_id for row in read_quarantine(out / "quarantine.csv")] == ["z", "b"]
 
 

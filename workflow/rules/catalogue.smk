@@ -36,7 +36,7 @@ rule stage_dataset:
 rule build_catalogue:
     input:
         manifest=rules.stage_dataset.output.manifest,
-        left_out=rules.stage_dataset.output.quarantine,
+        staging_quarantine=rules.stage_dataset.output.quarantine,
         excluded=EXCLUDED,
     output:
         models="results/catalogue/models.parquet",

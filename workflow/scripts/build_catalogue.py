@@ -15,7 +15,7 @@ def main(job) -> None:
         settings=settings,
         n_shards=job.params.n_shards,
         manifest=Path(job.input.manifest),
-        left_out=Path(job.input.left_out),
+        staging_quarantine=Path(job.input.staging_quarantine),
         models=Path(job.output.models),
         quarantine=Path(job.output.quarantine),
         journal=journal(job),

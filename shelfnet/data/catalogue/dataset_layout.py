@@ -1,4 +1,4 @@
-"""The 3D-FUTURE layout on disk: where its list and its models are, and what their content is."""
+"""The 3D-FUTURE layout on disk: locations of the list and the models, and a digest of their content."""
 
 import hashlib
 import os
@@ -19,18 +19,18 @@ UNREAD_NAMES = frozenset(("image.jpg", "normalized_model.obj"))
 MAX_DEPTH = 3
 
 HOW_TO_GET = (
-    "3D-FUTURE is given out by Alibaba on request: (1) ask for '3D-FUTURE' at tianchi.aliyun.com, accept its licence; "
-    f"(2) download the model archives and {FILE_NAME}; (3) point dataset.path (or the environment variable) at the "
-    f"folder with {FILE_NAME}, at the folder with the zip files, or at one zip file, or name the files' addresses with "
+    "Alibaba provides 3D-FUTURE on request: (1) request '3D-FUTURE' at tianchi.aliyun.com and accept its licence; "
+    f"(2) download the model archives and {FILE_NAME}; (3) set dataset.path (or the environment variable) to the "
+    f"folder with {FILE_NAME}, to the folder with the zip files, or to one zip file, or list the files' addresses with "
     "their SHA-256 in dataset.urls and set dataset.accept_licence"
 )
 
 
 def find_root(source: Path) -> Path:
-    """The folder that holds ``model_info.json``: ``source``, or the one folder nearest below it.
+    """The folder with ``model_info.json``: ``source``, or the nearest folder below it.
 
     Raises:
-        DatasetError: there is none, or several equally near.
+        DatasetError: There is none, or several are equally near.
     """
     lists = find_lists(source)
     if not lists:
@@ -43,7 +43,7 @@ def find_root(source: Path) -> Path:
 
 
 def find_lists(source: Path) -> list[Path]:
-    """The ``model_info.json`` files at the smallest depth that has one."""
+    """The ``model_info.json`` files at the smallest depth at which there is one."""
     level = [source]
     for _ in range(MAX_DEPTH):
         found = [folder / FILE_NAME for folder in level if (folder / FILE_NAME).is_file()]
@@ -54,15 +54,15 @@ def find_lists(source: Path) -> list[Path]:
 
 
 def subfolders(folder: Path) -> dict[str, Path]:
-    """Folders right below a folder by name; links are left out."""
+    """Direct subfolders by name, without links."""
     with os.scandir(folder) as entries:
         return {entry.name: Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)}
 
 
 def model_folders(root: Path) -> dict[str, Path]:
-    """Folders of models by name: right below the root or, as the release's parts bring them, one folder deeper.
+    """Folders of models by name, without links: directly in the root or, as in the release's parts, one level deeper.
 
-    Links are left out. A folder right below the root counts before one of the same name that is deeper.
+    A folder directly in the root takes precedence over a deeper one of the same name.
     """
     direct = subfolders(root)
     deeper: dict[str, Path] = {}
@@ -75,10 +75,10 @@ def model_folders(root: Path) -> dict[str, Path]:
 
 
 class FolderIndex:
-    """Finds the folder of a model among many.
+    """Case-insensitive lookup of model folders.
 
     Args:
-        folders: as :func:`model_folders` gives them.
+        folders: Result of :func:`model_folders`.
     """
 
     def __init__(self, folders: Mapping[str, Path]) -> None:
@@ -88,22 +88,22 @@ class FolderIndex:
             self._similar.setdefault(name.casefold(), []).append(folder)
 
     def find(self, model_id: str) -> Path | None:
-        """The folder of this exact name, else the only one whose name differs in letter case alone."""
+        """The folder of this exact name, else the only one whose name differs only in case."""
         similar = self._similar.get(model_id.casefold(), [])
         return self._folders.get(model_id, similar[0] if len(similar) == 1 else None)
 
 
 def unlisted_folders(folders: Mapping[str, Path], model_ids: Iterable[str]) -> list[str]:
-    """Names, sorted, of the folders with a model that no id means."""
+    """Sorted names of the model folders that match no id."""
     listed = {model_id.casefold() for model_id in model_ids}
     names = (name for name in folders if name.casefold() not in listed)
     return sorted(name for name in names if (folders[name] / OBJ_NAME).is_file())
 
 
 def content_digest(root: Path) -> str:
-    """SHA-256 over ``model_info.json`` and, by name and content, the files of the models that the workflow reads.
+    """SHA-256 over ``model_info.json`` and the names and contents of the model files that the workflow reads.
 
-    Links count as absent; a file too large to be read by any stage counts by its size.
+    Links are ignored. Files too large for any stage contribute their size instead of their content.
     """
     digest = hashlib.sha256(file_digest(root / FILE_NAME).encode())
     for name, folder in sorted(model_folders(root).items()):
@@ -115,7 +115,7 @@ def content_digest(root: Path) -> str:
 
 
 def _read_files(folder: Path) -> list[Path]:
-    """Files of a model that a stage may read: its OBJ, material libraries and images, sorted by name."""
+    """OBJ files, material libraries and images of a model, sorted by name."""
     with os.scandir(folder) as entries:
         names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
     return [folder / name for name in sorted(names) if _is_read(name)]

@@ -1,4 +1,4 @@
-"""The manifest of a staged data set: where it lies and what it is."""
+"""The manifest of a staged data set: its location and identity."""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from shelfnet.publishing import complete_file
 
 @dataclass(frozen=True)
 class Manifest:
-    """A staged data set: its kind, the folder with ``model_info.json``, a digest of its content, listed models."""
+    """A staged data set: kind, folder with ``model_info.json``, digest of the content, number of listed models."""
 
     kind: str
     root: Path
@@ -18,7 +18,7 @@ class Manifest:
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Publish a manifest; a root below its folder is written relative to it, so that the results can be moved."""
+    """Publish a manifest; a root inside its folder is stored as a relative path, so that results can be moved."""
     folder, root = path.parent.resolve(), manifest.root.resolve()
     written = root.relative_to(folder) if root.is_relative_to(folder) else root
     fields = {"kind": manifest.kind, "root": written.as_posix(), "digest": manifest.digest, "models": manifest.models}
@@ -27,10 +27,10 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """A manifest with its root as an absolute path.
+    """Read a manifest; its root is returned as an absolute path.
 
     Raises:
-        ValueError: no manifest, or its data set is not there any more.
+        ValueError: The file is not a manifest, or its data set does not exist any more.
     """
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
@@ -39,5 +39,5 @@ def read_manifest(path: Path) -> Manifest:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: expected a manifest with kind, root, digest and models: {error!r}") from error
     if not manifest.root.is_dir():
-        raise ValueError(f"{path}: the data set at {manifest.root} is not there any more; stage it again")
+        raise ValueError(f"{path}: the data set at {manifest.root} does not exist any more; stage it again")
     return manifest

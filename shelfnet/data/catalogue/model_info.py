@@ -1,4 +1,4 @@
-"""``model_info.json`` of the 3D-FUTURE layout: a list of models and their tags, read as a stranger's text."""
+"""``model_info.json`` of the 3D-FUTURE layout: an untrusted list of models and their tags."""
 
 import codecs
 import json
@@ -13,7 +13,7 @@ from shelfnet.data.tags import TAGS, ObjectTags, tags_of
 
 FILE_NAME = "model_info.json"
 KEYS = {name: name.replace("_", "-") for name in TAGS}
-"""How the list spells the tags."""
+"""Keys of the tags in the list."""
 MAX_BYTES = 256 * 1024**2
 MAX_ID_CHARACTERS = 128
 MAX_TAG_CHARACTERS = 200
@@ -25,24 +25,24 @@ logger = logging.getLogger(__name__)
 
 
 class DatasetError(ValueError):
-    """A data set cannot be used as a whole; the message says what was expected and what to do."""
+    """A data set cannot be used at all; the message says what was expected and what to do."""
 
 
 @dataclass(frozen=True)
 class ModelInfo(ObjectTags):
-    """One model of the list; tags that are absent, null or no text are ``None``."""
+    """One model of the list; tags that are missing, null or not text are ``None``."""
 
     model_id: str
 
 
 def read_model_info(path: Path) -> tuple[list[ModelInfo], list[Quarantined]]:
-    """Models of a list, in its order, and the entries that cannot name one.
+    """Models of a list, in its order, and the refused entries.
 
-    Of entries with the same id (letter case apart) the first counts. Unknown keys are ignored. UTF-8 with or without a
-    byte order mark and UTF-16 with one are read.
+    The first of several entries with the same id, ignoring case, is used. Unknown keys are ignored. The encoding is
+    UTF-8 with or without a byte order mark, or UTF-16 with one.
 
     Raises:
-        DatasetError: the file is absent, too large, no JSON, or no list.
+        DatasetError: The file is missing, too large, not JSON, or not a list.
     """
     entries = _load_list(path)
     models: dict[str, ModelInfo] = {}
@@ -54,7 +54,7 @@ def read_model_info(path: Path) -> tuple[list[ModelInfo], list[Quarantined]]:
             reason = f"{FILE_NAME} entry {position}: {fault}"
             refused.append(Quarantined(model_id if isinstance(model_id, str) else "", STAGE, reason, ""))
         elif entry["model_id"].casefold() in models:
-            logger.warning("%s: entry %d names %s again; the first one counts", path, position, entry["model_id"])
+            logger.warning("%s: entry %d repeats %s; the first one is used", path, position, entry["model_id"])
         else:
             models[entry["model_id"].casefold()] = _model_info(entry)
     return list(models.values()), refused
@@ -66,9 +66,9 @@ def list_entry(info: ModelInfo) -> dict[str, str | None]:
 
 
 def is_safe_id(model_id: str) -> bool:
-    """Whether an id can name a folder and files everywhere: letters, digits, symbols such as emoji, `` ``, ``.-_``.
+    """Whether an id is a valid file name on every system: letters, digits, symbols such as emoji, `` ``, ``.-_``.
 
-    Path separators, device names, control and shell characters, and ids that begin or end like an option or a hidden
+    Path separators, device names, control and shell characters, and ids that start or end like an option or a hidden
     file are refused.
     """
     if not 0 < len(model_id) <= MAX_ID_CHARACTERS or len(model_id.encode("utf-8", "replace")) > 200:
@@ -81,14 +81,14 @@ def is_safe_id(model_id: str) -> bool:
 
 
 def clean_tag(model_id: str, key: str, value: Any) -> str | None:
-    """A tag as printable text on one line, or ``None`` where it is absent or cannot be one, which the log tells."""
+    """A tag as one line of printable text, or ``None`` if it is missing or (with a log message) unusable."""
     if value is None:
         return None
     if not isinstance(value, str):
-        logger.warning("model %s: %s is a %s, not a text; taken as absent", model_id, key, type(value).__name__)
+        logger.warning("model %s: %s is a %s, expected text; ignored", model_id, key, type(value).__name__)
         return None
     if len(value) > MAX_TAG_CHARACTERS:
-        logger.warning("model %s: %s has %d characters; taken as absent", model_id, key, len(value))
+        logger.warning("model %s: %s has %d characters; ignored", model_id, key, len(value))
         return None
     printable = "".join(" " if c.isspace() else c for c in value if c.isspace() or unicodedata.category(c)[0] != "C")
     return " ".join(printable.split()) or None
@@ -121,8 +121,8 @@ def _entry_fault(entry: Any) -> str | None:
         return f"expected an object, got {type(entry).__name__}"
     model_id = entry.get("model_id")
     if not isinstance(model_id, str):
-        return f"expected a text as model_id, got {type(model_id).__name__}"
-    return None if is_safe_id(model_id) else "model_id cannot name a folder safely"
+        return f"expected a string as model_id, got {type(model_id).__name__}"
+    return None if is_safe_id(model_id) else "model_id is not a safe folder name"
 
 
 def _model_info(entry: dict[str, Any]) -> ModelInfo:

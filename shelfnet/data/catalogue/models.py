@@ -1,4 +1,4 @@
-"""The catalogue: which models are in, with their split, shard, caption and measures, and which are refused and why."""
+"""The catalogue: usable models with split, shard, caption and statistics, and refused models with reasons."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -47,7 +47,7 @@ SCHEMA = pa.schema(
 """Columns of ``models.parquet``."""
 
 PLAUSIBLE_SIDE_M = (0.05, 20.0)
-"""Longest sides of furniture in metres; beyond them the unit is probably another one, which normalising forgives."""
+"""Range of plausible longest sides in metres; outside it, the unit is probably wrong. Normalisation removes it."""
 
 SHOWN_NAMES = 5
 
@@ -56,7 +56,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class CatalogueModel(DatasetObject):
-    """One usable model; ``obj_path`` is relative to the root of the data set."""
+    """A usable model; ``obj_path`` is relative to the root of the data set."""
 
     shard: int
     obj_path: str
@@ -68,14 +68,14 @@ class CatalogueModel(DatasetObject):
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Usable models sorted by id, and the refused ones sorted likewise."""
+    """Usable and refused models, each sorted by id."""
 
     models: tuple[CatalogueModel, ...]
     quarantined: tuple[Quarantined, ...]
 
 
 @dataclass(frozen=True)
-class _Measures:
+class _MeshStatistics:
     obj_path: str
     n_vertices: int
     n_faces: int
@@ -84,24 +84,24 @@ class _Measures:
 
 
 def make_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -> Catalogue:
-    """Examine the models that the settings ask for.
+    """Examine the models selected by the settings.
 
-    With ``max_models``, models are taken in an order drawn by ``split_seed`` until there are enough usable ones.
+    With ``max_models``, models are examined in a random order (``split_seed``) until enough are usable.
 
     Args:
-        root: folder with ``model_info.json``.
-        settings: filters, limits and split fractions.
-        n_shards: shards over which the models are dealt out.
+        root: Folder with ``model_info.json``.
+        settings: Filters, limits and split fractions.
+        n_shards: Number of shards the models are distributed over.
 
     Raises:
-        DatasetError: the list cannot be read, the filters leave nothing, or every model is refused.
+        DatasetError: The list cannot be read, the filters leave nothing, or every model is refused.
     """
     infos, quarantined = read_model_info(root / FILE_NAME)
     chosen = {info.model_id: info for info in select_models(infos, settings)}
     folders = model_folders(root)
     _warn_of_unlisted(root, unlisted_folders(folders, (row.model_id for row in (*infos, *quarantined))))
     index = FolderIndex(folders)
-    usable: dict[str, _Measures] = {}
+    usable: dict[str, _MeshStatistics] = {}
     make = partial(_make_measure, root, settings.max_faces)
     with IsolatedWorker(make, timeout_s=settings.model_timeout_s, memory_mb=settings.model_memory_mb) as worker:
         for model_id in sampling_order(chosen, settings.split_seed):
@@ -109,7 +109,7 @@ def make_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -> Cata
                 break
             try:
                 usable[model_id] = worker.run(index.find(model_id))
-            except Exception as error:  # whatever is wrong with one model must not stop the others
+            except Exception as error:  # one faulty model must not stop the others
                 quarantined.append(quarantine_model(model_id, STAGE, error, f"{model_id}/{OBJ_NAME}"))
     if not usable:
         raise DatasetError(f"{root}: all {len(quarantined)} models are quarantined{first_reasons(quarantined)}")
@@ -136,18 +136,18 @@ def read_models(path: Path, shard: int | None = None) -> tuple[CatalogueModel, .
 
 
 def _warn_of_unlisted(root: Path, names: Sequence[str]) -> None:
-    """Tell how many models no entry names; ``repr`` shows control characters and bytes that are no UTF-8 as escapes."""
+    """Log model folders missing from the list; ``repr`` escapes control characters and invalid UTF-8."""
     if names:
         shown = ", ".join(repr(name[:MAX_ID_CHARACTERS]) for name in names[:SHOWN_NAMES])
         logger.warning("%s: %d folders with models that %s does not list: %s", root, len(names), FILE_NAME, shown)
 
 
-def _make_measure(root: Path, max_faces: int) -> Callable[[Path | None], _Measures]:
-    """What runs in a process of its own, model after model."""
+def _make_measure(root: Path, max_faces: int) -> Callable[[Path | None], _MeshStatistics]:
+    """The function that a child process applies to each model."""
     return lambda folder: _measure(root, folder, max_faces)
 
 
-def _measure(root: Path, folder: Path | None, max_faces: int) -> _Measures:
+def _measure(root: Path, folder: Path | None, max_faces: int) -> _MeshStatistics:
     if folder is None:
         raise ModelError("no folder of this name")
     obj_path = folder / OBJ_NAME
@@ -156,8 +156,8 @@ def _measure(root: Path, folder: Path | None, max_faces: int) -> _Measures:
     materials = read_materials(folder, model)
     longest_side_m = float((used.max(axis=0) - used.min(axis=0)).max())
     if not PLAUSIBLE_SIDE_M[0] <= longest_side_m <= PLAUSIBLE_SIDE_M[1]:
-        logger.warning("%s: a longest side of %g is not plausible in metres", folder.name, longest_side_m)
-    return _Measures(
+        logger.warning("%s: a longest side of %g m is not plausible", folder.name, longest_side_m)
+    return _MeshStatistics(
         obj_path=obj_path.relative_to(root).as_posix(),
         n_vertices=len(model.vertices),
         n_faces=len(model.faces),
@@ -166,11 +166,11 @@ def _measure(root: Path, folder: Path | None, max_faces: int) -> _Measures:
     )
 
 
-def _catalogue_model(info: ModelInfo, measures: _Measures, shard: int, settings: DatasetSettings) -> CatalogueModel:
+def _catalogue_model(info: ModelInfo, mesh: _MeshStatistics, shard: int, settings: DatasetSettings) -> CatalogueModel:
     fractions = settings.splits
     return CatalogueModel(
         **asdict(info),
-        **asdict(measures),
+        **asdict(mesh),
         split=split_of(info.model_id, fractions.validation, fractions.test, settings.split_seed),
         shard=shard,
         caption=make_caption(info.style, info.category, info.material),

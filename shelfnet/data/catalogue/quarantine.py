@@ -1,4 +1,4 @@
-"""Models that a stage refuses, with the reason, as a CSV file."""
+"""Quarantine: models refused by a stage, with the reasons, as a CSV file."""
 
 import csv
 import logging
@@ -11,19 +11,18 @@ from shelfnet.isolation import WorkerFailedError
 from shelfnet.publishing import complete_file
 
 MAX_CHARACTERS = 300
-
 SHOWN_REASONS = 3
 
 logger = logging.getLogger(__name__)
 
 
 class AllRefusedError(RuntimeError):
-    """A shard has models or photographs, and not one of them can be used; the message says why."""
+    """None of the models or photographs of a shard can be used; the message says why."""
 
 
 @dataclass(frozen=True)
 class Quarantined:
-    """One refused model: its id (as its data set spells it), the stage, why, and the file relative to the data set."""
+    """A refused model: its id as in the data set, the stage, the reason, and the file relative to the data set."""
 
     model_id: str
     stage: str
@@ -35,31 +34,31 @@ COLUMNS = tuple(field.name for field in fields(Quarantined))
 
 
 def quarantine_model(model_id: str, stage: str, error: Exception, path: str) -> Quarantined:
-    """The row of a model that an error refuses, told to the log; errors that nobody foresaw with their traceback."""
-    foreseen = isinstance(error, ModelError | WorkerFailedError)
-    reason = str(error) if foreseen else f"{type(error).__name__}: {error}"
-    logger.warning("model %s is refused (%s): %s", model_id, path, reason, exc_info=None if foreseen else error)
+    """Log the error that refuses a model and return its row; unexpected errors are logged with their traceback."""
+    expected = isinstance(error, ModelError | WorkerFailedError)
+    reason = str(error) if expected else f"{type(error).__name__}: {error}"
+    logger.warning("model %s is refused (%s): %s", model_id, path, reason, exc_info=None if expected else error)
     return Quarantined(model_id, stage, reason, path)
 
 
 def require_usable(refused: Sequence[Quarantined], n_examined: int, what: str = "models") -> None:
-    """Refuse a shard of which nothing is left; one that had nothing to begin with is fine.
+    """Refuse a shard without a single usable model, unless it had no models at all.
 
     Raises:
-        AllRefusedError: everything that was examined is refused; names the first reasons.
+        AllRefusedError: Everything examined is refused; the message gives the first reasons.
     """
     if 0 < n_examined == len(refused):
         raise AllRefusedError(f"all {n_examined} {what} of the shard are refused{first_reasons(refused)}")
 
 
 def first_reasons(refused: Sequence[Quarantined]) -> str:
-    """The end of a sentence about refused models: why the first of them are; empty where there are none."""
+    """End of a message about refused models with the first reasons; empty if there are none."""
     reasons = "; ".join(f"{row.model_id[:80]!r}: {row.reason[:200]}" for row in refused[:SHOWN_REASONS])
     return f", the first ones because of {reasons}" if reasons else ""
 
 
 def write_quarantine(path: Path, rows: Iterable[Quarantined]) -> None:
-    """Publish refused models; texts are cut to one printable line that no spreadsheet takes for a formula."""
+    """Publish refused models; texts are truncated, printable, on one line, and never a spreadsheet formula."""
     with complete_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(COLUMNS)
@@ -67,10 +66,10 @@ def write_quarantine(path: Path, rows: Iterable[Quarantined]) -> None:
 
 
 def read_quarantine(path: Path) -> tuple[Quarantined, ...]:
-    """Refused models of a file that :func:`write_quarantine` made.
+    """Read a file of :func:`write_quarantine`.
 
     Raises:
-        ValueError: the columns differ.
+        ValueError: The columns differ.
     """
     with path.open(newline="", encoding="utf-8") as stream:
         reader = csv.DictReader(stream)

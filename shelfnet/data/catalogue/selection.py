@@ -1,4 +1,4 @@
-"""Which of the listed models the settings ask for."""
+"""Selection of the listed models by the settings."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -13,12 +13,12 @@ logger = logging.getLogger(__name__)
 
 
 def select_models(infos: Sequence[ModelInfo], settings: DatasetSettings) -> list[ModelInfo]:
-    """Models of the wanted categories without the excluded ones, in their order.
+    """Models of the selected categories that are not excluded, in their order.
 
-    Letter case does not matter, nor do blanks around the slashes of a category.
+    Case and blanks around the slashes of a category are ignored.
 
     Raises:
-        DatasetError: no model is left, or the file of excluded ids cannot be read.
+        DatasetError: No model is left, or the file of excluded ids cannot be read.
     """
     supers = {_folded(name) for name in settings.super_categories}
     categories = {_folded(name) for name in settings.categories}
@@ -37,10 +37,10 @@ def select_models(infos: Sequence[ModelInfo], settings: DatasetSettings) -> list
 
 
 def excluded_ids(settings: DatasetSettings) -> tuple[str, ...]:
-    """Ids to leave out: those of the settings, or the lines of the file that they name, ``#`` beginning a comment.
+    """Excluded ids: those of the settings, or the lines of the file they name, in which ``#`` starts a comment.
 
     Raises:
-        DatasetError: the file cannot be read.
+        DatasetError: The file cannot be read.
     """
     if not isinstance(settings.exclude, str):
         return settings.exclude
@@ -51,20 +51,20 @@ def excluded_ids(settings: DatasetSettings) -> tuple[str, ...]:
             raise DatasetError(f"dataset.exclude: {path}: expected at most {MAX_BYTES} bytes, got {size}")
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"dataset.exclude: {path}: expected a text file with one id a line: {error}") from error
+        raise DatasetError(f"dataset.exclude: {path}: expected a text file with one id per line: {error}") from error
     ids = (line.partition("#")[0].strip() for line in lines)
     return tuple(model_id for model_id in ids if model_id)
 
 
 def _folded(tag: str | None) -> str:
-    """A tag without the spelling differences that the published list has: letter case and blanks around slashes."""
+    """A tag without the spelling variations of the published list: case and blanks around slashes."""
     return "/".join(part.strip() for part in (tag or "").casefold().split("/"))
 
 
 def _warn_of_unknown(excluded: Iterable[str], infos: Iterable[ModelInfo]) -> None:
     unknown = sorted(set(excluded) - {info.model_id.casefold() for info in infos})
     if unknown:
-        logger.warning("dataset.exclude: %d ids are of no model, the first ones %s", len(unknown), unknown[:3])
+        logger.warning("dataset.exclude: %d ids match no model, the first ones are %s", len(unknown), unknown[:3])
 
 
 def _nothing_left(infos: Sequence[ModelInfo], settings: DatasetSettings, n_excluded: int) -> str:
@@ -72,5 +72,5 @@ def _nothing_left(infos: Sequence[ModelInfo], settings: DatasetSettings, n_exclu
     return (
         f"no model is left of {len(infos)} with dataset.super_categories {list(settings.super_categories)}, "
         f"dataset.categories {list(settings.categories)} and {n_excluded} ids in dataset.exclude; "
-        f"super-categories there are: {supers}"
+        f"available super-categories: {supers}"
     )

@@ -1,7 +1,7 @@
-"""What a model looks like: its MTL file and textures, read from its own folder alone.
+"""Materials of a model: its MTL file and textures, read only from its own folder.
 
-Everything is opaque: ``d``, ``Tr`` and the alpha of textures are left aside, since half of the exporters write them
-wrongly and a mask must not have holes by accident. Texture options (``-s``, ``-o``, ...) are skipped, not applied.
+Everything is opaque: ``d``, ``Tr`` and the alpha of textures are ignored, because many exporters write them wrongly and
+masks would get holes. Texture options (``-s``, ``-o``, ...) are skipped.
 """
 
 import io
@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
-from shelfnet.data.images import MAX_PIXELS, TEXTURE_FORMATS, ImageError
+from shelfnet.data.images import TEXTURE_FORMATS, ImageError, check_size
 from shelfnet.data.obj.parser import ObjModel, decode_text
 from shelfnet.data.obj.reader import file_inside
 from shelfnet.data.obj.writer import ObjText
@@ -34,7 +34,7 @@ TEXTURE_OPTION = re.compile(
 
 @dataclass(frozen=True)
 class Material:
-    """One material: an sRGB colour, or an sRGB texture instead of it (first row on top)."""
+    """An sRGB texture (first row on top) or, without one, an sRGB colour."""
 
     colour: tuple[float, float, float] = NEUTRAL_GREY
     texture: UInt8[np.ndarray, "h w 3"] | None = None
@@ -42,7 +42,7 @@ class Material:
 
 @dataclass(frozen=True)
 class MtlEntry:
-    """What an MTL file says of one material."""
+    """Colour and texture name of a material in an MTL file."""
 
     colour: tuple[float, float, float] | None = None
     texture: str | None = None
@@ -50,17 +50,17 @@ class MtlEntry:
 
 @dataclass(frozen=True)
 class ModelMaterials:
-    """Materials of a model: the numbered ones, and that of faces that name none."""
+    """Materials of a model by index, and the material of faces without one."""
 
     numbered: tuple[Material, ...] = ()
     unnamed: Material = field(default_factory=Material)
 
 
 def read_materials(folder: Path, obj: ObjModel | ObjText) -> ModelMaterials:
-    """The materials of an OBJ; what cannot be used is logged and replaced, never followed.
+    """The materials of an OBJ; unusable textures and libraries are logged and replaced.
 
-    A material takes its ``map_Kd``, else its ``Kd``; one that its library lacks, or whose texture cannot be used,
-    takes ``texture.png`` beside the OBJ; where that is missing too, its ``Kd`` or a neutral grey.
+    A material uses its ``map_Kd``, else its ``Kd``. If the library lacks the material, or its texture cannot be used,
+    it uses ``texture.png`` next to the OBJ, else its ``Kd`` or a neutral grey.
     """
     entries = _read_libraries(folder, obj.libraries)
     textures = _TextureFolder(folder)
@@ -71,7 +71,7 @@ def read_materials(folder: Path, obj: ObjModel | ObjText) -> ModelMaterials:
 
 
 def parse_mtl(text: str) -> dict[str, MtlEntry]:
-    """Colours (``Kd``) and textures (``map_Kd``) of an MTL file by material; statements it cannot read are skipped."""
+    """Colours (``Kd``) and textures (``map_Kd``) of an MTL file by material; other statements are skipped."""
     entries: dict[str, MtlEntry] = {}
     name = None
     for line in text.splitlines():
@@ -113,7 +113,7 @@ class _TextureFolder:
         self._decoded: dict[Path, UInt8[np.ndarray, "h w 3"] | None] = {}
 
     def get(self, name: str) -> UInt8[np.ndarray, "h w 3"] | None:
-        """The texture of that name, or None (with a line in the log) where there is none to be used."""
+        """The texture of that name, or None (and a log message) if it cannot be used."""
         path = file_inside(self.folder, name)
         if path is None:
             log.warning("%s: no texture %r inside the model's folder", self.folder.name, name)
@@ -123,7 +123,7 @@ class _TextureFolder:
         return self._decoded[path]
 
     def fallback(self) -> UInt8[np.ndarray, "h w 3"] | None:
-        """``texture.png`` beside the OBJ, where there is one."""
+        """``texture.png`` next to the OBJ, if it exists."""
         return self.get(FALLBACK_TEXTURE) if file_inside(self.folder, FALLBACK_TEXTURE) else None
 
     def _decode(self, path: Path) -> UInt8[np.ndarray, "h w 3"] | None:
@@ -171,8 +171,7 @@ def _texture_name(text: str) -> str:
 
 
 def _to_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
-    if image.width * image.height > MAX_PIXELS:
-        raise ImageError(f"expected at most {MAX_PIXELS} pixels, got {image.width} x {image.height}")
+    check_size(image)
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
     opaque = image.convert("RGBA").convert("RGB") if image.mode == "P" else image.convert("RGB")

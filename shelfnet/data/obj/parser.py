@@ -1,8 +1,8 @@
-"""The one parser of Wavefront OBJ: what the evaluation measures and what the renderers show is the same geometry.
+"""The parser of Wavefront OBJ used by both the evaluation and the renderers, so that they see the same geometry.
 
-Positions and faces are read strictly: a file with one broken vertex or face is refused as a whole, since a repaired
-shape would count as truth. What merely decorates them is forgiven: a face whose texture coordinates or normals are
-broken, or not given for every corner, has none. Lines, points, curves and groups are skipped.
+Positions and faces are parsed strictly: one broken vertex or face refuses the whole file, since a repaired shape would
+count as ground truth. Appearance is parsed leniently: a face keeps its texture coordinates or normals only if all its
+corners have valid ones. Lines, points, curves and groups are skipped.
 """
 
 from array import array
@@ -15,26 +15,26 @@ from jaxtyping import Bool, Float, Int
 from shelfnet.data.obj.polygons import triangulate
 
 NONE = -1
-"""Index of a material, texture coordinate or normal that a face does not have."""
+"""Index of a missing material, texture coordinate or normal."""
 
 
 @dataclass(frozen=True)
 class ObjModel:
-    """Triangles of an OBJ file, polygons cut, with all that is said of their looks.
+    """Triangulated geometry of an OBJ file with its attributes.
 
     Attributes:
-        vertices: positions, in the file's frame and unit.
-        faces: vertex of each corner.
-        colours: of the vertices, as the file scales them; none (``0 3``) where not every vertex has one.
-        texture_points: texture coordinates; zero where the file's are not finite.
-        face_textures: texture coordinate of each corner; ``NONE`` for all three corners or for none.
-        normals: as the file has them, of any length above zero where a face uses them.
-        face_normals: normal of each corner; ``NONE`` for all three corners or for none.
-        face_materials: index into ``materials``, or ``NONE``.
-        smooth: whether the face is in a smoothing group.
-        polygons: number of the face in the file that a triangle is part of.
-        materials: names that faces use, in the order of their first ``usemtl``.
-        libraries: what the ``mtllib`` statements name.
+        vertices: Positions in the file's frame and unit.
+        faces: Vertex index of each corner.
+        colours: Vertex colours as scaled in the file; empty unless every vertex has one.
+        texture_points: Texture coordinates; zero if not finite in the file.
+        face_textures: Texture coordinate index of each corner; ``NONE`` for all three corners or for none.
+        normals: Normals as in the file, not normalised; those used by faces are not zero.
+        face_normals: Normal index of each corner; ``NONE`` for all three corners or for none.
+        face_materials: Index into ``materials``, or ``NONE``.
+        smooth: Whether the face is in a smoothing group.
+        polygons: Index of the polygon in the file that contains the triangle.
+        materials: Material names in the order of their first ``usemtl``.
+        libraries: Names in the ``mtllib`` statements.
     """
 
     vertices: Float[np.ndarray, "v 3"]
@@ -52,15 +52,15 @@ class ObjModel:
 
 
 def parse_obj(lines: Iterable[str], max_faces: int, max_coordinate: float) -> ObjModel:
-    """Read the statements of an OBJ file.
+    """Parse the statements of an OBJ file.
 
     Args:
-        lines: the file decoded as Latin-1, which keeps every byte, with any line ending.
-        max_faces: largest number of triangles, and a quarter of the largest number of vertices.
-        max_coordinate: largest absolute value of a coordinate.
+        lines: Lines of the file decoded as Latin-1, which preserves every byte, with any line ending.
+        max_faces: Maximum number of triangles, and a quarter of the maximum number of vertices.
+        max_coordinate: Maximum absolute value of a coordinate.
 
     Raises:
-        ValueError: a broken vertex or face, too many of them, or no faces; the message names the line.
+        ValueError: The file has a broken vertex or face, too many of them, or no faces; the message names the line.
     """
     parser = _Parser(max_faces, max_coordinate)
     for number, line in _statements(lines):
@@ -76,7 +76,7 @@ def parse_obj(lines: Iterable[str], max_faces: int, max_coordinate: float) -> Ob
 
 
 def decode_text(content: bytes) -> str:
-    """Text of a file that states no encoding: UTF-8, or Latin-1, which takes every byte."""
+    """Text of a file of unknown encoding: UTF-8, or else Latin-1, which accepts every byte."""
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
@@ -84,11 +84,7 @@ def decode_text(content: bytes) -> str:
 
 
 def _statements(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Line numbers and statements.
-
-    The byte order mark of UTF-8 is taken off, as is white space at both ends; a line that ends in a backslash is joined
-    with the next one.
-    """
+    """Line numbers and stripped statements, without a byte order mark; a backslash joins a line with the next one."""
     pending = ""
     number = 0
     for number, line in enumerate(lines, start=1):
@@ -103,10 +99,10 @@ def _statements(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
 
 
 class _Parser:
-    """Statements as flat arrays: 8 bytes a number instead of an object.
+    """Statements collected in flat arrays, which take 8 bytes per number instead of a Python object.
 
     Attributes:
-        readers: by keyword, what takes the words and the line of a statement; other statements are skipped.
+        readers: Method by keyword that parses the words and the line of a statement; other keywords are skipped.
     """
 
     def __init__(self, max_faces: int, max_coordinate: float) -> None:
@@ -134,7 +130,7 @@ class _Parser:
     def _vertex(self, words: Sequence[str], line: str) -> None:
         if len(words) < 4:
             raise ValueError(f"expected a vertex with three coordinates, got {len(words) - 1}")
-        if "_" in line:  # which Python takes between digits
+        if "_" in line:  # Python accepts underscores between digits
             raise ValueError(f"expected numbers, got {line[:80]!r}")
         self._positions.extend([float(word) for word in words[1:4]])
         if len(self._positions) > 12 * self._max_faces:
@@ -188,7 +184,7 @@ class _Parser:
         if corners.max() >= len(vertices):
             raise ValueError(f"a face names vertex {int(corners.max()) + 1} of {len(vertices)}")
         self._check_coordinates(vertices)
-        # Cut as numbers of corners, which also have texture coordinates and normals.
+        # Triangulate corner indices, since texture coordinates and normals belong to corners.
         triangles = triangulate(vertices[corners], np.arange(len(corners)), sizes)
         polygons = np.repeat(np.arange(len(sizes)), sizes)[triangles[:, 0]]
         used = np.linalg.norm(normals, axis=1) > 0.0
@@ -218,7 +214,7 @@ class _Parser:
 
 
 def _known(corners: array, sizes: Int[np.ndarray, "p"], exists: Bool[np.ndarray, "k"]) -> Int[np.ndarray, "c"]:
-    """Indices of corners, of which a face keeps all or none: none where one of them does not exist."""
+    """Indices of corners; ``NONE`` for all corners of a polygon if one of them does not exist."""
     indices = _integers(corners)
     valid = (indices >= 0) & (indices < len(exists))
     valid[valid] = exists[indices[valid]]
@@ -227,7 +223,7 @@ def _known(corners: array, sizes: Int[np.ndarray, "p"], exists: Bool[np.ndarray,
 
 
 def _numbers(words: Sequence[str], count: int) -> list[float]:
-    """So many numbers; all zero where they are not there, or not finite in single precision."""
+    """The words as ``count`` numbers; all zero if some are missing or not finite in single precision."""
     try:
         numbers = [float(word) for word in words if "_" not in word]
     except ValueError:
@@ -237,7 +233,7 @@ def _numbers(words: Sequence[str], count: int) -> list[float]:
 
 
 def _optional(references: Sequence[Sequence[str]], place: int, count: int) -> list[int]:
-    """The texture coordinates (place 1) or normals (2) of a face's corners; ``NONE`` for all where one is missing."""
+    """Texture coordinates (place 1) or normals (2) of a face's corners; all ``NONE`` if one is missing."""
     try:
         indices = [int(reference[place]) for reference in references]
     except (IndexError, ValueError):
@@ -247,7 +243,7 @@ def _optional(references: Sequence[Sequence[str]], place: int, count: int) -> li
 
 
 def _name(line: str) -> str:
-    """What follows a keyword to the end of the line."""
+    """The rest of a line after its keyword."""
     return decode_text((line.split(maxsplit=1)[1:] or [""])[0].encode("latin-1")).strip()
 
 

@@ -1,27 +1,27 @@
-"""Polygons with any number of corners to triangles."""
+"""Triangulation of polygons with any number of corners."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 MAX_CONCAVE_CORNERS = 256
 MAX_CONCAVE_WORK = 1 << 20
-"""Sum of the squared numbers of corners: ear clipping is quadratic, and no file may keep it busy for minutes."""
+"""Limit of the sum of squared corner counts: ear clipping is quadratic and must end in bounded time."""
 
 
 def triangulate(
     vertices: Float[np.ndarray, "v 3"], corners: Int[np.ndarray, "c"], sizes: Int[np.ndarray, "p"]
 ) -> Int[np.ndarray, "f 3"]:
-    """Triangles of polygons, orientation kept: fans of convex ones, concave ones cut ear by ear.
+    """Triangles of polygons with the same orientation: fans of convex polygons, ear clipping of concave ones.
 
-    Polygons of one size stand together in the result, the smallest first. What has no plane becomes a fan.
+    The result is ordered by the size of the polygons, smallest first. Degenerate polygons become fans.
 
     Args:
-        vertices: positions.
-        corners: vertex indices of all polygons, one polygon after the other.
-        sizes: number of corners of each polygon, 3 or more.
+        vertices: Positions.
+        corners: Vertex indices of all polygons, concatenated.
+        sizes: Number of corners of each polygon, at least 3.
 
     Raises:
-        ValueError: a concave polygon, or all of them together, are too large to be cut in bounded time.
+        ValueError: The concave polygons are too large or too many for bounded time.
     """
     starts = np.cumsum(sizes) - sizes
     parts, work = [np.empty((0, 3), dtype=np.int64)], 0
@@ -46,7 +46,7 @@ def _fans(polygons: Int[np.ndarray, "m n"]) -> Int[np.ndarray, "m k 3"]:
 
 
 def _from_reflex_corner(vertices: Float[np.ndarray, "v 3"], quads: Int[np.ndarray, "m 4"]) -> Int[np.ndarray, "m 4"]:
-    """Concave quads begun at their reflex corner, so that the fan from there is right; convex ones as they are."""
+    """Quads rotated to start at their reflex corner, from which a fan is valid; convex quads are unchanged."""
     flat = _flatten(vertices[quads])
     turns = _cross(flat - np.roll(flat, 1, axis=1), np.roll(flat, -1, axis=1) - flat)
     first = np.where(turns.min(axis=1) < 0.0, turns.argmin(axis=1), 0)
@@ -54,7 +54,7 @@ def _from_reflex_corner(vertices: Float[np.ndarray, "v 3"], quads: Int[np.ndarra
 
 
 def _flatten(corners: Float[np.ndarray, "m n 3"]) -> Float[np.ndarray, "m n 2"]:
-    """Corners in the plane of Newell's normal, counter-clockwise, at unit size."""
+    """Corners projected onto the plane of Newell's normal, counter-clockwise, at unit size."""
     local = corners - corners.mean(axis=1, keepdims=True)
     local = local / np.maximum(np.abs(local).max(axis=(1, 2), keepdims=True), np.finfo(float).tiny)
     normal = np.cross(local, np.roll(local, -1, axis=1)).sum(axis=1)
@@ -67,7 +67,7 @@ def _flatten(corners: Float[np.ndarray, "m n 3"]) -> Float[np.ndarray, "m n 2"]:
 
 
 def _is_convex(flat: Float[np.ndarray, "m n 2"]) -> Bool[np.ndarray, "m"]:
-    """Whether the boundary turns left everywhere and once around in all."""
+    """Whether the boundary only turns left, and by one full turn in total."""
     edges = np.roll(flat, -1, axis=1) - flat
     following = np.roll(edges, -1, axis=1)
     turns = _cross(edges, following)
@@ -87,7 +87,7 @@ def _clip_ears(flat: Float[np.ndarray, "n 2"]) -> Int[np.ndarray, "k 3"]:
 
 
 def _find_ear(flat: Float[np.ndarray, "n 2"]) -> int:
-    """A corner whose triangle lies inside and holds no other; the flattest one where the outline crosses itself."""
+    """A corner whose triangle is inside and contains no other; the flattest corner of a self-intersecting outline."""
     before, after = np.roll(flat, 1, axis=0), np.roll(flat, -1, axis=0)
     turns = _cross(flat - before, after - flat)
     for corner in np.argsort(-turns):

@@ -1,4 +1,4 @@
-"""A model as OBJ text of our own writing, which every importer reads alike: it refers to no other file."""
+"""Models rewritten as self-contained OBJ text, which every importer reads in the same way."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +10,17 @@ from shelfnet.data.obj.parser import NONE, ObjModel
 from shelfnet.data.obj.reader import load_obj_model
 
 MAX_FACES = 50_000_000
-"""Triangles; the configured limit is the catalogue's to keep."""
+"""Limit of triangles; the catalogue has already applied the configured limit."""
 
 
 @dataclass(frozen=True)
 class ObjText:
-    """An OBJ that stands alone.
+    """A self-contained OBJ.
 
     Attributes:
-        text: positions, texture coordinates, normals, triangles; ``usemtl`` names ``material_0``, ``material_1``, ...
-        materials: the names that the file itself gives to these, in the same order.
-        libraries: what the ``mtllib`` statements named.
+        text: OBJ statements; materials are named ``material_0``, ``material_1``, ...
+        materials: Original names of these materials, in the same order.
+        libraries: Names in the original ``mtllib`` statements.
     """
 
     text: bytes
@@ -29,17 +29,17 @@ class ObjText:
 
 
 def read_obj_text(obj_path: Path) -> ObjText:
-    """Read an OBJ file of any line ending and encoding, and write it anew.
+    """Read an OBJ file of any line ending and encoding, and rewrite it.
 
     Raises:
-        ModelError: there is no usable model in the file, or it is a link.
+        ModelError: The file has no usable model, or is a link.
     """
     model = load_obj_model(obj_path, MAX_FACES)
     return ObjText(write_obj_text(model), model.materials, model.libraries)
 
 
 def write_obj_text(model: ObjModel) -> bytes:
-    """A model as OBJ statements: triangles in the order of the file's faces, without those that repeat a corner."""
+    """A model as OBJ statements: triangles in the order of the file's polygons, without degenerate ones."""
     vertices = np.concatenate([model.vertices, model.colours], axis=1) if len(model.colours) else model.vertices
     blocks = [_rows("v", vertices), _rows("vt", model.texture_points), _rows("vn", model.normals)]
     a, b, c = model.faces.T
@@ -48,12 +48,12 @@ def write_obj_text(model: ObjModel) -> bytes:
     textured, shaded = model.face_textures[:, 0] != NONE, model.face_normals[:, 0] != NONE
     kinds = np.stack([model.face_materials, model.smooth, textured, shaded], axis=1)[order]
     starts = np.flatnonzero((np.diff(kinds, axis=0, prepend=NONE - 1) != 0).any(axis=1))
-    blocks += [_run(model, run) for run in np.split(order, starts[1:]) if len(run)]
+    blocks += [_group(model, group) for group in np.split(order, starts[1:]) if len(group)]
     return "".join(blocks).encode()
 
 
 def material_name(index: int) -> str:
-    """What the text calls its material number ``index``."""
+    """Name of a material in the text."""
     return f"material_{index}"
 
 
@@ -62,15 +62,15 @@ def _rows(keyword: str, rows: Float[np.ndarray, "n k"]) -> str:
     return line * len(rows) % tuple(rows.ravel().tolist())
 
 
-def _run(model: ObjModel, run: Int[np.ndarray, "k"]) -> str:
-    """Triangles of one material, smoothing and kind of corner."""
-    first = run[0]
+def _group(model: ObjModel, group: Int[np.ndarray, "k"]) -> str:
+    """Consecutive triangles with the same material, smoothing and form of corner."""
+    first = group[0]
     material = int(model.face_materials[first])
     head = ("" if material == NONE else f"usemtl {material_name(material)}\n") + f"s {int(model.smooth[first])}\n"
-    columns = [model.faces[run], model.face_textures[run], model.face_normals[run]]
+    columns = [model.faces[group], model.face_textures[group], model.face_normals[group]]
     present = np.array([True, columns[1][0, 0] != NONE, columns[2][0, 0] != NONE])
     numbers = np.stack(columns, axis=-1)[..., present] + 1
-    return head + ("f" + 3 * f" {_corner(present)}" + "\n") * len(run) % tuple(numbers.ravel().tolist())
+    return head + ("f" + 3 * f" {_corner(present)}" + "\n") * len(group) % tuple(numbers.ravel().tolist())
 
 
 def _corner(present: Bool[np.ndarray, "3"]) -> str:

@@ -1,4 +1,4 @@
-"""Images as they are stored: checked for faults of rendering, encoded as PNG RGBA with straight alpha."""
+"""Images as stored: checked for rendering faults, and encoded as PNG RGBA with straight alpha."""
 
 import io
 
@@ -17,14 +17,14 @@ PNG_COMPRESSION = 6
 
 
 class UnusableImageError(ModelError):
-    """An image of a model cannot be used; the message names its model."""
+    """An image cannot be used; the message names its model."""
 
 
 def check_image(rgba: UInt8[np.ndarray, "h w 4"], model_id: str) -> None:
-    """Refuse an image that shows nothing: blank, filled to its edges, burnt out or black.
+    """Refuse an image that is blank, has no background, or shows an overexposed or black object.
 
     Raises:
-        UnusableImageError: the mask is nearly empty or nearly full, or the object has one colour, white or black.
+        UnusableImageError: The mask is nearly empty or nearly full, or the object is uniformly white or black.
     """
     inside = rgba[..., 3] > 127
     coverage = float(inside.mean())
@@ -42,7 +42,7 @@ def check_image(rgba: UInt8[np.ndarray, "h w 4"], model_id: str) -> None:
 
 
 def encode_png(rgba: UInt8[np.ndarray, "h w 4"]) -> bytes:
-    """A PNG file of the image, always the same bytes for the same pixels."""
+    """A PNG file; equal pixels give equal bytes."""
     stream = io.BytesIO()
     Image.fromarray(rgba, mode="RGBA").save(stream, format="PNG", compress_level=PNG_COMPRESSION)
     return stream.getvalue()

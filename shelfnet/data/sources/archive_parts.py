@@ -1,4 +1,4 @@
-"""One archive of the 3D-FUTURE release as a folder of models: what it holds, and extraction that is done once."""
+"""One archive of the 3D-FUTURE release: its contents, and its extraction as a folder of models."""
 
 import shutil
 import stat
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from shelfnet.data.archives import DEFAULT_LIMITS, Limits, extract_zip, list_zip
+from shelfnet.data.archives import extract_zip, list_zip
 from shelfnet.data.catalogue.dataset_layout import OBJ_NAME
 from shelfnet.data.catalogue.model_info import FILE_NAME
 from shelfnet.publishing import publish
@@ -15,13 +15,13 @@ UNFINISHED = ".unfinished"
 
 
 @dataclass(frozen=True)
-class ArchiveContent:
-    """What an archive holds, by its table of contents; paths are those in the archive.
+class ArchiveContents:
+    """Contents of an archive by its table of contents; paths are those in the archive.
 
     Attributes:
-        sizes_bytes: size of every file.
-        models: the folder of each model, by the model's name; of several with one name the least deep counts.
-        list_path: the list of models, the least deep one.
+        sizes_bytes: Size of every file.
+        models: Folder of each model by the model's name; the least deep of several with the same name.
+        list_path: The list of models; the least deep of several.
     """
 
     sizes_bytes: Mapping[PurePosixPath, int]
@@ -29,27 +29,27 @@ class ArchiveContent:
     list_path: PurePosixPath | None
 
 
-def read_content(archive: Path, limits: Limits = DEFAULT_LIMITS) -> ArchiveContent:
-    """Judge an archive, and find the models in it, however they are wrapped in folders.
+def read_contents(archive: Path) -> ArchiveContents:
+    """Check an archive and find the models in it at any depth.
 
     Raises:
-        ArchiveError: the archive is damaged or tries to harm.
+        ArchiveError: The archive is damaged or unsafe.
     """
-    sizes = list_zip(archive, limits)
+    sizes = list_zip(archive)
     folders = {path.parent for path in sizes if path.name == OBJ_NAME and path.parent.name}
     models: dict[str, PurePosixPath] = {}
     for folder in sorted(folders, key=_depth):
-        if folders.isdisjoint(folder.parents):  # a model is no part of another one
+        if folders.isdisjoint(folder.parents):  # models are not nested
             models.setdefault(folder.name, folder)
     lists = sorted((path for path in sizes if path.name == FILE_NAME), key=_depth)
-    return ArchiveContent(sizes, models, lists[0] if lists else None)
+    return ArchiveContents(sizes, models, lists[0] if lists else None)
 
 
-def extract_part(archive: Path, content: ArchiveContent, part: Path, limits: Limits = DEFAULT_LIMITS) -> None:
-    """Extract an archive and publish its models, side by side, and its list as the folder ``part``.
+def extract_part(archive: Path, contents: ArchiveContents, part: Path) -> None:
+    """Extract an archive and publish its models, all at the top level, and its list as the folder ``part``.
 
     Raises:
-        ArchiveError: the archive is damaged or tries to harm; nothing is published.
+        ArchiveError: The archive is damaged or unsafe; nothing is published.
     """
     unfinished = part.with_name(UNFINISHED)
     for folder in (unfinished, part):
@@ -57,32 +57,32 @@ def extract_part(archive: Path, content: ArchiveContent, part: Path, limits: Lim
     whole, models = unfinished / "archive", unfinished / "models"
     try:
         models.mkdir(parents=True)
-        extract_zip(archive, whole, limits)
-        for name, folder in content.models.items():
+        extract_zip(archive, whole)
+        for name, folder in contents.models.items():
             (whole / folder).rename(models / name)
-        if content.list_path is not None:
-            (whole / content.list_path).rename(models / FILE_NAME)
+        if contents.list_path is not None:
+            (whole / contents.list_path).rename(models / FILE_NAME)
         publish(models, part)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def is_whole(part: Path, content: ArchiveContent) -> bool:
-    """Whether a folder holds, at its size, every file that :func:`extract_part` puts there."""
-    return all(_has_size(part / place, content.sizes_bytes[path]) for path, place in _places(content).items())
+def is_complete(part: Path, contents: ArchiveContents) -> bool:
+    """Whether a folder holds every file of :func:`extract_part` at its size."""
+    return all(_has_size(part / place, contents.sizes_bytes[path]) for path, place in _places(contents).items())
 
 
-def _places(content: ArchiveContent) -> dict[PurePosixPath, PurePosixPath]:
-    """Where in a part the files of an archive end up; those of no model do not."""
-    names = {folder: name for name, folder in content.models.items()}
+def _places(contents: ArchiveContents) -> dict[PurePosixPath, PurePosixPath]:
+    """Path in the part, by path in the archive, of every file that belongs to a model or is the list."""
+    names = {folder: name for name, folder in contents.models.items()}
     places = {
         path: PurePosixPath(names[folder]) / path.relative_to(folder)
-        for path in content.sizes_bytes
+        for path in contents.sizes_bytes
         for folder in path.parents
         if folder in names
     }
-    if content.list_path is not None:
-        places[content.list_path] = PurePosixPath(FILE_NAME)
+    if contents.list_path is not None:
+        places[contents.list_path] = PurePosixPath(FILE_NAME)
     return places
 
 

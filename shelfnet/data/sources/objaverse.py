@@ -1,7 +1,7 @@
-"""Categories of Objaverse, as LVIS annotates them, through the ``objaverse`` package or from a local mirror.
+"""LVIS-annotated categories of Objaverse, through the ``objaverse`` package or from a local mirror.
 
-The package keeps everything in one folder, ``hf-objaverse-v1`` below ``~/.objaverse``; a mirror is a copy of it:
-``lvis-annotations.json.gz`` and ``glbs/<part>/<uid>.glb``. Nothing but GLB files by these names is used.
+The package stores everything in the folder ``hf-objaverse-v1`` in ``~/.objaverse``. A mirror is a copy of it:
+``lvis-annotations.json.gz`` and ``glbs/<part>/<uid>.glb``. Other files are ignored.
 """
 
 import contextlib
@@ -31,9 +31,9 @@ VERSION_FOLDER = "hf-objaverse-v1"
 ANNOTATIONS_NAME = "lvis-annotations.json.gz"
 OBJECTS_FOLDER = "glbs"
 MAX_ANNOTATIONS_BYTES = 256 * 1024**2
-"""Of the annotations when they are unpacked; Objaverse's take 2 MB."""
+"""Limit of the decompressed annotations; Objaverse's take 2 MB."""
 BATCH = 32
-"""Objects fetched in one call: the package reads its list of all objects in each of them."""
+"""Objects fetched per call: the package reads its list of all objects in each call."""
 TIMEOUT_S = 120.0
 UID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
@@ -41,12 +41,12 @@ logger = logging.getLogger(__name__)
 
 
 def find_objects(settings: ObjaverseSettings) -> dict[str, ModelInfo]:
-    """Annotated objects of the wanted categories, by uid; of a mirror, those whose file it has.
+    """Annotated objects of the requested categories by uid; with a mirror, only those whose file it has.
 
-    An object that is in several of them belongs to the first.
+    An object in several categories belongs to the first.
 
     Raises:
-        DatasetError: no annotations, an unknown category, or fewer objects in one than the settings want.
+        DatasetError: There are no annotations, or a category is unknown or has fewer than ``minimum_models`` objects.
     """
     with _package(settings) as (package, folder):
         annotations = _annotations(package, folder, settings.mirror is not None)
@@ -55,7 +55,7 @@ def find_objects(settings: ObjaverseSettings) -> dict[str, ModelInfo]:
     for category in _matching(annotations, settings.categories):
         uids = [uid for uid in annotations[category] if present is None or uid in present]
         n_annotated = len(annotations[category])
-        logger.info("Objaverse has %d instances of %s, %d of them can be had", n_annotated, category, len(uids))
+        logger.info("Objaverse has %d instances of %s, %d of them available", n_annotated, category, len(uids))
         if len(uids) < settings.minimum_models:
             raise DatasetError(_too_few(category, len(uids), n_annotated, settings))
         for uid in sorted(uids):
@@ -66,7 +66,7 @@ def find_objects(settings: ObjaverseSettings) -> dict[str, ModelInfo]:
 def fetch_objects(
     infos: Sequence[ModelInfo], settings: ObjaverseSettings
 ) -> tuple[list[ImportedModel], list[Quarantined]]:
-    """The files of objects, fetched where they are not here yet, and the objects that cannot be had."""
+    """The files of objects, downloaded if missing, and the objects that are not available."""
     with _package(settings) as (package, folder):
         files = _files(folder)
         missing = [info.model_id for info in infos if info.model_id not in files]
@@ -78,7 +78,7 @@ def fetch_objects(
         if info.model_id in files
     ]
     refused = [
-        Quarantined(uid, STAGE, f"cannot be had: {faults.get(uid, 'no such file')}", f"{OBJECTS_FOLDER}/*/{uid}.glb")
+        Quarantined(uid, STAGE, f"not available: {faults.get(uid, 'no such file')}", f"{OBJECTS_FOLDER}/*/{uid}.glb")
         for uid in missing
         if uid not in files
     ]
@@ -116,9 +116,9 @@ def category_tag(category: str) -> str:
 
 @contextlib.contextmanager
 def _package(settings: ObjaverseSettings) -> Iterator[tuple[ModuleType, Path]]:
-    """The package, told to use the mirror or the cache, and that folder.
+    """The package, configured to use the mirror or the cache, and that folder.
 
-    It knows one folder, a variable of its module, and no time limit; both are put back.
+    The package has a module variable for its folder and no timeout; both are set here and restored afterwards.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -135,7 +135,7 @@ def _package(settings: ObjaverseSettings) -> Iterator[tuple[ModuleType, Path]]:
 
 
 def _folder(settings: ObjaverseSettings, default: Path) -> Path:
-    """The folder with the annotations: the one that the settings name, or the version's folder in it."""
+    """The folder with the annotations: that of the settings, or the version's folder in it."""
     if settings.mirror is None:
         return Path(settings.cache).expanduser().resolve() / VERSION_FOLDER if settings.cache else default
     mirror = Path(settings.mirror).expanduser().resolve()
@@ -151,7 +151,7 @@ def _annotations(package: ModuleType, folder: Path, is_mirror: bool) -> dict[str
     try:
         loaded = _unpacked(path) if is_mirror or path.exists() else package.load_lvis_annotations()
     except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
-        advice = "correct the mirror" if is_mirror else "remove the file if it is there, or name a mirror"
+        advice = "correct the mirror" if is_mirror else "remove the file if it exists, or set a mirror"
         raise DatasetError(f"{path}: expected Objaverse's LVIS annotations: {error}; {advice}") from error
     if not isinstance(loaded, dict) or not all(isinstance(uids, list) for uids in loaded.values()):
         raise DatasetError(f"{path}: expected lists of uids by category")
@@ -162,16 +162,16 @@ def _annotations(package: ModuleType, folder: Path, is_mirror: bool) -> dict[str
 
 
 def _unpacked(path: Path) -> object:
-    """JSON out of a gzip file, which is not unpacked any further than the limit."""
+    """JSON in a gzip file, which is decompressed only up to the limit."""
     with gzip.open(path, "rb") as stream:
         content = stream.read(MAX_ANNOTATIONS_BYTES + 1)
     if len(content) > MAX_ANNOTATIONS_BYTES:
-        raise ValueError(f"at most {MAX_ANNOTATIONS_BYTES} bytes when unpacked, got more")
+        raise ValueError(f"at most {MAX_ANNOTATIONS_BYTES} bytes when decompressed, got more")
     return json.loads(content)
 
 
 def _matching(annotations: dict[str, list[str]], wanted: Sequence[str]) -> list[str]:
-    """Categories as the annotations spell them."""
+    """Requested categories in the spelling of the annotations."""
     spelt = {_folded(category): category for category in annotations}
     for name in wanted:
         if _folded(name) not in spelt:
@@ -189,12 +189,12 @@ def _too_few(category: str, n_here: int, n_annotated: int, settings: ObjaverseSe
     where = f" in the mirror (Objaverse has {n_annotated})" if settings.mirror is not None else " in Objaverse"
     return (
         f"category {category!r} has {n_here} instances{where}, fewer than dataset.objaverse.minimum_models "
-        f"{settings.minimum_models}: a network learns no shape from so few; name other categories or lower the minimum"
+        f"{settings.minimum_models}: too few to learn a shape; choose other categories or lower the minimum"
     )
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """GLB files of objects that are here, by uid; links are left out."""
+    """GLB files in the folder by uid, without links."""
     objects = folder / OBJECTS_FOLDER
     if not objects.is_dir():
         return {}
@@ -209,7 +209,7 @@ def _files(folder: Path) -> dict[str, Path]:
 
 
 def _download(package: ModuleType, uids: Sequence[str], n_threads: int) -> dict[str, str]:
-    """Fetch objects into the package's folder; what is wrong with those that do not come, by uid."""
+    """Download objects into the package's folder and return the faults of failed ones by uid."""
     if not uids:
         return {}
     logger.info("fetching %d objects of Objaverse", len(uids))
@@ -223,7 +223,7 @@ def _download(package: ModuleType, uids: Sequence[str], n_threads: int) -> dict[
 
 
 def _fetch_batch(load_objects: Callable[[list[str]], dict[str, str]], uids: Sequence[str]) -> dict[str, str]:
-    """Fetch a batch in one call or, where one object fails it, object by object."""
+    """Download a batch in one call or, if that fails, object by object."""
     with contextlib.suppress(OSError, ValueError, EOFError):
         load_objects(list(uids))
         return {}

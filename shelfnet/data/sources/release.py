@@ -1,4 +1,4 @@
-"""The 3D-FUTURE release as people have it (archives, models extracted already, or some of both), brought together."""
+"""Assembly of the 3D-FUTURE release from archives, extracted models, or a mixture of both."""
 
 import logging
 import shutil
@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from shelfnet.data.archives import DEFAULT_LIMITS, Limits
 from shelfnet.data.catalogue.dataset_layout import (
     HOW_TO_GET,
     MAX_DEPTH,
@@ -21,15 +20,15 @@ from shelfnet.data.catalogue.dataset_layout import (
 )
 from shelfnet.data.catalogue.model_info import FILE_NAME, DatasetError, read_model_info
 from shelfnet.data.hardlinks import link_folder
-from shelfnet.data.sources.archive_parts import ArchiveContent, extract_part, is_whole, read_content
+from shelfnet.data.sources.archive_parts import ArchiveContents, extract_part, is_complete, read_contents
 from shelfnet.provenance import file_digest
 from shelfnet.publishing import partial_path, publish
 
 EXTRACTED = "extracted"
 ARCHIVE_PREFIX = "zip-"
-"""Folders of a staged data set: of models that were extracted before, and of each archive, by its digest. The order of
-the names says what counts where two have a model of one name, see
-:func:`~shelfnet.data.catalogue.dataset_layout.model_folders`."""
+"""Folders of a staged data set: one for models that were already extracted, and one per archive, named by its digest.
+If two have a model of the same name, the first in alphabetical order is used (see
+:func:`~shelfnet.data.catalogue.dataset_layout.model_folders`)."""
 DIGEST_CHARACTERS = 16
 SHOWN_NAMES = 5
 
@@ -38,12 +37,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Release:
-    """Parts of a data set that are to be brought together.
+    """Parts of a data set to assemble.
 
     Attributes:
-        archives: zip files to extract.
-        lists: ``model_info.json`` files beside them.
-        extracted: folders of models that are on disk already, by name; they count before those of archives.
+        archives: Zip files to extract.
+        lists: ``model_info.json`` files next to them.
+        extracted: Model folders on disk by name; they take precedence over those in archives.
     """
 
     archives: tuple[Path, ...]
@@ -52,14 +51,14 @@ class Release:
 
 
 def find_release(source: Path) -> Release | None:
-    """What is to be brought together, or None where ``source`` is a folder to be used as it is.
+    """The parts to assemble, or None if ``source`` is a folder to be used unchanged.
 
-    ``source`` is one zip file, or a folder with zip files in it or in its folders. Where models lie there extracted, an
-    archive counts if it brings one that the list names and that is not among them.
+    ``source`` is a zip file, or a folder with zip files in it or in its subfolders. If it also has extracted models, an
+    archive is needed only if it contains a listed model that is not among them.
 
     Raises:
-        ArchiveError: an archive that may be needed is damaged or tries to harm.
-        DatasetError: there are extracted models, and no list, several, or a broken one.
+        ArchiveError: An archive that may be needed is damaged or unsafe.
+        DatasetError: There are extracted models, but several lists or a broken one.
     """
     if source.is_file():
         return Release((source,))
@@ -75,25 +74,25 @@ def find_release(source: Path) -> Release | None:
     needed = _needed(archives, extracted, missing)
     if not needed and not (missing and missing & _folded(extracted)):
         return None
-    logger.info("%s: %d models are extracted; archives with others: %s", source, len(extracted), _shown(needed))
+    logger.info("%s: %d models are extracted; archives with other models: %s", source, len(extracted), _shown(needed))
     return Release(needed, lists, extracted)
 
 
-def assemble(release: Release, target: Path, limits: Limits = DEFAULT_LIMITS) -> Path:
-    """Bring the parts together in one data set and publish it as ``target``, replacing an earlier one.
+def assemble(release: Release, target: Path) -> Path:
+    """Assemble the parts into one data set and publish it as ``target``, replacing an earlier one.
 
-    Every archive becomes a folder of its own, which is published by itself and named after the archive's digest: a run
-    that was interrupted, or comes again, extracts only what is not there whole, here or in the earlier data set.
-    Models that were extracted before are linked, or copied where the file system cannot link.
+    Each archive is extracted into its own folder, which is named by the archive's digest and published separately. An
+    interrupted or repeated run therefore extracts only archives that are incomplete both here and in the earlier data
+    set. Models that were already extracted are hard-linked, or copied if the file system has no hard links.
 
     Returns:
-        The folder that holds ``model_info.json``.
+        The folder with ``model_info.json``.
 
     Raises:
-        ArchiveError: an archive is damaged or tries to harm; what was extracted of the others is kept.
-        DatasetError: there is no list, there are two, an archive holds no model, or two hold the same one.
+        ArchiveError: An archive is damaged or unsafe; archives that were already extracted are kept.
+        DatasetError: There is no list or two lists, an archive has no model, or two archives have the same model.
     """
-    contents = {archive: read_content(archive, limits) for archive in release.archives}
+    contents = {archive: read_contents(archive) for archive in release.archives}
     archives = _named_by_digest(release.archives)
     _check(release, {archive: contents[archive] for archive in archives.values()})
     temporary = partial_path(target)
@@ -101,7 +100,7 @@ def assemble(release: Release, target: Path, limits: Limits = DEFAULT_LIMITS) ->
     root.mkdir(parents=True, exist_ok=True)
     try:
         _remove_others(root, archives)
-        parts = [_part(name, archive, contents[archive], root, earlier, limits) for name, archive in archives.items()]
+        parts = [_part(name, archive, contents[archive], root, earlier) for name, archive in archives.items()]
         for name, folder in sorted(release.extracted.items()):
             link_folder(folder, root / EXTRACTED / name)
         _place_list(release, dict(zip(archives.values(), parts, strict=True)), root)
@@ -111,21 +110,21 @@ def assemble(release: Release, target: Path, limits: Limits = DEFAULT_LIMITS) ->
         shutil.rmtree(target, ignore_errors=True)
         publish(temporary, target)
     finally:
-        with suppress(OSError):  # where a part is kept for the next run
+        with suppress(OSError):  # not empty if a part is kept for the next run
             root.rmdir()
             temporary.rmdir()
     return find_root(target)
 
 
 def _zip_files(source: Path) -> tuple[Path, ...]:
-    """Archives in a folder and right below it, but for those that lie among the files of a model."""
+    """Archives in a folder and its direct subfolders, except model folders."""
     folders = [source, *(path for _, path in sorted(subfolders(source).items()) if not (path / OBJ_NAME).is_file())]
     files = (path for folder in folders for path in sorted(folder.iterdir()))
     return tuple(path for path in files if path.suffix.lower() == ".zip" and path.is_file())
 
 
 def _extracted_models(source: Path) -> dict[str, Path]:
-    """Folders of models below a folder, by name; of several with one name the least deep counts."""
+    """Model folders below a folder by name; the least deep of several with the same name."""
     models: dict[str, Path] = {}
     level = [source]
     for _ in range(MAX_DEPTH + 1):
@@ -140,7 +139,7 @@ def _extracted_models(source: Path) -> dict[str, Path]:
 
 
 def _missing(root: Path) -> set[str]:
-    """Folded ids that the list names and that have no folder with a model."""
+    """Case-folded ids of the list without a model folder."""
     infos, _ = read_model_info(root / FILE_NAME)
     folders = FolderIndex(model_folders(root))
     found = ((info.model_id, folders.find(info.model_id)) for info in infos)
@@ -148,11 +147,11 @@ def _missing(root: Path) -> set[str]:
 
 
 def _needed(archives: Iterable[Path], extracted: Iterable[str], missing: set[str] | None) -> tuple[Path, ...]:
-    """Archives with a model that is missing; where no list says so, with a list or a model that is not extracted."""
+    """Archives with a missing model; without a list, archives with a list or a model that is not extracted."""
     present = _folded(extracted)
     needed = []
     for archive in archives:
-        content = read_content(archive)
+        content = read_contents(archive)
         others = _folded(content.models) - present
         if others & missing if missing is not None else others or content.list_path is not None:
             needed.append(archive)
@@ -160,20 +159,20 @@ def _needed(archives: Iterable[Path], extracted: Iterable[str], missing: set[str
 
 
 def _named_by_digest(archives: Iterable[Path]) -> dict[str, Path]:
-    """Archives by the names of their folders; one that is there twice counts once."""
+    """Archives by the names of their folders, without duplicates."""
     named: dict[str, Path] = {}
     for archive in archives:
         first = named.setdefault(ARCHIVE_PREFIX + file_digest(archive)[:DIGEST_CHARACTERS], archive)
         if first != archive:
-            logger.warning("%s is the same file as %s; it counts once", archive, first)
+            logger.warning("%s is a copy of %s; ignored", archive, first)
     return named
 
 
-def _check(release: Release, contents: Mapping[Path, ArchiveContent]) -> None:
-    """Refuse, before anything is extracted, archives that make no data set together.
+def _check(release: Release, contents: Mapping[Path, ArchiveContents]) -> None:
+    """Refuse archives that do not form a data set, before anything is extracted.
 
     Raises:
-        DatasetError: there is no list, an archive holds no model, or two hold the same one.
+        DatasetError: There is no list, an archive has no model, or two archives have the same model.
     """
     origin: dict[str, Path] = {}
     for archive, content in contents.items():
@@ -184,26 +183,26 @@ def _check(release: Release, contents: Mapping[Path, ArchiveContent]) -> None:
             if origin.setdefault(name, archive) != archive:
                 raise DatasetError(f"{archive}: {name} is also in another archive, {origin[name]}")
     if not release.lists and all(content.list_path is None for content in contents.values()):
-        where = "in an archive, or beside them in the folder that is named"
+        where = "in an archive or next to the archives"
         raise DatasetError(f"{_shown(contents)}: expected {FILE_NAME} {where}, found none. {HOW_TO_GET}.")
 
 
-def _part(name: str, archive: Path, content: ArchiveContent, root: Path, earlier: Path, limits: Limits) -> Path:
-    """The folder of an archive: what an interrupted run or the earlier data set has, else extracted now."""
+def _part(name: str, archive: Path, contents: ArchiveContents, root: Path, earlier: Path) -> Path:
+    """The folder of an archive, reused from an interrupted run or the earlier data set, or extracted now."""
     for place in (root / name, earlier / name):
-        if place.is_dir() and is_whole(place, content):
-            logger.info("%s is extracted already", archive)
+        if place.is_dir() and is_complete(place, contents):
+            logger.info("%s is already extracted", archive)
             return place
-    logger.info("extracting %s: %d models", archive, len(content.models))
-    extract_part(archive, content, root / name, limits)
+    logger.info("extracting %s: %d models", archive, len(contents.models))
+    extract_part(archive, contents, root / name)
     return root / name
 
 
 def _place_list(release: Release, parts: Mapping[Path, Path], root: Path) -> None:
-    """Bring the list to ``root``: one on disk before those of archives.
+    """Copy the list to ``root``: one on disk takes precedence over those in archives.
 
     Raises:
-        DatasetError: two lists differ, and no extracted models say which of them is meant.
+        DatasetError: Two lists differ, and there are no extracted models to decide between them.
     """
     inside = {archive: part / FILE_NAME for archive, part in parts.items() if (part / FILE_NAME).is_file()}
     lists = {**{path: path for path in release.lists}, **inside}
@@ -213,7 +212,7 @@ def _place_list(release: Release, parts: Mapping[Path, Path], root: Path) -> Non
             continue
         if not release.extracted or not release.lists:
             raise DatasetError(f"{origin}: its {FILE_NAME} differs from that of {first}")
-        logger.warning("%s: its %s differs from %s, which counts", origin, FILE_NAME, first)
+        logger.warning("%s: its %s differs from %s, which is used", origin, FILE_NAME, first)
     shutil.copyfile(chosen, root / FILE_NAME)
 
 
@@ -233,10 +232,10 @@ def _shown(archives: Iterable[Path]) -> str:
     return ", ".join(names[:SHOWN_NAMES]) + more or "none"
 
 
-def _found(content: ArchiveContent) -> str:
-    if PurePosixPath(OBJ_NAME) in content.sizes_bytes:
-        return f"{OBJ_NAME} in no folder that names its model"
-    archives = sorted(path.name for path in content.sizes_bytes if path.suffix.lower() == ".zip")
+def _found(contents: ArchiveContents) -> str:
+    if PurePosixPath(OBJ_NAME) in contents.sizes_bytes:
+        return f"{OBJ_NAME} outside of a model folder"
+    archives = sorted(path.name for path in contents.sizes_bytes if path.suffix.lower() == ".zip")
     if not archives:
         return "neither"
-    return f"archives in the archive ({', '.join(archives[:3])}): extract it, and name the folder with these"
+    return f"archives in the archive ({', '.join(archives[:3])}): extract it and set dataset.path to the folder"

@@ -67,7 +67,7 @@ def test_bad_entries_are_refused_one_by_one(tmp_path):
     assert [info.model_id for info in infos] == ["good"]
     assert len(refused) == len(bad)
     assert refused[0].reason == "model_info.json entry 0: expected an object, got int"
-    assert refused[5].reason == "model_info.json entry 5: expected a text as model_id, got int"
+    assert refused[5].reason == "model_info.json entry 5: expected a string as model_id, got int"
     assert (refused[8].model_id, refused[8].stage) == ("../x", "catalogue")
 
 
@@ -103,7 +103,7 @@ def test_the_first_of_equal_ids_counts(tmp_path, caplog):
     (info,), refused = read(tmp_path, json.dumps(entries))
     assert info.category == "Desk"
     assert refused == []
-    assert "names GOOD again" in caplog.text
+    assert "repeats GOOD" in caplog.text
 
 
 @pytest.mark.parametrize(

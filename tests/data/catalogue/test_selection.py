@@ -39,9 +39,9 @@ def test_a_file_of_ids(tmp_path):
 def test_unknown_ids_are_warned_about(caplog):
     with caplog.at_level(logging.WARNING):
         assert ids(exclude=("x", "y", "a")) == ["b", "c"]
-    assert "2 ids are of no model, the first ones ['x', 'y']" in caplog.text
+    assert "2 ids match no model, the first ones are ['x', 'y']" in caplog.text
 
 
 def test_nothing_left_says_what_there_is():
-    with pytest.raises(DatasetError, match=r"left of 3 .* 2 ids in dataset\.exclude; .* are: \(none\), Chair"):
+    with pytest.raises(DatasetError, match=r"left of 3 .* 2 ids in dataset\.exclude; .*: \(none\), Chair"):
         ids(super_categories=("Chair",), exclude=("a", "b"))

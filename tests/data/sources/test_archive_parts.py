@@ -3,7 +3,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from shelfnet.data.archives import ArchiveError
-from shelfnet.data.sources.archive_parts import UNFINISHED, extract_part, is_whole, read_content
+from shelfnet.data.sources.archive_parts import UNFINISHED, extract_part, is_complete, read_contents
 
 
 @pytest.fixture
@@ -18,14 +18,14 @@ def archive(tmp_path, write_dataset, write_model, zip_folder):
 
 
 def test_models_are_found_wherever_they_are_in_an_archive(archive):
-    content = read_content(archive)
+    content = read_contents(archive)
     assert content.models == {"a": PurePosixPath("a"), "b": PurePosixPath("part1/b")}
     assert content.list_path == PurePosixPath("model_info.json")
     assert content.sizes_bytes[PurePosixPath("part1/readme.txt")] == 0
 
 
 def test_a_part_holds_models_side_by_side_and_the_list(tmp_path, archive):
-    content = read_content(archive)
+    content = read_contents(archive)
     extract_part(archive, content, tmp_path / "part")
     found = sorted(path.relative_to(tmp_path / "part").as_posix() for path in (tmp_path / "part").rglob("*.*"))
     files = [f"{name}/{file}" for name in "ab" for file in ("model.mtl", "raw_model.obj", "texture.png")]
@@ -36,10 +36,10 @@ def test_a_part_holds_models_side_by_side_and_the_list(tmp_path, archive):
 
 @pytest.mark.parametrize("file", ["a/texture.png", "b/model.mtl", "model_info.json"])
 @pytest.mark.parametrize("damage", ["absent", "short", "link"])
-def test_a_part_is_whole_with_every_file_at_its_size(tmp_path, archive, file, damage):
-    content = read_content(archive)
+def test_a_part_is_complete_with_every_file_at_its_size(tmp_path, archive, file, damage):
+    content = read_contents(archive)
     extract_part(archive, content, tmp_path / "part")
-    assert is_whole(tmp_path / "part", content)
+    assert is_complete(tmp_path / "part", content)
     path = tmp_path / "part" / file
     whole = path.read_bytes()
     path.unlink()
@@ -47,13 +47,13 @@ def test_a_part_is_whole_with_every_file_at_its_size(tmp_path, archive, file, da
         path.write_bytes(whole[:-1])
     elif damage == "link":
         path.symlink_to("x" * len(whole))  # as long as the file
-    assert not is_whole(tmp_path / "part", content)
+    assert not is_complete(tmp_path / "part", content)
     extract_part(archive, content, tmp_path / "part")
-    assert is_whole(tmp_path / "part", content)
+    assert is_complete(tmp_path / "part", content)
 
 
 def test_a_damaged_archive_publishes_nothing(tmp_path, archive):
-    content = read_content(archive)
+    content = read_contents(archive)
     archive.write_bytes(archive.read_bytes().replace(b"v 2 0 0", b"v 3 0 0"))
     with pytest.raises(ArchiveError, match=r"x\.zip: expected a whole zip archive"):
         extract_part(archive, content, tmp_path / "part")

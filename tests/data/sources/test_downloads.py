@@ -148,7 +148,7 @@ def test_a_file_of_another_size_is_refused_before_it_is_fetched(tmp_path, server
 def test_a_server_that_promises_more_than_it_sends_ends_in_an_error(tmp_path, server):
     server.claimed_length = len(CONTENT) + 10
     server.ranges = False
-    with pytest.raises(DownloadError, match=r"nothing came in 5 attempts, the last time: .*of 1048586 bytes"):
+    with pytest.raises(DownloadError, match=r"5 attempts, .*of 1048586 bytes"):
         get(server.remote(), tmp_path)
 
 
@@ -160,7 +160,7 @@ def test_a_server_that_promises_less_than_the_file_has_is_found_out(tmp_path, se
 
 def test_a_server_that_never_ends_is_cut_off(tmp_path, server):
     server.claimed_length = "none"
-    with pytest.raises(DownloadError, match="expected 1000 bytes, the server goes on"):
+    with pytest.raises(DownloadError, match="expected 1000 bytes"):
         get(server.remote(size_bytes=1000), tmp_path)
 
 
@@ -185,7 +185,7 @@ def test_passing_faults_are_waited_out_and_others_told(tmp_path, server):
 
 
 def test_no_server_is_one_clear_error(tmp_path):
-    with pytest.raises(DownloadError, match=r"nothing came in 5 attempts, the last time: .*refused"):
+    with pytest.raises(DownloadError, match=r"5 attempts, .*refused"):
         get(RemoteFile("http://127.0.0.1:9/x.zip", SHA256), tmp_path)
 
 

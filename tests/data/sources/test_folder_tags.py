@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shelfnet.data.catalogue.model_info import DatasetError
-from shelfnet.data.sources.folder_tags import read_folder_tags
+from shelfnet.data.sources.folder import read_folder_tags
 
 FILES = {
     "id-1": PurePosixPath("chairs/red.glb"),
@@ -36,7 +36,7 @@ def test_a_row_may_name_its_model_in_many_ways(table, key):
 def test_a_name_of_several_models_or_of_none_says_nothing(table, caplog):
     with caplog.at_level(logging.WARNING):
         assert read_folder_tags(table("file,category\nred.glb,Sofa\nabsent,Sofa\n,Sofa\n"), FILES) == {}
-    assert "3 rows name no model, or several, the first ones ['red.glb', 'absent', '']" in caplog.text
+    assert "3 rows match no single model, the first ones are ['red.glb', 'absent', '']" in caplog.text
 
 
 def test_the_first_row_counts_and_empty_cells_stay_open(table):
@@ -59,7 +59,7 @@ def test_parquet_of_any_types(tmp_path):
 def test_unreadable_tables_are_named(tmp_path, table):
     with pytest.raises(DatasetError, match=r"tags\.csv: expected a column model_id or file .*got name, style"):
         read_folder_tags(table("name,style\na,b\n"), FILES)
-    with pytest.raises(DatasetError, match=r"expected a column model_id .*got none of use"):
+    with pytest.raises(DatasetError, match=r"expected a column model_id .*got none"):
         read_folder_tags(table(""), FILES)
     (tmp_path / "x.csv").write_bytes(b"file,style\n\xff\xfe,b\n")
     with pytest.raises(DatasetError, match=r"x\.csv: expected a CSV or Parquet table"):

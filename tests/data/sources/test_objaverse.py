@@ -102,7 +102,7 @@ def test_what_is_missing_is_fetched_through_the_package(mirror, monkeypatch):
 def test_no_mirror_no_network_and_broken_annotations_are_named(tmp_path, mirror):
     with pytest.raises(DatasetError, match=r"mirror: expected lvis-annotations\.json\.gz in .*nowhere"):
         find_objects(settings(mirror=str(tmp_path / "nowhere")))
-    with pytest.raises(DatasetError, match=r"no network for .* or name a mirror"):
+    with pytest.raises(DatasetError, match=r"no network for "):
         find_objects(settings(cache=str(tmp_path / "empty")))
     path = mirror / "hf-objaverse-v1" / "lvis-annotations.json.gz"
     content = path.read_bytes()
@@ -118,7 +118,7 @@ def test_annotations_are_unpacked_up_to_a_limit(mirror, monkeypatch):
     path = mirror / "hf-objaverse-v1" / "lvis-annotations.json.gz"
     path.write_bytes(gzip.compress(bytes(1 << 24)))
     assert path.stat().st_size < 1 << 15
-    with pytest.raises(DatasetError, match=r"json\.gz: .*at most 1048576 bytes when unpacked, got more; correct"):
+    with pytest.raises(DatasetError, match=r"json\.gz: .*at most 1048576 bytes .*correct"):
         find_objects(settings(mirror=str(mirror)))
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from shelfnet.data.archives import ArchiveError, Limits
+from shelfnet.data.archives import ArchiveError
 from shelfnet.data.catalogue.dataset_layout import content_digest, find_root, model_folders
 from shelfnet.data.catalogue.model_info import DatasetError
 from shelfnet.data.sources import archive_parts, release
@@ -28,9 +28,9 @@ def extractions(monkeypatch):
     """The archives that are extracted, by name, in their order."""
     names = []
 
-    def extract(archive, target, limits):
+    def extract(archive, target):
         names.append(archive.name)
-        original(archive, target, limits)
+        original(archive, target)
 
     original = archive_parts.extract_zip
     monkeypatch.setattr(archive_parts, "extract_zip", extract)
@@ -213,9 +213,9 @@ def test_archives_that_make_no_data_set_are_refused_before_extraction(tmp_path, 
     bare = zip_folder(tmp_path / "bare.zip", source / "a")
     models = zip_folder(tmp_path / "models.zip", source, only=of("a", "b"))
     again = zip_folder(tmp_path / "again.zip", source, only=of("a", LIST))
-    with pytest.raises(DatasetError, match=r"nested\.zip: .* found archives in the archive \(inner\.zip\): extract it"):
+    with pytest.raises(DatasetError, match=r"nested\.zip: .* found archives .*inner\.zip"):
         assemble(Release((nested,)), tmp_path / "out")
-    with pytest.raises(DatasetError, match=r"bare\.zip: .* found raw_model\.obj in no folder that names its model"):
+    with pytest.raises(DatasetError, match=r"bare\.zip: .* found raw_model\.obj"):
         assemble(Release((bare,)), tmp_path / "out")
     with pytest.raises(DatasetError, match=r"models\.zip: expected model_info\.json .* found none.*tianchi"):
         assemble(Release((models,)), tmp_path / "out")
@@ -230,7 +230,7 @@ def test_an_archive_that_was_downloaded_twice_counts_once(tmp_path, zips, extrac
     copy.write_bytes(zips[0].read_bytes())
     assert ids(assemble(Release((*zips, copy)), tmp_path / "out")) == ["a", "b", "c"]
     assert extractions == ["part1.zip", "part2.ZIP", "part3.zip"]
-    assert "part1 (1).zip is the same file as" in caplog.text
+    assert "part1 (1).zip is a copy of" in caplog.text
 
 
 @pytest.mark.parametrize("place", ["archive", "moving"])
@@ -315,9 +315,3 @@ def test_an_only_archive_that_is_damaged_leaves_nothing(tmp_path, source, zip_fo
     with pytest.raises(ArchiveError, match=r"x\.zip"):
         assemble(Release((archive,)), tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["src", "x.zip"]
-
-
-def test_limits_hold_for_archives_of_the_release(tmp_path, zips):
-    with pytest.raises(ArchiveError, match=r"part1\.zip: expected at most 1 entries"):
-        assemble(Release(zips), tmp_path / "out", Limits(entries=1))
-    assert not (tmp_path / "out.partial").exists()
