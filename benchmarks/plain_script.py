@@ -1,8 +1,8 @@
-"""What published rendering scripts do, as the yardstick: a process a model, stock importer, image after image.
+"""Baseline of the render benchmark, modelled on published scripts: one process per model, stock importer, plain loop.
 
     python plain_script.py MODEL.obj OUTPUT_FOLDER VIEWS RESOLUTION_PX SAMPLES [denoise]
 
-Blender's defaults hold for all that is not asked for.
+All other settings are Blender's defaults.
 """
 
 import math
@@ -16,7 +16,7 @@ DISTANCE, FOV_DEG, ELEVATION_DEG = 2.6, 35.0, 15.0
 
 
 def main(model: str, folder: str, views: str, resolution_px: str, samples: str, *extra: str) -> None:
-    """Render a model from cameras all around it into PNG files."""
+    """Render PNG files of a model from cameras around it."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     _set_up(scene, int(resolution_px), int(samples), denoise="denoise" in extra)

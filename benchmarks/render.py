@@ -1,9 +1,9 @@
-"""Rendering, compared in one run: a plain script, the pyrender engine and ours, over the same generated furniture.
+"""Compares rendering speed: a plain script, the pyrender engine and ours, on the same generated furniture.
 
     .venv/bin/python benchmarks/render.py --models 8 --views 24
 
-Every method takes the same number of images of the same models, import included, in as many processes as there are
-cores, each with one thread. Times of busy machines are noisy: the ratios of one run count.
+Every method renders the same number of views of the same models, import included, in one single-threaded process per
+core. Times on busy machines are noisy: compare only the ratios of one run.
 """
 
 import argparse
@@ -36,7 +36,7 @@ TEXTURE_PX = 256
 
 @dataclass(frozen=True)
 class Workload:
-    """Models on disk and what is asked of them; ``jobs`` processes share the models."""
+    """Models on disk and render settings; ``jobs`` processes share the models."""
 
     folder: Path
     settings: RenderSettings
@@ -45,13 +45,13 @@ class Workload:
 
     @property
     def n_views(self) -> int:
-        """Images of all models together."""
+        """Number of images of all models."""
         return self.n_models * self.settings.views_per_model
 
 
 @dataclass(frozen=True)
-class Share:
-    """What one process used: bytes that it stored, seconds of the processor, and its largest process in MB."""
+class Usage:
+    """Resources used by one process and its children: stored bytes, CPU seconds, peak memory of a process in MB."""
 
     stored_bytes: int
     cpu_s: float
@@ -70,27 +70,27 @@ class Result:
 
 
 def plain(workload: Workload, job: int) -> int:
-    """A process a model and a plain loop; returns the bytes of its PNG files."""
+    """The plain script, one process per model; returns the bytes of its PNG files."""
     return _plain(workload, job)
 
 
 def plain_denoised(workload: Workload, job: int) -> int:
-    """The same with Blender's denoiser, which is on in its defaults."""
+    """The plain script with Blender's denoiser, which is on by default."""
     return _plain(workload, job, "denoise")
 
 
 def pyrender(workload: Workload, job: int) -> int:
-    """The quick engine, through the workflow's own step."""
+    """The pyrender engine in the workflow's step."""
     return _step(workload, job, workload.settings.model_copy(update={"engine": "pyrender"}))
 
 
 def ours(workload: Workload, job: int) -> int:
-    """Cycles through the workflow's own step: a child process that outlives its models."""
+    """Cycles in the workflow's step: one child process for all models."""
     return _step(workload, job, workload.settings)
 
 
 def ours_unguarded(workload: Workload, job: int) -> int:
-    """The same engine without the child process, the checks and the shard: pixels alone, nothing stored."""
+    """Cycles without the child process, the checks and the shard: nothing is stored."""
     settings = workload.settings
     with open_engine(settings, threads=1) as engine:
         for model in read_models(workload.folder / "models.parquet", job):
@@ -106,7 +106,7 @@ METHODS: dict[str, Callable[[Workload, int], int]] = {
 
 
 def main() -> None:
-    """Make furniture, run every method, print the table."""
+    """Generate furniture, run every method, print the table."""
     arguments = _parse_arguments()
     with tempfile.TemporaryDirectory(prefix="shelfnet-benchmark-") as folder:
         workload = _make_workload(Path(folder), arguments)
@@ -120,36 +120,36 @@ def main() -> None:
 
 
 def measure(name: str, workload: Workload) -> Result:
-    """Run a method in fresh processes and add up what they used."""
+    """Run a method in new processes and add up their resources."""
     started = time.perf_counter()
     with ProcessPoolExecutor(workload.jobs, mp_context=get_context("spawn")) as pool:
-        shares = list(pool.map(_share, [name] * workload.jobs, [workload] * workload.jobs, range(workload.jobs)))
+        usages = list(pool.map(_run, [name] * workload.jobs, [workload] * workload.jobs, range(workload.jobs)))
     elapsed_s = time.perf_counter() - started
     return Result(
         method=name,
         views_per_s=workload.n_views / elapsed_s,
-        cpu_ms_per_view=1e3 * sum(share.cpu_s for share in shares) / workload.n_views,
-        peak_mb=max(share.peak_mb for share in shares),
-        bytes_per_view=sum(share.stored_bytes for share in shares) / workload.n_views,
+        cpu_ms_per_view=1e3 * sum(usage.cpu_s for usage in usages) / workload.n_views,
+        peak_mb=max(usage.peak_mb for usage in usages),
+        bytes_per_view=sum(usage.stored_bytes for usage in usages) / workload.n_views,
     )
 
 
 def print_table(results: list[Result]) -> None:
-    """A Markdown table, ratios to the first row."""
-    print("\n| method | views/s | ratio | CPU ms a view | peak MB of a process | bytes a view |")
+    """Print a Markdown table with ratios to the first row."""
+    print("\n| method | views/s | ratio | CPU ms per view | peak MB per process | bytes per view |")
     print("|---|---|---|---|---|---|")
     for row in results:
         ratio = row.views_per_s / results[0].views_per_s
         stored = f"{row.bytes_per_view:.0f}" if row.bytes_per_view else ""
-        print(f"| `{row.method}` | {row.views_per_s:.1f} | {ratio:.1f} | {row.cpu_ms_per_view:.0f} | "
+        print(f"| `{row.method}` | {row.views_per_s:.3g} | {ratio:.3g} | {row.cpu_ms_per_view:.0f} | "
               f"{row.peak_mb:.0f} | {stored} |")  # fmt: skip
 
 
-def _share(name: str, workload: Workload, job: int) -> Share:
+def _run(name: str, workload: Workload, job: int) -> Usage:
     before = _cpu_s()
     stored = METHODS[name](workload, job)
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return Share(stored, _cpu_s() - before, max(usage.ru_maxrss for usage in usages) / 1024)
+    return Usage(stored, _cpu_s() - before, max(usage.ru_maxrss for usage in usages) / 1024)
 
 
 def _cpu_s() -> float:
@@ -205,7 +205,7 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--views", type=int, default=defaults.views_per_model)
     parser.add_argument("--resolution-px", type=int, default=defaults.resolution_px)
     parser.add_argument("--samples", type=int, default=defaults.samples)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes side by side")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="concurrent processes")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     return parser.parse_args()

@@ -16,7 +16,7 @@ FOV = math.radians(35)
 RESOLUTION_PX = 100
 
 
-def test_front_and_up_of_the_object_are_front_and_up_in_blender():
+def test_object_axes():
     front, up = BLENDER_FROM_OBJECT @ [0, 0, 1, 0], BLENDER_FROM_OBJECT @ [0, 1, 0, 0]
     np.testing.assert_array_equal(front, [0, -1, 0, 0])
     np.testing.assert_array_equal(up, [0, 0, 1, 0])
@@ -24,7 +24,7 @@ def test_front_and_up_of_the_object_are_front_and_up_in_blender():
 
 
 @pytest.mark.parametrize("angles", [(0, 0), (90, 0), (-130, 25), (200, -5)])
-def test_blender_projects_points_as_the_one_camera_convention_does(angles):
+def test_projection_matches_blender(angles):
     scene = build_scene(CyclesQuality(RESOLUTION_PX, samples=1, denoise=False), FOV, threads=1)
     camera = cameras(angles)
     scene.camera.matrix_world = mathutils.Matrix(blender_camera(camera[0]))

@@ -21,7 +21,7 @@ def repaint(folder, colour):
     Image.fromarray(np.full((32, 32, 3), colour, dtype=np.uint8)).save(folder / "texture.png")
 
 
-def test_same_model_same_pixels_for_any_number_of_threads(tmp_path):
+def test_pixels_independent_of_threads(tmp_path):
     path = write_textured(tmp_path, ASYMMETRIC)
     images = []
     for threads in (1, 1, 3):
@@ -31,7 +31,7 @@ def test_same_model_same_pixels_for_any_number_of_threads(tmp_path):
     np.testing.assert_array_equal(images[0], images[2])
 
 
-def test_images_do_not_depend_on_the_models_before(tmp_path):
+def test_pixels_independent_of_earlier_models(tmp_path):
     paths = [write_textured(tmp_path / str(index), (ASYMMETRIC, SINGLE)[index % 2]) for index in range(4)]
     for index, path in enumerate(paths):
         repaint(path.parent, (60 * index, 40, 200 - 60 * index))
@@ -42,7 +42,7 @@ def test_images_do_not_depend_on_the_models_before(tmp_path):
             np.testing.assert_array_equal(cycles.render(path, CAMERAS), image)
 
 
-def test_a_model_is_imported_once_for_all_its_views(tmp_path, monkeypatch):
+def test_model_imported_once(tmp_path, monkeypatch):
     imports = []
     original = models._import
     monkeypatch.setattr(models, "_import", lambda *arguments: imports.append(1) or original(*arguments))
@@ -51,27 +51,27 @@ def test_a_model_is_imported_once_for_all_its_views(tmp_path, monkeypatch):
     assert (len(images), len(imports)) == (4, 1)
 
 
-def test_views_differ_in_their_noise(tmp_path):
+def test_views_have_different_noise(tmp_path):
     with engine() as cycles:
         first, second = cycles.render(write_obj(tmp_path), CAMERAS[[0, 0]])
     assert (first != second).any()
     np.testing.assert_allclose(first[..., 3], second[..., 3], atol=160)
 
 
-def test_leaving_the_engine_leaves_an_empty_blender(tmp_path):
+def test_exit_empties_blender(tmp_path):
     with engine() as cycles:
         cycles.render(write_obj(tmp_path), CAMERAS[:1])
     assert len(bpy.data.objects) == len(bpy.data.meshes) == 0
 
 
-def test_nothing_is_written_to_standard_output(tmp_path, capfd):
+def test_stdout_is_quiet(tmp_path, capfd):
     with engine() as cycles:
         cycles.render(write_obj(tmp_path), CAMERAS[:1])
     assert capfd.readouterr().out == ""
 
 
 @pytest.mark.parametrize("denoise", [False, True])
-def test_denoising_smooths_a_flat_face(tmp_path, denoise):
+def test_denoising_smooths_flat_face(tmp_path, denoise):
     quality = CyclesQuality(resolution_px=32, samples=2, denoise=denoise)
     with CyclesEngine(quality, FOV) as cycles:
         image = cycles.render(write_obj(tmp_path, SINGLE), cameras((0, 0)))[0]

@@ -19,7 +19,7 @@ def coordinates(model):
     return points.reshape(-1, 3)
 
 
-def test_a_model_fills_the_object_frame_and_keeps_its_axes(scene, tmp_path):
+def test_model_normalised(scene, tmp_path):
     path = write_obj(tmp_path, ASYMMETRIC, scale=37.0, shift=(5.0, 90.0, -3.0), extra="v 1000 1000 1000")
     with imported_model(scene, path) as model:
         points = coordinates(model)[:16]
@@ -27,7 +27,7 @@ def test_a_model_fills_the_object_frame_and_keeps_its_axes(scene, tmp_path):
     np.testing.assert_allclose([points[0], points[7], points[8], points[15]], expected, atol=1e-5)
 
 
-def test_nothing_of_a_model_stays_behind(scene, tmp_path):
+def test_model_removed(scene, tmp_path):
     path = write_textured(tmp_path)
     count = {kind: len(getattr(bpy.data, kind)) for kind in MODEL_DATA}
     with imported_model(scene, path):
@@ -35,7 +35,7 @@ def test_nothing_of_a_model_stays_behind(scene, tmp_path):
     assert {kind: len(getattr(bpy.data, kind)) for kind in MODEL_DATA} == count
 
 
-def test_nothing_of_a_broken_model_stays_behind(scene, tmp_path):
+def test_broken_model_removed(scene, tmp_path):
     path = write_obj(tmp_path, ())
     count = {kind: len(getattr(bpy.data, kind)) for kind in MODEL_DATA}
     with pytest.raises(ModelError, match=r"raw_model\.obj|mesh"), imported_model(scene, path):
@@ -43,7 +43,7 @@ def test_nothing_of_a_broken_model_stays_behind(scene, tmp_path):
     assert {kind: len(getattr(bpy.data, kind)) for kind in MODEL_DATA} == count
 
 
-def test_texture_coordinates_that_are_no_numbers_do_not_reach_the_renderer(scene, tmp_path):
+def test_nan_texture_coordinates_removed(scene, tmp_path):
     path = write_textured(tmp_path)
     path.write_text(path.read_text().replace("vt 0.000000 0.000000", "vt nan inf"))
     with imported_model(scene, path) as model:
@@ -52,7 +52,7 @@ def test_texture_coordinates_that_are_no_numbers_do_not_reach_the_renderer(scene
     assert np.isfinite(uv).all()
 
 
-def test_materials_share_one_image_and_the_first_row_is_on_top(scene, tmp_path):
+def test_materials_share_image_with_first_row_on_top(scene, tmp_path):
     path = write_textured(tmp_path)
     path.write_text(path.read_text().replace("f ", "usemtl wood\nf ", 1).replace("f ", "usemtl other\nf ", 1))
     before = len(bpy.data.images)

@@ -50,13 +50,13 @@ def scene():
     return scene
 
 
-def test_cpu_needs_no_probe(scene):
+def test_cpu_not_probed(scene):
     scene.cycles.device = "GPU"
     use_device(scene, "cpu")
     assert scene.cycles.device == "CPU"
 
 
-def test_gpus_of_the_kind_are_used_and_named_in_the_log(machine, scene, caplog):
+def test_gpus_used_and_logged(machine, scene, caplog):
     preferences = machine(("Card A", "OPTIX"), ("Card A", "CUDA"))
     with caplog.at_level(logging.INFO):
         use_device(scene, "optix")
@@ -65,14 +65,14 @@ def test_gpus_of_the_kind_are_used_and_named_in_the_log(machine, scene, caplog):
     assert "Card A" in caplog.text
 
 
-def test_an_absent_gpu_is_an_error_that_says_what_was_found(machine, scene):
+def test_missing_gpu_refused(machine, scene):
     machine(("Card A", "CUDA"))
     with pytest.raises(DeviceError, match=r"expected a GPU for optix, found only Some CPU \(CPU\); Card A"):
         use_device(scene, "optix")
     assert scene.cycles.device == "CPU"
 
 
-def test_a_kind_that_the_build_lacks_is_an_error(machine, scene):
+def test_unsupported_kind_refused(machine, scene):
     machine()
     with pytest.raises(DeviceError, match="metal is unknown to this build"):
         use_device(scene, "metal")

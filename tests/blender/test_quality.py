@@ -51,7 +51,7 @@ def camera(path: Path) -> Float[np.ndarray, "1 4 4"]:
     return views.cam2world(SETTINGS.camera_distance)
 
 
-def test_the_default_is_close_to_512_samples(models):
+def test_default_close_to_512_samples(models):
     default = render(CyclesEngine, models, SETTINGS.samples)
     reference = render(OtherNoise, models, REFERENCE_SAMPLES)
     assert psnr_on_white(default, reference).mean() >= 30.0

@@ -14,7 +14,7 @@ POINTS = np.concatenate([corners(box) for box in ASYMMETRIC])
 
 
 @pytest.mark.parametrize("angles", [(0, 0), (70, 20), (-140, -5)])
-def test_a_frame_is_the_bounds_of_the_silhouette_and_a_margin(angles):
+def test_rect_bounds_silhouette_with_margin(angles):
     camera = cameras(angles)[0]
     frame = bounding_rect(POINTS, camera, FOV, SIDE_PX)
     rows, columns = np.nonzero(silhouette(ASYMMETRIC, camera, FOV, SIDE_PX))
@@ -23,11 +23,11 @@ def test_a_frame_is_the_bounds_of_the_silhouette_and_a_margin(angles):
     assert (np.abs(margin) <= 3).all() and (margin[:2] < 0).all() and (margin[2:] > 0).all()
 
 
-def test_a_frame_does_not_leave_the_image():
+def test_rect_clipped_to_image():
     assert bounding_rect(POINTS, cameras((0, 0), distance=1.0)[0], FOV, SIDE_PX) == PixelRect(0, 0, SIDE_PX, SIDE_PX)
 
 
-def test_pixels_are_those_of_the_whole_image(tmp_path, monkeypatch):
+def test_border_does_not_change_pixels(tmp_path, monkeypatch):
     path = write_textured(tmp_path, ASYMMETRIC)
     views = cameras((30, 25), (160, -5))
     with CyclesEngine(CyclesQuality(SIDE_PX, samples=4, denoise=False), FOV) as cycles:

@@ -4,7 +4,7 @@ import textwrap
 from multiprocessing import get_context
 
 
-def test_a_process_that_keeps_references_to_the_package_ends():
+def test_process_with_references_ends():
     """The checker of this test run does: without the release, the process would wait for Blender's threads for ever."""
     script = """
         from jaxtyping import install_import_hook
@@ -16,7 +16,7 @@ def test_a_process_that_keeps_references_to_the_package_ends():
     assert (ended.returncode, ended.stdout, "Not freed" in ended.stderr) == (0, "done\n", False)
 
 
-def test_a_child_of_a_process_with_blender_gets_all_of_blender():
+def test_child_process_imports_blender():
     """Processes that are spawned inherit ``sys.path``, onto which Blender has put its Python half alone."""
     expected = version()
     with get_context("spawn").Pool(1) as pool:

@@ -12,13 +12,13 @@ def box(**visual) -> trimesh.Trimesh:
     return trimesh.Trimesh(plain.vertices, plain.faces, process=False, **visual)
 
 
-def test_linear_light_becomes_srgb(tmp_path):
+def test_linear_colours_become_srgb(tmp_path):
     box(vertex_colors=np.tile([0, 55, 255, 255], (8, 1))).export(tmp_path / "box.glb")
     colours = read_glb(tmp_path / "box.glb").visual.vertex_colors
     np.testing.assert_array_equal(colours, np.tile([0, 128, 255, 255], (8, 1)))
 
 
-def test_a_material_beside_vertex_colours_changes_nothing(tmp_path):
+def test_material_does_not_change_vertex_colours(tmp_path):
     def add_material(tree):
         tree["materials"] = [{"pbrMetallicRoughness": {"metallicFactor": 0.0}}]
         tree["meshes"][0]["primitives"][0]["material"] = 0
@@ -30,7 +30,7 @@ def test_a_material_beside_vertex_colours_changes_nothing(tmp_path):
     np.testing.assert_array_equal(plain, material)
 
 
-def test_a_texture_stays_one(tmp_path):
+def test_texture_is_kept(tmp_path):
     image = Image.new("RGB", (4, 4), (10, 20, 30))
     visual = trimesh.visual.TextureVisuals(uv=np.full((8, 2), 0.5), material=PBRMaterial(baseColorTexture=image))
     box(visual=visual).export(tmp_path / "box.glb")
@@ -39,12 +39,12 @@ def test_a_texture_stays_one(tmp_path):
     np.testing.assert_allclose(loaded.visual.uv, 0.5)
 
 
-def test_a_mesh_without_colours_is_named(tmp_path):
+def test_mesh_without_colours_refused(tmp_path):
     trimesh.creation.box().export(tmp_path / "grey.glb")
     with pytest.raises(MeshFileError, match=r"grey\.glb: expected vertex colours or a texture"):
         read_glb(tmp_path / "grey.glb")
 
 
-def test_a_file_that_is_none_is_named(tmp_path):
+def test_invalid_file_refused(tmp_path):
     with pytest.raises(MeshFileError, match=r"gone\.glb: expected a GLB file"):
         read_glb(tmp_path / "gone.glb")

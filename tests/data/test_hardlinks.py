@@ -3,13 +3,13 @@ import os
 from shelfnet.data.hardlinks import link_folder, link_or_copy
 
 
-def test_a_link_shares_the_bytes(tmp_path):
+def test_link_shares_inode(tmp_path):
     (tmp_path / "a").write_text("1")
     link_or_copy(tmp_path / "a", tmp_path / "b")
     assert (tmp_path / "a").samefile(tmp_path / "b")
 
 
-def test_what_cannot_be_linked_is_copied(tmp_path, monkeypatch):
+def test_copies_if_linking_fails(tmp_path, monkeypatch):
     def refused(source, destination):
         raise OSError(18, "Invalid cross-device link")
 
@@ -20,7 +20,7 @@ def test_what_cannot_be_linked_is_copied(tmp_path, monkeypatch):
     assert (tmp_path / "b").read_text() == "1"
 
 
-def test_a_folder_comes_with_what_is_below_it_but_without_links(tmp_path):
+def test_folder_is_linked_without_symlinks(tmp_path):
     (tmp_path / "in" / "textures").mkdir(parents=True)
     (tmp_path / "in" / "textures" / "oak.png").write_text("1")
     (tmp_path / "secret").mkdir()

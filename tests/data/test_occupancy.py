@@ -17,13 +17,13 @@ def cell_centres(resolution):
     return x, y, z
 
 
-def test_a_box_on_cell_borders_is_exact_and_axes_are_z_y_x():
+def test_box_on_cell_borders_is_exact_in_zyx():
     x, y, z = cell_centres(32)
     expected = (np.abs(x) < 0.5) & (np.abs(y) < 0.25) & (np.abs(z) < 0.125)
     np.testing.assert_array_equal(solid_occupancy(box_mesh((1.0, 0.5, 0.25))), expected)
 
 
-def test_an_object_off_centre_is_where_it_is():
+def test_off_centre_box_position():
     x, y, z = cell_centres(16)
     expected = (np.abs(x - 0.25) < 0.2) & (np.abs(y + 0.25) < 0.1) & (np.abs(z - 0.125) < 0.05)
     found = solid_occupancy(box_mesh((0.4, 0.2, 0.1), (0.25, -0.25, 0.125)), 16)
@@ -32,13 +32,13 @@ def test_an_object_off_centre_is_where_it_is():
     assert not found[far].any()
 
 
-def test_a_sphere_has_its_volume_plus_half_a_cell():
+def test_sphere_volume():
     sphere = trimesh.creation.icosphere(subdivisions=3, radius=0.4)
     found = solid_occupancy(Mesh(np.asarray(sphere.vertices), np.asarray(sphere.faces, dtype=np.int64))).mean()
     assert 4 / 3 * np.pi * 0.4**3 < found < 4 / 3 * np.pi * (0.4 + np.sqrt(3) / 32) ** 3
 
 
-def test_a_closed_box_is_full_and_an_open_one_hollow():
+def test_closed_box_is_full_and_open_box_hollow():
     closed = box_mesh((0.8, 0.8, 0.8))
     open_above = Mesh(closed.vertices, closed.faces[(closed.face_normals()[:, 1] < 0.5)])
     assert solid_occupancy(closed)[16, 16, 16]
@@ -46,18 +46,18 @@ def test_a_closed_box_is_full_and_an_open_one_hollow():
     assert solid_occupancy(open_above)[16, 3, 16]
 
 
-def test_orientation_and_doubled_faces_do_not_matter():
+def test_invariant_to_orientation_and_duplicate_faces():
     closed = box_mesh((0.8, 0.5, 0.7))
     messy = Mesh(closed.vertices, np.concatenate([closed.faces[:, ::-1], closed.faces[:5]]))
     np.testing.assert_array_equal(solid_occupancy(messy), solid_occupancy(closed))
 
 
-def test_a_thin_panel_is_one_cell_thick():
+def test_thin_panel_is_one_cell_thick():
     panel = box_mesh((1.0, 1.0, 0.001), (0.0, 0.0, 0.01))
     np.testing.assert_array_equal(solid_occupancy(panel).sum(axis=0), np.ones((32, 32)))
 
 
-def test_a_large_tilted_triangle_leaves_no_hole():
+def test_tilted_triangle_has_no_holes():
     """A pyramid's walls separate inside from outside at every resolution."""
     vertices = np.array([[-0.5, -0.5, -0.5], [0.5, -0.5, -0.45], [0.0, 0.5, 0.03], [0.1, -0.4, 0.5]])
     pyramid = Mesh(vertices, np.array([[0, 1, 2], [0, 2, 3], [0, 3, 1], [1, 3, 2]]))
@@ -66,7 +66,7 @@ def test_a_large_tilted_triangle_leaves_no_hole():
         assert solid_occupancy(pyramid, resolution)[z, y, x]
 
 
-def test_surface_cells_match_dense_samples_of_the_surface():
+def test_surface_cells_match_dense_samples():
     """A cell that holds a sample must be found; a cell that is found must lie near a sample."""
     generator = np.random.default_rng(0)
     mesh = Mesh(generator.uniform(-0.45, 0.45, (12, 3)), generator.permutation(12).reshape(4, 3))
@@ -80,14 +80,14 @@ def test_surface_cells_match_dense_samples_of_the_surface():
     assert (found & ~sampled).sum() < 0.05 * found.sum()
 
 
-def test_what_lies_outside_the_cube_is_ignored():
+def test_parts_outside_cube_ignored():
     assert not surface_occupancy(box_mesh((3.0, 3.0, 3.0))).any()
     assert solid_occupancy(box_mesh((0.5, 4.0, 0.5)))[16, 16, 8:24].any()
     empty = Mesh(np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64))
     assert not solid_occupancy(empty).any()
 
 
-def test_packing_round_trip():
+def test_pack_round_trip():
     grid = np.random.default_rng(0).random((32, 32, 32)) > 0.5
     assert len(pack(grid)) == 4096
     np.testing.assert_array_equal(unpack(pack(grid)), grid)

@@ -17,7 +17,7 @@ def surface(split="train", value=0.0):
     return SurfaceSamples(np.full((4, 3), value, np.float32), np.eye(4, 3, dtype=np.float32), grid, split)
 
 
-def test_points_lie_on_the_normalised_surface_with_its_normals():
+def test_points_and_normals_of_box():
     measured = measure_surface(TETRAHEDRON, "a", "test", 500, seed=0)
     assert measured.points.shape == measured.normals.shape == (500, 3)
     assert measured.points.dtype == np.float32
@@ -30,14 +30,14 @@ def test_points_lie_on_the_normalised_surface_with_its_normals():
     np.testing.assert_allclose(measured.normals[z == z.min()][0], [0, 0, -1], atol=1e-6)
 
 
-def test_points_depend_on_the_model_and_the_seed_alone():
+def test_points_depend_on_model_and_seed():
     first, again = (measure_surface(TETRAHEDRON, "a", "test", 50, seed=0).points for _ in range(2))
     np.testing.assert_array_equal(first, again)
     for model_id, seed in (("b", 0), ("a", 1)):
         assert not np.array_equal(first, measure_surface(TETRAHEDRON, model_id, "test", 50, seed).points)
 
 
-def test_surfaces_survive_a_round_trip(tmp_path):
+def test_round_trip(tmp_path):
     paths = [tmp_path / "0.parquet", tmp_path / "folder" / "1.parquet", tmp_path / "2.parquet"]
     write_surfaces(paths[0], [("b", surface("test", 1.0)), ("a", surface("train", 2.0))])
     write_surfaces(paths[1], [("c", surface("train", 3.0))])
@@ -59,7 +59,7 @@ def test_surfaces_survive_a_round_trip(tmp_path):
     assert pq.read_schema(paths[0]).equals(SCHEMA)
 
 
-def test_one_model_is_read_at_a_time(tmp_path, monkeypatch):
+def test_reads_one_model_at_a_time(tmp_path, monkeypatch):
     write_surfaces(tmp_path / "0.parquet", ((name, surface()) for name in "abc"))
     read = []
     original = pq.ParquetFile.read_row_group
@@ -76,7 +76,7 @@ def test_one_model_is_read_at_a_time(tmp_path, monkeypatch):
     assert read == [(1, None)]
 
 
-def test_a_failing_stage_publishes_nothing(tmp_path):
+def test_failure_publishes_nothing(tmp_path):
     def failing():
         yield "a", surface()
         raise RuntimeError
@@ -86,7 +86,7 @@ def test_a_failing_stage_publishes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_damage_is_named(tmp_path):
+def test_damaged_shard_refused(tmp_path):
     path = tmp_path / "0.parquet"
     write_surfaces(path, [("a", surface())])
     with pytest.raises(ShardError, match=r"model 'a' is also in .*0\.parquet"):

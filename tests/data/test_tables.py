@@ -6,7 +6,7 @@ from shelfnet.data.tables import cast_columns
 SCHEMA = pa.schema([("name", pa.string()), ("view", pa.int32()), ("tag", pa.string())])
 
 
-def test_columns_come_in_the_types_and_the_order_asked_for():
+def test_columns_are_cast_and_ordered():
     table = pa.table({"view": pa.array([1.0, 2.0]), "other": [0, 0], "name": pa.array(["a", "b"]).dictionary_encode()})
     result = cast_columns(table, SCHEMA, ["name", "view"], ())
     assert result.schema == pa.schema([SCHEMA.field("name"), SCHEMA.field("view")])
@@ -26,10 +26,10 @@ def test_columns_come_in_the_types_and_the_order_asked_for():
         (pa.table({"view": [[1]]}), "column view: expected int32"),
     ],
 )
-def test_other_columns_are_refused(table, message):
+def test_mismatched_columns_refused(table, message):
     with pytest.raises(ValueError, match=message):
         cast_columns(table, SCHEMA, ["view"], ("tag",))
 
 
-def test_some_columns_may_lack_values():
+def test_nullable_column():
     assert cast_columns(pa.table({"tag": pa.nulls(2)}), SCHEMA, ["tag"], ("tag",)).to_pydict() == {"tag": [None, None]}

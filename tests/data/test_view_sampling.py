@@ -9,7 +9,7 @@ from shelfnet.data.view_sampling import sample_views
 PRIOR = ViewPrior(azimuth_min_deg=-180, azimuth_max_deg=180, elevation_min_deg=-5, elevation_max_deg=30)
 
 
-def test_angles_are_uniform_in_their_ranges_and_independent():
+def test_angles_are_uniform_and_independent():
     views = sample_views(PRIOR, 4000, np.random.default_rng(0))
     assert stats.kstest(views.azimuth, stats.uniform(-math.pi, 2 * math.pi).cdf).pvalue > 0.01
     low, span = math.radians(-5), math.radians(35)
@@ -17,7 +17,7 @@ def test_angles_are_uniform_in_their_ranges_and_independent():
     assert abs(np.corrcoef(views.azimuth, views.elevation)[0, 1]) < 0.05
 
 
-def test_cameras_stand_at_the_distance_and_in_the_direction():
+def test_camera_positions():
     views = sample_views(PRIOR, 50, np.random.default_rng(0))
     centres = views.cam2world(2.6)[:, :3, 3]
     np.testing.assert_allclose(np.linalg.norm(centres, axis=1), 2.6)

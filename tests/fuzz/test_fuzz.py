@@ -55,7 +55,7 @@ PLANS = {
 }
 
 
-def test_there_are_enough_cases_of_every_kind():
+def test_enough_cases():
     assert set(PLANS) == set(SUBJECTS)
     assert sum(plan.cases for plan in PLANS.values()) >= 2_000
 
@@ -72,7 +72,7 @@ def judge(folder):
 
 
 @pytest.mark.parametrize("kind", PLANS)
-def test_damage_is_refused_or_read(kind, judge, folder):
+def test_damaged_file_read_or_refused(kind, judge, folder):
     plan = PLANS[kind]
     sound = plan.sound()
     path = folder / kind / "model" / SUBJECTS[kind].file_name

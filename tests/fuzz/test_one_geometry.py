@@ -49,7 +49,7 @@ def check(scene: bpy.types.Scene, path: Path) -> None:
     assert blender_area(scene, path) == pytest.approx(distinct_area(true.vertices, true.faces), rel=1e-3), path
 
 
-def test_damaged_models_that_are_accepted(scene, tmp_path):
+def test_accepted_damaged_models(scene, tmp_path):
     (tmp_path / "model.mtl").write_bytes(seeds.MTL)
     path = tmp_path / "raw_model.obj"
     accepted = 0
@@ -64,7 +64,7 @@ def test_damaged_models_that_are_accepted(scene, tmp_path):
     assert accepted > DAMAGED // 10
 
 
-def test_the_showroom(scene, tmp_path):
+def test_showroom(scene, tmp_path):
     generate_furniture(tmp_path, 4, 0, 32)
     paths = sorted(tmp_path.glob("**/raw_model.obj"))
     assert len(paths) == 4

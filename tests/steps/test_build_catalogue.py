@@ -34,20 +34,20 @@ def build(tmp_path, objs, staging_quarantine=(), category=None, **settings):
     return out
 
 
-def test_usable_and_refused_models_are_published(tmp_path):
+def test_publishes_usable_and_refused(tmp_path):
     out = build(tmp_path, {"a": TRIANGLE, "b": "v 0 0 0", "c": TRIANGLE})
     assert [(model.model_id, model.shard) for model in read_models(out / "models.parquet")] == [("a", 0), ("c", 1)]
     assert [row.model_id for row in read_quarantine(out / "quarantine.csv")] == ["b"]
     assert sorted(path.name for path in out.iterdir()) == ["models.parquet", "quarantine.csv"]
 
 
-def test_the_files_are_the_same_bytes_each_time(tmp_path):
+def test_outputs_reproducible(tmp_path):
     outs = [build(tmp_path / name, {"a": TRIANGLE, "b": "", "c": TRIANGLE}) for name in ("x", "y")]
     for name in ("models.parquet", "quarantine.csv"):
         assert (outs[0] / name).read_bytes() == (outs[1] / name).read_bytes()
 
 
-def test_the_journal_counts(tmp_path):
+def test_journal(tmp_path):
     out = build(tmp_path, {"a": TRIANGLE, "b": ""}, splits={"validation": 0.0, "test": 0.0})
     lines = (tmp_path / "journal" / "build_catalogue.jsonl").read_text().splitlines()
     events = [json.loads(line) for line in lines]
@@ -56,34 +56,32 @@ def test_the_journal_counts(tmp_path):
     assert [event["path"] for event in events[2:]] == [str(out / "models.parquet"), str(out / "quarantine.csv")]
 
 
-def test_an_empty_split_is_warned_about(tmp_path, caplog):
+def test_empty_split_warned(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         build(tmp_path, {"a": TRIANGLE}, splits={"validation": 0.0, "test": 0.0})
     assert "split test has no models" in caplog.text
     assert "split train" not in caplog.text
 
 
-def test_nothing_usable_fails_and_publishes_nothing(tmp_path):
+def test_nothing_usable_publishes_nothing(tmp_path):
     with pytest.raises(DatasetError, match="all 1 models are quarantined"):
         build(tmp_path, {"a": ""})
     assert not (tmp_path / "catalogue").exists()
 
 
-def test_what_staging_refused_is_in_the_quarantine_too(tmp_path):
+def test_staging_quarantine_added(tmp_path):
     row = Quarantined("z", "stage_dataset", "broken", "z.glb")
     out = build(tmp_path, {"a": TRIANGLE, "b": ""}, staging_quarantine=[row])
     assert [row.model_id for row in read_quarantine(out / "quarantine.csv")] == ["z", "b"]
 
 
-def test_categories_are_counted_and_too_few_usable_objects_refused(tmp_path, caplog):
+def test_too_few_usable_objects_refused(tmp_path, caplog):
     objaverse = {"categories": ["folding_chair"], "minimum_models": 3}
     objs = {"a": TRIANGLE, "b": TRIANGLE, "c": ""}
     given = {"kind": "objaverse", "objaverse": objaverse}
     with (
         caplog.at_level(logging.INFO),
-        pytest.raises(
-            DatasetError, match=r"at least 3 usable .* got 2 of Folding Chair; refused are 1, .* 'c': raw_model"
-        ),
+        pytest.raises(DatasetError, match=r"at least 3 usable .* got 2 of Folding Chair; .* 'c': raw_model"),
     ):
         build(tmp_path / "few", objs, category="Folding Chair", **given)
     assert "Folding Chair: 2 models" in caplog.text
@@ -91,7 +89,7 @@ def test_categories_are_counted_and_too_few_usable_objects_refused(tmp_path, cap
     build(tmp_path / "limited", objs, category="Folding Chair", max_models=2, **given)
 
 
-def test_addresses_stay_out_of_the_journal(tmp_path):
+def test_urls_not_in_journal(tmp_path):
     remote = {"url": "https://example.org/x.zip?token=pass4711", "sha256": "0" * 64}
     build(tmp_path, {"a": TRIANGLE}, urls=[remote], accept_licence=True)
     assert "pass4711" not in (tmp_path / "journal" / "build_catalogue.jsonl").read_text()

@@ -51,26 +51,26 @@ def quadrants(image):
 
 
 @pytest.mark.parametrize("scale", [1.0, 80.0])
-def test_silhouettes_are_those_of_the_projected_boxes(engine, tmp_path, scale):
+def test_silhouettes_match_projection(engine, tmp_path, scale):
     angles = [(0, 0), (80, 0), (35, 25), (-120, 10), (180, -5)]
     images = engine.render(write_obj(tmp_path, ASYMMETRIC, scale=scale, shift=(3.0, 7.0, -2.0)), cameras(*angles))
     for camera, image in zip(cameras(*angles), images, strict=True):
         assert iou(image[..., 3] > 127, silhouette(ASYMMETRIC, camera, FOV, RESOLUTION_PX)) >= 0.97
 
 
-def test_a_texture_is_neither_mirrored_nor_upside_down(engine, tmp_path):
+def test_texture_orientation(engine, tmp_path):
     front, back = engine.render(write_textured(tmp_path), cameras((0, 0), (180, 0)))
     assert quadrants(front) == ["red", "blue", "green", "yellow"]
     assert quadrants(back) == ["blue", "red", "yellow", "green"]
 
 
-def test_colours_of_the_material_file_come_out_without_a_texture(engine, tmp_path):
+def test_mtl_colours(engine, tmp_path):
     path = write_textured(tmp_path, mtl="Kd 0.86 0.12 0.12")
     (tmp_path / "texture.png").unlink()
     assert set(quadrants(engine.render(path, FRONT)[0])) == {"red"}
 
 
-def test_a_colour_is_the_same_in_a_material_file_and_in_a_texture(engine, tmp_path):
+def test_colour_same_in_mtl_and_texture(engine, tmp_path):
     by_texture = write_textured(tmp_path / "texture")
     Image.new("RGB", (8, 8), (180, 90, 40)).save(by_texture.parent / "texture.png")
     by_colour = write_textured(tmp_path / "colour", mtl=f"Kd {180 / 255} {90 / 255} {40 / 255}")
@@ -79,7 +79,7 @@ def test_a_colour_is_the_same_in_a_material_file_and_in_a_texture(engine, tmp_pa
 
 
 @pytest.mark.parametrize("albedo", [0, 255])
-def test_white_is_not_burnt_out_and_black_is_black(engine, tmp_path, albedo):
+def test_white_and_black(engine, tmp_path, albedo):
     path = write_textured(tmp_path)
     Image.fromarray(np.full((8, 8, 3), albedo, dtype=np.uint8)).save(tmp_path / "texture.png")
     rgb = engine.render(path, cameras((-40, 30)))[0][28:36, 28:36, :3].mean()
@@ -87,13 +87,13 @@ def test_white_is_not_burnt_out_and_black_is_black(engine, tmp_path, albedo):
 
 
 @pytest.mark.parametrize("mtl", ["d 0\nmap_Kd texture.png", "Tr 1\nmap_Kd texture.png", "d 0\nmap_d texture.png"])
-def test_transparency_makes_no_holes(engine, tmp_path, mtl):
+def test_transparency_ignored(engine, tmp_path, mtl):
     image = engine.render(write_textured(tmp_path, mtl=mtl, alpha=0), FRONT)[0]
     assert (image[20:44, 20:44, 3] == 255).all()
 
 
 @pytest.mark.parametrize("name", ["../outside.png", "{absolute}", "..\\outside.png", "link.png"])
-def test_textures_outside_the_folder_are_not_followed(engine, tmp_path, name):
+def test_outside_texture_not_followed(engine, tmp_path, name):
     outside = tmp_path / "outside.png"
     Image.new("RGB", (8, 8), BLUE).save(outside)
     path = write_textured(tmp_path / "model", mtl=f"Kd 0.86 0.12 0.12\nmap_Kd {name.format(absolute=outside)}")
@@ -102,25 +102,25 @@ def test_textures_outside_the_folder_are_not_followed(engine, tmp_path, name):
     assert set(quadrants(engine.render(path, FRONT)[0])) == {"red"}
 
 
-def test_material_files_outside_the_folder_are_not_followed(engine, tmp_path):
+def test_outside_mtl_not_followed(engine, tmp_path):
     (tmp_path / "outside.mtl").write_text("newmtl wood\nKd 0 0 1\n")
     path = write_obj(tmp_path / "model", SINGLE, head="mtllib ../outside.mtl\nusemtl wood")
     assert set(quadrants(engine.render(path, FRONT)[0])) == {"grey"}
 
 
-def test_a_texture_beside_the_model_stands_in_for_a_missing_material_file(engine, tmp_path):
+def test_fallback_texture_for_missing_mtl(engine, tmp_path):
     path = write_textured(tmp_path)
     (tmp_path / "model.mtl").unlink()
     assert quadrants(engine.render(path, FRONT)[0]) == ["red", "blue", "green", "yellow"]
 
 
-def test_faces_without_any_material_take_the_texture_beside_the_model(engine, tmp_path):
+def test_fallback_texture_for_unnamed_material(engine, tmp_path):
     path = write_textured(tmp_path)
     path.write_text(path.read_text().replace("mtllib model.mtl\nusemtl wood\n", ""))
     assert quadrants(engine.render(path, FRONT)[0]) == ["red", "blue", "green", "yellow"]
 
 
-def test_every_material_keeps_its_own_colour(engine, tmp_path):
+def test_several_materials(engine, tmp_path):
     path = write_obj(tmp_path, ASYMMETRIC, head="mtllib model.mtl\nusemtl low")
     text = path.read_text()
     second = text.index("v", text.rindex("f 1/1"))
@@ -134,13 +134,13 @@ GARBAGE = np.random.default_rng(0).bytes(4096)
 
 
 @pytest.mark.parametrize("content", [b"", b"v 0 0 0\nv 1 0 0\nv 0 1 0\n", b"v 1 1 1\nf 1 1 1\n", GARBAGE])
-def test_broken_models_raise_by_name(engine, tmp_path, content):
+def test_broken_model_refused(engine, tmp_path, content):
     (tmp_path / "raw_model.obj").write_bytes(content)
     with pytest.raises(ModelError, match=r"raw_model\.obj"):
         engine.render(tmp_path / "raw_model.obj", FRONT)
 
 
-def test_an_obj_that_links_out_of_its_folder_is_refused(engine, tmp_path):
+def test_linked_obj_refused(engine, tmp_path):
     target = write_obj(tmp_path / "other", SINGLE)
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "raw_model.obj").symlink_to(target)

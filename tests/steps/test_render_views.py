@@ -85,7 +85,7 @@ def refused(tmp_path):
 
 
 @pytest.mark.parametrize("engine", ["pyrender", "cycles"])
-def test_rows_hold_what_was_rendered(workplace, tmp_path, engine):
+def test_rows_match_renders(workplace, tmp_path, engine):
     write_textured(tmp_path / "data" / "chair", ASYMMETRIC)
     settings = SETTINGS.model_copy(update={"engine": engine, "samples": 2})
     table = workplace(["chair"], settings=settings)
@@ -102,7 +102,7 @@ def test_rows_hold_what_was_rendered(workplace, tmp_path, engine):
         assert image.shape == (32, 32, 4) and image[16, 16, 3] == 255 and image[0, 0, 3] == 0
 
 
-def test_the_same_seed_gives_the_same_file_content(workplace, tmp_path):
+def test_output_reproducible(workplace, tmp_path):
     write_obj(tmp_path / "data" / "chair")
     settings = SETTINGS.model_copy(update={"engine": "cycles", "samples": 2})
     first, second = workplace(["chair"], settings=settings), workplace(["chair"], settings=settings, out="again")
@@ -111,17 +111,17 @@ def test_the_same_seed_gives_the_same_file_content(workplace, tmp_path):
     assert first["azimuth_deg"] != other["azimuth_deg"]
 
 
-def test_views_of_a_model_do_not_depend_on_its_shard_mates(workplace, fake):
+def test_views_independent_of_other_models(workplace, fake):
     alone, together = workplace(["chair"]), workplace(["aaa", "bbb", "chair"], out="again")
     mates = [row for row in together.to_pylist() if row["model_id"] == "chair"]
     assert alone.to_pylist() == mates
 
 
-def test_only_the_models_of_the_shard_are_rendered(workplace, fake):
+def test_renders_only_its_shard(workplace, fake):
     assert Counter(workplace(["a", "b", "c"], shard=1)["model_id"].to_pylist()) == {"b": 3}
 
 
-def test_unusable_models_are_quarantined_and_the_others_rendered(workplace, fake, tmp_path, caplog):
+def test_unusable_models_quarantined(workplace, fake, tmp_path, caplog):
     table = workplace(["blank", "x", "broken", "x", "chair", "x"])
     assert set(table["model_id"].to_pylist()) == {"chair"}
     assert [(row["model_id"], row["stage"], row["path"]) for row in refused(tmp_path)] == [
@@ -140,7 +140,7 @@ def test_unusable_models_are_quarantined_and_the_others_rendered(workplace, fake
         ("greedy", {"model_memory_mb": 600}, "more than 600 MB"),
     ],
 )
-def test_a_model_that_ends_its_process_takes_no_other_with_it(workplace, fragile, tmp_path, name, limits, reason):
+def test_crashing_model_quarantined(workplace, fragile, tmp_path, name, limits, reason):
     settings = SETTINGS.model_copy(update=limits)
     table = workplace(["a_chair", "x", name, "x", "z_chair", "x"], settings=settings)
     assert Counter(table["model_id"].to_pylist()) == {"a_chair": 3, "z_chair": 3}
@@ -148,7 +148,7 @@ def test_a_model_that_ends_its_process_takes_no_other_with_it(workplace, fragile
     assert row["model_id"] == name and reason in row["reason"]
 
 
-def test_an_engine_that_cannot_start_stops_the_shard_and_blames_no_model(workplace, tmp_path):
+def test_engine_failure_stops_shard(workplace, tmp_path):
     write_obj(tmp_path / "data" / "chair")
     with pytest.raises(DeviceError, match=r"expected a GPU for cuda|unknown to this build"):
         workplace(["chair"], settings=SETTINGS.model_copy(update={"engine": "cycles", "device": "cuda"}))
@@ -174,7 +174,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_killed_shard_leaves_nothing_that_looks_whole_and_reruns_to_the_same_bytes(workplace, fragile, tmp_path):
+def test_killed_shard_reruns_to_same_bytes(workplace, fragile, tmp_path):
     workplace(["a_chair", "x", "b_chair", "x"])
     undisturbed = (tmp_path / "out" / "shard.parquet").read_bytes()
     shutil.rmtree(tmp_path / "out")
@@ -200,9 +200,7 @@ def _kill_while_it_renders(tmp_path):
 
 
 @pytest.mark.parametrize("engine", sorted(render_engines.ENGINES))
-def test_a_shard_is_the_same_in_a_child_process_and_for_any_number_of_threads(
-    workplace, tmp_path, monkeypatch, capfd, engine
-):
+def test_output_independent_of_process_and_threads(workplace, tmp_path, monkeypatch, capfd, engine):
     for name in ("one", "two"):
         write_textured(tmp_path / "data" / name, ASYMMETRIC)
     settings = SETTINGS.model_copy(update={"engine": engine, "samples": 3})
@@ -221,19 +219,19 @@ def _unguarded(settings, threads):
         yield lambda sitting: engine.render(sitting.obj_path, sitting.cam2world)
 
 
-def test_a_shard_without_any_usable_model_raises_and_publishes_no_images(workplace, fake, tmp_path):
+def test_all_models_refused(workplace, fake, tmp_path):
     with pytest.raises(AllRefusedError, match=r"all 2 models .* 'blank': .*'broken': "):
         workplace(["blank", "x", "broken"])
     assert not (tmp_path / "out" / "shard.parquet").exists()
     assert len(refused(tmp_path)) == 2
 
 
-def test_an_empty_shard_is_an_empty_file(workplace, fake, tmp_path):
+def test_empty_shard(workplace, fake, tmp_path):
     assert workplace(["a"], shard=1).num_rows == 0
     assert refused(tmp_path) == []
 
 
-def test_the_journal_and_the_log_tell_how_far_it_got(workplace, fake, tmp_path, caplog):
+def test_journal_and_log(workplace, fake, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         workplace(["blank", "x", "chair"])
     assert "2 of 2 models, 1 refused" in caplog.text
@@ -242,7 +240,7 @@ def test_the_journal_and_the_log_tell_how_far_it_got(workplace, fake, tmp_path, 
     assert (metrics["models_rendered"], metrics["models_refused"]) == (1, 1)
 
 
-def test_the_prior_is_respected(workplace, fake):
+def test_views_follow_prior(workplace, fake):
     prior = ViewPrior(azimuth_min_deg=10, azimuth_max_deg=20, elevation_min_deg=5, elevation_max_deg=5)
     table = workplace(["chair"], settings=SETTINGS.model_copy(update={"prior": prior}))
     azimuth, elevation = np.array(table["azimuth_deg"]), np.array(table["elevation_deg"])

@@ -42,7 +42,7 @@ def sample(tmp_path):
     return run
 
 
-def test_each_shard_holds_its_models_in_the_object_frame(sample):
+def test_shards_hold_their_models(sample):
     surfaces = load_surfaces([sample(0), sample(1)])
     assert list(surfaces) == ["a", "b", "c"]
     assert list(load_surfaces([sample(1)])) == ["b"]
@@ -54,11 +54,11 @@ def test_each_shard_holds_its_models_in_the_object_frame(sample):
     assert surface.occupancy[:, 8:24].any(axis=0).all()
 
 
-def test_a_shard_is_the_same_bytes_each_time(sample):
+def test_output_reproducible(sample):
     assert sample(0).read_bytes() == sample(0).read_bytes()
 
 
-def test_a_shard_without_models_is_an_empty_file(sample):
+def test_empty_shard(sample):
     assert len(load_surfaces([sample(7)])) == 0
 
 
@@ -67,7 +67,7 @@ def refusals(output):
     return {row.model_id: (row.stage, row.reason, row.path) for row in rows}
 
 
-def test_a_model_that_went_away_is_refused_and_the_others_stay(sample, tmp_path):
+def test_missing_model_refused(sample, tmp_path):
     assert refusals(sample(0)) == {}
     (tmp_path / "data" / "a" / "raw_model.obj").unlink()
     output = sample(0)
@@ -77,7 +77,7 @@ def test_a_model_that_went_away_is_refused_and_the_others_stay(sample, tmp_path)
     assert refusals(output) == {"a": ("sample_surfaces", "raw_model.obj is not there", "a/raw_model.obj")}
 
 
-def test_a_shard_of_refused_models_alone_stops_and_tells_why(sample, tmp_path):
+def test_all_models_refused(sample, tmp_path):
     (tmp_path / "data" / "b" / "raw_model.obj").unlink()
     with pytest.raises(AllRefusedError, match=r"all 1 models of the shard are .*'b': raw_model\.obj is not there"):
         sample(1)
@@ -93,7 +93,7 @@ def crash_on_a(root, settings):
 make_measure = step._make_measure
 
 
-def test_a_model_that_crashes_takes_no_shard_with_it(sample, monkeypatch):
+def test_crashing_model_refused(sample, monkeypatch):
     monkeypatch.setattr(step, "_make_measure", crash_on_a)
     output = sample(0)
     assert list(load_surfaces([output])) == ["c"]

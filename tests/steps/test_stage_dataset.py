@@ -43,14 +43,14 @@ def write_dataset(root, *model_ids):
     return root
 
 
-def test_a_folder_is_used_where_it_is(tmp_path, stage):
+def test_folder_used_in_place(tmp_path, stage):
     root = write_dataset(tmp_path / "data" / "3D-FUTURE-model", "a", "b")
     manifest = stage(kind="3d_future", path=str(tmp_path / "data"))
     assert (manifest.kind, manifest.root, manifest.models) == ("3d_future", root, 2)
     assert not (tmp_path / "results" / "dataset" / "models").exists()
 
 
-def test_an_archive_named_by_the_environment_is_extracted(tmp_path, stage, monkeypatch):
+def test_archive_from_environment(tmp_path, stage, monkeypatch):
     source = write_dataset(tmp_path / "src", "a")
     with zipfile.ZipFile(tmp_path / "models.zip", "w") as archive:
         for name in ("a/raw_model.obj", "model_info.json"):
@@ -63,7 +63,7 @@ def test_an_archive_named_by_the_environment_is_extracted(tmp_path, stage, monke
     assert by_folder.digest == manifest.digest
 
 
-def test_archives_beside_an_extracted_part_complete_the_data_set(tmp_path, stage):
+def test_archives_complete_extracted_part(tmp_path, stage):
     source = write_dataset(tmp_path / "src", "a", "b", "c")
     whole = stage(kind="3d_future", path=str(source)).digest
     (tmp_path / "data" / "part1").mkdir(parents=True)
@@ -77,14 +77,14 @@ def test_archives_beside_an_extracted_part_complete_the_data_set(tmp_path, stage
     assert {"a", "b", "c"} <= model_folders(manifest.root).keys()
 
 
-def test_an_absent_data_set_publishes_nothing(tmp_path, stage, monkeypatch):
+def test_missing_data_set_publishes_nothing(tmp_path, stage, monkeypatch):
     monkeypatch.delenv("SHELFNET_DATASET", raising=False)
     with pytest.raises(ConfigError, match="SHELFNET_DATASET"):
         stage(kind="3d_future")
     assert not (tmp_path / "results").exists()
 
 
-def test_an_unreadable_list_publishes_no_manifest(tmp_path, stage):
+def test_unreadable_list_publishes_nothing(tmp_path, stage):
     write_dataset(tmp_path / "data", "a")
     (tmp_path / "data" / "model_info.json").write_text("{")
     with pytest.raises(DatasetError, match=r"model_info\.json"):
@@ -92,7 +92,7 @@ def test_an_unreadable_list_publishes_no_manifest(tmp_path, stage):
     assert not (tmp_path / "results").exists()
 
 
-def test_the_journal_tells_digest_and_count(tmp_path, stage):
+def test_journal(tmp_path, stage):
     write_dataset(tmp_path / "data", "a", "b")
     digest = stage(kind="3d_future", path=str(tmp_path / "data")).digest
     lines = (tmp_path / "results" / "journal" / "stage_dataset.jsonl").read_text().splitlines()
@@ -103,7 +103,7 @@ def test_the_journal_tells_digest_and_count(tmp_path, stage):
     assert "params" not in events
 
 
-def test_the_showroom_is_generated_again_the_same(tmp_path, stage):
+def test_showroom_is_reproducible(tmp_path, stage):
     settings = {"showroom": {"models": 2, "seed": 3, "texture_px": 32}}
     first = stage(kind="showroom", **settings)
     assert (first.kind, first.models) == ("showroom", 2)
@@ -115,7 +115,7 @@ def test_the_showroom_is_generated_again_the_same(tmp_path, stage):
     assert staged == ["manifest.json", "models", "quarantine.csv"]
 
 
-def test_a_failing_generator_leaves_nothing(tmp_path, stage, monkeypatch):
+def test_failing_generator_leaves_nothing(tmp_path, stage, monkeypatch):
     def failing(root, n_models, seed, texture_px):
         (root / "half").write_text("")
         raise RuntimeError
@@ -126,7 +126,7 @@ def test_a_failing_generator_leaves_nothing(tmp_path, stage, monkeypatch):
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_files_are_fetched_from_a_mirror_and_extracted(tmp_path, stage):
+def test_downloads_extracted(tmp_path, stage):
     source = write_dataset(tmp_path / "src", "a", "b")
     files = [tmp_path / "mirror" / f"part-{name}.zip" for name in "ab"]
     files[0].parent.mkdir()
@@ -150,7 +150,7 @@ def test_files_are_fetched_from_a_mirror_and_extracted(tmp_path, stage):
         stage(kind="3d_future", urls=remotes, accept_licence=True)
 
 
-def test_addresses_want_the_licence_accepted():
+def test_urls_require_licence():
     remote = {"url": "https://example.org/x.zip", "sha256": "0" * 64}
     with pytest.raises(ValueError, match=r"set dataset\.accept_licence to true"):
         DatasetSettings(kind="3d_future", urls=[remote])
@@ -158,7 +158,7 @@ def test_addresses_want_the_licence_accepted():
         DatasetSettings(kind="3d_future", urls=[remote | {"url": "ftp://example.org/x.zip"}], accept_licence=True)
 
 
-def test_a_folder_of_any_formats_is_converted(tmp_path, stage):
+def test_folder_converted(tmp_path, stage):
     (tmp_path / "in").mkdir()
     trimesh.creation.box((1, 2, 3)).export(tmp_path / "in" / "a.ply")
     (tmp_path / "in" / "broken.stl").write_bytes(b"")
@@ -173,7 +173,7 @@ def test_a_folder_of_any_formats_is_converted(tmp_path, stage):
     assert (model.caption, model.longest_side_m) == ("A Armchair made out of Oak", 3.0)
 
 
-def test_a_category_of_objaverse_is_converted_from_a_mirror(tmp_path, stage):
+def test_objaverse_converted_from_mirror(tmp_path, stage):
     mirror = tmp_path / "mirror"
     (mirror / "glbs" / "000-000").mkdir(parents=True)
     uids = ["0" * 31 + digit for digit in "123"]
@@ -189,7 +189,7 @@ def test_a_category_of_objaverse_is_converted_from_a_mirror(tmp_path, stage):
         stage(kind="objaverse", objaverse=objaverse | {"minimum_models": 4})
 
 
-def test_staging_reads_its_own_settings_alone():
+def test_staging_settings():
     default = DatasetSettings(kind="folder", path="x")
     other = default.model_copy(update={"split_seed": 3, "surface_points": 300})
     assert other.for_staging() == default.for_staging().model_copy(update={"split_seed": 3})

@@ -5,7 +5,7 @@ import pytest
 from shelfnet.data.catalogue.captions import furniture_type, make_caption
 
 
-def test_the_published_template():
+def test_published_template():
     assert make_caption("Modern", "Dining Chair", "Solid Wood") == "A Modern Dining Chair made out of Solid Wood"
 
 
@@ -23,11 +23,11 @@ def test_the_published_template():
         ("Industrial", "armchair", "Leather", "A Industrial armchair made out of Leather"),
     ],
 )
-def test_open_tags_leave_their_part_out(style, category, material, caption):
+def test_missing_tags(style, category, material, caption):
     assert make_caption(style, category, material) == caption
 
 
-def test_no_combination_leaves_traces_of_nothing():
+def test_no_placeholders_in_any_combination():
     for style, category, material in itertools.product((None, "Others", "Korean"), repeat=3):
         caption = make_caption(style, category, material)
         assert "None" not in caption
@@ -44,5 +44,5 @@ def test_no_combination_leaves_traces_of_nothing():
         (None, "Piece of Furniture"),
     ],
 )
-def test_the_first_alternative_is_the_type(category, expected):
+def test_first_alternative_is_type(category, expected):
     assert furniture_type(category) == expected

@@ -5,12 +5,12 @@ from shelfnet.data.catalogue.model_info import DatasetError
 
 
 @pytest.mark.parametrize("inner", ["", "3D-FUTURE-model", "download/3D-FUTURE-model"])
-def test_the_root_is_found_flat_and_nested(tmp_path, write_dataset, inner):
+def test_find_root(tmp_path, write_dataset, inner):
     root = write_dataset(tmp_path / "data" / inner, "a", "b")
     assert find_root(tmp_path / "data") == root
 
 
-def test_no_list_and_two_lists_are_named(tmp_path, write_list):
+def test_no_list_or_two_lists_refused(tmp_path, write_list):
     (tmp_path / "data").mkdir()
     with pytest.raises(DatasetError, match=r"data: expected model_info\.json .* found none"):
         find_root(tmp_path / "data")
@@ -20,7 +20,7 @@ def test_no_list_and_two_lists_are_named(tmp_path, write_list):
         find_root(tmp_path / "data")
 
 
-def test_links_to_folders_are_not_followed(tmp_path, write_list):
+def test_links_not_followed(tmp_path, write_list):
     write_list(tmp_path / "elsewhere", [])
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "link").symlink_to(tmp_path / "elsewhere")
@@ -28,7 +28,7 @@ def test_links_to_folders_are_not_followed(tmp_path, write_list):
         find_root(tmp_path / "data")
 
 
-def test_models_are_found_in_the_folders_of_the_parts(tmp_path, write_dataset, write_model):
+def test_models_found_in_parts(tmp_path, write_dataset, write_model):
     root = write_dataset(tmp_path / "data", "a")
     write_model(root / "part1", "b")
     write_model(root / "part2", "b")
@@ -39,7 +39,7 @@ def test_models_are_found_in_the_folders_of_the_parts(tmp_path, write_dataset, w
     assert "no model" not in folders
 
 
-def test_folders_are_found_in_another_letter_case_where_that_is_clear(tmp_path):
+def test_case_insensitive_lookup(tmp_path):
     for name in ("abc", "DE", "de"):
         (tmp_path / name).mkdir()
     index = FolderIndex(model_folders(tmp_path))
@@ -49,7 +49,7 @@ def test_folders_are_found_in_another_letter_case_where_that_is_clear(tmp_path):
     assert index.find("xyz") is None
 
 
-def test_the_digest_follows_the_content(tmp_path, write_dataset):
+def test_digest_depends_on_content(tmp_path, write_dataset):
     root = write_dataset(tmp_path / "x", "a", "b")
     first = content_digest(root)
     assert content_digest(write_dataset(tmp_path / "y", "a", "b")) == first

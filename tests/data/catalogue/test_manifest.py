@@ -5,7 +5,7 @@ import pytest
 from shelfnet.data.catalogue.manifest import Manifest, read_manifest, write_manifest
 
 
-def test_a_root_below_the_manifest_is_relative_so_that_results_can_be_moved(tmp_path):
+def test_inner_root_is_relative(tmp_path):
     before, after = tmp_path / "before", tmp_path / "after"
     (before / "dataset" / "models").mkdir(parents=True)
     write_manifest(before / "dataset" / "manifest.json", Manifest("showroom", before / "dataset" / "models", "abc", 3))
@@ -14,7 +14,7 @@ def test_a_root_below_the_manifest_is_relative_so_that_results_can_be_moved(tmp_
     assert read_manifest(after / "dataset" / "manifest.json") == expected
 
 
-def test_a_root_elsewhere_is_absolute(tmp_path):
+def test_outer_root_is_absolute(tmp_path):
     (tmp_path / "models").mkdir()
     write_manifest(tmp_path / "results" / "manifest.json", Manifest("3d_future", tmp_path / "models", "abc", 3))
     fields = json.loads((tmp_path / "results" / "manifest.json").read_text())
@@ -23,13 +23,13 @@ def test_a_root_elsewhere_is_absolute(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"kind": "x", "root": ".", "digest": "d", "models": "many"}'])
-def test_what_is_no_manifest_is_named(tmp_path, content):
+def test_invalid_manifest_refused(tmp_path, content):
     (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(ValueError, match=r"manifest\.json: expected a manifest"):
         read_manifest(tmp_path / "manifest.json")
 
 
-def test_a_data_set_that_went_away(tmp_path):
+def test_missing_root_refused(tmp_path):
     write_manifest(tmp_path / "manifest.json", Manifest("showroom", tmp_path / "gone", "abc", 3))
     with pytest.raises(ValueError, match="gone"):
         read_manifest(tmp_path / "manifest.json")

@@ -43,25 +43,25 @@ def test_encodings(tmp_path, encoding):
         (b"\x80\x81", "expected a JSON list of models"),
     ],
 )
-def test_unreadable_lists_are_one_clear_error(tmp_path, content, message):
+def test_unreadable_list_refused(tmp_path, content, message):
     with pytest.raises(DatasetError, match=message) as caught:
         read(tmp_path, content)
     assert "model_info.json" in str(caught.value)
 
 
-def test_an_absent_list_and_a_folder_in_its_place(tmp_path):
+def test_missing_list_or_folder_refused(tmp_path):
     for path in (tmp_path / "model_info.json", tmp_path):
         with pytest.raises(DatasetError, match="expected a JSON list"):
             read_model_info(path)
 
 
-def test_a_huge_list_is_not_read(tmp_path, monkeypatch):
+def test_huge_list_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(model_info, "MAX_BYTES", 10)
     with pytest.raises(DatasetError, match="expected at most 10 bytes"):
         read(tmp_path, json.dumps([GOOD]))
 
 
-def test_bad_entries_are_refused_one_by_one(tmp_path):
+def test_bad_entries_quarantined(tmp_path):
     bad = [1, "x", None, [], {}, {"model_id": 5}, {"model_id": None}, {"model_id": ["a"]}, {"model_id": "../x"}]
     infos, refused = read(tmp_path, json.dumps([*bad, GOOD]))
     assert [info.model_id for info in infos] == ["good"]
@@ -71,19 +71,19 @@ def test_bad_entries_are_refused_one_by_one(tmp_path):
     assert (refused[8].model_id, refused[8].stage) == ("../x", "catalogue")
 
 
-def test_missing_and_unknown_keys_are_open_tags(tmp_path):
+def test_missing_and_unknown_keys(tmp_path):
     (info,), refused = read(tmp_path, json.dumps([{"model_id": "a", "super_category": "x", "price": 3}]))
     assert info == model_info.ModelInfo("a")
     assert refused == []
 
 
-def test_nan_literals_and_double_keys(tmp_path):
+def test_nan_literals_and_duplicate_keys(tmp_path):
     content = '[{"model_id": "a", "style": NaN, "theme": Infinity, "category": "x", "category": "y"}]'
     (info,), _ = read(tmp_path, content)
     assert (info.style, info.theme, info.category) == (None, None, "y")
 
 
-def test_tags_of_other_types_are_absent_with_a_warning(tmp_path, caplog):
+def test_non_text_tags_ignored_with_warning(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         (info,), _ = read(tmp_path, json.dumps([GOOD | {"style": 3.5, "material": ["Wood"], "theme": "x" * 1000}]))
     assert (info.style, info.material, info.theme) == (None, None, None)
@@ -91,14 +91,14 @@ def test_tags_of_other_types_are_absent_with_a_warning(tmp_path, caplog):
     assert "theme has 1000 characters" in caplog.text
 
 
-def test_tags_become_printable_text_on_one_line(tmp_path):
+def test_tags_cleaned(tmp_path):
     evil = "\x1b[31m Wood\n\u202eand\u0000 \ud800 Metal  "
     (info,), _ = read(tmp_path, json.dumps([GOOD | {"material": evil, "style": " \n"}]))
     assert info.material == "[31m Wood and Metal"
     assert info.style is None
 
 
-def test_the_first_of_equal_ids_counts(tmp_path, caplog):
+def test_first_of_equal_ids_used(tmp_path, caplog):
     entries = [GOOD, GOOD | {"category": "Bar"}, GOOD | {"model_id": "GOOD"}]
     (info,), refused = read(tmp_path, json.dumps(entries))
     assert info.category == "Desk"
@@ -110,7 +110,7 @@ def test_the_first_of_equal_ids_counts(tmp_path, caplog):
     "model_id",
     ["0e0c9349-3e73-4623-bee0-feb9cab75dd8", "chair_1.v2", "modèle 椅子 🪑", "é", "a", "x" * 128, "console"],
 )
-def test_ids_that_name_a_folder(model_id):
+def test_safe_ids(model_id):
     assert is_safe_id(model_id)
 
 
@@ -123,11 +123,11 @@ def test_ids_that_name_a_folder(model_id):
         *("a'b", 'a"b', "<b>", "a|b", "a\u200bb"),
     ],
 )
-def test_ids_that_could_do_harm(model_id):
+def test_unsafe_ids(model_id):
     assert not is_safe_id(model_id)
 
 
-def test_entries_come_back(tmp_path):
+def test_list_entry_round_trip(tmp_path):
     info = model_info.ModelInfo("a", super_category="Chair", category="Stool", theme="Lines", material="Wood")
     (read_again,), _ = read(tmp_path, json.dumps([model_info.list_entry(info)]))
     assert read_again == info

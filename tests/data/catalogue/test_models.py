@@ -14,7 +14,7 @@ from shelfnet.data.catalogue.models import SCHEMA, make_catalogue, read_models, 
 SETTINGS = DatasetSettings(kind="3d_future")
 
 
-def test_a_good_model_is_measured(tmp_path, write_dataset):
+def test_usable_model(tmp_path, write_dataset):
     root = write_dataset(tmp_path / "data", "a")
     found = make_catalogue(root, SETTINGS, n_shards=1)
     (model,) = found.models
@@ -25,7 +25,7 @@ def test_a_good_model_is_measured(tmp_path, write_dataset):
     assert found.quarantined == ()
 
 
-def test_shards_are_ranks_of_sorted_ids_and_the_result_does_not_depend_on_the_order(tmp_path, write_dataset):
+def test_shards_by_sorted_rank(tmp_path, write_dataset):
     forward = make_catalogue(write_dataset(tmp_path / "x", *"edcba"), SETTINGS, n_shards=2)
     backward = make_catalogue(write_dataset(tmp_path / "y", *"abcde"), SETTINGS, n_shards=2)
     shards = {model.model_id: model.shard for model in forward.models}
@@ -33,7 +33,7 @@ def test_shards_are_ranks_of_sorted_ids_and_the_result_does_not_depend_on_the_or
     assert forward == backward
 
 
-def test_splits_do_not_move_when_models_are_added(tmp_path, write_dataset):
+def test_splits_stable_when_models_added(tmp_path, write_dataset):
     few = make_catalogue(write_dataset(tmp_path / "x", *"abcdefgh"), SETTINGS, 1).models
     many = make_catalogue(write_dataset(tmp_path / "y", *"abcdefghijklmnopqrstuvwxyz"), SETTINGS, 1).models
     splits = {model.model_id: model.split for model in many}
@@ -41,7 +41,7 @@ def test_splits_do_not_move_when_models_are_added(tmp_path, write_dataset):
     assert set(splits.values()) == {"train", "validation", "test"}
 
 
-def test_unusable_models_are_quarantined_and_the_others_stay(tmp_path, write_dataset, box):
+def test_unusable_models_quarantined(tmp_path, write_dataset, box):
     root = write_dataset(tmp_path / "data", *"abcdef")
     (root / "b" / "raw_model.obj").write_text("v 0 0 0\n")
     (root / "c" / "raw_model.obj").unlink()
@@ -84,7 +84,7 @@ def make_failing(root, max_faces):
 make_measure = catalogue._make_measure
 
 
-def test_a_failure_of_any_kind_stops_one_model_only(tmp_path, write_dataset, monkeypatch):
+def test_unexpected_error_quarantines_one_model(tmp_path, write_dataset, monkeypatch):
     root = write_dataset(tmp_path / "data", *"abcde")
     monkeypatch.setattr(catalogue, "_make_measure", make_failing)
     found = make_catalogue(root, SETTINGS.model_copy(update={"model_timeout_s": 1.0}), 1)
@@ -93,7 +93,7 @@ def test_a_failure_of_any_kind_stops_one_model_only(tmp_path, write_dataset, mon
     assert reasons == ["crashed with SIGSEGV", "KeyError: 'surprise'", "timed out after 1 s"]
 
 
-def test_texture_faults_leave_the_model_without_a_texture(tmp_path, write_dataset, png):
+def test_texture_faults_keep_model_untextured(tmp_path, write_dataset, png):
     root = write_dataset(tmp_path / "data", "absent", "html", "link", "good")
     (root / "absent" / "texture.png").unlink()
     (root / "html" / "texture.png").write_text("<html>")
@@ -110,7 +110,7 @@ def test_texture_faults_leave_the_model_without_a_texture(tmp_path, write_datase
     }
 
 
-def test_refused_entries_of_the_list_are_in_the_quarantine(tmp_path, write_dataset, write_list):
+def test_refused_entries_quarantined(tmp_path, write_dataset, write_list):
     root = write_dataset(tmp_path / "data", "a")
     write_list(root, [{"model_id": "a"}, {"model_id": "../../a"}, 7])
     found = make_catalogue(root, SETTINGS, 1)
@@ -118,7 +118,7 @@ def test_refused_entries_of_the_list_are_in_the_quarantine(tmp_path, write_datas
     assert found.models[0].caption == "A Piece of Furniture"
 
 
-def test_filters_forgive_letter_case_and_blanks_around_slashes(tmp_path, write_dataset, write_list):
+def test_filters_ignore_case_and_blanks(tmp_path, write_dataset, write_list):
     root = write_dataset(tmp_path / "data", *"abc")
     tags = [("a", "Chair", "Lounge Chair / Cafe Chair"), ("b", "Chair", "Barstool"), ("c", None, None)]
     write_list(root, [{"model_id": i, "super-category": s, "category": c} for i, s, c in tags])
@@ -132,13 +132,13 @@ def test_filters_forgive_letter_case_and_blanks_around_slashes(tmp_path, write_d
     assert ids(super_categories=("Chair",), categories=("Barstool", "Desk")) == ["b"]
 
 
-def test_filters_that_leave_nothing_say_what_there_is(tmp_path, write_dataset):
+def test_empty_selection_refused(tmp_path, write_dataset):
     root = write_dataset(tmp_path / "data", "a")
     with pytest.raises(DatasetError, match=r"no model is left of 1 with .*super_categories \['Sofa'\].*: Chair"):
         make_catalogue(root, DatasetSettings(super_categories=("Sofa",)), 1)
 
 
-def test_max_models_counts_usable_ones_and_grows_by_adding(tmp_path, write_dataset):
+def test_max_models_counts_usable(tmp_path, write_dataset):
     root = write_dataset(tmp_path / "data", *"abcdefgh")
     chosen = [
         {model.model_id for model in make_catalogue(root, DatasetSettings(max_models=count), 1).models}
@@ -153,7 +153,7 @@ def test_max_models_counts_usable_ones_and_grows_by_adding(tmp_path, write_datas
     assert [row.model_id for row in found.quarantined] == [first]
 
 
-def test_everything_quarantined_is_an_error_with_reasons(tmp_path, write_dataset):
+def test_all_quarantined_refused(tmp_path, write_dataset):
     root = write_dataset(tmp_path / "data", "a", "b")
     for name in "ab":
         (root / name / "raw_model.obj").write_text("nothing")
@@ -161,13 +161,13 @@ def test_everything_quarantined_is_an_error_with_reasons(tmp_path, write_dataset
         make_catalogue(root, SETTINGS, 1)
 
 
-def test_a_list_of_refused_entries_is_an_error_too(tmp_path, write_list):
+def test_all_entries_refused(tmp_path, write_list):
     write_list(tmp_path, [1, 2])
     with pytest.raises(DatasetError, match="all 2 models are quarantined"):
         make_catalogue(tmp_path, SETTINGS, 1)
 
 
-def test_implausible_sizes_are_warned_about(tmp_path, write_dataset, caplog):
+def test_implausible_size_warned(tmp_path, write_dataset, caplog):
     root = write_dataset(tmp_path / "data", "a")
     content = (root / "a" / "raw_model.obj").read_text()
     (root / "a" / "raw_model.obj").write_text(content.replace("v 2", "v 200"))
@@ -176,7 +176,7 @@ def test_implausible_sizes_are_warned_about(tmp_path, write_dataset, caplog):
     assert "longest side of 200 m" in caplog.text
 
 
-def test_models_that_the_list_does_not_name_are_told_in_one_warning(tmp_path, write_dataset, write_model, caplog):
+def test_unlisted_models_warned(tmp_path, write_dataset, write_model, caplog):
     root = write_dataset(tmp_path / "data", "a", "B")
     (root / "B").rename(root / "b")
     entries = json.loads((root / "model_info.json").read_text())
@@ -192,7 +192,7 @@ def test_models_that_the_list_does_not_name_are_told_in_one_warning(tmp_path, wr
     assert told.encode("utf-8")
 
 
-def test_the_catalogue_survives_a_round_trip(tmp_path, write_dataset):
+def test_round_trip(tmp_path, write_dataset):
     models = make_catalogue(write_dataset(tmp_path / "data", *"abcd"), SETTINGS, 3).models
     write_models(tmp_path / "out" / "models.parquet", models)
     assert read_models(tmp_path / "out" / "models.parquet") == models
@@ -200,7 +200,7 @@ def test_the_catalogue_survives_a_round_trip(tmp_path, write_dataset):
     assert pq.read_schema(tmp_path / "out" / "models.parquet").equals(SCHEMA)
 
 
-def test_what_is_no_catalogue_is_named(tmp_path, write_dataset):
+def test_invalid_catalogue_refused(tmp_path, write_dataset):
     path = tmp_path / "models.parquet"
     path.write_bytes(b"no")
     with pytest.raises(ValueError, match=r"models\.parquet"):

@@ -17,13 +17,13 @@ def ids(**settings):
     return [info.model_id for info in select_models(INFOS, DatasetSettings(**settings))]
 
 
-def test_categories_and_exclusions_together():
+def test_categories_and_exclusions():
     assert ids() == ["a", "b", "c"]
     assert ids(super_categories=("chair",)) == ["a", "b"]
     assert ids(super_categories=("Chair",), exclude=("B",)) == ["a"]
 
 
-def test_a_file_of_ids(tmp_path):
+def test_exclusion_file(tmp_path):
     path = tmp_path / "exclude.txt"
     path.write_text("\ufeff# broken ones\na  # no legs\n\n  b\r\n", encoding="utf-8")
     settings = DatasetSettings(exclude=str(path))
@@ -36,12 +36,12 @@ def test_a_file_of_ids(tmp_path):
         ids(exclude=str(path))
 
 
-def test_unknown_ids_are_warned_about(caplog):
+def test_unknown_ids_warned(caplog):
     with caplog.at_level(logging.WARNING):
         assert ids(exclude=("x", "y", "a")) == ["b", "c"]
     assert "2 ids match no model, the first ones are ['x', 'y']" in caplog.text
 
 
-def test_nothing_left_says_what_there_is():
+def test_empty_selection_refused():
     with pytest.raises(DatasetError, match=r"left of 3 .* 2 ids in dataset\.exclude; .*: \(none\), Chair"):
         ids(super_categories=("Chair",), exclude=("a", "b"))

@@ -27,7 +27,7 @@ def everything(name):
 
 @pytest.mark.parametrize("encoding", [None, "PLAIN", "DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"])
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
-def test_texts_are_read_however_they_are_stored(path, kind, encoding):
+def test_parquet_text_encodings(path, kind, encoding):
     table = pa.table({"a": pa.array(TEXTS).cast(kind), "n": [1, 2, None, 4], "none": pa.nulls(4)})
     stored = {"use_dictionary": False, "column_encoding": {"a": encoding}} if encoding else {}
     pq.write_table(table, path, row_group_size=3, **stored)
@@ -36,7 +36,7 @@ def test_texts_are_read_however_they_are_stored(path, kind, encoding):
     assert read.rows == [{"a": a, "n": n, "none": None} for a, n in zip(TEXTS, [1, 2, None, 4], strict=True)]
 
 
-def test_dictionaries_of_texts_and_numbers_are_read(path):
+def test_parquet_dictionaries(path):
     numbers = [7, 8, 7, 7]
     columns = {"a": pa.array(TEXTS).dictionary_encode(), "n": pa.array(numbers).dictionary_encode()}
     pq.write_table(pa.table(columns), path)
@@ -44,13 +44,13 @@ def test_dictionaries_of_texts_and_numbers_are_read(path):
     assert read_parquet_columns(path, everything).rows == expected
 
 
-def test_only_what_is_wanted_is_read_and_counted(path, monkeypatch):
+def test_only_wanted_columns_counted(path, monkeypatch):
     monkeypatch.setattr(tag_tables, "MAX_TABLE_BYTES", 1 << 12)
     pq.write_table(pa.table({"a": ["x"], "image": [b"x" * (1 << 14)]}), path)
     assert read_parquet_columns(path, lambda name: name == "a").rows == [{"a": "x"}]
 
 
-def test_a_small_dictionary_of_long_texts_is_counted_before_it_is_unpacked(path):
+def test_dictionary_bomb_refused(path):
     n_rows, text = 100_000, "x" * 10_000
     pq.write_table(pa.table({"a": pa.DictionaryArray.from_arrays(pa.array([0] * n_rows, pa.int32()), [text])}), path)
     metadata = pq.read_metadata(path)
@@ -62,7 +62,7 @@ def test_a_small_dictionary_of_long_texts_is_counted_before_it_is_unpacked(path)
 
 
 @pytest.mark.parametrize("encoding", ["PLAIN", "DELTA_BYTE_ARRAY"])
-def test_texts_that_packing_shrinks_are_refused(path, monkeypatch, encoding):
+def test_delta_encoding_bomb_refused(path, monkeypatch, encoding):
     monkeypatch.setattr(tag_tables, "MAX_TABLE_BYTES", 1 << 20)
     table = pa.table({"a": ["x" * 10_000] * 1000})
     pq.write_table(table, path, compression="zstd", use_dictionary=False, column_encoding={"a": encoding})
@@ -71,7 +71,7 @@ def test_texts_that_packing_shrinks_are_refused(path, monkeypatch, encoding):
         read_parquet_columns(path, everything)
 
 
-def test_a_column_that_is_there_twice_is_refused(path):
+def test_duplicate_column_refused(path):
     pq.write_table(pa.table([pa.array(["x"]), pa.array(["y"])], names=["a", "a"]), path)
     with pytest.raises(ValueError, match="one column a, got 2"):
         read_parquet_columns(path, everything)
@@ -89,7 +89,7 @@ def write(path, columns):
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "PARQUET"])
-def test_rows_are_texts_by_folded_columns_without_empty_cells(tmp_path, kind):
+def test_column_names_folded_and_empty_cells_dropped(tmp_path, kind):
     columns = {" Photo": ["007", "b", None], "Super-Category": ["None", " ", ""], "price": [1, 2, 3]}
     path = write(tmp_path / f"x.{kind.lower()}", columns).rename(tmp_path / f"x.{kind}")
     assert read_tag_table(path, ("photo",), ("super_category", "style")) == [
@@ -99,7 +99,7 @@ def test_rows_are_texts_by_folded_columns_without_empty_cells(tmp_path, kind):
     ]
 
 
-def test_numbers_are_texts_and_whole_ones_have_no_point(path):
+def test_numbers_become_texts(path):
     columns = {"a": ["x"] * 4, "n": [1960, 7, None, -1], "f": [1960.0, 0.5, None, float("nan")], "b": [True] * 4}
     pq.write_table(pa.table(columns), path)
     rows = read_tag_table(path, ("a",), ("n", "f", "b"))
@@ -112,7 +112,7 @@ def test_numbers_are_texts_and_whole_ones_have_no_point(path):
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_both_kinds_of_data_sets_read_the_same_of_a_table(tmp_path, kind):
+def test_folders_and_photographs_read_alike(tmp_path, kind):
     """One table beside models, and beside photographs, but for the column that says what a row is about."""
     columns = {"Category": ["Stool", "Sofa"], "STYLE": [1960, 2000], "super category": ["Chair", None]}
     folder = write(tmp_path / f"tags.{kind}", {"File": ["a.glb", "b.glb"], **columns})
@@ -135,13 +135,13 @@ def test_both_kinds_of_data_sets_read_the_same_of_a_table(tmp_path, kind):
         ('photo\n"unclosed\n', "unexpected end of data"),
     ],
 )
-def test_a_csv_table_that_cannot_be_used_is_named(tmp_path, text, message):
+def test_unusable_csv_refused(tmp_path, text, message):
     (tmp_path / "x.csv").write_text(text)
     with pytest.raises(DatasetError, match=rf"x\.csv: .*{message}"):
         read_tag_table(tmp_path / "x.csv", ("photo", "file"), ("style",))
 
 
-def test_unwanted_columns_and_empty_ends_of_lines_do_not_matter(tmp_path):
+def test_unwanted_columns_and_trailing_commas_ignored(tmp_path):
     (tmp_path / "x.csv").write_text("photo,price,price,style\na,1,2,Modern,,\n\nb,1\n")
     assert read_tag_table(tmp_path / "x.csv", ("photo",), ("style",)) == [
         {"photo": "a", "style": "Modern"},
@@ -149,13 +149,13 @@ def test_unwanted_columns_and_empty_ends_of_lines_do_not_matter(tmp_path):
     ]
 
 
-def test_columns_that_differ_in_letter_case_alone_are_refused_in_parquet_too(path):
+def test_case_insensitive_duplicate_in_parquet_refused(path):
     pq.write_table(pa.table({"a": ["x"], "Style": ["y"], "style": ["z"]}), path)
     with pytest.raises(DatasetError, match=r"table\.parquet: .*one column style, got 2"):
         read_tag_table(path, ("a",), ("style",))
 
 
-def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path, monkeypatch):
+def test_large_file_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(tag_tables, "MAX_BYTES", 10)
     (tmp_path / "x.csv").write_text("photo\n12345\n")
     with pytest.raises(DatasetError, match=r"x\.csv: .*at most 10 bytes, got 12"):

@@ -33,18 +33,18 @@ def save(path, colour, size=(4, 4)):
         ("map_Ks gloss.png\nd 0\nTr 1", MtlEntry()),
     ],
 )
-def test_statements_of_a_material(text, entry):
+def test_parse_mtl(text, entry):
     assert parse_mtl(f"# comment\n\nnewmtl wood\n{text}\n") == {"wood": entry}
 
 
-def test_statements_before_the_first_material_belong_to_none():
+def test_statements_before_first_material_ignored():
     assert parse_mtl("Kd 1 0 0\nnewmtl a\nnewmtl b c\nKd 0 0 1\n") == {
         "a": MtlEntry(),
         "b c": MtlEntry((0.0, 0.0, 1.0), None),
     }
 
 
-def test_where_a_surface_comes_from(tmp_path):
+def test_texture_precedence(tmp_path):
     save(tmp_path / "texture.png", RED)
     save(tmp_path / "other.png", BLUE)
     (tmp_path / "model.mtl").write_text(
@@ -59,14 +59,14 @@ def test_where_a_surface_comes_from(tmp_path):
     assert all(tuple(material.texture[0, 0]) == RED for material in (lost, unknown, materials.unnamed))
 
 
-def test_without_any_file_everything_is_grey(tmp_path, caplog):
+def test_grey_without_files(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         materials = read_materials(tmp_path, using("a", library="gone.mtl"))
     assert [(s.texture, s.colour) for s in (*materials.numbered, materials.unnamed)] == [(None, NEUTRAL_GREY)] * 2
     assert "gone.mtl" in caplog.text
 
 
-def test_a_texture_is_decoded_once(tmp_path, monkeypatch):
+def test_texture_decoded_once(tmp_path, monkeypatch):
     save(tmp_path / "texture.png", RED)
     (tmp_path / "model.mtl").write_text("newmtl a\nmap_Kd texture.png\nnewmtl b\nmap_Kd ./texture.png\n")
     materials = read_materials(tmp_path, using("a", "b"))
@@ -74,7 +74,7 @@ def test_a_texture_is_decoded_once(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("content", [b"", b"<html></html>", b"\x89PNG\r\n\x1a\n" + bytes(40)])
-def test_broken_textures_are_refused_by_name_and_replaced(tmp_path, content, caplog):
+def test_broken_texture_replaced(tmp_path, content, caplog):
     (tmp_path / "texture.png").write_bytes(content)
     with pytest.raises(ImageError, match=r"texture\.png"):
         load_texture(tmp_path / "texture.png")
@@ -82,7 +82,7 @@ def test_broken_textures_are_refused_by_name_and_replaced(tmp_path, content, cap
     assert "texture cannot be used" in caplog.text
 
 
-def test_a_truncated_texture_is_refused(tmp_path):
+def test_truncated_texture_refused(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.png")
     (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:6000])
@@ -90,18 +90,18 @@ def test_a_truncated_texture_is_refused(tmp_path):
         load_texture(tmp_path / "a.png")
 
 
-def test_a_image_bomb_is_refused_before_it_is_decoded(tmp_path):
+def test_image_bomb_refused(tmp_path):
     Image.new("1", (16384, 16384)).save(tmp_path / "a.png")
     with pytest.raises(ImageError, match="pixels"):
         load_texture(tmp_path / "a.png")
 
 
-def test_large_textures_are_made_smaller(tmp_path):
+def test_large_texture_downscaled(tmp_path):
     save(tmp_path / "a.png", RED, (3000, 300))
     assert load_texture(tmp_path / "a.png").shape == (102, 1024, 3)
 
 
-def test_every_colour_mode_becomes_opaque_srgb(tmp_path):
+def test_colour_modes_become_opaque_srgb(tmp_path):
     Image.new("RGBA", (4, 4), (*RED, 0)).save(tmp_path / "rgba.png")
     Image.fromarray(np.full((4, 4), 0x8000, dtype=np.uint16)).save(tmp_path / "grey16.png")
     Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(tmp_path / "cmyk.png", format="JPEG")

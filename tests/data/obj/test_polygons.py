@@ -42,18 +42,18 @@ COMB = [(0, 0), (7, 0), (7, 3), (6, 3), (6, 1), (5, 1), (5, 3), (4, 3), (4, 1), 
 @pytest.mark.parametrize("outline", [SQUARE, ARROW, L_SHAPE, COMB])
 @pytest.mark.parametrize("direction", [1, -1])
 @pytest.mark.parametrize("start", [0, 1, 3])
-def test_known_outlines_are_covered_from_any_start_and_direction(outline, direction, start):
+def test_known_outlines_covered(outline, direction, start):
     assert_covers(np.roll(outline, start, axis=0)[::direction])
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(0.3, 3.0), min_size=5, max_size=24))
-def test_star_shaped_outlines_are_covered(radii):
+def test_star_shaped_outlines_covered(radii):
     angles = np.arange(len(radii)) * 2 * np.pi / len(radii)
     assert_covers(np.array(radii)[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1))
 
 
-def test_mixed_sizes_keep_their_vertices():
+def test_mixed_sizes():
     vertices = np.random.default_rng(0).random((12, 3))
     faces = triangulate(vertices, np.arange(12), np.array([4, 3, 5]))
     assert len(faces) == 2 + 1 + 3
@@ -68,11 +68,11 @@ CROSSING = [(0, 0), (2, 2), (2, 0), (0, 2), (1, 3)]
 
 
 @pytest.mark.parametrize("outline", [POINT, LINE, CROSSING])
-def test_outlines_without_a_plane_or_with_crossings_still_end(outline):
+def test_degenerate_outlines_terminate(outline):
     assert one_polygon(outline).faces.shape == (len(outline) - 2, 3)
 
 
-def test_a_large_convex_polygon_is_a_fan():
+def test_large_convex_polygon_is_fan():
     angles = np.arange(4000) * 2 * np.pi / 4000
     mesh = one_polygon(np.stack([np.cos(angles), np.sin(angles)], axis=1))
     assert mesh.face_areas().sum() == pytest.approx(np.pi, rel=1e-5)
@@ -85,7 +85,7 @@ def zigzag(n):
     return radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
-def test_concave_polygons_beyond_the_limits_are_refused():
+def test_large_concave_polygons_refused():
     with pytest.raises(ValueError, match="concave faces: 1 with 258 corners"):
         one_polygon(zigzag(258))
     outline = np.concatenate([zigzag(100), np.zeros((100, 1))], axis=1)
@@ -93,7 +93,7 @@ def test_concave_polygons_beyond_the_limits_are_refused():
         triangulate(np.tile(outline, (200, 1)), np.arange(20_000), np.full(200, 100))
 
 
-def test_the_largest_concave_polygon_takes_no_time_to_speak_of():
+def test_largest_concave_polygon_is_fast():
     started = time.perf_counter()
     assert_covers(zigzag(256))
     assert time.perf_counter() - started < 5.0

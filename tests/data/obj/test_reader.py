@@ -16,7 +16,7 @@ def load(tmp_path, content: str | bytes, max_faces: int = 1000):
     return load_obj(path, max_faces)
 
 
-def test_a_box_of_quads(tmp_path, box):
+def test_box_of_quads(tmp_path, box):
     mesh = load(tmp_path, box)
     assert mesh.faces.shape == (12, 3)
     assert mesh.face_areas().sum() == pytest.approx(10.0)
@@ -24,7 +24,7 @@ def test_a_box_of_quads(tmp_path, box):
     assert (np.einsum("fc,fc->f", centres, mesh.face_normals()) > 0).all()
 
 
-def test_against_another_reader(tmp_path):
+def test_agrees_with_reference_reader(tmp_path):
     sphere = trimesh.creation.icosphere(subdivisions=2)
     mesh = load(tmp_path, trimesh.exchange.obj.export_obj(sphere))
     np.testing.assert_allclose(mesh.triangles().mean(axis=1), sphere.triangles_center, atol=1e-6)
@@ -50,12 +50,12 @@ def test_against_another_reader(tmp_path):
         "f 1 2 3\n" + TRIANGLE,
     ],
 )
-def test_ways_to_write_one_triangle(tmp_path, content):
+def test_equivalent_spellings(tmp_path, content):
     mesh = load(tmp_path, content)
     np.testing.assert_array_equal(mesh.vertices[mesh.faces[0]], [[0, 0, 0], [1, 0, 0], [0, 1, 0]])
 
 
-def test_negative_indices_count_back_from_where_they_stand(tmp_path):
+def test_negative_indices(tmp_path):
     mesh = load(tmp_path, TRIANGLE + "f -3 -2 -1\n" + TRIANGLE.replace("1", "2") + "f -3 -2 -1\nf 1 2 3\n")
     assert mesh.faces.tolist() == [[0, 1, 2], [3, 4, 5], [0, 1, 2]]
 
@@ -89,13 +89,13 @@ def test_negative_indices_count_back_from_where_they_stand(tmp_path):
         ("v 0 0 0\nv 1 0 0\nv 2 0 0\nf 1 2 3\n", "expected faces with an area"),
     ],
 )
-def test_broken_files_are_refused_with_file_and_place(tmp_path, content, message):
+def test_broken_file_refused(tmp_path, content, message):
     with pytest.raises(ModelError, match=message) as caught:
         load(tmp_path, content)
     assert str(caught.value).startswith("raw_model.obj: ")
 
 
-def test_random_bytes_never_end_in_another_error(tmp_path):
+def test_random_bytes_read_or_refused(tmp_path):
     generator = np.random.default_rng(0)
     letters = np.frombuffer(b"vf 0123456789-/.\n\\\re", dtype=np.uint8)
     for _ in range(150):
@@ -103,7 +103,7 @@ def test_random_bytes_never_end_in_another_error(tmp_path):
             load(tmp_path, generator.choice(letters, 200).tobytes() + b"\nf 0 0 0")
 
 
-def test_limits_stop_the_reading(tmp_path, monkeypatch):
+def test_limits_refused(tmp_path, monkeypatch):
     with pytest.raises(ModelError, match="line 13: expected at most 9 triangles"):
         load(tmp_path, TRIANGLE + "f 1 2 3\n" * 1000, max_faces=9)
     with pytest.raises(ModelError, match="line 9: expected at most 8 vertices"):
@@ -115,7 +115,7 @@ def test_limits_stop_the_reading(tmp_path, monkeypatch):
         load(tmp_path, TRIANGLE)
 
 
-def test_only_regular_files_are_opened(tmp_path, box):
+def test_only_regular_files_opened(tmp_path, box):
     (tmp_path / "real.obj").write_text(box)
     (tmp_path / "link.obj").symlink_to(tmp_path / "real.obj")
     (tmp_path / "loop.obj").symlink_to(tmp_path / "loop.obj")

@@ -26,7 +26,7 @@ def lines(text: bytes, keyword: str) -> list[str]:
     return [line for line in text.decode().splitlines() if line.split(maxsplit=1)[0] == keyword]
 
 
-def test_materials_are_numbered_in_the_order_of_their_first_use(read):
+def test_materials_numbered_by_first_use(read):
     obj = read("mtllib a b.mtl\n" + TRIANGLE + "usemtl oak\nf 1 2 3\nusemtl tin\nf 1 2 3\n  usemtl oak\nf 3 2 1\n")
     assert obj.materials == ("oak", "tin")
     assert obj.libraries == ("a b.mtl",)
@@ -41,23 +41,23 @@ def test_materials_are_numbered_in_the_order_of_their_first_use(read):
     [b"mtllib ../x.mtl", b"  mtllib ../x.mtl", b"\tmtllib\t../x.mtl", b"\\\nmtllib ../x.mtl", b"mtllib \\\n ../x.mtl",
      b"\rmtllib ../x.mtl", b"\x0bmtllib ../x.mtl", b"\xef\xbb\xbfmtllib ../x.mtl"],
 )  # fmt: skip
-def test_no_material_library_survives(read, statement):
+def test_mtllib_removed(read, statement):
     obj = read(statement + b"\n" + TRIANGLE.encode() + b"f 1 2 3\n")
     assert b"x.mtl" not in obj.text
     assert obj.libraries == ("../x.mtl",)
 
 
-def test_what_no_statement_begins_with_is_left_out(read):
+def test_other_statements_removed(read):
     noise = "\\ mtllib ../x.mtl\nmtllibrary x\no a\ng b\nl 1 2\np 1\ncurv 0 1 1 2\ncall x.obj\n# f 9 9 9\n"
     assert read(noise + TRIANGLE + "f 1 2 3\n").text == b"v 0 0 0\nv 1 0 0\nv 0 1 0\ns 0\nf 1 2 3\n"
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_every_line_ending_reads_alike(read, newline):
+def test_line_endings(read, newline):
     assert lines(read((TRIANGLE + "f 1 \\\n2 3\n").replace("\n", newline)).text, "f") == ["f 1 2 3"]
 
 
-def test_names_in_any_encoding_and_without_a_name_are_kept_apart(read):
+def test_material_names_in_any_encoding(read):
     names = [b"usemtl h\xf6lz", b"usemtl", b"usemtl " + "木".encode()]
     content = TRIANGLE.encode() + b"".join(name + b"\nf 1 2 3\n" for name in names)
     assert read(content).materials == ("hölz", "", "木")
@@ -80,18 +80,18 @@ def test_names_in_any_encoding_and_without_a_name_are_kept_apart(read):
         ("f 1/1/3 2/1/1 3/1/1", "f 1/1/3 2/1/1 3/1/1"),
     ],
 )
-def test_corners_have_texture_and_normal_all_or_none(read, faces, expected):
+def test_partial_corner_attributes_dropped(read, faces, expected):
     later = "vn 0 2 0\n"
     text = read(TRIANGLE + f"vt 0 0\nvt 1 0\nvn 0 0 1\nvn nan 0 0\n{faces}\n{later}").text
     assert lines(text, "f") == [expected]
 
 
-def test_texture_coordinates_that_are_no_numbers_become_zero(read):
+def test_nan_texture_coordinates_become_zero(read):
     text = read(TRIANGLE + "vt nan 1\nvt 0.5\nvt 0.25 1e9 0\nvt\nvt 1 x\nvt 1_0 0\nf 1 2 3\n").text
     assert lines(text, "vt") == ["vt 0 0", "vt 0.5 0", "vt 0.25 1e+09", "vt 0 0", "vt 0 0", "vt 0 0"]
 
 
-def test_smoothing_and_vertex_colours_are_kept(read):
+def test_smoothing_and_vertex_colours_kept(read):
     coloured = "v 0 0 0 1 0 0\nv 1 0 0 1 0 1 0\nv 0 1 0 0 0 1\n"
     text = read(coloured + "s 1\nf 1 2 3\ns off\nf 1 2 3\n").text
     assert lines(text, "v") == ["v 0 0 0 1 0 0", "v 1 0 0 0 1 0", "v 0 1 0 0 0 1"]
@@ -99,7 +99,7 @@ def test_smoothing_and_vertex_colours_are_kept(read):
     assert lines(read(coloured + "v 5 5 5\nf 1 2 3\n").text, "v")[0] == "v 0 0 0"
 
 
-def test_polygons_are_cut_as_the_evaluation_cuts_them_and_stay_in_order(read, tmp_path):
+def test_same_triangles_as_evaluation(read, tmp_path):
     arrow = "v 0 0 0\nv 2 1 0\nv 0 2 0\nv 1 1 0\n"
     obj = read(arrow + "usemtl a\nf 4 1 2 3\nusemtl b\nf 1 2 4\nf 1 1 2\n")
     mesh = load_obj(tmp_path / "raw_model.obj", 100)
@@ -109,7 +109,7 @@ def test_polygons_are_cut_as_the_evaluation_cuts_them_and_stay_in_order(read, tm
     assert lines(obj.text, "usemtl") == ["usemtl material_0", "usemtl material_1"]
 
 
-def test_its_own_text_reads_as_itself(read, tmp_path, box):
+def test_idempotent(read, tmp_path, box):
     obj = read(box.replace("f 1", "vt 0.1 0.2\nvn 0 0 1\ns 1\nf 1", 1))
     again = read(obj.text)
     assert again.text == obj.text
@@ -118,7 +118,7 @@ def test_its_own_text_reads_as_itself(read, tmp_path, box):
     np.testing.assert_allclose(model.vertices.max(axis=0), [2.0, 1.0, 1.0])
 
 
-def test_what_cannot_be_used_is_named(tmp_path, read):
+def test_unusable_file_refused(tmp_path, read):
     with pytest.raises(ModelError, match=r"gone\.obj is not there"):
         read_obj_text(tmp_path / "gone.obj")
     with pytest.raises(ModelError, match=r"raw_model\.obj: line 4: a face names vertex 0"):

@@ -14,12 +14,12 @@ def image(colour, *, size=64, inside=slice(16, 48), alpha=255):
 
 
 @pytest.mark.parametrize("colour", [(120, 120, 120), (200, 30, 30), (240, 240, 240), (20, 20, 20)])
-def test_flat_colours_are_fine(colour):
+def test_flat_colour_accepted(colour):
     check_image(image(colour), "chair")
 
 
 @pytest.mark.parametrize(("level", "shading"), [(255, 200), (0, 100)])
-def test_white_and_black_are_fine_where_there_is_shading(level, shading):
+def test_shaded_white_and_black_accepted(level, shading):
     rgba = image((level, level, level))
     rgba[30, 16:48, :3] = shading
     check_image(rgba, "chair")
@@ -36,12 +36,12 @@ def test_white_and_black_are_fine_where_there_is_shading(level, shading):
         (image((0, 0, 0)), "black"),
     ],
 )
-def test_useless_images_raise_by_name(rgba, reason):
+def test_unusable_image_refused(rgba, reason):
     with pytest.raises(UnusableImageError, match=f"^chair-7: .*{reason}"):
         check_image(rgba, "chair-7")
 
 
-def test_png_is_lossless_straight_alpha_and_always_the_same_bytes():
+def test_png_lossless_and_deterministic():
     rgba = np.random.default_rng(0).integers(0, 256, (17, 17, 4), dtype=np.uint8)
     encoded = encode_png(rgba)
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(encoded))), rgba)

@@ -26,18 +26,18 @@ def two_shards(tmp_path, image_row):
     return paths
 
 
-def test_training_views_keep_the_order_of_files_and_rows(two_shards):
+def test_training_views_order(two_shards):
     loaded = load_training_views(two_shards)
     assert loaded.captions == ("A b",) * 3 + ("A a",) * 2
     assert loaded.images.shape == (5, 6, 6, 4)
     assert loaded.images[:, 0, 0, 0].tolist() == [2, 0, 1, 1, 0]
 
 
-def test_training_views_of_another_split(two_shards):
+def test_training_views_of_other_split(two_shards):
     assert load_training_views(two_shards, "test").captions == ("A c",)
 
 
-def test_training_asks_the_reader_for_its_columns_alone(two_shards, monkeypatch):
+def test_training_requests_only_its_columns(two_shards, monkeypatch):
     asked = []
     original = pq.ParquetFile.iter_batches
 
@@ -53,13 +53,13 @@ def test_training_asks_the_reader_for_its_columns_alone(two_shards, monkeypatch)
     assert set().union(*asked) == set(TRAINING_COLUMNS) == {"image", "split", "caption"}
 
 
-def test_training_does_not_need_pose_columns_at_all(two_shards):
+def test_training_without_pose_columns(two_shards):
     for path in two_shards:
         pq.write_table(pq.read_table(path).drop_columns(list(HIDDEN)), path)
     assert len(load_training_views(two_shards).captions) == 5
 
 
-def test_training_does_not_touch_the_bytes_of_pose_columns(two_shards):
+def test_training_ignores_corrupt_pose_columns(two_shards):
     """Their pages are overwritten in the file: training still loads, evaluation does not."""
     for path in two_shards:
         _ruin_columns(path, HIDDEN)
@@ -68,11 +68,11 @@ def test_training_does_not_touch_the_bytes_of_pose_columns(two_shards):
         load_evaluation_views(two_shards, "train", None)
 
 
-def test_training_views_have_no_place_for_poses():
+def test_training_views_have_no_pose_field():
     assert [field.name for field in fields(TrainingViews)] == ["images", "captions"]
 
 
-def test_evaluation_views_are_sorted_by_model_and_view(two_shards):
+def test_evaluation_views_sorted(two_shards):
     loaded = load_evaluation_views(two_shards, "train", None)
     assert loaded.model_ids == ("a", "a", "b", "b", "b")
     assert loaded.views.tolist() == [0, 1, 0, 1, 2]
@@ -83,12 +83,12 @@ def test_evaluation_views_are_sorted_by_model_and_view(two_shards):
     assert loaded.categories == (None,) * 5
 
 
-def test_evaluation_takes_the_first_views_of_each_model(two_shards):
+def test_views_per_model(two_shards):
     loaded = load_evaluation_views(list(reversed(two_shards)), "train", 1)
     assert list(zip(loaded.model_ids, loaded.views.tolist(), strict=True)) == [("a", 0), ("b", 0)]
 
 
-def test_models_and_an_even_spread_can_be_asked_for(two_shards):
+def test_model_ids_and_max_views(two_shards):
     loaded = load_evaluation_views(two_shards, "train", None, model_ids={"b", "c"})
     assert loaded.model_ids == ("b", "b", "b")
     spread = load_evaluation_views(two_shards, "train", None, max_views=3)
@@ -99,7 +99,7 @@ def test_models_and_an_even_spread_can_be_asked_for(two_shards):
         load_evaluation_views(two_shards, "train", None, model_ids={"c"})
 
 
-def test_labels_are_those_of_the_views_and_need_no_image(two_shards):
+def test_labels_without_images(two_shards):
     whole = load_evaluation_views(two_shards, "train", 2)
     for path in two_shards:
         pq.write_table(pq.read_table(path).drop_columns(["image", "caption"]), path)
@@ -109,7 +109,7 @@ def test_labels_are_those_of_the_views_and_need_no_image(two_shards):
     assert load_view_labels(two_shards, "train", None, model_ids={"a"}).model_ids == ("a", "a")
 
 
-def test_large_stacks_of_images_lie_in_a_file_that_has_no_name(two_shards, monkeypatch, tmp_path):
+def test_large_stack_in_unnamed_file(two_shards, monkeypatch, tmp_path):
     whole = load_training_views(two_shards).images
     monkeypatch.setattr(image_stack, "IN_MEMORY_BYTES", 100)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
@@ -121,7 +121,7 @@ def test_large_stacks_of_images_lie_in_a_file_that_has_no_name(two_shards, monke
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
-def test_a_full_disk_is_told_in_advance(two_shards, monkeypatch):
+def test_full_disk_refused_in_advance(two_shards, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "no space")
 
@@ -132,7 +132,7 @@ def test_a_full_disk_is_told_in_advance(two_shards, monkeypatch):
 
 
 @pytest.mark.parametrize("load", [load_training_views, lambda paths: load_evaluation_views(paths, "train", None)])
-def test_files_of_other_writers_are_read_and_open_values_named(two_shards, load):
+def test_other_writers_read_and_nulls_refused(two_shards, load):
     table = pq.read_table(two_shards[1])
     caption = table.schema.get_field_index("caption")
     pq.write_table(table.set_column(caption, "caption", table["caption"].dictionary_encode()), two_shards[1])
@@ -145,7 +145,7 @@ def test_files_of_other_writers_are_read_and_open_values_named(two_shards, load)
         load(two_shards)
 
 
-def test_batches_do_not_show(two_shards, monkeypatch):
+def test_batch_size_does_not_matter(two_shards, monkeypatch):
     whole = load_training_views(two_shards), load_evaluation_views(two_shards, "train", 2)
     monkeypatch.setattr(reader, "BATCH_ROWS", 1)
     pieces = load_training_views(two_shards), load_evaluation_views(two_shards, "train", 2)
@@ -154,37 +154,37 @@ def test_batches_do_not_show(two_shards, monkeypatch):
         assert one.captions == other.captions
 
 
-def test_an_empty_split_is_named(two_shards):
+def test_empty_split_refused(two_shards):
     for load in (load_training_views, lambda paths, split: load_evaluation_views(paths, split, None)):
         with pytest.raises(ShardError, match="no view of split 'validation' in 2 shards"):
             load(two_shards, "validation")
 
 
-def test_no_shards_at_all():
+def test_no_shards_refused():
     with pytest.raises(ShardError, match="an empty list of shards"):
         load_training_views([])
 
 
-def test_a_view_that_occurs_twice_is_refused(two_shards):
+def test_duplicate_view_refused(two_shards):
     with pytest.raises(ShardError, match="view 2 of model 'b' is also in"):
         load_evaluation_views([two_shards[0], two_shards[0]], "train", None)
 
 
-def test_truncated_files_are_named(two_shards):
+def test_truncated_file_refused(two_shards):
     content = two_shards[1].read_bytes()
     two_shards[1].write_bytes(content[: len(content) // 2])
     with pytest.raises(ShardError, match=r"shard-0001\.parquet: expected a Parquet shard"):
         load_training_views(two_shards)
 
 
-def test_flipped_bytes_in_images_are_named(two_shards):
+def test_flipped_bytes_refused(two_shards):
     _ruin_columns(two_shards[0], ("image",))
     with pytest.raises(ShardError, match=r"shard-0000\.parquet: damaged near row 0"):
         load_training_views(two_shards)
 
 
 @pytest.mark.parametrize("image", [None, {"bytes": None, "path": "x"}, {"bytes": b"<html>", "path": "x"}])
-def test_undecodable_images_are_named(two_shards, image):
+def test_undecodable_image_refused(two_shards, image):
     table = pq.read_table(two_shards[1])
     images = pa.array([table["image"][0].as_py(), image], table.schema.field("image").type)
     pq.write_table(table.set_column(3, table.schema.field("image"), images), two_shards[1])
@@ -193,7 +193,7 @@ def test_undecodable_images_are_named(two_shards, image):
             load(two_shards)
 
 
-def test_images_of_another_size_are_named(tmp_path, image_row, png):
+def test_other_image_size_refused(tmp_path, image_row, png):
     odd = {"bytes": png(np.zeros((6, 8, 4), np.uint8)), "path": "odd"}
     write_shard(tmp_path / "shard.parquet", [image_row("a", 0), image_row("a", 1, image=odd)])
     with pytest.raises(ShardError, match=r"row 1: expected an image of 6 x 6 pixels, got 8 x 6"):

@@ -12,7 +12,7 @@ SUBJECT = DatasetObject(model_id="a", split="test", caption="A Sofa", category="
 SHOT = ViewMetadata(30.0, 10.0, np.arange(16.0).reshape(4, 4), 40.0, "cycles", 7)
 
 
-def test_a_row_says_what_is_shown_and_how_it_was_taken(tmp_path):
+def test_image_row(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (6, 6, 4), dtype=np.uint8)
     row = image_row(SUBJECT, 3, pixels, SHOT)
     assert set(row) == set(SCHEMA.names)

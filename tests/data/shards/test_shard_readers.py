@@ -1,4 +1,4 @@
-"""A shard in the hands of others: pandas, DuckDB and Hugging Face ``datasets``, none of which knows shelfnet."""
+"""Shards are readable by pandas, DuckDB and Hugging Face ``datasets``, without shelfnet."""
 
 import io
 import subprocess
@@ -41,7 +41,7 @@ def shard(tmp_path, image_row, monkeypatch) -> Path:
     return tmp_path / "shard-0000.parquet"
 
 
-def test_pandas_reads_every_column(shard):
+def test_pandas_reads_all_columns(shard):
     table = pd.read_parquet(shard)
     assert list(table.columns) == SCHEMA.names
     assert table["view"].tolist() == [0, 1, 2, 3, 4]
@@ -50,18 +50,18 @@ def test_pandas_reads_every_column(shard):
     assert table["cam2world"][0].shape == (16,)
 
 
-def test_duckdb_filters_and_counts_without_reading_images(shard):
+def test_duckdb_filters_and_counts(shard):
     query = f"select model_id, count(*), max(view) from '{shard}' where split = 'train' group by 1 order by 1"
     assert duckdb.sql(query).fetchall() == [("a", 3, 2), ("b", 2, 4)]
 
 
-def test_duckdb_gives_the_bytes_of_a_image(shard):
+def test_duckdb_reads_image_bytes(shard):
     ((data,),) = duckdb.sql(f"select image.bytes from '{shard}' where view = 4").fetchall()
     with Image.open(io.BytesIO(data)) as decoded:
         np.testing.assert_array_equal(np.asarray(decoded), shade_of(4))
 
 
-def test_datasets_decodes_images_without_being_told_which_column_holds_them(shard, tmp_path):
+def test_datasets_decodes_images(shard, tmp_path):
     """In a process of its own: the library reads its settings when it is imported, and keeps files open."""
     script = f"""
         import numpy as np

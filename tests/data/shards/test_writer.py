@@ -9,7 +9,7 @@ from shelfnet.data.shards.schema import SCHEMA, ShardError
 from shelfnet.data.shards.writer import write_shard
 
 
-def test_rows_survive_a_round_trip(tmp_path, image_row):
+def test_round_trip(tmp_path, image_row):
     rows = [image_row("a", view) for view in range(3)]
     write_shard(tmp_path / "shard.parquet", rows, {"settings": "abc"})
     table = pq.read_table(tmp_path / "shard.parquet")
@@ -19,7 +19,7 @@ def test_rows_survive_a_round_trip(tmp_path, image_row):
     assert table.schema.metadata[b"code_version"]
 
 
-def test_the_schema_is_the_published_contract():
+def test_schema_is_pinned():
     assert SCHEMA.names == [
         *("model_id", "split", "view", "image", "caption", "category", "super_category", "style", "theme", "material"),
         *("azimuth_deg", "elevation_deg", "cam2world", "fov_deg", "engine", "seed"),
@@ -29,7 +29,7 @@ def test_the_schema_is_the_published_contract():
     assert SCHEMA.field("view").type == pa.int32()
 
 
-def test_row_groups_stream_and_are_zstd(tmp_path, image_row, monkeypatch):
+def test_row_groups_limited_in_rows_and_zstd(tmp_path, image_row, monkeypatch):
     monkeypatch.setattr(writer, "ROW_GROUP_ROWS", 2)
     write_shard(tmp_path / "shard.parquet", (image_row("a", view) for view in range(5)))
     metadata = pq.read_metadata(tmp_path / "shard.parquet")
@@ -37,7 +37,7 @@ def test_row_groups_stream_and_are_zstd(tmp_path, image_row, monkeypatch):
     assert metadata.row_group(0).column(0).compression == "ZSTD"
 
 
-def test_row_groups_are_bounded_in_bytes_too(tmp_path, image_row, monkeypatch):
+def test_row_groups_limited_in_bytes(tmp_path, image_row, monkeypatch):
     monkeypatch.setattr(writer, "ROW_GROUP_BYTES", 1000)
     image = {"bytes": bytes(400), "path": "zeros.png"}
     write_shard(tmp_path / "shard.parquet", (image_row("a", view, image=image) for view in range(7)))
@@ -45,7 +45,7 @@ def test_row_groups_are_bounded_in_bytes_too(tmp_path, image_row, monkeypatch):
     assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [3, 3, 1]
 
 
-def test_memory_of_writing_does_not_grow_with_the_shard(tmp_path, image_row, monkeypatch):
+def test_memory_independent_of_shard_size(tmp_path, image_row, monkeypatch):
     """All of Arrow's memory, at its highest, against what ten times the rows would take."""
     monkeypatch.setattr(writer, "ROW_GROUP_BYTES", 2**20)
     noise = np.random.default_rng(0)
@@ -70,7 +70,7 @@ def _highest_arrow_bytes(rows, path):
     return highest[0] - start
 
 
-def test_a_shard_far_above_its_target_is_told_with_the_number_that_would_do(tmp_path, monkeypatch, caplog):
+def test_oversized_shard_warned(tmp_path, monkeypatch, caplog):
     path = tmp_path / "shard.parquet"
     path.write_bytes(bytes(1000))
     monkeypatch.setattr(writer, "TARGET_BYTES", 700)
@@ -81,7 +81,7 @@ def test_a_shard_far_above_its_target_is_told_with_the_number_that_would_do(tmp_
     assert "render.shards to 10 instead of 4" in caplog.text
 
 
-def test_rows_that_fail_to_come_publish_nothing_and_leave_nothing(tmp_path, image_row):
+def test_failure_publishes_nothing(tmp_path, image_row):
     def rows():
         yield image_row("a", 0)
         raise RuntimeError
@@ -91,7 +91,7 @@ def test_rows_that_fail_to_come_publish_nothing_and_leave_nothing(tmp_path, imag
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_file_appears_only_when_it_is_whole(tmp_path, image_row):
+def test_file_published_when_complete(tmp_path, image_row):
     path = tmp_path / "folder" / "shard.parquet"
 
     def rows():
@@ -111,27 +111,27 @@ def test_the_file_appears_only_when_it_is_whole(tmp_path, image_row):
         ({"view": "front"}, "does not fit the schema"),
     ],
 )
-def test_rows_that_do_not_fit_are_refused_by_file(tmp_path, image_row, changes, message):
+def test_mismatched_row_refused(tmp_path, image_row, changes, message):
     with pytest.raises(ShardError, match=message) as caught:
         write_shard(tmp_path / "shard.parquet", [image_row("a", 0, **changes)])
     assert "shard.parquet" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_row_without_a_column_is_refused(tmp_path, image_row):
+def test_missing_column_refused(tmp_path, image_row):
     row = image_row("a", 0)
     del row["fov_deg"]
     with pytest.raises(ShardError, match="lacks the columns \\['fov_deg'\\]"):
         write_shard(tmp_path / "shard.parquet", [row])
 
 
-def test_an_empty_shard_can_be_opened(tmp_path):
+def test_empty_shard(tmp_path):
     write_shard(tmp_path / "shard.parquet", [])
     with open_shard(tmp_path / "shard.parquet", SCHEMA.names) as shard:
         assert shard.metadata.num_rows == 0
 
 
-def test_opening_names_the_file_and_what_is_wrong(tmp_path):
+def test_open_shard_refusals(tmp_path):
     broken = tmp_path / "broken.parquet"
     broken.write_bytes(b"PAR1 but no more")
     with pytest.raises(ShardError, match=r"broken\.parquet: expected a Parquet shard"):

@@ -17,14 +17,14 @@ def archive(tmp_path, write_dataset, write_model, zip_folder):
     return zip_folder(tmp_path / "x.zip", source)
 
 
-def test_models_are_found_wherever_they_are_in_an_archive(archive):
+def test_models_found_at_any_depth(archive):
     content = read_contents(archive)
     assert content.models == {"a": PurePosixPath("a"), "b": PurePosixPath("part1/b")}
     assert content.list_path == PurePosixPath("model_info.json")
     assert content.sizes_bytes[PurePosixPath("part1/readme.txt")] == 0
 
 
-def test_a_part_holds_models_side_by_side_and_the_list(tmp_path, archive):
+def test_part_has_models_and_list_at_top_level(tmp_path, archive):
     content = read_contents(archive)
     extract_part(archive, content, tmp_path / "part")
     found = sorted(path.relative_to(tmp_path / "part").as_posix() for path in (tmp_path / "part").rglob("*.*"))
@@ -36,7 +36,7 @@ def test_a_part_holds_models_side_by_side_and_the_list(tmp_path, archive):
 
 @pytest.mark.parametrize("file", ["a/texture.png", "b/model.mtl", "model_info.json"])
 @pytest.mark.parametrize("damage", ["absent", "short", "link"])
-def test_a_part_is_complete_with_every_file_at_its_size(tmp_path, archive, file, damage):
+def test_incomplete_part_detected_and_redone(tmp_path, archive, file, damage):
     content = read_contents(archive)
     extract_part(archive, content, tmp_path / "part")
     assert is_complete(tmp_path / "part", content)
@@ -52,7 +52,7 @@ def test_a_part_is_complete_with_every_file_at_its_size(tmp_path, archive, file,
     assert is_complete(tmp_path / "part", content)
 
 
-def test_a_damaged_archive_publishes_nothing(tmp_path, archive):
+def test_damaged_archive_publishes_nothing(tmp_path, archive):
     content = read_contents(archive)
     archive.write_bytes(archive.read_bytes().replace(b"v 2 0 0", b"v 3 0 0"))
     with pytest.raises(ArchiveError, match=r"x\.zip: expected a whole zip archive"):

@@ -80,7 +80,7 @@ def get(remote, folder):
     return fetch(remote, folder, pause_s=0.001)
 
 
-def test_a_file_is_fetched_once_and_named_harmlessly(tmp_path, server):
+def test_file_fetched_once_under_safe_name(tmp_path, server):
     path = get(server.remote(size_bytes=len(CONTENT)), tmp_path)
     assert path.name == f"{SHA256[:12]}-part_1.zip"
     assert path.read_bytes() == CONTENT
@@ -90,20 +90,20 @@ def test_a_file_is_fetched_once_and_named_harmlessly(tmp_path, server):
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-def test_a_dropped_connection_goes_on_or_starts_again(tmp_path, server, ranges):
+def test_dropped_connection_resumes_or_restarts(tmp_path, server, ranges):
     server.ranges = ranges
     server.drop_after, server.drops_left = 300_000, 2
     assert get(server.remote(), tmp_path).read_bytes() == CONTENT
     assert server.asked == ([0, 300_000, 600_000] if ranges else [0, 300_000, 300_000])
 
 
-def test_an_interrupted_run_is_continued_by_the_next_one(tmp_path, server):
+def test_next_run_resumes(tmp_path, server):
     (tmp_path / f"{SHA256[:12]}-part_1.zip.part").write_bytes(CONTENT[:1000])
     assert get(server.remote(), tmp_path).read_bytes() == CONTENT
     assert server.asked == [1000]
 
 
-def test_a_part_that_was_whole_already_is_checked_and_kept(tmp_path, server):
+def test_complete_part_verified_and_kept(tmp_path, server):
     (tmp_path / f"{SHA256[:12]}-part_1.zip.part").write_bytes(CONTENT)
     path = get(server.remote(size_bytes=len(CONTENT)), tmp_path)
     assert server.asked == []
@@ -112,70 +112,70 @@ def test_a_part_that_was_whole_already_is_checked_and_kept(tmp_path, server):
     assert server.asked == [len(CONTENT)]
 
 
-def test_a_part_longer_than_the_file_is_begun_again(tmp_path, server):
+def test_overlong_part_restarted(tmp_path, server):
     (tmp_path / f"{SHA256[:12]}-part_1.zip.part").write_bytes(CONTENT + b"more")
     assert get(server.remote(), tmp_path).read_bytes() == CONTENT
     assert server.asked == [len(CONTENT) + 4, 0]
 
 
-def test_nothing_of_a_longer_part_stays_behind_a_new_beginning(tmp_path, server):
+def test_restart_truncates_part(tmp_path, server):
     server.ranges = False
     (tmp_path / f"{SHA256[:12]}-part_1.zip.part").write_bytes(CONTENT + b"more")
     assert get(server.remote(), tmp_path).read_bytes() == CONTENT
     assert server.asked == [len(CONTENT) + 4]
 
 
-def test_a_part_of_another_file_is_thrown_away_once(tmp_path, server):
+def test_part_of_other_file_discarded(tmp_path, server):
     (tmp_path / f"{SHA256[:12]}-part_1.zip.part").write_bytes(b"x" * 1000)
     assert get(server.remote(), tmp_path).read_bytes() == CONTENT
     assert server.asked == [1000, 0]
 
 
 @pytest.mark.parametrize("size_bytes", [None, len(CONTENT)])
-def test_wrong_bytes_are_named_and_not_kept(tmp_path, server, size_bytes):
+def test_wrong_digest_refused(tmp_path, server, size_bytes):
     server.content = CONTENT[:-1] + b"!"
     with pytest.raises(DownloadError, match=rf"part%201\.zip: expected SHA-256 {SHA256}, got [0-9a-f]{{64}}"):
         get(server.remote(size_bytes=size_bytes), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_of_another_size_is_refused_before_it_is_fetched(tmp_path, server):
+def test_wrong_size_refused_before_download(tmp_path, server):
     with pytest.raises(DownloadError, match=f"expected 5 bytes, the server has {len(CONTENT)}"):
         get(server.remote(size_bytes=5), tmp_path)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) == 0
 
 
-def test_a_server_that_promises_more_than_it_sends_ends_in_an_error(tmp_path, server):
+def test_server_sends_too_little(tmp_path, server):
     server.claimed_length = len(CONTENT) + 10
     server.ranges = False
     with pytest.raises(DownloadError, match=r"5 attempts, .*of 1048586 bytes"):
         get(server.remote(), tmp_path)
 
 
-def test_a_server_that_promises_less_than_the_file_has_is_found_out(tmp_path, server):
+def test_server_understates_length(tmp_path, server):
     server.claimed_length = 1000
     with pytest.raises(DownloadError, match="expected SHA-256"):
         get(server.remote(), tmp_path)
 
 
-def test_a_server_that_never_ends_is_cut_off(tmp_path, server):
+def test_endless_server_stopped(tmp_path, server):
     server.claimed_length = "none"
     with pytest.raises(DownloadError, match="expected 1000 bytes"):
         get(server.remote(size_bytes=1000), tmp_path)
 
 
-def test_a_server_without_a_length_is_read_to_its_end(tmp_path, server):
+def test_server_without_length(tmp_path, server):
     server.claimed_length = "none"
     assert get(server.remote(), tmp_path).read_bytes() == CONTENT
 
 
-def test_an_answer_from_another_place_is_not_appended(tmp_path, server):
+def test_wrong_range_not_appended(tmp_path, server):
     server.drop_after, server.drops_left, server.range_start_error = 1000, 1, 7
     with pytest.raises(DownloadError, match="asked for bytes from 1000, got 'bytes 1007-"):
         get(server.remote(), tmp_path)
 
 
-def test_passing_faults_are_waited_out_and_others_told(tmp_path, server):
+def test_transient_faults_retried(tmp_path, server):
     server.statuses = [503, 429]
     assert get(server.remote(), tmp_path).read_bytes() == CONTENT
     server.statuses = [403]
@@ -184,12 +184,12 @@ def test_passing_faults_are_waited_out_and_others_told(tmp_path, server):
     assert server.asked == [0, 0, 0, 0]
 
 
-def test_no_server_is_one_clear_error(tmp_path):
+def test_no_server_refused(tmp_path):
     with pytest.raises(DownloadError, match=r"5 attempts, .*refused"):
         get(RemoteFile("http://127.0.0.1:9/x.zip", SHA256), tmp_path)
 
 
-def test_secrets_of_an_address_stay_out_of_messages_and_logs(tmp_path, server, caplog, monkeypatch):
+def test_secrets_not_logged(tmp_path, server, caplog, monkeypatch):
     monkeypatch.setattr(downloads, "LOG_INTERVAL_S", 0.0)
     with caplog.at_level(logging.INFO), pytest.raises(DownloadError) as caught:
         get(server.remote(sha256="0" * 64, query="?token=pass4711"), tmp_path)
@@ -198,13 +198,13 @@ def test_secrets_of_an_address_stay_out_of_messages_and_logs(tmp_path, server, c
     assert "1 of 1 MB" in caplog.text
 
 
-def test_a_disk_without_room_is_named(tmp_path, server, monkeypatch):
+def test_full_disk_refused(tmp_path, server, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 10})())
     with pytest.raises(DownloadError, match=r"1048576 bytes to fetch, 10 free in"):
         get(server.remote(), tmp_path)
 
 
-def test_a_mounted_mirror_is_used_where_it_is(tmp_path):
+def test_file_url_used_in_place(tmp_path):
     mirrored = tmp_path / "a mirror" / "x.zip"
     mirrored.parent.mkdir()
     mirrored.write_bytes(CONTENT)
@@ -218,6 +218,6 @@ def test_a_mounted_mirror_is_used_where_it_is(tmp_path):
 
 
 @pytest.mark.parametrize("path", ["..%2F..%2Fetc%2Fpasswd", ".hidden", "-option", "", "%00"])
-def test_no_address_names_a_file_outside_the_folder(path):
+def test_names_stay_inside_folder(path):
     name = RemoteFile(f"http://host/{path}", SHA256).name
     assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name)

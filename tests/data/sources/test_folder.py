@@ -15,7 +15,7 @@ def touch(root, *names):
     return root
 
 
-def test_models_are_found_however_deep_and_others_told_or_passed_by(tmp_path):
+def test_find_models(tmp_path):
     root = touch(tmp_path / "in", "a.GLB", "x/y/b.obj", "x/c.fbx", "x/wood.png", ".hidden/d.stl", "x/.e.ply", "x/f.ply")
     (root / "link.glb").symlink_to(root / "a.GLB")
     (root / "loop").symlink_to(root)
@@ -27,7 +27,7 @@ def test_models_are_found_however_deep_and_others_told_or_passed_by(tmp_path):
     ]
 
 
-def test_a_folder_without_models_and_no_folder_are_named(tmp_path):
+def test_no_models_or_folder_refused(tmp_path):
     touch(tmp_path / "in", "x.png")
     with pytest.raises(DatasetError, match=r"in: expected \.glb, .* files in it or below, found 1 others"):
         find_models(tmp_path / "in", None)
@@ -35,7 +35,7 @@ def test_a_folder_without_models_and_no_folder_are_named(tmp_path):
         find_models(tmp_path / "in" / "x.png", None)
 
 
-def test_ids_are_readable_and_depend_on_the_path_alone():
+def test_ids_readable_and_stable():
     chair = model_id_of(PurePosixPath("Chairs/Ärm chair (1).glb"))
     assert chair.startswith("chairs-rm-chair-1-")
     assert chair == model_id_of(PurePosixPath("Chairs/Ärm chair (1).glb"))
@@ -45,5 +45,5 @@ def test_ids_are_readable_and_depend_on_the_path_alone():
 
 
 @given(st.text(min_size=1, max_size=300))
-def test_every_name_has_an_id_that_can_name_a_folder(name):
+def test_ids_always_safe(name):
     assert is_safe_id(model_id_of(PurePosixPath(name.replace("\0", "_") + ".glb")))

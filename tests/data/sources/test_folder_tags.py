@@ -27,36 +27,36 @@ def table(tmp_path):
 @pytest.mark.parametrize(
     "key", ["id-2", "chairs/blue.obj", "chairs/blue", "blue.obj", "blue", "BLUE.OBJ", "chairs\\blue.obj"]
 )
-def test_a_row_may_name_its_model_in_many_ways(table, key):
+def test_row_keys(table, key):
     tags = read_folder_tags(table(f"file,category,super-category\n{key},Armchair,Chair\n"), FILES)
     assert tags.keys() == {"id-2"}
     assert (tags["id-2"].category, tags["id-2"].super_category, tags["id-2"].style) == ("Armchair", "Chair", None)
 
 
-def test_a_name_of_several_models_or_of_none_says_nothing(table, caplog):
+def test_ambiguous_or_unknown_name_ignored(table, caplog):
     with caplog.at_level(logging.WARNING):
         assert read_folder_tags(table("file,category\nred.glb,Sofa\nabsent,Sofa\n,Sofa\n"), FILES) == {}
     assert "3 rows match no single model, the first ones are ['red.glb', 'absent', '']" in caplog.text
 
 
-def test_the_first_row_counts_and_empty_cells_stay_open(table):
+def test_first_row_used_and_empty_cells_missing(table):
     tags = read_folder_tags(table("Model ID,Style,material\nid-1,,Wood\nid-1,Modern,\n", "utf-8-sig"), FILES)
     assert (tags["id-1"].style, tags["id-1"].material) == (None, "Wood")
 
 
-def test_tags_are_cleaned_like_those_of_the_list(table):
+def test_tags_cleaned(table):
     tags = read_folder_tags(table(f"file,style,category\nblue.obj,{'x' * 300},Arm\u202echair\n"), FILES)
     assert (tags["id-2"].style, tags["id-2"].category) == (None, "Armchair")
 
 
-def test_parquet_of_any_types(tmp_path):
+def test_parquet_types(tmp_path):
     columns = {"model_id": ["id-1", "id-3"], "category": ["Chair", None], "theme": [7, 8], "embedding": [[1.0], [2.0]]}
     pq.write_table(pa.table(columns), tmp_path / "tags.parquet")
     tags = read_folder_tags(tmp_path / "tags.parquet", FILES)
     assert (tags["id-1"].category, tags["id-1"].theme, tags["id-3"].category) == ("Chair", "7", None)
 
 
-def test_unreadable_tables_are_named(tmp_path, table):
+def test_unreadable_table_refused(tmp_path, table):
     with pytest.raises(DatasetError, match=r"tags\.csv: expected a column model_id or file .*got name, style"):
         read_folder_tags(table("name,style\na,b\n"), FILES)
     with pytest.raises(DatasetError, match=r"expected a column model_id .*got none"):
@@ -72,7 +72,7 @@ def test_unreadable_tables_are_named(tmp_path, table):
 
 
 @pytest.mark.parametrize("name", ["tags.csv", "tags.parquet"])
-def test_a_table_that_is_too_long_is_refused(tmp_path, monkeypatch, name):
+def test_long_table_refused(tmp_path, monkeypatch, name):
     monkeypatch.setattr("shelfnet.data.catalogue.tag_tables.MAX_ROWS", 3)
     if name.endswith("csv"):
         (tmp_path / name).write_text("file\n" + "blue.obj\n" * 4)

@@ -45,7 +45,7 @@ def settings(**fields):
     return ObjaverseSettings(**{"categories": ("chair",), "minimum_models": 1, **fields})
 
 
-def test_a_mirror_gives_what_it_has(mirror):
+def test_mirror(mirror):
     before = objaverse._VERSIONED_PATH
     wanted = settings(mirror=str(mirror), categories=("chair", "Folding Chair"))
     infos = find_objects(wanted)
@@ -61,23 +61,23 @@ def test_a_mirror_gives_what_it_has(mirror):
     assert before == objaverse._VERSIONED_PATH
 
 
-def test_the_versions_folder_itself_is_a_mirror_too(mirror):
+def test_mirror_is_version_folder(mirror):
     assert len(find_objects(settings(mirror=str(mirror / "hf-objaverse-v1")))) == 2
 
 
-def test_too_few_instances_are_an_error_with_the_count(mirror):
+def test_too_few_instances_refused(mirror):
     with pytest.raises(DatasetError, match=r"'chair' has 2 instances in the mirror \(Objaverse has 3\), fewer than"):
         find_objects(settings(mirror=str(mirror), minimum_models=3))
     with pytest.raises(DatasetError, match="'sofa' has 0 instances in the mirror"):
         find_objects(settings(mirror=str(mirror), categories=("sofa",)))
 
 
-def test_an_unknown_category_is_told_what_is_close(mirror):
+def test_unknown_category_refused_with_suggestion(mirror):
     with pytest.raises(DatasetError, match=r"LVIS has no category 'chairs'; close to it: chair"):
         find_objects(settings(mirror=str(mirror), categories=("chairs",)))
 
 
-def test_the_packages_cache_is_used_and_what_is_missing_is_told(mirror):
+def test_cache_used_and_missing_quarantined(mirror):
     wanted = settings(cache=str(mirror))
     infos = find_objects(wanted)
     assert len(infos) == 3
@@ -87,7 +87,7 @@ def test_the_packages_cache_is_used_and_what_is_missing_is_told(mirror):
     assert "no network for https://" in refused[0].reason
 
 
-def test_what_is_missing_is_fetched_through_the_package(mirror, monkeypatch):
+def test_missing_objects_downloaded(mirror, monkeypatch):
     def fetch(url, path):
         assert url.endswith("/glbs/000-001/c2.glb")
         trimesh.creation.box((1, 1, 1)).export(path, file_type="glb")
@@ -99,7 +99,7 @@ def test_what_is_missing_is_fetched_through_the_package(mirror, monkeypatch):
     assert refused == []
 
 
-def test_no_mirror_no_network_and_broken_annotations_are_named(tmp_path, mirror):
+def test_no_mirror_no_network_or_broken_annotations_refused(tmp_path, mirror):
     with pytest.raises(DatasetError, match=r"mirror: expected lvis-annotations\.json\.gz in .*nowhere"):
         find_objects(settings(mirror=str(tmp_path / "nowhere")))
     with pytest.raises(DatasetError, match=r"no network for "):
@@ -113,7 +113,7 @@ def test_no_mirror_no_network_and_broken_annotations_are_named(tmp_path, mirror)
             find_objects(settings(mirror=str(mirror)))
 
 
-def test_annotations_are_unpacked_up_to_a_limit(mirror, monkeypatch):
+def test_annotations_bomb_refused(mirror, monkeypatch):
     monkeypatch.setattr("shelfnet.data.sources.objaverse.MAX_ANNOTATIONS_BYTES", 1 << 20)
     path = mirror / "hf-objaverse-v1" / "lvis-annotations.json.gz"
     path.write_bytes(gzip.compress(bytes(1 << 24)))
@@ -122,7 +122,7 @@ def test_annotations_are_unpacked_up_to_a_limit(mirror, monkeypatch):
         find_objects(settings(mirror=str(mirror)))
 
 
-def test_hostile_uids_and_links_are_passed_by(mirror):
+def test_hostile_uids_and_links_ignored(mirror):
     version = mirror / "hf-objaverse-v1"
     write_gzip(version / "lvis-annotations.json.gz", {"chair": ["../../x", 7, "c1", "link"]})
     (version / "glbs" / "000-000" / "link.glb").symlink_to(version / "glbs" / "000-000" / "c1.glb")
@@ -130,12 +130,12 @@ def test_hostile_uids_and_links_are_passed_by(mirror):
     assert list(find_objects(settings(cache=str(mirror)))) == ["c1", "link"]
 
 
-def test_no_category_is_refused_before_anything_runs():
+def test_empty_categories_refused():
     with pytest.raises(ValueError, match="name at least one LVIS category"):
         DatasetSettings(kind="objaverse")
 
 
-def test_names_as_tags():
+def test_category_tag():
     assert category_tag("folding_chair") == "Folding Chair"
     assert category_tag("pot_(cookware)") == "Pot"
     assert category_tag("Folding Chair") == "Folding Chair"

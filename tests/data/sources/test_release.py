@@ -60,7 +60,7 @@ def zips(folder, source, zip_folder):
 
 
 @pytest.mark.parametrize("prefix", ["", "3D-FUTURE-model/", "download (1)/3D-FUTURE-model/"])
-def test_one_archive_however_it_is_wrapped(tmp_path, source, zip_folder, prefix):
+def test_single_archive_at_any_depth(tmp_path, source, zip_folder, prefix):
     archive = zip_folder(tmp_path / "x.zip", source, prefix)
     found = find_release(archive)
     assert found == Release((archive,))
@@ -71,14 +71,14 @@ def test_one_archive_however_it_is_wrapped(tmp_path, source, zip_folder, prefix)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "src", "x.zip"]
 
 
-def test_the_parts_of_the_release_come_together(tmp_path, folder, zips):
+def test_parts_assembled(tmp_path, folder, zips):
     found = find_release(folder)
     assert found == Release(zips)
     assert ids(assemble(found, tmp_path / "out")) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("inner", ["", "parts"])
-def test_the_list_may_lie_beside_the_archives(tmp_path, folder, source, zip_folder, inner):
+def test_list_next_to_archives(tmp_path, folder, source, zip_folder, inner):
     (folder / inner).mkdir(exist_ok=True)
     archives = tuple(zip_folder(folder / inner / f"{name}.zip", source, f"part-{name}/", of(name)) for name in "ab")
     (source / LIST).rename(folder / LIST)
@@ -89,30 +89,30 @@ def test_the_list_may_lie_beside_the_archives(tmp_path, folder, source, zip_fold
     assert (root / LIST).read_bytes() == (folder / LIST).read_bytes()
 
 
-def test_a_folder_without_archives_is_used_as_it_is(source):
+def test_folder_without_archives_used_in_place(source):
     assert find_release(source) is None
 
 
-def test_archives_that_were_kept_beside_their_models_are_not_even_opened(source, zip_folder):
+def test_unneeded_archives_not_opened(source, zip_folder):
     zip_folder(source / "kept.zip", source, only=of("a", "b"))
     (source / "broken.zip").write_bytes(b"no archive")
     assert find_release(source) is None
 
 
-def test_archives_among_the_files_of_a_model_are_not_looked_at(source):
+def test_archives_inside_models_ignored(source):
     (source / "a" / "broken.zip").write_bytes(b"no archive")
     (source / "b" / "raw_model.obj").unlink()
     assert find_release(source) is None
 
 
-def test_a_list_that_names_only_what_is_extracted_wants_no_archive(folder, source, zips, write_list):
+def test_complete_list_needs_no_archive(folder, source, zips, write_list):
     (source / "a").rename(folder / "a")
     write_list(folder, [{"model_id": "A"}])
     assert find_release(folder) is None
 
 
 @pytest.mark.parametrize("place", ["", "3D-FUTURE-model-part1", "download/part1"])
-def test_archives_bring_what_is_not_extracted(tmp_path, folder, source, zips, extractions, place):
+def test_archives_add_missing_models(tmp_path, folder, source, zips, extractions, place):
     (folder / place).mkdir(parents=True, exist_ok=True)
     (source / "a").rename(folder / place / "a")
     (source / LIST).rename(folder / LIST)
@@ -123,7 +123,7 @@ def test_archives_bring_what_is_not_extracted(tmp_path, folder, source, zips, ex
     assert (folder / place / "a" / "raw_model.obj").is_file()
 
 
-def test_extracted_models_without_a_list_take_it_from_an_archive(tmp_path, folder, source, zips, zip_folder):
+def test_list_from_archive(tmp_path, folder, source, zips, zip_folder):
     zip_folder(zips[2], source, only=of("c"))
     zip_folder(folder / "tags.zip", source, only=of(LIST))
     (source / "a").rename(folder / "a")
@@ -133,9 +133,7 @@ def test_extracted_models_without_a_list_take_it_from_an_archive(tmp_path, folde
     assert (root / LIST).is_file()
 
 
-def test_extracted_models_may_be_in_several_archives_and_ids_in_another_letter_case(
-    tmp_path, folder, source, zip_folder, write_list
-):
+def test_extracted_models_in_archives_and_case(tmp_path, folder, source, zip_folder, write_list):
     first = zip_folder(folder / "ab.zip", source, only=of("a", "b"))
     second = zip_folder(folder / "ac.zip", source, only=of("a", "c"))
     (source / "a").rename(folder / "a")
@@ -145,7 +143,7 @@ def test_extracted_models_may_be_in_several_archives_and_ids_in_another_letter_c
     assert ids(assemble(found, tmp_path / "out")) == ["a", "b", "c"]
 
 
-def test_models_and_list_in_folders_of_their_own_come_together(tmp_path, folder, source, zips, extractions):
+def test_models_and_list_in_separate_folders(tmp_path, folder, source, zips, extractions):
     for name in "abc":
         (folder / "models").mkdir(exist_ok=True)
         (source / name).rename(folder / "models" / name)
@@ -155,9 +153,7 @@ def test_models_and_list_in_folders_of_their_own_come_together(tmp_path, folder,
     assert extractions == []
 
 
-def test_an_extracted_model_and_list_count_before_those_of_an_archive(
-    tmp_path, folder, source, zip_folder, write_list, caplog
-):
+def test_extracted_takes_precedence(tmp_path, folder, source, zip_folder, write_list, caplog):
     zip_folder(folder / "all.zip", source)
     (source / "a").rename(folder / "a")
     (folder / "a" / "raw_model.obj").write_text("v 1 2 3\n")
@@ -171,7 +167,7 @@ def test_an_extracted_model_and_list_count_before_those_of_an_archive(
     assert "all.zip: its model_info.json differs from" in caplog.text
 
 
-def test_a_folder_without_its_obj_file_is_no_extracted_model(tmp_path, folder, source, zips):
+def test_folder_without_obj_ignored(tmp_path, folder, source, zips):
     for name in "ab":
         (source / name).rename(folder / name)
     (folder / "a" / "raw_model.obj").unlink()
@@ -181,7 +177,7 @@ def test_a_folder_without_its_obj_file_is_no_extracted_model(tmp_path, folder, s
     assert ids(assemble(found, tmp_path / "out")) == ["a", "b", "c"]
 
 
-def test_a_damaged_archive_that_may_be_needed_is_named(folder, source):
+def test_damaged_archive_refused(folder, source):
     (source / "a").rename(folder / "a")
     (source / LIST).rename(folder / LIST)
     (folder / "half.zip").write_bytes(b"PK\x03\x04")
@@ -189,7 +185,7 @@ def test_a_damaged_archive_that_may_be_needed_is_named(folder, source):
         find_release(folder)
 
 
-def test_links_among_extracted_models_are_left_out(tmp_path, folder, source, zips):
+def test_links_not_staged(tmp_path, folder, source, zips):
     (source / "a").rename(folder / "a")
     (folder / "a" / "secret.png").symlink_to(tmp_path / "src" / LIST)
     os.mkfifo(folder / "a" / "pipe.png")
@@ -197,7 +193,7 @@ def test_links_among_extracted_models_are_left_out(tmp_path, folder, source, zip
     assert sorted(path.name for path in found["a"].iterdir()) == ["model.mtl", "raw_model.obj", "texture.png"]
 
 
-def test_every_archive_may_bring_the_same_list_but_no_other(tmp_path, source, zip_folder, write_list):
+def test_conflicting_lists_refused(tmp_path, source, zip_folder, write_list):
     parts = tuple(zip_folder(tmp_path / f"{name}.zip", source, only=of(name, LIST)) for name in "ab")
     assert ids(assemble(Release(parts), tmp_path / "out")) == ["a", "b"]
     write_list(source, [{"model_id": "other"}])
@@ -206,7 +202,7 @@ def test_every_archive_may_bring_the_same_list_but_no_other(tmp_path, source, zi
         assemble(Release(parts), tmp_path / "out")
 
 
-def test_archives_that_make_no_data_set_are_refused_before_extraction(tmp_path, source, zip_folder, extractions):
+def test_incomplete_release_refused(tmp_path, source, zip_folder, extractions):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "inner.zip").write_bytes(b"x")
     nested = zip_folder(tmp_path / "nested.zip", tmp_path / "other")
@@ -225,7 +221,7 @@ def test_archives_that_make_no_data_set_are_refused_before_extraction(tmp_path, 
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("out")]
 
 
-def test_an_archive_that_was_downloaded_twice_counts_once(tmp_path, zips, extractions, caplog):
+def test_duplicate_archive_ignored(tmp_path, zips, extractions, caplog):
     copy = zips[0].with_name("part1 (1).zip")
     copy.write_bytes(zips[0].read_bytes())
     assert ids(assemble(Release((*zips, copy)), tmp_path / "out")) == ["a", "b", "c"]
@@ -234,9 +230,7 @@ def test_an_archive_that_was_downloaded_twice_counts_once(tmp_path, zips, extrac
 
 
 @pytest.mark.parametrize("place", ["archive", "moving"])
-def test_what_was_extracted_before_an_interruption_is_not_extracted_again(
-    tmp_path, zips, extractions, monkeypatch, place
-):
+def test_interrupted_run_resumes(tmp_path, zips, extractions, monkeypatch, place):
     def interrupted(*args):
         if place == "moving" or args[0].name == "part2.ZIP":
             raise KeyboardInterrupt
@@ -256,7 +250,7 @@ def test_what_was_extracted_before_an_interruption_is_not_extracted_again(
     assert not (tmp_path / "out.partial").exists()
 
 
-def test_what_a_killed_run_left_half_extracted_is_redone(tmp_path, zips, extractions):
+def test_incomplete_parts_redone(tmp_path, zips, extractions):
     root = assemble(Release(zips), tmp_path / "out")
     whole = content_digest(root)
     (tmp_path / "out").rename(tmp_path / "out.partial")
@@ -274,9 +268,7 @@ def test_what_a_killed_run_left_half_extracted_is_redone(tmp_path, zips, extract
     assert not (again / archive_parts.UNFINISHED).exists()
 
 
-def test_an_archive_that_changed_is_extracted_afresh_and_nothing_old_stays(
-    tmp_path, folder, source, zips, zip_folder, extractions
-):
+def test_changed_archive_extracted_again(tmp_path, folder, source, zips, zip_folder, extractions):
     broken = folder / "part3.zip"
     whole = broken.read_bytes()
     broken.write_bytes(whole[:60] + bytes([whole[60] ^ 1]) + whole[61:])
@@ -295,7 +287,7 @@ def test_an_archive_that_changed_is_extracted_afresh_and_nothing_old_stays(
     assert len(list(root.glob("zip-*"))) == 3
 
 
-def test_a_data_set_that_is_complete_is_not_extracted_again_and_never_half_replaced(tmp_path, zips, extractions):
+def test_complete_data_set_reused(tmp_path, zips, extractions):
     first = content_digest(assemble(Release(zips), tmp_path / "out"))
     (tmp_path / "out" / "stale").write_text("")
     extractions.clear()
@@ -309,7 +301,7 @@ def test_a_data_set_that_is_complete_is_not_extracted_again_and_never_half_repla
     assert content_digest(find_root(tmp_path / "out")) == first
 
 
-def test_an_only_archive_that_is_damaged_leaves_nothing(tmp_path, source, zip_folder):
+def test_damaged_only_archive_leaves_nothing(tmp_path, source, zip_folder):
     archive = zip_folder(tmp_path / "x.zip", source)
     archive.write_bytes(archive.read_bytes().replace(b"v 2 0 0", b"v 3 0 0"))
     with pytest.raises(ArchiveError, match=r"x\.zip"):

@@ -23,7 +23,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["texture.png", "maps/wood 1.png", "maps\\wood 1.png", "./texture.png", "near.png"])
-def test_files_inside_are_found(folder, name):
+def test_file_inside_found(folder, name):
     assert file_inside(folder, name).read_text() == "t"
 
 
@@ -33,14 +33,14 @@ def test_files_inside_are_found(folder, name):
      "\\\\host\\texture.png", "far.png", "up/secret.png", "loop.png", "pipe.png", "maps", "", "nothing.png", "a\0b",
      "x" * 5000],
 )  # fmt: skip
-def test_everything_else_is_not(folder, name):
+def test_other_names_not_found(folder, name):
     assert file_inside(folder, name) is None
 
 
-def test_absolute_names_are_not_followed_even_to_the_folder(folder):
+def test_absolute_name_not_followed(folder):
     assert file_inside(folder, str(folder / "texture.png")) is None
 
 
-def test_a_folder_reached_by_a_link_is_a_folder(folder, tmp_path):
+def test_linked_folder(folder, tmp_path):
     (tmp_path / "alias").symlink_to("model")
     assert file_inside(tmp_path / "alias", "texture.png").read_text() == "t"
