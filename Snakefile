@@ -1,4 +1,4 @@
-"""One photo of a piece of furniture to a mesh: data, images, training, meshes, numbers, report."""
+"""From a data set to a report: images, training, meshes, metrics."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ except ModuleNotFoundError as error:
 min_version("9.0")
 
 
-# Its own, also where --directory moves the run elsewhere: without it an overlay would lie over the schema's defaults.
+# Relative to the project, so that the default also applies with --directory.
 configfile: os.path.relpath(os.path.join(workflow.basedir, "config.yaml"))
 
 

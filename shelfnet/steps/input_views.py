@@ -1,4 +1,4 @@
-"""The views that are reconstructed: images and names, never poses."""
+"""Input views of reconstruction and refinement: images and names, without poses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from torch import Tensor
 from shelfnet.data.shards.reader import load_evaluation_views
 
 SPLITS = ("validation", "test")
-"""Validation to fit the alignment on, test to report."""
+"""The alignment is fitted on validation, the results are reported on test."""
 
 
 @dataclass(frozen=True)
 class InputView:
-    """One image, RGBA bytes with the mask as alpha, and what it is called."""
+    """One image as RGBA bytes with the mask as alpha, and its identity."""
 
     model_id: str
     split: str
@@ -25,10 +25,10 @@ class InputView:
 
 
 def load_input_views(shards: Sequence[Path], views_per_model: int) -> list[InputView]:
-    """Views of all :data:`SPLITS`, sorted by model and view within each.
+    """Load the views of all :data:`SPLITS`, sorted by model and view within each split.
 
     Raises:
-        ShardError: a shard is damaged, or a split has no view.
+        ShardError: A shard is damaged or a split has no views.
     """
     found = []
     for split in SPLITS:

@@ -1,4 +1,4 @@
-"""Mirror the journal into MLflow; ``python -m shelfnet.steps.mirror_tracking`` does it by hand."""
+"""Mirror the journal to MLflow; manually with ``python -m shelfnet.steps.mirror_tracking``."""
 
 import argparse
 import logging
@@ -13,12 +13,12 @@ log = logging.getLogger(__name__)
 
 
 def mirror_tracking(*, settings: TrackingSettings, journals: Path, results: Path) -> MirrorReport:
-    """Tell MLflow what it does not know yet; a warning, never an error, where it is away.
+    """Send new journal events to MLflow. An unreachable server causes a warning, not an error.
 
     Args:
-        settings: tracking server and experiment; nothing happens unless ``enabled``.
-        journals: folder of ``*.jsonl``.
-        results: parent of ``mlartifacts``.
+        settings: Tracking server and experiment. Nothing happens unless ``enabled``.
+        journals: Folder of ``*.jsonl`` files.
+        results: Parent folder of ``mlartifacts``.
     """
     if not settings.enabled:
         return MirrorReport()
@@ -34,10 +34,16 @@ def mirror_tracking(*, settings: TrackingSettings, journals: Path, results: Path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Mirror from the command line; the exit status is 1 where events stay pending."""
-    parser = argparse.ArgumentParser(description="Tell MLflow what the journal says and it does not know yet.")
-    parser.add_argument("--config", type=Path, nargs="+", default=[Path("config.yaml")], help="YAML files, overlaid")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of results, journal in it")
+    """Mirror from the command line; returns 1 if events remain pending."""
+    parser = argparse.ArgumentParser(description="Send new journal events to MLflow.")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        nargs="+",
+        default=[Path("config.yaml")],
+        help="YAML files; later ones override earlier ones",
+    )
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of results with the journal")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     settings = load_config(*options.config).tracking

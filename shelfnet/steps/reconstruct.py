@@ -1,4 +1,4 @@
-"""Images to coarse meshes: one forward pass and marching cubes a view."""
+"""Reconstruction step: coarse meshes from images, by one forward pass and marching cubes per view."""
 
 import logging
 import math
@@ -37,22 +37,22 @@ def reconstruct(
     output: Path,
     journal: Path,
 ) -> None:
-    """Predict a coarse mesh and a view from every image of one part; true poses are not looked at.
+    """Predict a coarse mesh and a camera from every image of one part, without using true poses.
 
     Args:
-        settings: resolution, level and size of the meshes; views a model and parts.
-        render: field of view and distance of the cameras.
-        checkpoint: folder of the trained model, ``<ablation>/seed<n>``.
-        shards: of images.
-        part: which views: those whose place modulo ``settings.parts`` it is.
+        settings: Resolution, level and size of the meshes, views per model, and number of parts.
+        render: Field of view and distance of the cameras.
+        checkpoint: Folder of the trained model, ``<ablation>/seed<n>``.
+        shards: Shards of images.
+        part: Index of the part, which takes every ``settings.parts``-th view.
         device: ``auto``, ``cpu`` or ``cuda``.
-        output: folder of GLB files and ``predictions.parquet``.
-        journal: events for the run of the checkpoint.
+        output: Folder for GLB files and ``predictions.parquet``.
+        journal: Journal of this job.
 
     Raises:
-        ValueError: no such part.
-        CheckpointError: the model cannot be used.
-        ShardError: a shard is damaged.
+        ValueError: There is no such part.
+        CheckpointError: The checkpoint cannot be used.
+        ShardError: A shard is damaged.
     """
     if not 0 <= part < settings.parts:
         raise ValueError(f"expected a part in [0, {settings.parts - 1}], got {part}")

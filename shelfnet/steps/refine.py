@@ -1,4 +1,4 @@
-"""Coarse meshes to meshes that agree with their images."""
+"""Refinement step: fit coarse meshes and their cameras to the input images."""
 
 import logging
 import math
@@ -36,49 +36,48 @@ def refine(
     output: Path,
     journal: Path,
 ) -> None:
-    """Refine one part of the coarse meshes against their input images; true poses are not looked at.
+    """Refine the coarse meshes of one part against their input images, without using true poses.
 
-    A mesh whose silhouette would not cover its mask at least as well as before stays as it was.
+    A mesh whose mask IoU would fall is copied unchanged.
 
     Args:
-        settings: of the optimisation; switched off or without iterations, meshes are copied.
-        reconstruct: views a model, as the coarse meshes were made with.
-        render: field of view and distance of the cameras.
-        coarse: folder of coarse predictions, ``<ablation>/seed<n>/coarse/part-<k>``.
-        shards: of images.
+        settings: Settings of the refinement. If it is disabled or has no iterations, all meshes are copied.
+        reconstruct: Settings that the coarse meshes were made with.
+        render: Field of view and distance of the cameras.
+        coarse: Folder of coarse predictions, ``<ablation>/seed<n>/coarse/part-<k>``.
+        shards: Shards of images.
         device: ``auto``, ``cpu`` or ``cuda``.
-        output: folder of GLB files and ``predictions.parquet``.
-        journal: events for the run of the checkpoint.
+        output: Folder for GLB files and ``predictions.parquet``.
+        journal: Journal of this job.
 
     Raises:
-        PredictionsError: coarse predictions are damaged, or of a view that the shards do not hold.
-        ShardError: a shard is damaged.
-        MeshFileError: a coarse mesh is missing or damaged.
+        PredictionsError: The coarse predictions are damaged or have a view that is in no shard.
+        ShardError: A shard is damaged.
+        MeshFileError: A coarse mesh is missing or damaged.
     """
     rows = read_predictions(coarse)
     with complete_folder(output) as folder:
         if settings.enabled and settings.iterations > 0:
-            views = _views_of(rows, load_input_views(shards, reconstruct.views_per_model), coarse)
-            refined = _refine_all(_Job(settings, render, coarse, folder, pick_device(device)), rows, views)
+            views = _match_views(rows, load_input_views(shards, reconstruct.views_per_model), coarse)
+            refined = _PartRefinement(settings, render, coarse, folder, pick_device(device)).run(rows, views)
         else:
-            refined = [_keep(row, coarse, folder) for row in rows]
+            refined = [_copy_mesh(row, coarse, folder) for row in rows]
         write_predictions(folder, refined)
     seed_folder = coarse.parents[1]
     _write_journal(Journal(journal, f"{seed_folder.parent.name}/{seed_folder.name}"), refined, output)
 
 
-def _views_of(rows: Sequence[Prediction], views: Sequence[InputView], coarse: Path) -> list[InputView]:
+def _match_views(rows: Sequence[Prediction], views: Sequence[InputView], coarse: Path) -> list[InputView]:
     known = {(view.model_id, view.view): view for view in views}
-    missing = [row for row in rows if (row.model_id, row.view) not in known]
-    if missing:
-        row = missing[0]
-        raise PredictionsError(f"{coarse}: view {row.view} of model {row.model_id!r} is in none of the shards")
+    for row in rows:
+        if (row.model_id, row.view) not in known:
+            raise PredictionsError(f"{coarse}: view {row.view} of model {row.model_id!r} is in none of the shards")
     return [known[row.model_id, row.view] for row in rows]
 
 
 @dataclass(frozen=True)
-class _Job:
-    """What all batches of one part share."""
+class _PartRefinement:
+    """Refinement of one part, in batches."""
 
     settings: RefineSettings
     render: RenderSettings
@@ -86,53 +85,49 @@ class _Job:
     folder: Path
     device: torch.device
 
+    def run(self, rows: Sequence[Prediction], views: Sequence[InputView]) -> list[Prediction]:
+        """Refine all meshes; the rows keep their order."""
+        refined = [_copy_mesh(row, self.coarse, self.folder) if row.mesh is None else row for row in rows]
+        non_empty = [index for index, row in enumerate(rows) if row.mesh is not None]
+        for start in range(0, len(non_empty), self.settings.batch_size):
+            batch = non_empty[start : start + self.settings.batch_size]
+            results = self._run_batch([rows[index] for index in batch], [views[index] for index in batch])
+            for index, result in zip(batch, results, strict=True):
+                refined[index] = result
+            log.info("%s: %d of %d meshes refined", self.folder, start + len(batch), len(non_empty))
+        return refined
 
-def _refine_all(job: _Job, rows: Sequence[Prediction], views: Sequence[InputView]) -> list[Prediction]:
-    """Refine all meshes by batches; rows come back in their order."""
-    refined = [_keep(row, job.coarse, job.folder) if row.mesh is None else row for row in rows]
-    solid = [index for index, row in enumerate(rows) if row.mesh is not None]
-    for start in range(0, len(solid), job.settings.batch_size):
-        batch = solid[start : start + job.settings.batch_size]
-        results = _refine_batch(job, [rows[index] for index in batch], [views[index] for index in batch])
-        for index, result in zip(batch, results, strict=True):
-            refined[index] = result
-        log.info("%s: %d of %d meshes refined", job.folder, start + len(batch), len(solid))
-    return refined
+    def _run_batch(self, rows: Sequence[Prediction], views: Sequence[InputView]) -> list[Prediction]:
+        started = time.perf_counter()
+        coarse = [self._load(row) for row in rows]
+        images, masks = composite(torch.stack([view.rgba for view in views]).to(self.device))
+        results = refine_reconstructions(coarse, images, masks, self.settings, self.render)
+        saved = [
+            _copy_mesh(row, self.coarse, self.folder) if after is before else self._save(row, after)
+            for row, before, after in zip(rows, coarse, results, strict=True)
+        ]
+        seconds = (time.perf_counter() - started) / len(rows)
+        return [replace(prediction, seconds=seconds) for prediction in saved]
 
+    def _load(self, row: Prediction) -> Reconstruction:
+        surface = load_glb(self.coarse / str(row.mesh))
+        return Reconstruction(surface, math.radians(row.azimuth_deg), math.radians(row.elevation_deg), row.mask_iou)
 
-def _refine_batch(job: _Job, rows: Sequence[Prediction], views: Sequence[InputView]) -> list[Prediction]:
-    started = time.perf_counter()
-    starts = [_start(job.coarse, row) for row in rows]
-    images, masks = composite(torch.stack([view.rgba for view in views]).to(job.device))
-    results = refine_reconstructions(starts, images, masks, job.settings, job.render)
-    saved = [
-        _keep(row, job.coarse, job.folder) if result is start else _save(job.folder, row, result)
-        for row, start, result in zip(rows, starts, results, strict=True)
-    ]
-    seconds = (time.perf_counter() - started) / len(rows)
-    return [replace(prediction, seconds=seconds) for prediction in saved]
-
-
-def _start(coarse: Path, row: Prediction) -> Reconstruction:
-    surface = load_glb(coarse / str(row.mesh))
-    return Reconstruction(surface, math.radians(row.azimuth_deg), math.radians(row.elevation_deg), row.mask_iou)
-
-
-def _save(folder: Path, row: Prediction, result: Reconstruction) -> Prediction:
-    mesh = result.surface.mesh
-    save_glb(folder / str(row.mesh), result.surface)
-    return replace(
-        row,
-        stage="refined",
-        azimuth_deg=math.degrees(result.azimuth),
-        elevation_deg=math.degrees(result.elevation),
-        n_vertices=len(mesh.vertices),
-        n_faces=len(mesh.faces),
-        mask_iou=result.mask_iou,
-    )
+    def _save(self, row: Prediction, result: Reconstruction) -> Prediction:
+        mesh = result.surface.mesh
+        save_glb(self.folder / str(row.mesh), result.surface)
+        return replace(
+            row,
+            stage="refined",
+            azimuth_deg=math.degrees(result.azimuth),
+            elevation_deg=math.degrees(result.elevation),
+            n_vertices=len(mesh.vertices),
+            n_faces=len(mesh.faces),
+            mask_iou=result.mask_iou,
+        )
 
 
-def _keep(row: Prediction, coarse: Path, folder: Path) -> Prediction:
+def _copy_mesh(row: Prediction, coarse: Path, folder: Path) -> Prediction:
     if row.mesh is not None:
         shutil.copyfile(coarse / row.mesh, folder / row.mesh)
     return replace(row, stage="refined", seconds=0.0)

@@ -1,6 +1,6 @@
-"""Which models there are, and what their surfaces truly look like."""
+"""Data set: staging, catalogue of usable models, and their true surfaces."""
 
-# Files that the settings may name; an edit of one reruns what reads it.
+# Files named in the settings, as inputs: editing one reruns the rules that read it.
 EXCLUDED = [CONFIG.dataset.exclude] if isinstance(CONFIG.dataset.exclude, str) else []
 STAGING_TABLES = {"folder": [*EXCLUDED, *filter(None, [CONFIG.dataset.folder.tags])], "objaverse": EXCLUDED}.get(
     CONFIG.dataset.kind, []
@@ -56,7 +56,7 @@ rule build_catalogue:
         n_shards=CONFIG.render.shards,
         code=code_digest("steps.build_catalogue"),
     message:
-        "Reading every model once: usable or quarantined"
+        "Checking every model: usable or quarantined"
     script:
         "../scripts/build_catalogue.py"
 

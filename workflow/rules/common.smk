@@ -1,4 +1,4 @@
-"""What several rules share: names of files, and what a wildcard's ablation stands for."""
+"""Shared helpers of the rules: file names, and settings of the ablation in a wildcard."""
 
 import os
 import subprocess
@@ -27,9 +27,9 @@ wildcard_constraints:
 
 
 def staging_settings(wildcards):
-    """What staging reads, with the data set's place found, so that no other way to write it reruns anything.
+    """Settings of staging, with the resolved path of the data set: a path that is only spelt differently reruns nothing.
 
-    A place that is not there stops here, before a job has deleted what an earlier one staged.
+    A missing path stops the run here, before a job deletes what was staged earlier.
     """
     place = data_place()
     if place is None:
@@ -38,48 +38,48 @@ def staging_settings(wildcards):
 
 
 def staging_files(wildcards):
-    """Digest of the names and sizes of the data set's files: new or other files stage anew."""
+    """Digest of the names and sizes of the data set's files; a change reruns staging."""
     return listing_digest(data_place())
 
 
 @cache
 def data_place():
-    """The user's own folder or zip file; none for data sets that are generated or fetched."""
+    """Path of the user's folder or zip file; ``None`` for data sets that are generated or downloaded."""
     try:
         return find_place(CONFIG.dataset, os.environ)
     except ConfigError as error:
         raise SystemExit(str(error)) from None
 
 
-# Further params of the rules that stage: absent where there are no files of the user's to look at.
+# Extra params of the staging rules, for data sets that the user provides.
 STAGED_FILES = {"files": staging_files} if CONFIG.dataset.has_place else {}
 
 
 @cache
-def ablation_tree(name):
-    """What an ablation stands for, put together once and not once a job."""
+def ablation_by_name(name):
+    """Configuration of an ablation, built once instead of once per job."""
     return for_ablation(CONFIG, name)
 
 
 @cache
 def ablation_json(name, sections):
-    """Sections of an ablation's tree as a rule's params, likewise."""
-    return settings_json(*(getattr(ablation_tree(name), section) for section in sections))
+    """Sections of an ablation's configuration as a param, built once as well."""
+    return settings_json(*(getattr(ablation_by_name(name), section) for section in sections))
 
 
 def ablation_config(wildcards):
-    """The tree of a wildcard's ablation; a name that nobody configured stops here, before any job.
+    """Configuration of the wildcard's ablation; an unknown name stops the run here, before any job.
 
-    ``SystemExit`` is the one exception that Snakemake shows as its message alone.
+    Snakemake prints only the message of a ``SystemExit``, without a traceback.
     """
     try:
-        return ablation_tree(wildcards.ablation)
+        return ablation_by_name(wildcards.ablation)
     except ConfigError as error:
         raise SystemExit(str(error)) from None
 
 
 def ablation_settings(*sections):
-    """A params function: these sections of the ablation's tree, so that only what a rule reads reruns it."""
+    """Params function for sections of the ablation's configuration: only settings that a rule reads rerun it."""
 
     def settings(wildcards):
         ablation_config(wildcards)
@@ -102,23 +102,23 @@ def ablation_gpus(wildcards):
 
 
 def shared_gpus(wildcards):
-    """Of what all ablations share."""
+    """GPUs of rules that all ablations share."""
     return requested_gpus(CONFIG.train.device, on_cluster=not workflow.local_exec)
 
 
 def training_gpus(wildcards):
-    """A GPU for each process of a training."""
+    """One GPU per training process."""
     return ablation_gpus(wildcards) * ablation_config(wildcards).train.processes
 
 
 def clip_weights(wildcards):
-    """The CLIP model that the rule train_clip makes, for ablations that use it."""
+    """CLIP model of the rule ``train_clip``, for ablations that use it."""
     tree = ablation_config(wildcards)
     return ["results/clip_model/model.safetensors"] if tree.losses.clip > 0 and tree.clip.source == "trained" else []
 
 
 def parts(stage):
-    """An input function: the folders of meshes that a stage makes for one ablation and seed."""
+    """Input function for a stage's folders of meshes, of one ablation and seed."""
 
     def folders(wildcards):
         n_parts = ablation_config(wildcards).reconstruct.parts
@@ -128,21 +128,21 @@ def parts(stage):
 
 
 def tables_of_seeds(wildcards):
-    """One table a seed; nothing changes from seed to seed where nothing was trained, so ``untrained`` has one."""
+    """One table per seed; ``untrained`` has one seed, because the seed only affects training."""
     seeds = ablation_config(wildcards).seeds[: 1 if wildcards.ablation == UNTRAINED else None]
     return expand("results/{ablation}/seed{seed}/chamfer.csv", ablation=wildcards.ablation, seed=seeds)
 
 
 def mirror_tracking():
-    """Copy what the journals say to MLflow, in a process of its own that can neither fail nor hold up the run."""
+    """Mirror the journals to MLflow in a separate process, so that the run cannot fail or hang because of it."""
     if not CONFIG.tracking.enabled:
         return
     script = Path(workflow.basedir, "workflow/scripts/mirror_tracking.py")
     subprocess.run([sys.executable, script, settings_json(CONFIG.tracking)], check=False)
 
 
-def warn_of_unread():
-    """Name, once, what a user gave and this run does not read."""
+def warn_about_unread():
+    """Warn once about a variable or file that is set but not read."""
     variable = unread_variable(CONFIG.dataset, os.environ)
     if variable is not None:
         logger.warning(
@@ -156,4 +156,4 @@ def warn_of_unread():
 
 
 if workflow.is_main_process:
-    warn_of_unread()
+    warn_about_unread()

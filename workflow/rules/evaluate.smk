@@ -1,4 +1,4 @@
-"""Numbers: one row a test view."""
+"""Evaluation: one row per test view."""
 
 
 rule evaluate:
@@ -23,7 +23,7 @@ rule evaluate:
         settings=ablation_settings("evaluate"),
         code=code_digest("steps.evaluate"),
     message:
-        "Measuring {wildcards.ablation}, seed {wildcards.seed}"
+        "Evaluating {wildcards.ablation}, seed {wildcards.seed}"
     script:
         "../scripts/evaluate.py"
 
@@ -51,6 +51,6 @@ rule evaluate_baselines:
         validation_views=CONFIG.train.validation_views,
         code=code_digest("steps.evaluate_baselines"),
     message:
-        "Measuring the trivial rows"
+        "Evaluating the trivial baselines"
     script:
         "../scripts/evaluate_baselines.py"

@@ -1,4 +1,4 @@
-"""Images of a data set that is photographs: found, listed and cropped where others are staged and rendered."""
+"""Photograph data sets: found, catalogued and cropped instead of staged and rendered."""
 
 
 rule stage_photographs:
@@ -46,7 +46,7 @@ rule catalogue_photographs:
         n_shards=CONFIG.render.shards,
         code=code_digest("steps.catalogue_photographs"),
     message:
-        "Listing photographs and the objects in them"
+        "Cataloguing photographs and their objects"
     script:
         "../scripts/catalogue_photographs.py"
 

@@ -1,4 +1,4 @@
-"""Images to meshes, and meshes to better meshes."""
+"""Reconstruction and refinement of meshes."""
 
 
 rule reconstruct:
@@ -23,7 +23,7 @@ rule reconstruct:
         device=ablation_device,
         code=code_digest("steps.reconstruct"),
     message:
-        "Extracting meshes of {wildcards.ablation}, seed {wildcards.seed}, part {wildcards.part}"
+        "Reconstructing meshes of {wildcards.ablation}, seed {wildcards.seed}, part {wildcards.part}"
     script:
         "../scripts/reconstruct.py"
 

@@ -1,4 +1,4 @@
-"""Images of the models."""
+"""Rendered images of the models."""
 
 
 rule render_views:

@@ -1,4 +1,4 @@
-"""One table, the figures, one page."""
+"""Comparison table, figures and report page."""
 
 
 localrules:
@@ -19,7 +19,7 @@ rule collect_rows:
     params:
         code=code_digest("steps.evaluate"),
     message:
-        "Collecting the seeds of {wildcards.ablation}"
+        "Joining the seeds of {wildcards.ablation}"
     script:
         "../scripts/collect_rows.py"
 
@@ -46,12 +46,12 @@ rule compare:
         settings=settings_json(CONFIG.evaluate, CONFIG.perceptual),
         code=code_digest("steps.compare"),
     message:
-        "Comparing ablations and trivial rows"
+        "Comparing ablations and baselines"
     script:
         "../scripts/compare.py"
 
 
-# Its memory is what it measures: the largest voxel grid, whatever the settings.
+# mem_mb covers the largest voxel grid that is measured, independent of the settings.
 rule measure_memory:
     output:
         "results/figures/memory_scaling.csv",

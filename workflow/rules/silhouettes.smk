@@ -1,4 +1,4 @@
-"""Numbers where nothing true is known: what masks and meshes say by themselves, one row a test view."""
+"""Evaluation without true shapes: metrics from masks and meshes, one row per test view."""
 
 
 rule evaluate_silhouettes:
@@ -21,7 +21,7 @@ rule evaluate_silhouettes:
     params:
         code=code_digest("steps.evaluate_silhouettes"),
     message:
-        "Measuring {wildcards.ablation}, seed {wildcards.seed}, as far as that goes without true shapes"
+        "Evaluating silhouettes of {wildcards.ablation}, seed {wildcards.seed}"
     script:
         "../scripts/evaluate_silhouettes.py"
 
@@ -46,6 +46,6 @@ rule evaluate_sphere:
         views_per_model=CONFIG.reconstruct.views_per_model,
         code=code_digest("steps.evaluate_silhouettes"),
     message:
-        "Measuring the trivial row"
+        "Evaluating the sphere baseline"
     script:
         "../scripts/evaluate_sphere.py"

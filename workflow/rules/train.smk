@@ -1,4 +1,4 @@
-"""Learning: the small CLIP model, and one network for each ablation and seed."""
+"""Training: a small CLIP model, and one network per ablation and seed."""
 
 
 rule train_clip:
@@ -11,7 +11,7 @@ rule train_clip:
         "results/logs/train_clip.log",
     benchmark:
         "results/benchmarks/train_clip.tsv"
-    priority: 1  # ablations wait for it
+    priority: 1  # ablations with CLIP depend on it
     conda:
         "../../envs/train.yaml"
     threads: CONFIG.resources.train_clip.threads

@@ -1,4 +1,4 @@
-"""Adapter of the rule ``build_catalogue``: which models are usable."""
+"""Script of the rule ``build_catalogue``: list the usable models."""
 
 from pathlib import Path
 

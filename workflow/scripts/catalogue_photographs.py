@@ -1,4 +1,4 @@
-"""Adapter of the rule ``catalogue_photographs``: which photographs there are, and of what objects."""
+"""Script of the rule ``catalogue_photographs``: list the usable photographs and their objects."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Adapter of the rule ``collect_rows``: the seeds of an ablation in one table."""
+"""Script of the rule ``collect_rows``: join the seeds' tables of an ablation."""
 
 from pathlib import Path
 

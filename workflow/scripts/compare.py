@@ -1,4 +1,4 @@
-"""Adapter of the rule ``compare``: ablations and trivial rows in one table."""
+"""Script of the rule ``compare``: compare ablations and baselines in one table."""
 
 import json
 from pathlib import Path

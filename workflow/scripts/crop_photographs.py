@@ -1,4 +1,4 @@
-"""Adapter of the rule ``crop_photographs``: images of one shard, cut out of photographs."""
+"""Script of the rule ``crop_photographs``: crop the photographs of one shard."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Adapter of the rule ``draw_figures``: the three figures."""
+"""Script of the rule ``draw_figures``: draw the three figures."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Adapter of the rule ``evaluate``: one row a test view."""
+"""Script of the rule ``evaluate``: compute the metrics of every test view."""
 
 from pathlib import Path
 

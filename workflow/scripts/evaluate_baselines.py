@@ -1,4 +1,4 @@
-"""Adapter of the rule ``evaluate_baselines``: what costs nothing to predict."""
+"""Script of the rule ``evaluate_baselines``: evaluate the trivial baselines."""
 
 from pathlib import Path
 

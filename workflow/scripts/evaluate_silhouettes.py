@@ -1,4 +1,4 @@
-"""Adapter of the rule ``evaluate_silhouettes``: one row a test view, of what needs no true shape."""
+"""Script of the rule ``evaluate_silhouettes``: compute the metrics that need no true shape."""
 
 from pathlib import Path
 

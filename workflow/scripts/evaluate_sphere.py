@@ -1,4 +1,4 @@
-"""Adapter of the rule ``evaluate_sphere``: the one trivial row that needs no true shape."""
+"""Script of the rule ``evaluate_sphere``: evaluate the sphere, the one baseline that needs no true shape."""
 
 from pathlib import Path
 

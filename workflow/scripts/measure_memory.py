@@ -1,4 +1,4 @@
-"""Adapter of the rule ``measure_memory``: how memory grows with resolution."""
+"""Script of the rule ``measure_memory``: measure memory against resolution."""
 
 from pathlib import Path
 

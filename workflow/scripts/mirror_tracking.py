@@ -1,4 +1,4 @@
-"""Run after the workflow, in a process of its own: tell MLflow what the journals say."""
+"""Mirror the journals to MLflow after a run, in a separate process."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ from shelfnet.steps.mirror_tracking import mirror_tracking
 
 
 def main() -> None:
-    """Call the step; the only argument is the tracking section as ``settings_json`` writes it."""
+    """Call the step. The only argument is the tracking section as JSON, from ``settings_json``."""
     logging.basicConfig(level=logging.INFO, format="[mirror_tracking] %(message)s")
     (settings,) = json.loads(sys.argv[1])
     mirror_tracking(

@@ -1,4 +1,4 @@
-"""Adapter of the rule ``reconstruct``: images to meshes."""
+"""Script of the rule ``reconstruct``: reconstruct meshes from images."""
 
 from pathlib import Path
 

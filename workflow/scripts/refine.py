@@ -1,4 +1,4 @@
-"""Adapter of the rule ``refine``: meshes to better meshes."""
+"""Script of the rule ``refine``: refine meshes."""
 
 from pathlib import Path
 

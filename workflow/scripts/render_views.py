@@ -1,4 +1,4 @@
-"""Adapter of the rule ``render_views``: images of one shard."""
+"""Script of the rule ``render_views``: render the images of one shard."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Adapter of the rule ``sample_surfaces``: true points and occupancy of one shard."""
+"""Script of the rule ``sample_surfaces``: sample true points and occupancies of one shard."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
-"""What every script shares: where a job's words go, and how its settings come back from a rule's params.
+"""Shared helpers of the workflow scripts: logging, settings and paths of a job.
 
-A script's ``main`` imports its step itself, so that the log is open before anything heavy, or broken, is imported.
+A script imports its step inside ``main``, so that the log is open before a slow or failing import.
 """
 
 import json
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# A conda environment holds the pins, not the package: there it is found here.
+# Conda environments hold only the dependencies; the package is imported from the repository.
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from shelfnet.gpus import reserve_gpus
@@ -21,16 +21,14 @@ LINE = "%(asctime)s %(name)s: %(message)s"
 
 
 def run(main: Callable[[Any], None], job: Any) -> None:
-    """Run a script's ``main`` on Snakemake's job with its log open and the GPUs that it asks for to itself.
-
-    An error ends the job with one clear line.
+    """Run a script's ``main`` with output redirected to the job's log and with the requested GPUs reserved.
 
     Args:
-        main: takes the job; makes one call of a step.
-        job: the ``snakemake`` object that Snakemake gives a script.
+        main: Function that calls a step with the job's parameters.
+        job: The ``snakemake`` object of the script.
 
     Raises:
-        SystemExit: ``main`` failed; the log holds the traceback, the terminal the message.
+        SystemExit: ``main`` failed. The terminal shows the message, the log also the traceback.
     """
     terminal = _redirect_output(Path(job.log[0]))
     _configure_logging(terminal, label="/".join([job.rule, *map(str, job.wildcards)]))
@@ -44,29 +42,29 @@ def run(main: Callable[[Any], None], job: Any) -> None:
 
 
 def sections(job: Any, *types: Any) -> list[Any]:
-    """Settings as a rule's ``settings_json`` wrote them, read as these Pydantic ``types``, in the same order."""
+    """Parse the rule's ``settings_json`` param as the given Pydantic types, in the same order."""
     return [kind.model_validate(tree) for kind, tree in zip(types, json.loads(job.params.settings), strict=True)]
 
 
 def paths(files: Any) -> list[Path]:
-    """Named files of a job as paths."""
+    """Files of a job as paths."""
     return [Path(file) for file in files]
 
 
 def tables(files: Any) -> dict[str, Path]:
-    """Tables ``results/<ablation>/chamfer.csv`` by ablation, in their order."""
+    """Tables ``results/<ablation>/chamfer.csv`` by ablation, in the given order."""
     return {path.parent.name: path for path in paths(files)}
 
 
 def journal(job: Any) -> Path:
-    """The job's own journal: parallel jobs never write to the same file."""
+    """Journal of the job; every job has its own, so that parallel jobs never share a file."""
     return Path("results/journal", "-".join([job.rule, *map(str, job.wildcards)]) + ".jsonl")
 
 
 def _redirect_output(path: Path) -> Any:
-    """Point the process's output at a file and return a stream to where its errors went.
+    """Redirect standard output and error to a file and return a stream to the original standard error.
 
-    The descriptors themselves are moved, since Blender and compiled libraries write below Python.
+    File descriptors are redirected, because Blender and compiled libraries bypass ``sys.stdout``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     terminal = os.fdopen(os.dup(2), "w", buffering=1)

@@ -1,4 +1,4 @@
-"""Adapter of the rule ``stage_dataset``: the data set, staged on disk."""
+"""Script of the rule ``stage_dataset``: stage the data set on disk."""
 
 from pathlib import Path
 

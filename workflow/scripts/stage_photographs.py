@@ -1,4 +1,4 @@
-"""Adapter of the rule ``stage_photographs``: where the photographs are, and what is there."""
+"""Script of the rule ``stage_photographs``: find the photographs."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Adapter of the rule ``train``: one network, one seed."""
+"""Script of the rule ``train``: train one network with one seed."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ def main(job) -> None:
     from shelfnet.steps.train import Run, train
 
     (config,) = sections(job, TrainInputs)
-    # No param: another level of the surface does not retrain.
+    # Not a param of the rule, so that a new level does not retrain.
     level = for_ablation(validate(job.config), job.wildcards.ablation).reconstruct.level
     (clip,) = paths(job.input.clip) or [None]
     train(

@@ -1,4 +1,4 @@
-"""Adapter of the rule ``train_clip``: a small CLIP from images and captions."""
+"""Script of the rule ``train_clip``: train a small CLIP on images and captions."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Adapter of the rule ``write_report``: one self-contained page."""
+"""Script of the rule ``write_report``: write the self-contained report page."""
 
 from pathlib import Path
 
