@@ -67,12 +67,12 @@ def test_gpus_used_and_logged(machine, scene, caplog):
 
 def test_missing_gpu_refused(machine, scene):
     machine(("Card A", "CUDA"))
-    with pytest.raises(DeviceError, match=r"expected a GPU for optix, found only Some CPU \(CPU\); Card A"):
+    with pytest.raises(DeviceError, match=r"optix, .*Some CPU \(CPU\); Card A"):
         use_device(scene, "optix")
     assert scene.cycles.device == "CPU"
 
 
 def test_unsupported_kind_refused(machine, scene):
     machine()
-    with pytest.raises(DeviceError, match="metal is unknown to this build"):
+    with pytest.raises(DeviceError, match="metal"):
         use_device(scene, "metal")

@@ -97,7 +97,7 @@ def test_damaged_archive_refused(tmp_path, damage):
     path.unlink()
     if damage != "absent":
         path.write_bytes(damaged[damage])
-    with pytest.raises(ArchiveError, match=r"x\.zip: expected a whole zip archive"):
+    with pytest.raises(ArchiveError, match=r"x\.zip"):
         extract_zip(path, tmp_path / "out")
 
 

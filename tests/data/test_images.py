@@ -37,7 +37,7 @@ def test_limit_is_inclusive(png):
 def test_wrong_checksum_refused(png):
     image = bytearray(png(np.zeros((4, 4, 4), np.uint8)))
     image[image.index(b"IEND") - 5] ^= 0xFF
-    with pytest.raises(ImageError, match="expected a whole PNG"):
+    with pytest.raises(ImageError, match="PNG"):
         decode_png(bytes(image))
 
 
@@ -46,5 +46,5 @@ def test_damaged_png_refused(png):
     flipped = bytearray(image)
     flipped[len(flipped) // 2] ^= 0xFF
     for damaged in (b"", b"<html></html>", image[: len(image) // 2], bytes(flipped), b"\xff\xd8\xff\xe0 JFIF"):
-        with pytest.raises(ImageError, match="expected a whole PNG"):
+        with pytest.raises(ImageError, match="PNG"):
             decode_png(damaged)

@@ -94,5 +94,5 @@ def test_pack_round_trip():
     single = np.zeros((32, 32, 32), dtype=bool)
     single[0, 0, 1] = True
     assert pack(single)[0] == 0b01000000
-    with pytest.raises(ValueError, match="expected 4096 bytes of a 32\\^3 grid, got 12"):
+    with pytest.raises(ValueError, match=r"4096 .*12"):
         unpack(bytes(12))

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class TagTable:
+class RawTable:
     """Column names as spelt in the file, and rows by these names."""
 
     columns: tuple[str, ...]
@@ -62,7 +62,7 @@ def read_tag_table(path: Path, keys: Collection[str], columns: Collection[str]) 
     return [{_folded(name): text for name, cell in row.items() if (text := _text(cell))} for row in table.rows]
 
 
-def read_parquet_columns(path: Path, is_wanted: Callable[[str], bool]) -> TagTable:
+def read_parquet_columns(path: Path, is_wanted: Callable[[str], bool]) -> RawTable:
     """Selected columns of a Parquet file; those that hold neither texts nor numbers are skipped with a warning.
 
     Raises:
@@ -80,16 +80,16 @@ def read_parquet_columns(path: Path, is_wanted: Callable[[str], bool]) -> TagTab
     dictionaries = [name for name in columns if name not in delta_encoded]
     n_rows = DELTA_BATCH_ROWS if delta_encoded else BATCH_ROWS
     with pq.ParquetFile(path, read_dictionary=dictionaries) as file:
-        return TagTable(columns, list(_rows(file.iter_batches(n_rows, columns=columns))))
+        return RawTable(columns, list(_rows(file.iter_batches(n_rows, columns=columns))))
 
 
-def _read_parquet(path: Path, wanted: Collection[str]) -> TagTable:
+def _read_parquet(path: Path, wanted: Collection[str]) -> RawTable:
     table = read_parquet_columns(path, lambda name: _folded(name) in wanted)
     _require_distinct(map(_folded, table.columns))
     return table
 
 
-def _read_csv(path: Path, wanted: Collection[str]) -> TagTable:
+def _read_csv(path: Path, wanted: Collection[str]) -> RawTable:
     """A CSV file with all column names of its header, but only the wanted cells."""
     with path.open(encoding="utf-8-sig", newline="") as stream:
         lines = csv.reader(stream, strict=True)
@@ -102,7 +102,7 @@ def _read_csv(path: Path, wanted: Collection[str]) -> TagTable:
                 raise ValueError(f"{len(columns)} values per row, got {len(cells)} in line {lines.line_num}")
             rows.append({name: cells[place] for name, place in places.items() if place < len(cells)})
             _check_size(len(rows), 0)
-    return TagTable(tuple(columns), rows)
+    return RawTable(tuple(columns), rows)
 
 
 def _require_distinct(names: Iterable[str]) -> None:

@@ -12,11 +12,11 @@ def test_find_root(tmp_path, write_dataset, inner):
 
 def test_no_list_or_two_lists_refused(tmp_path, write_list):
     (tmp_path / "data").mkdir()
-    with pytest.raises(DatasetError, match=r"data: expected model_info\.json .* found none"):
+    with pytest.raises(DatasetError, match=r"data: .*model_info\.json"):
         find_root(tmp_path / "data")
     for name in ("x", "y"):
         write_list(tmp_path / "data" / name, [])
-    with pytest.raises(DatasetError, match=r"expected one model_info\.json, found .*x.*y"):
+    with pytest.raises(DatasetError, match=r"model_info\.json.*x.*y"):
         find_root(tmp_path / "data")
 
 

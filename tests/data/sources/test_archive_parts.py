@@ -55,6 +55,6 @@ def test_incomplete_part_detected_and_redone(tmp_path, archive, file, damage):
 def test_damaged_archive_publishes_nothing(tmp_path, archive):
     content = read_contents(archive)
     archive.write_bytes(archive.read_bytes().replace(b"v 2 0 0", b"v 3 0 0"))
-    with pytest.raises(ArchiveError, match=r"x\.zip: expected a whole zip archive"):
+    with pytest.raises(ArchiveError, match=r"x\.zip"):
         extract_part(archive, content, tmp_path / "part")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["src", "x.zip"]

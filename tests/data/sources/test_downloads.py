@@ -140,7 +140,7 @@ def test_wrong_digest_refused(tmp_path, server, size_bytes):
 
 
 def test_wrong_size_refused_before_download(tmp_path, server):
-    with pytest.raises(DownloadError, match=f"expected 5 bytes, the server has {len(CONTENT)}"):
+    with pytest.raises(DownloadError, match=f"5 bytes, .*{len(CONTENT)}"):
         get(server.remote(size_bytes=5), tmp_path)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) == 0
 
@@ -171,7 +171,7 @@ def test_server_without_length(tmp_path, server):
 
 def test_wrong_range_not_appended(tmp_path, server):
     server.drop_after, server.drops_left, server.range_start_error = 1000, 1, 7
-    with pytest.raises(DownloadError, match="asked for bytes from 1000, got 'bytes 1007-"):
+    with pytest.raises(DownloadError, match=r"1000, .*1007-"):
         get(server.remote(), tmp_path)
 
 
@@ -179,7 +179,7 @@ def test_transient_faults_retried(tmp_path, server):
     server.statuses = [503, 429]
     assert get(server.remote(), tmp_path).read_bytes() == CONTENT
     server.statuses = [403]
-    with pytest.raises(DownloadError, match="the server answers 403 Forbidden"):
+    with pytest.raises(DownloadError, match="403"):
         get(server.remote(sha256="0" * 64), tmp_path)
     assert server.asked == [0, 0, 0, 0]
 
@@ -200,7 +200,7 @@ def test_secrets_not_logged(tmp_path, server, caplog, monkeypatch):
 
 def test_full_disk_refused(tmp_path, server, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 10})())
-    with pytest.raises(DownloadError, match=r"1048576 bytes to fetch, 10 free in"):
+    with pytest.raises(DownloadError, match=r"1048576 bytes .*10 free"):
         get(server.remote(), tmp_path)
 
 
@@ -213,7 +213,7 @@ def test_file_url_used_in_place(tmp_path):
     with pytest.raises(DownloadError, match="expected SHA-256"):
         get(RemoteFile(mirrored.as_uri(), "0" * 64), tmp_path)
     assert mirrored.exists()
-    with pytest.raises(DownloadError, match=r"absent\.zip: expected a file, there is none"):
+    with pytest.raises(DownloadError, match=r"absent\.zip"):
         get(RemoteFile((tmp_path / "absent.zip").as_uri(), SHA256), tmp_path)
 
 

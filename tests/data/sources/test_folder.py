@@ -29,7 +29,7 @@ def test_find_models(tmp_path):
 
 def test_no_models_or_folder_refused(tmp_path):
     touch(tmp_path / "in", "x.png")
-    with pytest.raises(DatasetError, match=r"in: expected \.glb, .* files in it or below, found 1 others"):
+    with pytest.raises(DatasetError, match=r"in: .*\.glb, .*1 others"):
         find_models(tmp_path / "in", None)
     with pytest.raises(DatasetError, match="expected a folder"):
         find_models(tmp_path / "in" / "x.png", None)
