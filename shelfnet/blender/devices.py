@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Selection of the device that Cycles renders on; a requested device that is missing is an error."""
 
 import logging

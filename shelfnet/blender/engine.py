@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Render engine based on Blender's Cycles."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """A model in the scene: imported once for all its views, normalised, given its materials, and removed again."""
 
 from collections.abc import Iterator

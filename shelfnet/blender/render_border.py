@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Render border around the object: Cycles traces no rays outside it, and the pixels inside do not change."""
 
 from dataclasses import dataclass

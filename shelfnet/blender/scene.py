@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """The Blender scene of an engine: render settings, sky, suns and camera."""
 
 import math

@@ -33,7 +33,7 @@ def read_glb(path: Path) -> trimesh.Trimesh:
         return mesh
     linear = _linear_colours(mesh)
     if linear is None or len(linear) != len(mesh.vertices):
-        raise MeshFileError(f"{path}: expected vertex colours or a texture, got {mesh.visual.kind or 'neither'}")
+        raise MeshFileError(f"{path}: expected vertex colours or a texture, got {getattr(mesh.visual, 'kind', None)}")
     srgb = np.rint(srgb_from_linear(linear[:, :3] / 255.0) * 255.0).astype(np.uint8)
     mesh.visual = ColorVisuals(mesh, vertex_colors=srgb)
     return mesh
@@ -51,4 +51,4 @@ def _linear_colours(mesh: trimesh.Trimesh) -> np.ndarray | None:
     visual = mesh.visual
     if isinstance(visual, TextureVisuals):
         return visual.vertex_attributes.get("color")
-    return visual.vertex_colors if visual.kind == "vertex" else None
+    return visual.vertex_colors if isinstance(visual, ColorVisuals) and visual.kind == "vertex" else None

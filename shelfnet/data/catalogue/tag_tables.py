@@ -161,5 +161,5 @@ def _decoded_bytes(column: pa.Array) -> int:
     """Size of the values of a column; a dictionary's text is counted once per row that refers to it."""
     if not isinstance(column, pa.DictionaryArray) or pa.types.is_primitive(column.dictionary.type):
         return column.nbytes
-    lengths = pc.binary_length(column.dictionary)
-    return pc.sum(pc.take(lengths, column.indices)).as_py() or 0
+    lengths = pc.binary_length(column.dictionary)  # pyright: ignore[reportAttributeAccessIssue]
+    return pc.sum(pc.take(lengths, column.indices)).as_py() or 0  # pyright: ignore[reportAttributeAccessIssue]

@@ -45,7 +45,7 @@ def write_shard(path: Path, rows: Iterable[Mapping[str, Any]], metadata: Mapping
     repeated = [name for name in SCHEMA.names if SCHEMA.field(name).type == pa.string()]
     with (
         complete_file(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=repeated) as writer,
+        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=repeated) as writer,  # pyright: ignore[reportArgumentType]
     ):
         for group in _row_groups(rows, path):
             try:
