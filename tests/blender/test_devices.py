@@ -9,7 +9,7 @@ from shelfnet.blender.scene import CyclesQuality, build_scene
 
 
 class FakePreferences:
-    """Stands for a machine with one CPU and the GPUs that a test gives it."""
+    """A fake machine with one CPU and the given GPUs."""
 
     def __init__(self, *gpus):
         names = [("Some CPU", "CPU"), *gpus]

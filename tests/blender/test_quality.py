@@ -1,4 +1,4 @@
-"""The default quality against 512 samples: real models where they are, generated ones everywhere."""
+"""The default quality compared with 512 samples, on generated models and, if available, real ones."""
 
 import math
 from pathlib import Path
@@ -21,7 +21,7 @@ N_GENERATED, N_REAL = 4, 8
 
 
 class OtherNoise(CyclesEngine):
-    """Renders with seeds that no view of the default has."""
+    """Renders with other noise seeds than the default's views."""
 
     def _take(self, view, cam2world):
         return super()._take(view + REFERENCE_SEED, cam2world)
@@ -76,6 +76,6 @@ def mask_iou(a: UInt8[np.ndarray, "v h w 4"], b: UInt8[np.ndarray, "v h w 4"]) -
 
 
 def soft_iou(a: UInt8[np.ndarray, "v h w 4"], b: UInt8[np.ndarray, "v h w 4"]) -> Float[np.ndarray, "v"]:
-    """Intersection over union of covered shares: every edge pixel counts by how much it is covered."""
+    """Intersection over union of coverage fractions, so that edge pixels count partially."""
     a, b = a[..., 3].astype(float), b[..., 3].astype(float)
     return np.minimum(a, b).sum(axis=(1, 2)) / np.maximum(a, b).sum(axis=(1, 2))

@@ -5,7 +5,7 @@ from multiprocessing import get_context
 
 
 def test_process_with_references_ends():
-    """The checker of this test run does: without the release, the process would wait for Blender's threads for ever."""
+    """The run-time type checker keeps references; without the release, the process would never end."""
     script = """
         from jaxtyping import install_import_hook
         install_import_hook("shelfnet", "beartype.beartype")
@@ -17,7 +17,7 @@ def test_process_with_references_ends():
 
 
 def test_child_process_imports_blender():
-    """Processes that are spawned inherit ``sys.path``, onto which Blender has put its Python half alone."""
+    """Spawned processes inherit ``sys.path``, to which Blender has added its incomplete Python modules."""
     expected = version()
     with get_context("spawn").Pool(1) as pool:
         assert pool.apply(version) == expected

@@ -1,4 +1,4 @@
-"""A writer of small data sets in the 3D-FUTURE layout, and images for shards."""
+"""Fixtures: small data sets in the 3D-FUTURE layout, and rows of shards."""
 
 import io
 import json
@@ -27,7 +27,7 @@ f 3 4 8 7
 f 2 3 7 6
 f 4 1 5 8
 """
-"""A closed box of 2 x 1 x 1 with its faces turned outwards."""
+"""A closed box of 2 x 1 x 1 with outward faces."""
 
 TAGS = {"super-category": "Chair", "category": "Dining Chair", "style": "Modern", "theme": None, "material": "Wood"}
 
@@ -53,7 +53,7 @@ def _write_list(root: Path, entries: list) -> None:
 
 
 def _zip_folder(path: Path, folder: Path, prefix: str = "", only: Callable[[str], bool] = lambda name: True) -> Path:
-    """Packs the files of a folder whose names, relative to it, are wanted; ``prefix`` is what they are wrapped in."""
+    """Zips the files of a folder whose relative names satisfy ``only``, below ``prefix``."""
     with zipfile.ZipFile(path, "w") as archive:
         for file in sorted(folder.rglob("*")):
             name = file.relative_to(folder).as_posix()
@@ -117,7 +117,7 @@ def zip_folder():
 
 @pytest.fixture
 def write_dataset():
-    """Writes models with the same tags, changed for those that a mapping names."""
+    """Writes models with the same tags, except for changes given by model."""
 
     def write(root: Path, *model_ids: str, **tags) -> Path:
         for model_id in model_ids:

@@ -18,7 +18,7 @@ def test_other_modes_become_rgba(png):
 
 @pytest.mark.parametrize("side_px", [10_000, 40_000])
 def test_bomb_refused_by_header(side_px):
-    """Many pixels in a few bytes: the header alone decides, whatever follows it."""
+    """Many pixels in a few bytes: the header alone is enough to refuse them."""
     header = b"IHDR" + struct.pack(">IIBBBBB", side_px, side_px, 1, 0, 0, 0, 0)
     chunks = [
         struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in (header, b"IDAT")

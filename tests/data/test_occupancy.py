@@ -67,7 +67,7 @@ def test_tilted_triangle_has_no_holes():
 
 
 def test_surface_cells_match_dense_samples():
-    """A cell that holds a sample must be found; a cell that is found must lie near a sample."""
+    """Every cell with a sample is occupied, and every occupied cell is near a sample."""
     generator = np.random.default_rng(0)
     mesh = Mesh(generator.uniform(-0.45, 0.45, (12, 3)), generator.permutation(12).reshape(4, 3))
     found = surface_occupancy(mesh, 16)

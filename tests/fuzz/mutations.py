@@ -1,7 +1,7 @@
-"""Damage to files, drawn by a generator: what disks, transfers, exporters and ill will do to them.
+"""Random mutations of files, as caused by disks, transfers, exporters and attackers.
 
-Own mutators rather than Hypothesis: a case is one whole file, reproduced by its number alone, and the number of cases
-and their cost are fixed; there is nothing to shrink in an image whose checksum no longer fits.
+These mutators are used instead of Hypothesis because a case is a whole file that is reproduced by its number, the number
+and cost of cases are fixed, and files with wrong checksums cannot be shrunk.
 """
 
 import re
@@ -18,7 +18,7 @@ NUMBERS = tuple(
     b"9223372036854775807 9223372036854775808 99999999999999999999999999999 1_0 0x10 1,5 1. .5 1e +1 --1 1e5 "
     b"\xd9\xa3 \xb2 1/1 /1 1/ 1//1 1/99999 1/-1/-1 1/2/3/4 true null".split()
 )
-"""What may stand where a number stood: extremes, other spellings, and what is none."""
+"""Replacements of numbers: extremes, other spellings, and invalid numbers."""
 
 WORDS = (
     b"mtllib ../../../../etc/passwd",
@@ -62,10 +62,10 @@ WORDS = (
     b" \t\x0b\x0c\x1c\x85\xa0",
     "v \uff11 \uff12 \uff13".encode(),
 )
-"""Statements to be put between the lines of a text."""
+"""Statements inserted between the lines of a text."""
 
 NESTINGS = (b"[", b'{"a":', b"[[[{", b'"\\ud800', b"{}", b"[]", b"NaN", b'"\\u0000"', b"-", b"1e999", b"}" * 4)
-"""What JSON may be made of."""
+"""Fragments of JSON."""
 
 
 def flip_bytes(content: bytes, generator: np.random.Generator) -> bytes:
@@ -151,7 +151,7 @@ def nest(content: bytes, generator: np.random.Generator) -> bytes:
 
 
 def change_png_header(content: bytes, generator: np.random.Generator) -> bytes:
-    """Another size, depth or kind, with a checksum that fits: what a decompression bomb looks like."""
+    """Another size, depth or colour type with a valid checksum, as in a decompression bomb."""
     if len(content) < 33:
         return content
     header = list(struct.unpack(">IIBBBBB", content[16:29]))
@@ -163,7 +163,7 @@ def change_png_header(content: bytes, generator: np.random.Generator) -> bytes:
 
 
 def change_png_chunks(content: bytes, generator: np.random.Generator) -> bytes:
-    """A chunk more, whose checksum fits: huge text, a palette, another end, another frame."""
+    """An additional chunk with a valid checksum: huge text, a palette, another end or frame."""
     kinds = (b"tEXt", b"zTXt", b"iTXt", b"PLTE", b"tRNS", b"iCCP", b"gAMA", b"eXIf", b"acTL", b"fcTL", b"IDAT", b"IEND")
     kind = kinds[int(generator.integers(len(kinds)))]
     bomb = b"key\0\0" + zlib.compress(bytes(1 << 22))
@@ -188,7 +188,7 @@ PNG: Sequence[Mutation] = (*BYTES, change_png_header, change_png_header, change_
 
 
 def mutate(content: bytes, mutations: Sequence[Mutation], generator: np.random.Generator) -> bytes:
-    """One to three mutations, one after the other."""
+    """One to three consecutive mutations."""
     for _ in range(int(generator.choice([1, 1, 2, 3]))):
         if content:
             content = mutations[int(generator.integers(len(mutations)))](content, generator)

@@ -1,4 +1,4 @@
-"""Sound files of every kind, small and with many features, that the damage begins with."""
+"""Valid files of every kind, small and with many features, to be damaged."""
 
 import io
 import json
@@ -85,7 +85,7 @@ def shard() -> bytes:
 
 
 def surface_shard() -> bytes:
-    """Surfaces of three models, a row group each."""
+    """Surfaces of three models, one row group per model."""
     stream = io.BytesIO()
     grid = np.zeros((32, 32, 32), dtype=bool)
     surface = SurfaceSamples(np.zeros((8, 3), np.float32), np.ones((8, 3), np.float32), grid, "test")
@@ -118,13 +118,13 @@ def predicted() -> bytes:
 
 
 def tags() -> bytes:
-    """Tags of three models, as a stranger writes them."""
+    """A user's table of tags of three models."""
     columns = {"Model ID": ["a", "b", "c"], "file": ["a/o.obj", "b/o.obj", None], **_TAG_COLUMNS, "price": [1.5, 2, 3]}
     return _table(columns)
 
 
 def photographs() -> bytes:
-    """What is said of three photographs."""
+    """Tags of three photographs."""
     columns = {
         "photo": ["a.jpg", "b.jpg", "c.png"],
         "object_id": ["x", "x", None],

@@ -1,4 +1,4 @@
-"""What reads each kind of file, and how each may refuse it: run in a process of its own, case after case."""
+"""Reader and allowed refusals of each kind of file, applied to all cases in a child process."""
 
 import json
 import sys
@@ -31,14 +31,14 @@ MAX_FACES = 5_000
 
 @dataclass(frozen=True)
 class Case:
-    """A damaged file in a folder of its own, and what to do with it."""
+    """A damaged file in its own folder, and the kind of its reader."""
 
     subject: str
     path: Path
 
 
 def make_judge(root: Path) -> Callable[[Case], str]:
-    """Judges cases below ``root``: ``accepted``, ``refused``, or an error for what must not be."""
+    """A function that reads cases below ``root``: ``accepted``, ``refused``, or an error for a violated rule."""
     guard = _Guard(root)
     sys.addaudithook(guard)
 
@@ -62,7 +62,7 @@ def make_judge(root: Path) -> Callable[[Case], str]:
 
 
 class _Guard:
-    """Notes every file outside a folder that Python code opens for writing, or that holds somebody's secrets."""
+    """Records files outside a folder that Python code opens for writing, and files with secrets."""
 
     def __init__(self, root: Path) -> None:
         self.root = str(root)
@@ -78,7 +78,7 @@ class _Guard:
 
 
 def _read_obj(path: Path) -> None:
-    """What the catalogue accepts, the evaluation measures and the renderers show, and it is the same surface."""
+    """An accepted model must give the evaluation and the renderers the same surface."""
     mesh = load_obj(path, MAX_FACES)
     measured = surfaces.measure_surface(mesh, "a", "test", 64, 0)
     if not (np.abs(measured.points) <= 0.5 + 1e-6).all():
@@ -173,7 +173,7 @@ def _read_photo_tags(path: Path) -> None:
 
 @dataclass(frozen=True)
 class Subject:
-    """A kind of file: its name, who reads it, what may be raised, and whether the message must name the file."""
+    """A kind of file: name, reader, allowed exceptions, and whether the message must name the file."""
 
     file_name: str
     read: Callable[[Path], None]
@@ -194,4 +194,4 @@ SUBJECTS = {
     "photographs": Subject("photographs.parquet", _read_photo_tags, (DatasetError,)),
     "predictions": Subject("predictions.parquet", _read_predictions, (PredictionsError,)),
 }
-"""The project's own errors that may end the reading of each kind of file; a broken MTL never ends it."""
+"""Readers with the project's own errors that they may raise; a broken MTL raises none."""

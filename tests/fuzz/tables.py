@@ -1,4 +1,4 @@
-"""Damage to Parquet files that are whole as files: what other writers, other versions and ill will put into columns."""
+"""Valid Parquet files with unexpected columns, as from other writers, other versions or attackers."""
 
 import io
 
@@ -11,7 +11,7 @@ TEXTS = ("", "\0", "../../x", "/etc/passwd", "x" * 5_000, "\U0001fa91 \u202e", "
 
 
 def damage_table(content: bytes, generator: np.random.Generator) -> bytes:
-    """One to three changes to the columns, rows or metadata of a table, written as a sound Parquet file."""
+    """One to three changes to the columns, rows or metadata of a table, written as a valid Parquet file."""
     table = pq.read_table(io.BytesIO(content))
     for _ in range(int(generator.integers(1, 4))):
         change = CHANGES[int(generator.integers(len(CHANGES)))]
@@ -48,7 +48,7 @@ def retype_column(table: pa.Table, generator: np.random.Generator) -> pa.Table:
 
 
 def change_values(table: pa.Table, generator: np.random.Generator) -> pa.Table:
-    """Extremes and nulls in some rows of a column, as far as its type takes them."""
+    """Extreme values and nulls in some rows of a column, as its type allows."""
     index = _column(table, generator)
     values = table.column(index).to_pylist()
     for row in generator.integers(len(values), size=2) if values else ():

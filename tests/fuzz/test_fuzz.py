@@ -1,6 +1,6 @@
-"""Damaged files of every kind end as a refusal with a reason, or are read: nothing else, ever.
+"""Damaged files of every kind are either read or refused with a reason.
 
-A case is reproduced by its kind, number and seed, all of which a failure names beside the file that it keeps.
+A case is reproduced by its kind, number and seed, which a failure reports together with the file.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ MEMORY_MB = 1500
 
 @dataclass(frozen=True)
 class Plan:
-    """How many files of a kind, out of which sound ones, damaged how."""
+    """Number of files of a kind, their valid originals, and their mutations."""
 
     cases: int
     sound: Callable[[], list[bytes]]

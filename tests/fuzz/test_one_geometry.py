@@ -1,4 +1,4 @@
-"""What the catalogue accepts is shown as it is measured: the renderers see the surface that the evaluation sees."""
+"""For every accepted model, the renderers and the evaluation see the same surface."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def scene() -> bpy.types.Scene:
 
 
 def distinct_area(vertices: np.ndarray, faces: np.ndarray) -> float:
-    """Area of a surface, faces of the same three vertices counted once, since Blender drops their repetitions."""
+    """Surface area without duplicate faces, which Blender drops."""
     _, first = np.unique(np.sort(faces, axis=1), axis=0, return_index=True)
     return float(Mesh(np.asarray(vertices, np.float64), np.asarray(faces[first], np.int64)).face_areas().sum())
 

@@ -1,4 +1,4 @@
-"""Each engine against the analytic silhouette, and what models from strangers can hold."""
+"""Each engine compared with analytic silhouettes, and on untrusted models."""
 
 import math
 
@@ -39,7 +39,7 @@ def engine(request):
 
 
 def nearest(colour):
-    """Name of the paint that is closest in hue."""
+    """Name of the paint closest in hue."""
     paints = {"red": RED, "blue": BLUE, "green": GREEN, "yellow": YELLOW, "grey": (150, 150, 150)}
     unit = {name: np.array(paint) / np.linalg.norm(paint) for name, paint in paints.items()}
     return max(unit, key=lambda name: unit[name] @ colour[:3] / np.linalg.norm(colour[:3].astype(float)))

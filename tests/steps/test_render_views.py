@@ -64,7 +64,7 @@ def workplace(tmp_path):
 
 @pytest.fixture
 def fake(monkeypatch):
-    """No engine and no child process: what the models are called says what comes of them."""
+    """Replaces engine and child process; the name of a model determines its outcome."""
 
     @contextmanager
     def beside(settings, threads):
@@ -75,7 +75,7 @@ def fake(monkeypatch):
 
 @pytest.fixture
 def fragile(monkeypatch):
-    """The same in a child process, which models can crash."""
+    """The fake engine in a child process, which models can crash."""
     monkeypatch.setattr(render_engines, "make_photographer", fragile_engine.make_photographer)
 
 
@@ -186,7 +186,7 @@ def test_killed_shard_reruns_to_same_bytes(workplace, fragile, tmp_path):
 
 
 def _kill_while_it_renders(tmp_path):
-    """SIGKILL to the step while its second model is being rendered."""
+    """Kills the step while it renders its second model."""
     script, mark = tmp_path / "killed.py", tmp_path / "mark"
     script.write_text(KILLED)
     environment = os.environ | {"SHELFNET_TEST_SLOW": "b_chair", "SHELFNET_TEST_MARK": str(mark)}

@@ -11,7 +11,7 @@ IDS = [f"model-{index}" for index in range(4000)]
 
 
 def test_hash_is_pinned():
-    """The same on every machine and in every version: results of years must stay comparable."""
+    """Splits must be equal on every machine and in every version, so that results stay comparable."""
     assert unit_hash("a", "salt") == pytest.approx(0.6377678939, abs=1e-9)
     assert "".join(split_of(f"model-{index}", 0.3, 0.3, seed=0)[0] for index in range(12)) == "tttvtvvttvtt"
 

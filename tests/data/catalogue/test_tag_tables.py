@@ -1,4 +1,4 @@
-"""Tables of texts, of which a few bytes may stand for many."""
+"""Tables of tags, in which a few bytes can stand for many."""
 
 from pathlib import PurePosixPath
 
@@ -113,7 +113,7 @@ def test_numbers_become_texts(path):
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_folders_and_photographs_read_alike(tmp_path, kind):
-    """One table beside models, and beside photographs, but for the column that says what a row is about."""
+    """The same table for models and for photographs, except for the key column."""
     columns = {"Category": ["Stool", "Sofa"], "STYLE": [1960, 2000], "super category": ["Chair", None]}
     folder = write(tmp_path / f"tags.{kind}", {"File": ["a.glb", "b.glb"], **columns})
     write(tmp_path / f"photographs.{kind}", {"Photo": ["a.jpg", "b.jpg"], **columns})

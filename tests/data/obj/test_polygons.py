@@ -23,7 +23,7 @@ def shoelace(outline):
 
 
 def assert_covers(outline):
-    """As many triangles as there must be, none turned over, and together the area of the outline."""
+    """Checks the number, orientation and total area of the triangles."""
     mesh = one_polygon(outline)
     normals = mesh.face_normals()
     assert len(mesh.faces) == len(outline) - 2

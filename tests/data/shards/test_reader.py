@@ -17,7 +17,7 @@ HIDDEN = ("model_id", "azimuth_deg", "elevation_deg", "cam2world", "fov_deg", "v
 
 @pytest.fixture
 def two_shards(tmp_path, image_row):
-    """Models b and a (train), c (test), each with views out of order, over two files."""
+    """Models a and b (train) and c (test) in two files, with views out of order."""
     first = [image_row("b", view) for view in (2, 0, 1)] + [image_row("c", 0, split="test")]
     second = [image_row("a", view) for view in (1, 0)]
     paths = [tmp_path / "shard-0000.parquet", tmp_path / "shard-0001.parquet"]
@@ -60,7 +60,7 @@ def test_training_without_pose_columns(two_shards):
 
 
 def test_training_ignores_corrupt_pose_columns(two_shards):
-    """Their pages are overwritten in the file: training still loads, evaluation does not."""
+    """With the pages of pose columns overwritten, training still loads, but evaluation does not."""
     for path in two_shards:
         _ruin_columns(path, HIDDEN)
     assert load_training_views(two_shards).images[:, 0, 0, 0].tolist() == [2, 0, 1, 1, 0]

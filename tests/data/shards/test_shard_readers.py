@@ -22,7 +22,7 @@ SIDE_PX = 8
 
 
 def shade_of(view: int) -> np.ndarray:
-    """A square that says which view it is of."""
+    """A square whose colour encodes the view."""
     rgba = np.zeros((SIDE_PX, SIDE_PX, 4), dtype=np.uint8)
     rgba[2:6, 2:6] = (20 * view, 90, 200, 255)
     return rgba
@@ -62,7 +62,7 @@ def test_duckdb_reads_image_bytes(shard):
 
 
 def test_datasets_decodes_images(shard, tmp_path):
-    """In a process of its own: the library reads its settings when it is imported, and keeps files open."""
+    """Runs in a child process, since the library reads its settings at import and keeps files open."""
     script = f"""
         import numpy as np
         from datasets import Image, Value, load_dataset

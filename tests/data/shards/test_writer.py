@@ -46,7 +46,7 @@ def test_row_groups_limited_in_bytes(tmp_path, image_row, monkeypatch):
 
 
 def test_memory_independent_of_shard_size(tmp_path, image_row, monkeypatch):
-    """All of Arrow's memory, at its highest, against what ten times the rows would take."""
+    """Arrow's peak memory for two numbers of rows."""
     monkeypatch.setattr(writer, "ROW_GROUP_BYTES", 2**20)
     noise = np.random.default_rng(0)
     highest = []
@@ -57,7 +57,7 @@ def test_memory_independent_of_shard_size(tmp_path, image_row, monkeypatch):
 
 
 def _highest_arrow_bytes(rows, path):
-    """Most bytes that Arrow holds while a shard is written, looked at before every row."""
+    """Arrow's peak memory while a shard is written, sampled before every row."""
     highest = [0]
 
     def watched():

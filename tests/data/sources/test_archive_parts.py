@@ -8,7 +8,7 @@ from shelfnet.data.sources.archive_parts import UNFINISHED, extract_part, is_com
 
 @pytest.fixture
 def archive(tmp_path, write_dataset, write_model, zip_folder):
-    """Models at several depths, one name twice, one in another, and files of no model."""
+    """Models at several depths, two of the same name, one nested in another, and other files."""
     source = write_dataset(tmp_path / "src", "a")
     for place in ("part1", "part1/a", "part2/deep"):
         write_model(source / place, "b")

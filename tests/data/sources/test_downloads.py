@@ -14,17 +14,17 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Server:
-    """One file over HTTP, with the faults that a test asks for."""
+    """Serves one file over HTTP with configurable faults."""
 
     def __init__(self):
         self.content = CONTENT
         self.ranges = True
-        self.drop_after = None  # bytes of an answer, for the answers that drops_left counts
+        self.drop_after = None  # bytes sent before the connection drops, for the first drops_left responses
         self.drops_left = 0
         self.claimed_length = None
-        self.statuses = []  # answered first, one a request
+        self.statuses = []  # statuses of the first responses
         self.range_start_error = 0
-        self.asked = []  # first byte of every request
+        self.asked = []  # first requested byte of every request
         owner = self
 
         class Handler(BaseHTTPRequestHandler):

@@ -21,7 +21,7 @@ def write_gzip(path, content):
 
 @pytest.fixture
 def mirror(tmp_path):
-    """The package's folder, with files of some of the annotated objects."""
+    """The package's folder with files of some annotated objects."""
     root = tmp_path / "objaverse"
     version = root / "hf-objaverse-v1"
     write_gzip(version / "lvis-annotations.json.gz", ANNOTATIONS)

@@ -12,7 +12,7 @@ from shelfnet.data.sources.release import Release, assemble, find_release
 
 
 def of(*names):
-    """Chooses the files of models, and of the list where that is among the names."""
+    """A filter for the files of the named models (or the list)."""
     return lambda file: file.split("/")[0] in names
 
 
@@ -25,7 +25,7 @@ def ids(root):
 
 @pytest.fixture
 def extractions(monkeypatch):
-    """The archives that are extracted, by name, in their order."""
+    """Names of extracted archives in order."""
     names = []
 
     def extract(archive, target):
@@ -44,14 +44,14 @@ def source(tmp_path, write_dataset):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Where a user keeps what was downloaded."""
+    """A user's folder of downloads."""
     (tmp_path / "data").mkdir()
     return tmp_path / "data"
 
 
 @pytest.fixture
 def zips(folder, source, zip_folder):
-    """Three archives with a model each, the last one with the list."""
+    """Three archives with one model each; the last one has the list."""
     return (
         zip_folder(folder / "part1.zip", source, "part1/", of("a")),
         zip_folder(folder / "part2.ZIP", source, "part2/models/", of("b")),
