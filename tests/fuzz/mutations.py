@@ -1,6 +1,6 @@
 """Random mutations of files, as caused by disks, transfers, exporters and attackers.
 
-These mutators are used instead of Hypothesis because a case is a whole file that is reproduced by its number, the number
+These mutators replace Hypothesis because a case is a whole file that is reproduced by its number, the number
 and cost of cases are fixed, and files with wrong checksums cannot be shrunk.
 """
 
