@@ -1,7 +1,7 @@
-"""Cameras, written once: OpenCV axes, looking at the origin.
+"""Camera conventions, rays and projection.
 
-Object frame: right-handed, +Y up, +Z front. Azimuth turns about +Y, from +Z towards +X; elevation rises from the
-horizon. Camera frame: x right, y down, z forward. Angles are radians; pixel centres lie at +0.5.
+Object frame: right-handed, +Y up, +Z front. Azimuth rotates about +Y from +Z towards +X; elevation is measured from
+the horizon. Camera frame (OpenCV): x right, y down, z forward. Angles are in radians; pixel centres are at +0.5.
 """
 
 import math
@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 BLENDER_FROM_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
-"""Right-multiplying a cam2world by this turns OpenCV camera axes into Blender's and OpenGL's (y up, z backward)."""
+"""Right factor that converts a cam2world from OpenCV camera axes to those of Blender and OpenGL (y up, z backward)."""
 
 
 def look_at_origin(
@@ -21,9 +21,9 @@ def look_at_origin(
     """cam2world of cameras on a sphere that look at the origin, differentiable in both angles.
 
     Args:
-        azimuth: radians about +Y, 0 in front (+Z), growing towards +X.
-        elevation: radians above the horizon, in (-pi/2, pi/2).
-        distance: from the camera's centre to the origin, in object units.
+        azimuth: Radians about +Y, from +Z towards +X.
+        elevation: Radians above the horizon, in (-pi/2, pi/2).
+        distance: Distance of the camera centre from the origin in object units.
     """
     sin_a, cos_a = torch.sin(azimuth), torch.cos(azimuth)
     sin_e, cos_e = torch.sin(elevation), torch.cos(elevation)
@@ -49,7 +49,7 @@ def camera_rays(
     offsets = centres / focal_px(fov, resolution_px)
     y, x = torch.meshgrid(offsets, offsets, indexing="ij")
     local = torch.nn.functional.normalize(torch.stack([x, y, torch.ones_like(x)], dim=-1), dim=-1)
-    # By hand: a GPU may round the factors of a matrix product to TF32, which moves samples by a twentieth of a voxel.
+    # Not a matrix product: TF32 on a GPU would move samples by a twentieth of a voxel.
     right, down, forward = cam2world[:, None, None, :3, :3].unbind(dim=-1)
     directions = local[..., 0:1] * right + local[..., 1:2] * down + local[..., 2:3] * forward
     return cam2world[:, :3, 3], directions
@@ -58,14 +58,14 @@ def camera_rays(
 def project(
     points: Float[Tensor, "b n 3"], cam2world: Float[Tensor, "b 4 4"], fov: float, resolution_px: int
 ) -> tuple[Float[Tensor, "b n 2"], Float[Tensor, "b n"]]:
-    """World points to pixel coordinates (x right, y down) and depth along the camera's z axis."""
+    """Pixel coordinates (x right, y down) of world points, and their depth along the camera's z axis."""
     local = torch.einsum("bji,bnj->bni", cam2world[:, :3, :3], points - cam2world[:, None, :3, 3])
     depth = local[..., 2]
     return local[..., :2] / depth[..., None] * focal_px(fov, resolution_px) + 0.5 * resolution_px, depth
 
 
 def rotation_about_y(angle: Float[Tensor, "*b"]) -> Float[Tensor, "*b 3 3"]:
-    """Rotation matrices about +Y that raise the azimuth of a point by ``angle`` radians."""
+    """Rotation matrices about +Y that increase the azimuth of a point by ``angle`` radians."""
     sin, cos = torch.sin(angle), torch.cos(angle)
     zero, one = torch.zeros_like(sin), torch.ones_like(sin)
     rows = [torch.stack(row, dim=-1) for row in ((cos, zero, sin), (zero, one, zero), (-sin, zero, cos))]
@@ -73,5 +73,5 @@ def rotation_about_y(angle: Float[Tensor, "*b"]) -> Float[Tensor, "*b 3 3"]:
 
 
 def wrap_angle(angle: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
-    """Angles in radians brought into [-pi, pi)."""
+    """Angles in radians, wrapped to [-pi, pi)."""
     return torch.remainder(angle + math.pi, 2 * math.pi) - math.pi

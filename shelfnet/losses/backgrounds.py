@@ -1,4 +1,4 @@
-"""Random backgrounds behind renders on white."""
+"""Random backgrounds for renders on white."""
 
 from collections.abc import Callable
 
@@ -7,23 +7,23 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-Painter = Callable[[int, tuple[int, int], torch.Generator, torch.device], Tensor]
-"""Images to paint, their height and width: backgrounds ``b 3 h w`` in [0, 1]."""
+BackgroundFn = Callable[[int, tuple[int, int], torch.Generator, torch.device], Tensor]
+"""Draws backgrounds ``b 3 h w`` in [0, 1] from batch size, height and width, generator and device."""
 
 
 def composite_over_backgrounds(
     images: Float[Tensor, "b 3 h w"], masks: Float[Tensor, "b h w"], kinds: tuple[str, ...], generator: torch.Generator
 ) -> Float[Tensor, "b 3 h w"]:
-    """Replace the white behind images by a background drawn at random, for each image, among ``kinds``.
+    """Replace the white behind each image by a background of a random kind.
 
-    Every kind is painted for every image, so that the host need not know which is chosen.
+    All kinds are drawn for all images, so the host does not wait for the choice.
     """
     if kinds == ("white",):
         return images
     batch, _, height, width = images.shape
     chosen = torch.randint(len(kinds), (batch,), generator=generator, device=generator.device)
-    painted = torch.stack([BACKGROUNDS[kind](batch, (height, width), generator, images.device) for kind in kinds])
-    background = painted[chosen.to(images.device), torch.arange(batch, device=images.device)]
+    drawn = torch.stack([BACKGROUNDS[kind](batch, (height, width), generator, images.device) for kind in kinds])
+    background = drawn[chosen.to(images.device), torch.arange(batch, device=images.device)]
     return images + (1.0 - masks[:, None]) * (background - 1.0)
 
 
@@ -51,7 +51,7 @@ def _blurred_noise(batch: int, size: tuple[int, int], generator: torch.Generator
     return functional.interpolate(coarse, size, mode="bicubic", align_corners=False).clamp(0.0, 1.0)
 
 
-BACKGROUNDS: dict[str, Painter] = {
+BACKGROUNDS: dict[str, BackgroundFn] = {
     "white": _white,
     "noise": _noise,
     "checker": _checker,

@@ -1,4 +1,4 @@
-"""L_clip (Eq. 11): renders must look, to CLIP, like their caption."""
+"""CLIP loss L_clip (Eq. 11) between renders and captions."""
 
 import torch
 from jaxtyping import Float, Int
@@ -11,13 +11,15 @@ from shelfnet.networks.shelfnet import Rendering
 
 
 class ClipLoss(nn.Module):
-    """1 - cosine between a render and its caption; text is embedded once a caption.
+    """1 - cosine similarity of the embeddings of a render and its caption.
 
     Args:
-        clip: a frozen CLIP.
-        captions: every caption that will be asked for, by index.
-        backgrounds: what may stand behind a render; more than white keeps CLIP from painting a background of its own.
+        clip: Frozen CLIP model.
+        captions: All captions, embedded once and addressed by index.
+        backgrounds: Kinds of background behind renders. Random ones keep CLIP from rewarding painted backgrounds.
     """
+
+    text: Tensor
 
     def __init__(self, clip: ClipModel, captions: list[str], backgrounds: tuple[str, ...]) -> None:
         super().__init__()
@@ -28,11 +30,11 @@ class ClipLoss(nn.Module):
     def forward(
         self, rendering: Rendering, captions: Int[Tensor, "b"], generator: torch.Generator
     ) -> Float[Tensor, "b"]:
-        """Loss of renders against their captions' indices."""
+        """Loss of each render against the caption of the given index."""
         images = composite_over_backgrounds(rendering.image, rendering.mask, self.backgrounds, generator)
         return cosine_loss(self.clip.embed_images(images), self.text[captions])
 
 
 def cosine_loss(first: Float[Tensor, "b d"], second: Float[Tensor, "b d"]) -> Float[Tensor, "b"]:
-    """1 - cos of the angle between embeddings: 0 when they agree, 1 at right angles, 2 when opposed."""
+    """1 - cosine similarity, in [0, 2]."""
     return 1.0 - functional.cosine_similarity(first, second, dim=1)

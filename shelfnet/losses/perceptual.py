@@ -1,4 +1,4 @@
-"""L_perc (Eq. 6): squared distance of AlexNet features."""
+"""Perceptual loss L_perc (Eq. 6): squared distance of AlexNet features."""
 
 from pathlib import Path
 
@@ -11,21 +11,24 @@ from shelfnet.config.supervision import PerceptualSettings
 from shelfnet.networks.encoder import resize
 
 FEATURE_LAYERS = (1, 4, 7, 9, 11)
-"""Indices in torchvision's AlexNet of the five rectified convolutions."""
+"""Indices of the five ReLU layers in torchvision's AlexNet."""
 
 MIN_INPUT_PX = 64
-"""Below this AlexNet's last features vanish; smaller images are enlarged to it."""
+"""Smaller images are upsampled to this side, below which AlexNet's last feature map is empty."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class PerceptualLoss(nn.Module):
-    """Mean over five layers of the squared distance between channel-normalised features; its weights never train.
+    """Squared distance of channel-normalised features of a frozen AlexNet, averaged over five layers.
 
     Raises:
-        FileNotFoundError: the ImageNet weights are neither cached, nor downloadable, nor at ``path``.
+        FileNotFoundError: The weights are neither cached, downloadable nor at ``path``.
     """
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, settings: PerceptualSettings) -> None:
         super().__init__()
@@ -34,14 +37,14 @@ class PerceptualLoss(nn.Module):
         self.register_buffer("std", torch.tensor(IMAGENET_STD)[:, None, None])
 
     def forward(self, rendered: Float[Tensor, "b 3 h w"], image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b"]:
-        """Distance of two images in [0, 1]."""
+        """Distance between each render and its image, both in [0, 1]; no gradient flows to the image."""
         distances = [
             (first - second).square().sum(dim=1).mean(dim=(1, 2))
-            for first, second in zip(self._maps(rendered), self._maps(image.detach()), strict=True)
+            for first, second in zip(self._feature_maps(rendered), self._feature_maps(image.detach()), strict=True)
         ]
         return torch.stack(distances).mean(dim=0)
 
-    def _maps(self, images: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
+    def _feature_maps(self, images: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
         x = (resize(images, max(images.shape[-1], MIN_INPUT_PX)) - self.mean) / self.std
         maps = []
         for index, layer in enumerate(self.features):
@@ -72,6 +75,6 @@ def _imagenet_weights(settings: PerceptualSettings) -> dict[str, Tensor]:
         cache = Path(torch.hub.get_dir()) / "checkpoints"
         raise FileNotFoundError(
             f"perceptual.weights: imagenet needs AlexNet's weights, which are neither in {cache} nor downloadable "
-            f"({error}); put alexnet-owt-7be5be79.pth there, set perceptual.weights: file with perceptual.path, or "
+            f"({error}); put alexnet-owt-7be5be79.pth there, or set perceptual.weights: file and perceptual.path, or "
             "perceptual.weights: untrained"
         ) from error

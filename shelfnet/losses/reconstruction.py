@@ -1,4 +1,4 @@
-"""How far a render is from the image it should show: Eq. 4 and 5, and the latent's prior."""
+"""Reconstruction losses L_rgb (Eq. 4) and L_mask (Eq. 5), and the KL loss of the latent."""
 
 import torch
 from jaxtyping import Float
@@ -6,19 +6,19 @@ from torch import Tensor
 
 
 def rgb_loss(rendered: Float[Tensor, "b 3 h w"], image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b"]:
-    """L_rgb (Eq. 4): mean absolute difference of an image."""
+    """L_rgb (Eq. 4): mean absolute difference per image."""
     return (rendered - image).abs().mean(dim=(1, 2, 3))
 
 
 def mask_loss(rendered: Float[Tensor, "b h w"], mask: Float[Tensor, "b h w"]) -> Float[Tensor, "b"]:
-    """L_mask (Eq. 5): 1 - soft intersection over union; 0 on equal masks, soft edges and two empty ones included."""
+    """L_mask (Eq. 5): 1 - soft IoU, zero for equal masks even if they are soft or empty."""
     return 1.0 - soft_iou(rendered, mask)
 
 
 def soft_iou(first: Float[Tensor, "b h w"], second: Float[Tensor, "b h w"]) -> Float[Tensor, "b"]:
-    """Sum of minima over sum of maxima: a partly covered pixel that both cover equally counts as agreement.
+    """Sum of minima over sum of maxima.
 
-    (Products, in the place of minima, would give a mask with soft edges a loss against itself.)
+    With products instead of minima, a mask with soft edges would have an IoU below one with itself.
     """
     intersection = torch.minimum(first, second).sum(dim=(1, 2))
     union = torch.maximum(first, second).sum(dim=(1, 2))
@@ -27,8 +27,8 @@ def soft_iou(first: Float[Tensor, "b h w"], second: Float[Tensor, "b h w"]) -> F
 
 
 def kl_loss(latent: Float[Tensor, "b d"]) -> Float[Tensor, "b"]:
-    """Divergence from a standard normal of a unit-variance posterior around the latent, a mean over dimensions.
+    """KL divergence from a standard normal of a unit-variance Gaussian at the latent, averaged over dimensions.
 
-    The variance is fixed and the mean is what is decoded, as in the original code.
+    As in the original code, the variance is fixed and the mean is decoded.
     """
     return 0.5 * latent.square().mean(dim=1)

@@ -1,6 +1,7 @@
-"""CLIP through open_clip: a released model, or the small one that the embedded default trains."""
+"""CLIP models of open_clip: released ones, or the small one trained by the rule ``train_clip``."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -23,27 +24,30 @@ VISION_PATCH_PX = 8
 
 
 class ClipModel(nn.Module):
-    """A CLIP with its own preprocessing done differentiably: images in [0, 1] of any size in, unit vectors out.
+    """CLIP with differentiable preprocessing: images in [0, 1] of any size to unit embeddings.
 
     Args:
-        clip: open_clip's model.
-        tokenize: texts to token ids.
-        image_px: side of the images it was trained on.
-        mean: of its normalisation, a number a channel.
-        std: likewise.
-        interpolation: with which it was trained to bring images to that side.
-        resize_mode: what it was trained to make of images that are not square: ``shortest`` cuts the middle out,
-            ``squash`` distorts them.
-        weights: what its weights are, for the record: their tag, if any, and their file's name and SHA-256.
+        clip: Model of open_clip.
+        tokenize: Tokenizer from texts to token ids.
+        image_px: Side of the model's input images in pixels.
+        mean: Channel means of the input normalisation.
+        std: Channel standard deviations of the input normalisation.
+        interpolation: Interpolation of the model's resizing.
+        resize_mode: Treatment of images that are not square: ``shortest`` crops the centre, ``squash`` distorts.
+        weights: Description of the weights for provenance: tag, file name and SHA-256.
     """
+
+    clip: Any
+    mean: Tensor
+    std: Tensor
 
     def __init__(
         self,
         clip: nn.Module,
-        tokenize: Any,
+        tokenize: Callable[[list[str]], Tensor],
         image_px: int,
-        mean: tuple,
-        std: tuple,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
         interpolation: Interpolation = "bilinear",
         resize_mode: ResizeMode = "shortest",
         weights: str = "untrained",
@@ -59,17 +63,16 @@ class ClipModel(nn.Module):
         self.register_buffer("std", torch.tensor(std)[:, None, None])
 
     def preprocess(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 p p"]:
-        """open_clip's own transform, differentiably and where the images are.
+        """Differentiable version of the model's own transform.
 
-        The model was trained on 8-bit images that Pillow resized, so that is what it sees here: the same to the last
-        bit for images of bytes, while gradients are those of the arithmetic without rounding
-        (:func:`~shelfnet.networks.pillow_resize.resize_as_bytes`).
+        Released models were trained on 8-bit images resized by Pillow. The result is bit-identical for 8-bit images;
+        gradients ignore rounding (:func:`~shelfnet.networks.pillow_resize.resize_as_bytes`).
         """
         pixels = resize_as_bytes(images, self._resized(*images.shape[-2:]), self.interpolation)
         return (center_crop(pixels, [self.image_px, self.image_px]) - self.mean) / self.std
 
     def _resized(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of an image before the middle is cut out; truncated as torchvision does."""
+        """Height and width before the centre crop, truncated as in torchvision."""
         if self.resize_mode == "squash":
             return self.image_px, self.image_px
         shorter = min(height, width)
@@ -80,7 +83,7 @@ class ClipModel(nn.Module):
         return functional.normalize(self.clip.encode_image(self.preprocess(images)), dim=1)
 
     def tokens(self, texts: list[str]) -> Tensor:
-        """Token ids ``n context`` of texts."""
+        """Token ids of texts, ``n context``."""
         return self.tokenize(texts).to(self.mean.device)
 
     def embed_tokens(self, tokens: Tensor) -> Float[Tensor, "n d"]:
@@ -95,7 +98,7 @@ class ClipModel(nn.Module):
 
 
 def small_clip(settings: ClipTraining) -> ClipModel:
-    """An untrained open_clip model of the size that learns from a few thousand images in minutes."""
+    """An untrained CLIP model small enough to train on a few thousand images in minutes."""
     vision = open_clip.CLIPVisionCfg(
         layers=settings.layers,
         width=settings.width,
@@ -112,14 +115,14 @@ def small_clip(settings: ClipTraining) -> ClipModel:
 
 
 def load_clip(settings: ClipSettings, trained: Path | None) -> ClipModel:
-    """The frozen CLIP of a run.
+    """The configured CLIP model, frozen.
 
     Args:
-        settings: which one.
-        trained: folder of the small model, where ``clip.source`` is ``trained``.
+        settings: Source and name of the model.
+        trained: Folder of the small model, for ``clip.source: trained``.
 
     Raises:
-        FileNotFoundError: its weights cannot be had; the message says what to do.
+        FileNotFoundError: The weights are not available.
     """
     model = _load_small(trained) if settings.source == "trained" else _load_released(settings)
     return model.eval().requires_grad_(False)
@@ -127,7 +130,7 @@ def load_clip(settings: ClipSettings, trained: Path | None) -> ClipModel:
 
 def _load_small(folder: Path | None) -> ClipModel:
     if folder is None or not (folder / "model.safetensors").is_file():
-        raise FileNotFoundError(f"clip.source: trained needs the model that the rule train_clip makes, not at {folder}")
+        raise FileNotFoundError(f"clip.source: trained: expected the output of the rule train_clip in {folder}")
     description = json.loads((folder / "model.json").read_text())
     model = small_clip(ClipTraining.model_validate(description["settings"]["training"]))
     model.clip.load_state_dict(load_file(folder / "model.safetensors"))
@@ -148,14 +151,14 @@ def _load_released(settings: ClipSettings) -> ClipModel:
 
 
 def _released_weights(settings: ClipSettings) -> str:
-    """The record of a tag's file in open_clip's cache, fetched if need be, or of the local file.
+    """Description of the weights, which are downloaded into open_clip's cache if ``clip.pretrained`` is a tag.
 
     Raises:
         FileNotFoundError: ``clip.pretrained`` is neither a tag of the model nor a file.
     """
-    of_tag = open_clip.get_pretrained_cfg(settings.model, settings.pretrained)
-    if of_tag:
-        return f"{settings.model}/{settings.pretrained} {_file_record(Path(open_clip.download_pretrained(of_tag)))}"
+    pretrained = open_clip.get_pretrained_cfg(settings.model, settings.pretrained)
+    if pretrained:
+        return f"{settings.model}/{settings.pretrained} {_file_record(Path(open_clip.download_pretrained(pretrained)))}"
     local = Path(settings.pretrained)
     if not local.is_file():
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(settings.model)) or "none"
@@ -164,13 +167,14 @@ def _released_weights(settings: ClipSettings) -> str:
 
 
 def with_own_preprocessing(clip: nn.Module, name: str, weights: str) -> ClipModel:
-    """A model of open_clip with the size, normalisation and resizing that open_clip gives it.
+    """A model of open_clip with the input size, normalisation and resizing that open_clip defines for it.
 
     Raises:
-        ValueError: it wants its images resized in a way that is not known here.
+        ValueError: The model's resizing is not supported.
     """
-    wanted = open_clip.get_model_preprocess_cfg(clip)
-    interpolation, resize_mode, size = wanted["interpolation"], wanted["resize_mode"], wanted["size"]
+    preprocessing = open_clip.get_model_preprocess_cfg(clip)
+    interpolation, resize_mode = preprocessing["interpolation"], preprocessing["resize_mode"]
+    size = preprocessing["size"]
     if interpolation not in get_args(Interpolation) or resize_mode not in get_args(ResizeMode):
         raise ValueError(
             f"clip: {name} resizes images by {interpolation!r} and {resize_mode!r}; expected one of "
@@ -180,8 +184,8 @@ def with_own_preprocessing(clip: nn.Module, name: str, weights: str) -> ClipMode
         clip,
         open_clip.get_tokenizer(name),
         size if isinstance(size, int) else size[0],
-        tuple(wanted["mean"]),
-        tuple(wanted["std"]),
+        tuple(preprocessing["mean"]),
+        tuple(preprocessing["std"]),
         interpolation,
         resize_mode,
         weights,

@@ -1,7 +1,8 @@
-"""phi_D (Eq. 2): a latent, as the style of a StyleGAN2 decoder, to a field in the canonical frame."""
+"""Decoder phi_D (Eq. 2): StyleGAN2 decoders from a latent style to a field in the canonical frame."""
 
 import itertools
 import math
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -19,9 +20,9 @@ CONSTANT_RESOLUTION = 4
 
 
 class VoxelBackbone(nn.Module):
-    """Learned constant at 4^3, doubled and modulated up to the feature volume, then on to occupancy logits.
+    """StyleGAN2 decoder in 3D, from a learned constant at 4^3 to the feature volume and occupancy logits.
 
-    Where the features are mirror-symmetric, the occupancy is decoded from the symmetric ones.
+    With symmetry, occupancy is decoded from the symmetric features.
     """
 
     def __init__(self, settings: DecoderSettings, latent_dim: int) -> None:
@@ -30,13 +31,11 @@ class VoxelBackbone(nn.Module):
         channels = _channel_plan(settings.base_channels, settings.feature_channels, settings.feature_resolution)
         self.constant = nn.Parameter(torch.randn(1, channels[0], *[CONSTANT_RESOLUTION] * 3))
         self.first = StyleBlock(3, channels[0], channels[0], latent_dim, upsample=False)
-        self.blocks = nn.ModuleList(
-            StyleBlock(3, narrow, wide, latent_dim) for narrow, wide in itertools.pairwise(channels)
-        )
+        self.blocks = nn.ModuleList(StyleBlock(3, *pair, latent_dim) for pair in itertools.pairwise(channels))
         self.to_occupancy = OccupancyHead(settings)
 
     def forward(self, style: Float[Tensor, "b d"]) -> tuple[Float[Tensor, "b c f f f"], Float[Tensor, "b 1 o o o"]]:
-        """Features and occupancy logits."""
+        """Feature volume and occupancy logits."""
         x = self.first(self.constant.expand(len(style), -1, -1, -1, -1), style)
         for block in self.blocks:
             x = block(x, style)
@@ -45,29 +44,30 @@ class VoxelBackbone(nn.Module):
 
 
 class OccupancyHead(nn.Module):
-    """Feature volume to occupancy logits, at the same resolution or doubled as often as needed."""
+    """Convolutions from the feature volume to occupancy logits, with upsampling to the occupancy resolution."""
 
     def __init__(self, settings: DecoderSettings) -> None:
         super().__init__()
         width = max(settings.feature_channels // 2, 4)
-        self.doublings = int(math.log2(settings.occupancy_resolution // settings.feature_resolution))
+        doublings = int(math.log2(settings.occupancy_resolution // settings.feature_resolution))
+        self.upsamples = doublings > 0
         self.squeeze = nn.Conv3d(settings.feature_channels, width, 3, padding=1)
-        self.doubled = nn.ModuleList(nn.Conv3d(width, width, 3, padding=1) for _ in range(self.doublings - 1))
+        self.doubled = nn.ModuleList(nn.Conv3d(width, width, 3, padding=1) for _ in range(doublings - 1))
         self.out = nn.Conv3d(width, 1, 3, padding=1)
-        nn.init.constant_(self.out.bias, INITIAL_OCCUPANCY_LOGIT)
+        _fill_bias(self.out, INITIAL_OCCUPANCY_LOGIT)
 
     def forward(self, features: Float[Tensor, "b c f f f"]) -> Float[Tensor, "b 1 o o o"]:
-        """Logits."""
+        """Occupancy logits."""
         x = scaled_leaky_relu(self.squeeze(features))
         for conv in self.doubled:
-            x = scaled_leaky_relu(upsample_conv(x, conv.weight, conv.bias))
-        return upsample_conv(x, self.out.weight, self.out.bias) if self.doublings else self.out(x)
+            x = scaled_leaky_relu(upsample_conv(x, conv.weight, conv.bias))  # pyright: ignore[reportArgumentType]
+        return upsample_conv(x, self.out.weight, self.out.bias) if self.upsamples else self.out(x)
 
 
 class VoxelDecoder(nn.Module):
-    """Voxel field from a backbone: ordinary convolutions, or the SE(3)-equivariant ones of section 2.4.
+    """Decoder to a voxel field, with ordinary or SE(3)-equivariant convolutions (section 2.4).
 
-    ``symmetry``: ``features`` averages the feature volume with its mirror image in x, ``field`` the occupancy too.
+    Symmetry ``features`` averages the feature volume with its mirror image in x; ``field`` also the occupancy.
     """
 
     def __init__(self, settings: DecoderSettings, latent_dim: int) -> None:
@@ -77,7 +77,7 @@ class VoxelDecoder(nn.Module):
         self.backbone = _backbone(settings, latent_dim)
 
     def forward(self, latent: Float[Tensor, "b d"]) -> Field:
-        """Decode latents to objects."""
+        """Decode latents into fields."""
         features, logits = map(at_least_float32, self.backbone(self.mapping(latent)))
         if self.symmetry != "none":
             features = mirror_average(features)
@@ -87,7 +87,7 @@ class VoxelDecoder(nn.Module):
 
 
 class TriplaneHead(nn.Module):
-    """Aggregated plane feature of a point to its occupancy logit, and to its appearance."""
+    """MLPs from the aggregated plane feature of a point to its occupancy logit and appearance feature."""
 
     def __init__(self, settings: DecoderSettings) -> None:
         super().__init__()
@@ -96,10 +96,10 @@ class TriplaneHead(nn.Module):
         self.to_features = nn.Sequential(
             nn.Linear(planes, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, settings.feature_channels)
         )
-        nn.init.constant_(self.to_occupancy[-1].bias, INITIAL_OCCUPANCY_LOGIT)
+        _fill_bias(self.to_occupancy[-1], INITIAL_OCCUPANCY_LOGIT)
 
     def occupancy_logits(self, aggregated: Float[Tensor, "b n p"]) -> Float[Tensor, "b n"]:
-        """Logits of the occupancy."""
+        """Occupancy logits."""
         return self.to_occupancy(aggregated).squeeze(-1)
 
     def features(self, aggregated: Float[Tensor, "b n p"]) -> Float[Tensor, "b n c"]:
@@ -108,7 +108,7 @@ class TriplaneHead(nn.Module):
 
 
 class TriplaneDecoder(nn.Module):
-    """Three planes from a StyleGAN2 decoder in two dimensions (section 2.3)."""
+    """StyleGAN2 decoder in 2D to a tri-plane field (section 2.3)."""
 
     def __init__(self, settings: DecoderSettings, latent_dim: int) -> None:
         super().__init__()
@@ -119,14 +119,12 @@ class TriplaneDecoder(nn.Module):
         self.mapping = MappingNetwork(latent_dim)
         self.constant = nn.Parameter(torch.randn(1, channels[0], *[CONSTANT_RESOLUTION] * 2))
         self.first = StyleBlock(2, channels[0], channels[0], latent_dim, upsample=False)
-        self.blocks = nn.ModuleList(
-            StyleBlock(2, narrow, wide, latent_dim) for narrow, wide in itertools.pairwise(channels)
-        )
+        self.blocks = nn.ModuleList(StyleBlock(2, *pair, latent_dim) for pair in itertools.pairwise(channels))
         self.to_planes = nn.Conv2d(channels[-1], 3 * settings.plane_channels, 1)
         self.head = TriplaneHead(settings)
 
     def forward(self, latent: Float[Tensor, "b d"]) -> Field:
-        """Decode latents to objects."""
+        """Decode latents into fields."""
         style = self.mapping(latent)
         x = self.first(self.constant.expand(len(style), -1, -1, -1), style)
         for block in self.blocks:
@@ -136,12 +134,9 @@ class TriplaneDecoder(nn.Module):
 
 
 def build_decoder(settings: DecoderSettings, latent_dim: int) -> nn.Module:
-    """The decoder of a representation."""
-    return (
-        TriplaneDecoder(settings, latent_dim)
-        if settings.representation == "triplane"
-        else VoxelDecoder(settings, latent_dim)
-    )
+    """The decoder of the configured representation."""
+    decoder = TriplaneDecoder if settings.representation == "triplane" else VoxelDecoder
+    return decoder(settings, latent_dim)
 
 
 def _backbone(settings: DecoderSettings, latent_dim: int) -> nn.Module:
@@ -153,6 +148,10 @@ def _backbone(settings: DecoderSettings, latent_dim: int) -> nn.Module:
 
 
 def _channel_plan(base: int, last: int, resolution: int) -> list[int]:
-    """Channels from 4 cells a side to ``resolution``: halved at every doubling, ending at ``last``."""
+    """Channels from 4 cells per side to ``resolution``, halved at each doubling, with ``last`` at the end."""
     doublings = int(math.log2(resolution // CONSTANT_RESOLUTION))
     return [max(base >> step, last) for step in range(doublings)] + [last] if doublings else [last]
+
+
+def _fill_bias(layer: nn.Module, value: float) -> None:
+    nn.init.constant_(cast(Tensor, layer.bias), value)

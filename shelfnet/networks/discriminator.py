@@ -1,6 +1,7 @@
-"""D: real image or render, from content and from the statistics of its features."""
+"""Discriminator D between images and renders."""
 
 import math
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -13,11 +14,13 @@ from shelfnet.networks.precision import at_least_float32, full_precision
 
 
 class Discriminator(nn.Module):
-    """Strided convolutions under spectral norm, with a style head a level on means and deviations of its features.
+    """Strided convolutions with spectral norm, a content head and one style head per level.
+
+    Style heads classify the channel means and standard deviations of a level's features.
 
     Args:
-        settings: widths and which heads.
-        smallest_px: least side of the images it will see; two cells a side remain of them at the end.
+        settings: Widths and heads.
+        smallest_px: Smallest image side; the last level has two cells per side at this size.
     """
 
     def __init__(self, settings: DiscriminatorSettings, smallest_px: int) -> None:
@@ -27,32 +30,32 @@ class Discriminator(nn.Module):
         self.sees_mask = settings.sees_mask
         ins = [4 if settings.sees_mask else 3, *plan]
         self.levels = nn.ModuleList(
-            _normalised(nn.Conv2d(narrow, wide, 4, 2, 1)) for narrow, wide in zip(ins, plan, strict=False)
+            _spectral_norm(nn.Conv2d(narrow, wide, 4, 2, 1)) for narrow, wide in zip(ins, plan, strict=False)
         )
         self.style_heads = nn.ModuleList(
-            _normalised(nn.Linear(2 * width, 1)) for width in (plan[1:] if settings.style_heads else [])
+            _spectral_norm(nn.Linear(2 * width, 1)) for width in (plan[1:] if settings.style_heads else [])
         )
-        self.content_head = _normalised(nn.Linear(plan[-1], 1))
+        self.content_head = _spectral_norm(nn.Linear(plan[-1], 1))
 
     def forward(self, images: Float[Tensor, "b 3 h w"], masks: Float[Tensor, "b h w"]) -> Float[Tensor, "b heads"]:
-        """Logits that an image in [0, 1] is real, a column a head."""
+        """Logits that images in [0, 1] are real, one column per head."""
         x = 2.0 * images - 1.0
         x = torch.cat([x, 2.0 * masks[:, None] - 1.0], dim=1) if self.sees_mask else x
         styles = []
-        for level in self.levels:
+        for index, level in enumerate(self.levels):
             x = at_least_float32(level(x))
-            x, mean, deviation = _standardise(x) if level is not self.levels[0] else (x, None, None)
-            if mean is not None:
-                styles.append(torch.cat([mean, deviation], dim=1))
+            if index > 0:
+                x, style = _instance_norm(x)
+                styles.append(style)
             x = functional.leaky_relu(x, 0.2)
         logits = [head(style) for head, style in zip(self.style_heads, styles, strict=False)]
         return torch.cat([self.content_head(x.mean(dim=(2, 3))), *logits], dim=1)
 
 
 class FullPrecision(nn.Module):
-    """A parametrization that loses no digits, whatever precision its layer runs in.
+    """Parametrization evaluated without autocast.
 
-    CUDA's autocast would take the products of the power iteration in bfloat16, the CPU's would not.
+    CUDA autocast would run the power iteration of spectral norm in bfloat16.
     """
 
     def __init__(self, of: nn.Module) -> None:
@@ -65,21 +68,18 @@ class FullPrecision(nn.Module):
             return self.of(weight)
 
 
-def _normalised(layer: nn.Module) -> nn.Module:
-    """A layer under spectral norm."""
-    parametrized = spectral_norm(layer)
-    parametrizations = parametrized.parametrizations["weight"]
+def _spectral_norm(layer: nn.Module) -> nn.Module:
+    spectral_norm(layer)
+    parametrizations = cast(nn.ModuleList, layer.get_submodule("parametrizations.weight"))
     parametrizations[0] = FullPrecision(parametrizations[0])
-    return parametrized
+    return layer
 
 
-def _standardise(
-    x: Float[Tensor, "b c h w"],
-) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b c"], Float[Tensor, "b c"]]:
-    """Features of zero mean and unit deviation over the image, and the mean and deviation that they had.
+def _instance_norm(x: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b s"]]:
+    """Normalised features, and the mean and standard deviation of each channel.
 
-    Of no less than float32: deviations of the few cells of the last level would be all rounding in bfloat16.
+    Needs float32: in bfloat16, the deviation over the few cells of the last level would be rounding error.
     """
     variance, mean = torch.var_mean(x, dim=(2, 3), correction=0)
     deviation = torch.sqrt(variance + 1e-5)
-    return (x - mean[..., None, None]) / deviation[..., None, None], mean, deviation
+    return (x - mean[..., None, None]) / deviation[..., None, None], torch.cat([mean, deviation], dim=1)

@@ -1,4 +1,4 @@
-"""phi_E (Eq. 1): an image to a latent without pose, and a view."""
+"""Encoder phi_E (Eq. 1): image to pose-free latent and view."""
 
 import math
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from shelfnet.networks.precision import at_least_float32, full_precision
 
 @dataclass(frozen=True)
 class Encoding:
-    """What the encoder says of a batch of images.
+    """Latent and view hypotheses of each image.
 
     Attributes:
-        latent: z.
-        view_azimuths: hypotheses of the azimuth in radians.
-        view_elevations: elevation in radians of each hypothesis.
-        view_logits: which hypothesis holds.
+        latent: Latent z.
+        view_azimuths: Azimuth of each hypothesis in radians.
+        view_elevations: Elevation of each hypothesis in radians.
+        view_logits: Classification logits of the hypotheses.
     """
 
     latent: Float[Tensor, "b d"]
@@ -31,24 +31,24 @@ class Encoding:
 
     @property
     def azimuth(self) -> Float[Tensor, "b"]:
-        """Azimuth of the most probable hypothesis, radians."""
+        """Azimuth of the most probable hypothesis in radians."""
         return self.at(self.view_azimuths, self.view_logits.argmax(dim=1))
 
     @property
     def elevation(self) -> Float[Tensor, "b"]:
-        """Elevation of the most probable hypothesis, radians."""
+        """Elevation of the most probable hypothesis in radians."""
         return self.at(self.view_elevations, self.view_logits.argmax(dim=1))
 
     @staticmethod
     def at(values: Float[Tensor, "b k"], index: Int[Tensor, "b"]) -> Float[Tensor, "b"]:
-        """One hypothesis of each image."""
+        """Select the value of one hypothesis per image."""
         return values.gather(1, index[:, None]).squeeze(1)
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions around a shortcut, normalised over groups of channels.
+    """Residual block of two 3 x 3 convolutions with group normalisation.
 
-    (Batch statistics would differ between images and renders, which pass through in batches of their own.)
+    Images and renders form separate batches, whose batch statistics would differ.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
@@ -57,23 +57,24 @@ class ResidualBlock(nn.Module):
         self.norm1 = _group_norm(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
         self.norm2 = _group_norm(out_channels)
-        changes = stride != 1 or in_channels != out_channels
-        self.shortcut = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False) if changes else nn.Identity()
+        changes_shape = stride != 1 or in_channels != out_channels
+        self.shortcut = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False) if changes_shape else nn.Identity()
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b o p q"]:
-        """Features at the block's stride."""
+        """Features downsampled by the stride."""
         out = functional.relu(self.norm1(self.conv1(x)))
         return functional.relu(self.norm2(self.conv2(out)) + self.shortcut(x))
 
 
 class ViewHead(nn.Module):
-    """Features to hypotheses of the view.
+    """View hypotheses and their logits.
 
-    A single hypothesis is free on the circle, as (cos, sin). Several each keep a sector of it, with an overlap, so that
-    they cannot fall together. Elevations stay inside the prior's range.
+    A single azimuth is predicted as (cos, sin). Several are each confined to an overlapping sector of the circle, so
+    they cannot coincide. Elevations are confined to the range of the prior.
     """
 
     SECTOR_OVERLAP = 1.25
+    anchors: Tensor
 
     def __init__(self, features: int, hypotheses: int, prior: ViewPrior) -> None:
         super().__init__()
@@ -102,7 +103,7 @@ class ViewHead(nn.Module):
 
 
 class Encoder(nn.Module):
-    """A residual network with a head for the latent and one for the view; (2, 2, 2, 2) blocks make a ResNet-18."""
+    """Residual network with a latent head and a view head; blocks (2, 2, 2, 2) give a ResNet-18."""
 
     VIEW_CELLS = 4
 
@@ -129,7 +130,7 @@ class Encoder(nn.Module):
 
 
 def resize(images: Float[Tensor, "b c h w"], size_px: int) -> Float[Tensor, "b c s s"]:
-    """Images at another size: averaged when shrinking, bilinear when growing."""
+    """Resize images to a square: bilinear, with antialiasing when shrinking."""
     if images.shape[-1] == size_px and images.shape[-2] == size_px:
         return images
     shrinking = size_px < images.shape[-1]

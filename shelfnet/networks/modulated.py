@@ -1,4 +1,4 @@
-"""StyleGAN2's modulated, demodulated convolution in two and three dimensions."""
+"""StyleGAN2 building blocks in two and three dimensions: modulated convolution and mapping network."""
 
 import math
 
@@ -11,33 +11,35 @@ from shelfnet.networks.upsample_conv import upsample_conv
 
 LEAK = 0.2
 GAIN = math.sqrt(2.0 / (1.0 + LEAK**2))
-"""Keeps the variance of a leaky ReLU's output at that of its input."""
+"""Gain that preserves the second moment through a leaky ReLU."""
 
 INITIAL_OCCUPANCY_LOGIT = -2.0
-"""Bias of every decoder's last layer: an untrained object is a faint cloud, so every ray carries a gradient."""
+"""Initial occupancy bias of all decoders. An untrained object is a faint cloud, so every ray carries a gradient."""
 
 _CONVOLVE = {2: functional.conv2d, 3: functional.conv3d}
 
 
 def scaled_leaky_relu(x: Tensor) -> Tensor:
-    """Leaky ReLU that keeps the second moment."""
+    """Leaky ReLU that preserves the second moment."""
     return functional.leaky_relu(x, LEAK) * GAIN
 
 
 class ModulatedConv(nn.Module):
-    """Convolution whose input channels are scaled by a style, and whose outputs are brought back to unit variance.
+    """Convolution with style modulation and demodulation.
 
-    Scaling the input before and the output after one shared convolution equals a convolution with a weight of its own
-    for each sample, at the price of an ordinary one.
+    Scaling the input and output of one shared convolution is equivalent to StyleGAN2's per-sample weights.
 
     Args:
-        dimensions: 2 or 3.
-        in_channels: channels of the input.
-        out_channels: channels of the output.
-        latent_dim: length of the style vector.
-        kernel_size: odd side of the kernel.
-        demodulate: divide by the norm of the modulated weight.
-        upsample: convolve the input at twice its resolution (kernels of three).
+        dimensions: Number of spatial axes, 2 or 3.
+        in_channels: Input channels.
+        out_channels: Output channels.
+        latent_dim: Length of the style vector.
+        kernel_size: Side of the kernel, odd.
+        demodulate: Whether to divide by the norm of the modulated weight.
+        upsample: Whether to upsample the input by two; requires ``kernel_size=3``.
+
+    Raises:
+        ValueError: The dimensions, or the combination of kernel and upsampling, are not supported.
     """
 
     def __init__(
@@ -52,9 +54,9 @@ class ModulatedConv(nn.Module):
     ) -> None:
         super().__init__()
         if dimensions not in _CONVOLVE or kernel_size % 2 == 0:
-            raise ValueError(f"expected 2 or 3 dimensions and an odd kernel, got {dimensions} and {kernel_size}")
+            raise ValueError(f"expected 2 or 3 dimensions and an odd kernel size, got {dimensions} and {kernel_size}")
         if upsample and kernel_size != 3:
-            raise ValueError(f"expected a kernel of 3 where the input is upsampled, got {kernel_size}")
+            raise ValueError(f"expected kernel size 3 with upsampling, got {kernel_size}")
         self.dimensions = dimensions
         self.demodulate = demodulate
         self.upsample = upsample
@@ -67,14 +69,14 @@ class ModulatedConv(nn.Module):
         nn.init.ones_(self.to_scale.bias)
 
     def forward(self, x: Float[Tensor, "b c *coarse"], style: Float[Tensor, "b d"]) -> Float[Tensor, "b o *fine"]:
-        """Convolve ``x`` under ``style``, at its own or at twice its resolution."""
+        """Convolve ``x``, modulated by ``style``."""
         scale = self.to_scale(style)
-        out = self._convolve(x * _spread(scale, self.dimensions))
+        out = self._convolve(x * _unsqueeze_axes(scale, self.dimensions))
         if not self.demodulate:
             return out
         energy = self.weight.square().flatten(2).sum(dim=2)
         inverse_norm = torch.rsqrt(scale.square() @ energy.T + 1e-8)
-        return out * _spread(inverse_norm.to(out.dtype), self.dimensions)
+        return out * _unsqueeze_axes(inverse_norm.to(out.dtype), self.dimensions)
 
     def _convolve(self, x: Float[Tensor, "b c *coarse"]) -> Float[Tensor, "b o *fine"]:
         if self.upsample:
@@ -83,7 +85,7 @@ class ModulatedConv(nn.Module):
 
 
 class StyleBlock(nn.Module):
-    """Upsample where asked, then modulated convolution, bias and leaky ReLU."""
+    """Optional upsampling, modulated convolution, bias and leaky ReLU."""
 
     def __init__(
         self, dimensions: int, in_channels: int, out_channels: int, latent_dim: int, upsample: bool = True
@@ -93,13 +95,13 @@ class StyleBlock(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, x: Float[Tensor, "b c *coarse"], style: Float[Tensor, "b d"]) -> Float[Tensor, "b o *fine"]:
-        """Features at the same or twice the resolution."""
+        """Style-modulated features, at twice the resolution if the block upsamples."""
         out = self.conv(x, style)
-        return scaled_leaky_relu(out + _spread(self.bias[None].to(out.dtype), self.conv.dimensions))
+        return scaled_leaky_relu(out + _unsqueeze_axes(self.bias[None].to(out.dtype), self.conv.dimensions))
 
 
 class MappingNetwork(nn.Module):
-    """Latent to style: two fully connected layers."""
+    """Two fully connected layers from latent to style."""
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
@@ -112,5 +114,5 @@ class MappingNetwork(nn.Module):
         return latent
 
 
-def _spread(values: Float[Tensor, "b c"], dimensions: int) -> Tensor:
+def _unsqueeze_axes(values: Float[Tensor, "b c"], dimensions: int) -> Tensor:
     return values.reshape(*values.shape, *([1] * dimensions))

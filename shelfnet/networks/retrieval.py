@@ -1,18 +1,18 @@
-"""How well a CLIP tells images apart by their captions."""
+"""Image-to-caption retrieval accuracy of a CLIP model."""
 
 from dataclasses import dataclass
 
 SUFFICIENT_TIMES_CHANCE = 5.0
-"""A small CLIP that is less above chance has learned too little to supervise anything."""
+"""Minimum ratio of accuracy to chance for a small CLIP to be useful as supervision."""
 
 
 @dataclass(frozen=True)
 class Retrieval:
-    """Image-to-caption retrieval.
+    """Result of image-to-caption retrieval.
 
     Attributes:
-        top1: share of images that are nearer to their own caption than to any rival.
-        choices: captions to choose from, the own one among them.
+        top1: Fraction of images whose own caption is the nearest.
+        choices: Number of captions per image, including its own.
     """
 
     top1: float
@@ -20,10 +20,10 @@ class Retrieval:
 
     @property
     def times_chance(self) -> float:
-        """By what factor it beats choosing at random, which is right once in ``choices``."""
+        """Ratio of the accuracy to that of a random choice."""
         return self.top1 * self.choices
 
     @property
     def sufficient(self) -> bool:
-        """Whether it beats chance by :data:`SUFFICIENT_TIMES_CHANCE` at least."""
+        """Whether the ratio reaches :data:`SUFFICIENT_TIMES_CHANCE`."""
         return self.times_chance >= SUFFICIENT_TIMES_CHANCE

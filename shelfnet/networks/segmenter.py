@@ -1,7 +1,6 @@
-"""Masks for photos that have none: torchvision's Mask R-CNN behind a function from pixels to a mask."""
+"""Segmentation of photos without masks, by torchvision's Mask R-CNN."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +18,10 @@ log = logging.getLogger(__name__)
 
 WEIGHTS = MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1
 LABELS: tuple[str, ...] = tuple(WEIGHTS.meta["categories"])
-"""COCO's name of every label that the network gives."""
+"""COCO category names, by label."""
 
 MAX_SIDE_PX = 1333
-"""Longer photos are shrunk before: the network does so itself, but would paste its masks at the photo's size."""
+"""Larger photos are shrunk to this side. The network shrinks them too, but returns masks at the size of its input."""
 
 MAX_DETECTIONS = 20
 
@@ -31,12 +30,12 @@ _EXPECTED = "expected weights of maskrcnn_resnet50_fpn_v2"
 
 @dataclass(frozen=True)
 class Detections:
-    """What a detector sees in one photo, best first.
+    """Detected objects of one photo, sorted by score.
 
     Attributes:
-        labels: COCO names.
-        scores: in [0, 1].
-        masks: probability that a pixel belongs to the thing.
+        labels: COCO category names.
+        scores: Confidences in [0, 1].
+        masks: Probability that each pixel belongs to the object.
     """
 
     labels: tuple[str, ...]
@@ -45,11 +44,11 @@ class Detections:
 
 
 class MaskRcnnSegmenter:
-    """Finds the largest confident thing of the wanted categories.
+    """Segmentation of the largest confident object of the configured categories.
 
     Args:
-        network: from a list of one photo in [0, 1] to torchvision's detections.
-        settings: categories and least score.
+        network: Detection model with torchvision's interface.
+        settings: Categories and minimum score.
     """
 
     def __init__(self, network: nn.Module, settings: SegmenterSettings) -> None:
@@ -57,31 +56,32 @@ class MaskRcnnSegmenter:
         self.settings = settings
 
     def __call__(self, rgb: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
-        """Mask of the one object, 0 or 1.
+        """Binary mask of the object at the size of the photo.
 
         Raises:
-            PhotoError: nothing of the wanted categories is seen with enough confidence.
+            PhotoError: No object of these categories has the minimum score.
         """
-        mask = select_mask(self.detect(_shrunk(rgb)), self.settings)
-        whole = Image.fromarray(mask.astype(np.float32)).resize(rgb.shape[1::-1], Image.Resampling.BILINEAR)
-        return (np.asarray(whole) > 0.5).astype(np.float32)
+        mask = select_mask(self.detect(_shrink(rgb)), self.settings)
+        height, width, _ = rgb.shape
+        resized = Image.fromarray(mask.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
+        return (np.asarray(resized) > 0.5).astype(np.float32)
 
     @torch.inference_mode()
     def detect(self, rgb: UInt8[np.ndarray, "h w 3"]) -> Detections:
-        """Everything that the network sees."""
+        """All detected objects."""
         device = next(self.network.parameters()).device
         image = torch.from_numpy(rgb.copy()).to(device).permute(2, 0, 1).float() / 255.0
-        (found,) = self.network([image])
-        labels = tuple(LABELS[label] for label in found["labels"].tolist())
-        return Detections(labels, found["scores"].cpu().numpy(), found["masks"][:, 0].cpu().numpy())
+        (detected,) = self.network([image])
+        labels = tuple(LABELS[label] for label in detected["labels"].tolist())
+        return Detections(labels, detected["scores"].cpu().numpy(), detected["masks"][:, 0].cpu().numpy())
 
 
 def build_segmenter(settings: SegmenterSettings, device: torch.device | str = "cpu") -> Segment | None:
-    """The configured segmenter; none where masks have to come with the photos.
+    """The configured segmenter, or ``None`` if photos must come with masks.
 
     Raises:
-        FileNotFoundError: the weights are nowhere to be had; the message says where to put them.
-        ValueError: the weights are those of another network.
+        FileNotFoundError: The weights are not available.
+        ValueError: The file does not hold weights of this network.
     """
     if settings.kind == "none":
         return None
@@ -102,34 +102,28 @@ def build_segmenter(settings: SegmenterSettings, device: torch.device | str = "c
 
 
 def select_mask(detections: Detections, settings: SegmenterSettings) -> Float[np.ndarray, "h w"]:
-    """Of all confident things of the wanted categories, the one that covers most pixels.
+    """Mask of the confident object of the configured categories that covers the most pixels.
 
     Raises:
-        PhotoError: there is none; the message says what is seen instead.
+        PhotoError: There is no such object.
     """
-    wanted = [
+    candidates = [
         index
         for index, (label, score) in enumerate(zip(detections.labels, detections.scores, strict=True))
         if label in settings.categories and score >= settings.score_threshold
     ]
-    if not wanted:
-        categories = ", ".join(settings.categories)
+    if not candidates:
+        scored = zip(detections.labels[:5], detections.scores, strict=False)
+        detected = ", ".join(f"{label} {score:.2f}" for label, score in scored) or "nothing"
         raise PhotoError(
-            f"the segmenter sees no {categories} with a score of at least {settings.score_threshold:.2f} "
-            f"({_seen(detections)}); pass a mask, or change the categories or the threshold of the segmenter"
+            f"expected {', '.join(settings.categories)} with a score of at least {settings.score_threshold:.2f}, but "
+            f"the segmenter detected {detected}; pass a mask, or change the segmenter's categories or threshold"
         )
-    areas = (detections.masks[wanted] > 0.5).sum(axis=(1, 2))
-    return detections.masks[wanted[int(areas.argmax())]]
+    areas = (detections.masks[candidates] > 0.5).sum(axis=(1, 2))
+    return detections.masks[candidates[int(areas.argmax())]]
 
 
-def _seen(detections: Detections) -> str:
-    things: Sequence[str] = [
-        f"{label} {score:.2f}" for label, score in zip(detections.labels, detections.scores, strict=True)
-    ]
-    return f"it sees {', '.join(things[:5])}" if things else "it sees nothing"
-
-
-def _shrunk(rgb: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "p q 3"]:
+def _shrink(rgb: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "p q 3"]:
     factor = MAX_SIDE_PX / max(rgb.shape[:2])
     if factor >= 1.0:
         return rgb
@@ -139,28 +133,23 @@ def _shrunk(rgb: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "p q 3"]:
 
 def _file_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
-        raise FileNotFoundError(f"segmenter.path: no Mask R-CNN weights at {path}; {WEIGHTS.url} are the ones expected")
+        raise FileNotFoundError(f"segmenter.path: expected the Mask R-CNN weights of {WEIGHTS.url} at {path}")
     try:
         return dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # a damaged file raises whatever its bytes lead to
+    except Exception as error:  # unpickling a damaged file can raise anything
         raise ValueError(f"{path}: {_EXPECTED}: {error}") from error
 
 
 def _cached_weights() -> dict[str, Tensor]:
-    """From torchvision's cache, which fetches what is not in it.
-
-    Raises:
-        FileNotFoundError: not there, and not to be fetched.
-    """
+    """Weights from torchvision's cache, downloaded if missing."""
     cache = Path(torch.hub.get_dir()) / "checkpoints"
     name = WEIGHTS.url.rsplit("/", 1)[-1]
     if not (cache / name).is_file():
-        log.info("fetching Mask R-CNN's weights (177 MB) from %s to %s", WEIGHTS.url, cache)
+        log.info("downloading Mask R-CNN weights (177 MB) from %s to %s", WEIGHTS.url, cache)
     try:
         return WEIGHTS.get_state_dict(progress=False, check_hash=True)
     except OSError as error:
         raise FileNotFoundError(
-            f"segmenter: Mask R-CNN's weights are neither in {cache} nor to be fetched ({error}); put {name} from "
-            f"{WEIGHTS.url} there, or name a file that holds them (segmenter.weights: file, segmenter.path; "
-            "--segmenter-weights), or pass masks"
+            f"segmenter: the Mask R-CNN weights are neither in {cache} nor downloadable ({error}); put {name} from "
+            f"{WEIGHTS.url} there, set segmenter.weights: file and segmenter.path (--segmenter-weights), or pass masks"
         ) from error

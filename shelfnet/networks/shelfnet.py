@@ -1,4 +1,4 @@
-"""The whole learner: encoder, decoder and neural renderer (Eq. 1 to 3)."""
+"""ShelfNet: encoder phi_E, decoder phi_D and neural renderer pi (Eq. 1 to 3)."""
 
 import math
 from dataclasses import dataclass
@@ -18,10 +18,12 @@ from shelfnet.representations.field import Field
 
 @dataclass(frozen=True)
 class Rendering:
-    """Images on white in [0, 1], and their masks.
+    """Images and masks, rendered or observed.
 
     Attributes:
-        rays: where along its rays the mask comes from, where a field was marched through.
+        image: RGB on white in [0, 1].
+        mask: Opacity in [0, 1].
+        rays: Rendering weights of the ray samples, for renders of a field.
     """
 
     image: Float[Tensor, "b 3 h w"]
@@ -29,12 +31,12 @@ class Rendering:
     rays: RayWeights | None = None
 
     def detach(self) -> "Rendering":
-        """The same images, cut from what made them."""
+        """Image and mask without gradients, and without rays."""
         return Rendering(self.image.detach(), self.mask.detach())
 
 
 class ColourHead(nn.Module):
-    """Appearance feature to colour."""
+    """MLP from appearance features to colour."""
 
     def __init__(self, features: int, hidden: int) -> None:
         super().__init__()
@@ -46,11 +48,11 @@ class ColourHead(nn.Module):
 
 
 class ShelfNet(nn.Module):
-    """One photo to a field, and a field to images from any view.
+    """Reconstruction of a field from one image, and rendering of a field from any view.
 
     Args:
-        settings: the networks.
-        camera: field of view, distance and prior of the cameras; intrinsics are known, poses are not.
+        settings: Settings of the networks.
+        camera: Field of view and distance of the cameras, and their view prior. Poses are unknown.
     """
 
     def __init__(self, settings: ModelSettings, camera: RenderSettings) -> None:
@@ -65,11 +67,11 @@ class ShelfNet(nn.Module):
         self.colour = ColourHead(settings.decoder.feature_channels, settings.renderer.colour_hidden)
 
     def encode(self, images: Float[Tensor, "b 3 h w"]) -> Encoding:
-        """Latent and view of images in [0, 1] on white (Eq. 1)."""
+        """Encode images in [0, 1] on white into latents and views (Eq. 1)."""
         return self.encoder(images)
 
     def decode(self, latent: Float[Tensor, "b d"]) -> Field:
-        """The objects of latents (Eq. 2)."""
+        """Decode latents into fields (Eq. 2)."""
         return self.decoder(latent)
 
     def render(
@@ -83,10 +85,20 @@ class ShelfNet(nn.Module):
         jitter: Float[Tensor, "b p 1"] | None = None,
         views_per_object: int = 1,
     ) -> Rendering:
-        """Images of a field, one a view in radians (Eq. 3); size and samples default to the settings'."""
+        """Render a field (Eq. 3).
+
+        Args:
+            field: Decoded objects.
+            azimuth: Camera azimuth of each view in radians.
+            elevation: Camera elevation of each view in radians.
+            resolution_px: Side of the images in pixels; the configured one by default.
+            samples_per_ray: Samples per ray; the configured number by default.
+            jitter: Position of each pixel's samples within their intervals, in [0, 1); midpoints by default.
+            views_per_object: Number of adjacent views per object.
+        """
         cameras = look_at_origin(azimuth, elevation, self.distance)
         size = resolution_px or self.resolution_px
-        rays = render_features(
+        rendered = render_features(
             field,
             cameras,
             self.fov,
@@ -97,11 +109,11 @@ class ShelfNet(nn.Module):
             views_per_object=views_per_object,
             max_rays=max_rays_in_cube(self.fov, self.distance, size),
         )
-        mask = rays.mask.clamp(0.0, 1.0)
-        colour = at_least_float32(self.colour(rays.features))
+        mask = rendered.mask.clamp(0.0, 1.0)
+        colour = at_least_float32(self.colour(rendered.features))
         image = 1.0 - mask[..., None] * (1.0 - colour)
-        return Rendering(image.permute(0, 3, 1, 2), mask, rays.rays)
+        return Rendering(image.permute(0, 3, 1, 2), mask, rendered.rays)
 
     def decoder_parameters(self) -> list[nn.Parameter]:
-        """What the adversarial loss trains: all but the encoder."""
+        """Parameters trained by the adversarial loss: all but the encoder's."""
         return [*self.decoder.parameters(), *self.colour.parameters()]

@@ -1,4 +1,4 @@
-"""A convolution at twice its input's resolution that never makes the fine input."""
+"""Upsampling by two fused with a convolution."""
 
 from functools import cache
 
@@ -12,23 +12,23 @@ _UPSAMPLE_MODE = {2: "bilinear", 3: "trilinear"}
 
 
 def upsample(x: Float[Tensor, "b c *coarse"]) -> Float[Tensor, "b c *fine"]:
-    """Twice the resolution, linear, cell centres kept."""
+    """Linear upsampling by two, aligned at cell edges."""
     return functional.interpolate(x, scale_factor=2, mode=_UPSAMPLE_MODE[x.ndim - 2], align_corners=False)
 
 
 def upsample_conv(
     x: Float[Tensor, "b c *coarse"], weight: Float[Tensor, "o c *kernel"], bias: Float[Tensor, "o"] | None = None
 ) -> Float[Tensor, "b o *fine"]:
-    """``conv(upsample(x), weight, bias, padding=1)`` for a kernel of three, by the cheaper of two ways.
+    """Compute ``conv(upsample(x), weight, bias, padding=1)`` without the upsampled input where that is cheaper.
 
-    Linear doubling, shift by a tap and zero border act on one axis at a time. So channels may be mixed first, on the
-    coarse grid, with 4 (8 in 3D) times fewer products; what remains is one small matrix an axis (:func:`axis_taps`).
-    On large grids that matrix costs more than it saves.
+    Linear upsampling, the shift of a tap and zero padding are separable over axes. Mixing the channels first, on the
+    coarse grid, needs 4 times (in 3D 8 times) fewer products; one small matrix per axis (:func:`axis_taps`) remains.
+    On large grids those matrices cost more than they save.
 
     Args:
-        x: two or three spatial axes, all of one length.
-        weight: three taps along every axis.
-        bias: added to the output channels.
+        x: Input with two or three spatial axes of equal length.
+        weight: Kernel with three taps per axis.
+        bias: Bias of the output channels.
     """
     if x.shape[-1] > 2 * x.shape[1]:
         return _CONVOLVE[x.ndim - 2](upsample(x), weight, bias, padding=1)
@@ -40,10 +40,9 @@ def upsample_conv(
 @torch.compiler.assume_constant_result
 @cache
 def axis_taps(size: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "3 fine coarse"]:
-    """What a coarse axis of ``size`` cells gives to every fine cell through each of three taps.
+    """Matrices that upsample an axis of ``size`` cells and shift it by each of three taps.
 
-    Row ``i`` of tap ``t`` interpolates the coarse cells at the fine cell ``i + t - 1``, and is zero where that lies
-    outside the axis.
+    Row ``i`` of tap ``t`` interpolates the coarse cells at fine cell ``i + t - 1``; it is zero outside the axis.
     """
     interpolation = functional.interpolate(
         torch.eye(size, dtype=torch.float64)[:, None], scale_factor=2, mode="linear", align_corners=False

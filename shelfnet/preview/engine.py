@@ -1,4 +1,4 @@
-"""Images of models by OpenGL: no shadows, no bounced light, but many of them a second."""
+"""Fast OpenGL engine for catalogue models, without shadows or indirect light."""
 
 from pathlib import Path
 from types import TracebackType
@@ -12,11 +12,11 @@ from shelfnet.preview.primitives import submesh_primitive
 
 
 class PyrenderEngine:
-    """Takes images of one model after the other.
+    """Renderer of OBJ models.
 
     Args:
-        resolution_px: side of the square images.
-        fov: field of view in radians.
+        resolution_px: Side of the square images in pixels.
+        fov: Field of view in radians.
     """
 
     def __init__(self, resolution_px: int, fov: float) -> None:
@@ -32,10 +32,10 @@ class PyrenderEngine:
         self._previewer.__exit__(kind, error, traceback)
 
     def render(self, obj_path: Path, cam2world: Float[np.ndarray, "v 4 4"]) -> UInt8[np.ndarray, "v h w 4"]:
-        """Images of a model from all cameras (OpenCV axes, object frame), sRGB with straight alpha.
+        """Images of a model from cameras with OpenCV axes in the object frame: sRGB with straight alpha.
 
         Raises:
-            ModelError: the model cannot be loaded.
+            ModelError: The model cannot be loaded.
         """
-        primitives = [submesh_primitive(part.mesh, part.material) for part in load_submeshes(obj_path)]
+        primitives = [submesh_primitive(submesh.mesh, submesh.material) for submesh in load_submeshes(obj_path)]
         return self._previewer.render_primitives(primitives, cam2world)

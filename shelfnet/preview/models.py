@@ -1,4 +1,4 @@
-"""A model's OBJ as parts with one material each, read from the model's own folder alone."""
+"""Loading of OBJ models as one submesh per material, from the model's own folder only."""
 
 import io
 from dataclasses import dataclass
@@ -17,30 +17,30 @@ MTL_NAME = "materials.mtl"
 
 @dataclass(frozen=True)
 class Submesh:
-    """Triangles in the object frame and what they look like."""
+    """Triangles in the object frame with one material."""
 
     mesh: trimesh.Trimesh
     material: Material
 
 
 def load_submeshes(obj_path: Path) -> list[Submesh]:
-    """Load an OBJ for display and bring it into the object frame.
+    """Load an OBJ for display and normalise it to the object frame.
 
     Raises:
-        ModelError: there is no usable mesh in the file.
+        ModelError: The file has no usable mesh.
     """
     text = read_obj_text(obj_path)
     materials = read_materials(obj_path.parent, text)
     by_name = {material_name(index): material for index, material in enumerate(materials.numbered)}
     try:
-        meshes = _normalised(_load(text.text, list(by_name)))
-    except Exception as error:  # the loader raises whatever its arrays do: ValueError, IndexError, KeyError, ...
+        meshes = _normalise(_load(text.text, list(by_name)))
+    except Exception as error:  # trimesh raises ValueError, IndexError, KeyError and others
         raise ModelError(f"{obj_path.name}: cannot be loaded for display: {error}") from error
-    return [Submesh(mesh, by_name.get(_material_of(mesh), materials.unnamed)) for mesh in meshes]
+    return [Submesh(mesh, by_name.get(_material_name(mesh), materials.unnamed)) for mesh in meshes]
 
 
 def _load(text: bytes, names: list[str]) -> list[trimesh.Trimesh]:
-    """Meshes by material; the names come back through a material library that exists in memory only."""
+    """Meshes by material. An in-memory material library makes trimesh keep the material names."""
     library = "\n".join(f"newmtl {name}\nKd 1 1 1" for name in names).encode()
     stream = io.BytesIO(b"mtllib " + MTL_NAME.encode() + b"\n" + text)
     scene = trimesh.load_scene(stream, file_type="obj", resolver={MTL_NAME: library}, process=False)
@@ -50,19 +50,19 @@ def _load(text: bytes, names: list[str]) -> list[trimesh.Trimesh]:
     return meshes
 
 
-def _normalised(meshes: list[trimesh.Trimesh]) -> list[trimesh.Trimesh]:
+def _normalise(meshes: list[trimesh.Trimesh]) -> list[trimesh.Trimesh]:
     transform = bounding_normalisation(np.concatenate([mesh.vertices[np.unique(mesh.faces)] for mesh in meshes]))
-    return [_moved(mesh, transform) for mesh in meshes]
+    return [_transform(mesh, transform) for mesh in meshes]
 
 
-def _moved(mesh: trimesh.Trimesh, transform: Normalisation) -> trimesh.Trimesh:
-    """The mesh after a similarity, with the normals of its file, which a similarity leaves as they are."""
+def _transform(mesh: trimesh.Trimesh, transform: Normalisation) -> trimesh.Trimesh:
+    """Apply ``transform``, which preserves the normals of the file."""
     normals = np.array(mesh.vertex_normals)
-    moved = mesh.copy()
-    moved.vertices = transform.apply(np.array(mesh.vertices))
-    moved.vertex_normals = normals
-    return moved
+    transformed = mesh.copy()
+    transformed.vertices = transform.apply(np.array(mesh.vertices))
+    transformed.vertex_normals = normals
+    return transformed
 
 
-def _material_of(mesh: trimesh.Trimesh) -> str:
+def _material_name(mesh: trimesh.Trimesh) -> str:
     return getattr(getattr(mesh.visual, "material", None), "name", None) or ""

@@ -1,4 +1,4 @@
-"""pyrender, imported with a platform that needs no display, and with its known deprecation warnings kept apart."""
+"""Import of pyrender for headless rendering, without its deprecation warnings."""
 
 import os
 import warnings
@@ -10,7 +10,7 @@ os.environ.setdefault("PYOPENGL_PLATFORM", "egl")
 
 @contextmanager
 def known_deprecations() -> Iterator[None]:
-    """PyOpenGL 3.1.0 calls ``tostring`` of NumPy arrays, which works until NumPy 2."""
+    """Silence deprecation warnings: PyOpenGL 3.1.0 uses ``ndarray.tostring``, which NumPy 2 removes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         yield

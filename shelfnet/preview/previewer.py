@@ -1,4 +1,4 @@
-"""Quick images by OpenGL: of predicted meshes, and of models where Cycles is not wanted."""
+"""Fast OpenGL images of meshes."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -15,18 +15,18 @@ from shelfnet.preview.opengl import known_deprecations, pyrender
 from shelfnet.preview.primitives import predicted_primitive
 
 SUPERSAMPLING = 2
-"""Samples along each side of a pixel, over and above the four of OpenGL's own multisampling."""
+"""Samples per pixel side, in addition to OpenGL's fourfold multisampling."""
 NEAR, FAR = 0.05, 100.0
 
 
 class Previewer:
-    """An OpenGL context without a display, and the studio in it.
+    """Headless OpenGL context with the lights of the studio.
 
-    Only one can be open at a time: closing one would end the display connection that all of a process share.
+    A process can have only one open at a time, because closing it ends the shared display connection.
 
     Args:
-        resolution_px: side of the square images.
-        fov: field of view in radians.
+        resolution_px: Side of the square images in pixels.
+        fov: Field of view in radians.
     """
 
     _any_open: ClassVar[bool] = False
@@ -37,7 +37,7 @@ class Previewer:
 
     def __enter__(self) -> "Previewer":
         if Previewer._any_open:
-            raise RuntimeError("expected no open Previewer, since a process can have only one; close the other first")
+            raise RuntimeError("expected no other open Previewer in this process; close it first")
         side = self.resolution_px * SUPERSAMPLING
         with known_deprecations():
             self._renderer = pyrender.OffscreenRenderer(side, side)
@@ -51,17 +51,14 @@ class Previewer:
         Previewer._any_open = False
 
     def render(self, mesh: trimesh.Trimesh, cam2world: Float[np.ndarray, "4 4"]) -> UInt8[np.ndarray, "h w 4"]:
-        """A predicted mesh from a camera (OpenCV axes, object frame), sRGB with straight alpha.
-
-        An empty mesh gives an empty image.
-        """
+        """Image of a mesh from a camera with OpenCV axes in the object frame: sRGB with straight alpha."""
         primitives = [] if len(mesh.faces) == 0 else [predicted_primitive(mesh)]
         return self.render_primitives(primitives, cam2world[None])[0]
 
     def render_primitives(
         self, primitives: Sequence[pyrender.Primitive], cam2world: Float[np.ndarray, "v 4 4"]
     ) -> UInt8[np.ndarray, "v h w 4"]:
-        """Primitives from several cameras, loaded to OpenGL once."""
+        """Images of primitives from several cameras."""
         scene = pyrender.Scene(bg_color=[0.0] * 4, ambient_light=[SKY_RADIANCE] * 3)
         for sun in SUNS:
             scene.add(pyrender.DirectionalLight(intensity=sun.irradiance), pose=_sun_pose(sun))
@@ -70,25 +67,25 @@ class Previewer:
         camera = scene.add(pyrender.PerspectiveCamera(yfov=self.fov, aspectRatio=1.0, znear=NEAR, zfar=FAR))
         images = np.empty((len(cam2world), self.resolution_px, self.resolution_px, 4), dtype=np.uint8)
         for view, pose in enumerate(cam2world):
-            images[view] = self._take(scene, camera, pose)
+            images[view] = self._render_view(scene, camera, pose)
         return images
 
-    def _take(
+    def _render_view(
         self, scene: pyrender.Scene, camera: pyrender.Node, cam2world: Float[np.ndarray, "4 4"]
     ) -> UInt8[np.ndarray, "h w 4"]:
         scene.set_pose(camera, cam2world @ BLENDER_FROM_OPENCV)
         with known_deprecations():
-            rgba, _ = self._renderer.render(scene, flags=pyrender.RenderFlags.RGBA)
-        return _average(rgba, SUPERSAMPLING)
+            rgba, _ = self._renderer.render(scene, flags=pyrender.RenderFlags.RGBA)  # pyright: ignore[reportGeneralTypeIssues]
+        return _downsample(rgba, SUPERSAMPLING)
 
 
 def _sun_pose(sun: Sun) -> Float[np.ndarray, "4 4"]:
-    """OpenGL's lights shine along their -z axis, as its cameras look along theirs."""
+    """Pose of a light, which shines along its -z axis, as OpenGL cameras look along theirs."""
     azimuth, elevation = torch.tensor([sun.azimuth_deg, sun.elevation_deg], dtype=torch.float64).deg2rad()
     return look_at_origin(azimuth, elevation, 1.0).numpy() @ BLENDER_FROM_OPENCV
 
 
-def _average(rgba: UInt8[np.ndarray, "H W 4"], factor: int) -> UInt8[np.ndarray, "h w 4"]:
+def _downsample(rgba: UInt8[np.ndarray, "H W 4"], factor: int) -> UInt8[np.ndarray, "h w 4"]:
     """Box-filter premultiplied colours, then divide by the averaged alpha."""
     height, width = rgba.shape[0] // factor, rgba.shape[1] // factor
     mean = rgba.reshape(height, factor, width, factor, 4).mean(axis=(1, 3))

@@ -1,8 +1,9 @@
-"""Triangles with their colours as what pyrender draws."""
+"""Conversion of meshes and materials to pyrender primitives."""
 
 import numpy as np
 import trimesh
 from jaxtyping import Float, UInt8
+from trimesh.visual import ColorVisuals
 
 from shelfnet.data.lighting import ROUGHNESS
 from shelfnet.data.obj.materials import NEUTRAL_GREY, Material
@@ -11,23 +12,23 @@ from shelfnet.preview.opengl import pyrender
 
 
 def predicted_primitive(mesh: trimesh.Trimesh) -> pyrender.Primitive:
-    """A predicted mesh, smoothly shaded: with its texture or vertex colours where it has them, else in neutral grey."""
+    """Primitive of a predicted mesh with smooth shading and its texture, its vertex colours or neutral grey."""
     visual = mesh.visual
     image = getattr(getattr(visual, "material", None), "baseColorTexture", None)
     if image is not None:
         return submesh_primitive(mesh, Material((1.0, 1.0, 1.0), texture=np.asarray(image.convert("RGB"))))
-    coloured = isinstance(visual, trimesh.visual.ColorVisuals) and visual.kind == "vertex"
+    vertex_colours = visual.vertex_colors if isinstance(visual, ColorVisuals) and visual.kind == "vertex" else None
     return pyrender.Primitive(
         positions=mesh.vertices.astype(np.float32),
         normals=mesh.vertex_normals.astype(np.float32),
         indices=mesh.faces.astype(np.uint32),
-        color_0=_linear_rgba(visual.vertex_colors) if coloured else None,
-        material=_metallic_roughness(Material((1.0, 1.0, 1.0)) if coloured else Material(NEUTRAL_GREY)),
+        color_0=None if vertex_colours is None else _linear_rgba(np.asarray(vertex_colours)),
+        material=_metallic_roughness(Material(NEUTRAL_GREY if vertex_colours is None else (1.0, 1.0, 1.0))),
     )
 
 
 def submesh_primitive(mesh: trimesh.Trimesh, material: Material) -> pyrender.Primitive:
-    """A part of a model with one material, shaded by the normals of its file."""
+    """Primitive of a submesh, shaded with the normals of its file."""
     uv = getattr(mesh.visual, "uv", None)
     coordinates = np.zeros((len(mesh.vertices), 2)) if uv is None else uv
     return pyrender.Primitive(
@@ -48,7 +49,7 @@ def _linear_rgba(colours: UInt8[np.ndarray, "v 4"]) -> Float[np.ndarray, "v 4"]:
 def _metallic_roughness(material: Material) -> pyrender.MetallicRoughnessMaterial:
     texture = None
     if material.texture is not None:
-        # Four bytes a texel, since OpenGL takes rows to begin at multiples of four.
+        # RGBA, since OpenGL aligns rows to four bytes.
         opaque = np.pad(material.texture, ((0, 0), (0, 0), (0, 1)), constant_values=255)
         texture = pyrender.Texture(source=opaque, source_channels="RGBA")
     colour = linear_from_srgb(np.array(material.colour)) if texture is None else np.ones(3)

@@ -1,4 +1,4 @@
-"""Triangle meshes of different sizes in one pair of arrays, as the rasterizer and the energies take them."""
+"""Batches of triangle meshes in packed representation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,14 +12,14 @@ from shelfnet.geometry.meshes import Mesh
 
 @dataclass(frozen=True)
 class MeshBatch:
-    """Several meshes, packed one after the other; a mesh may be empty.
+    """Meshes packed one after the other; some may be empty.
 
     Attributes:
-        vertices: corner positions of all meshes, in object units.
-        faces: indices into the packed ``vertices``.
-        vertex_mesh: which mesh a vertex belongs to, ascending.
-        face_mesh: which mesh a face belongs to, ascending.
-        size: number of meshes, empty ones included.
+        vertices: Vertex positions in object units.
+        faces: Indices into the packed ``vertices``.
+        vertex_mesh: Mesh index of each vertex, ascending.
+        face_mesh: Mesh index of each face, ascending.
+        size: Number of meshes, including empty ones.
     """
 
     vertices: Float[Tensor, "v 3"]
@@ -29,34 +29,34 @@ class MeshBatch:
     size: int
 
     def with_vertices(self, vertices: Float[Tensor, "v 3"]) -> "MeshBatch":
-        """The same faces over moved vertices."""
+        """A batch with the same faces and other vertex positions."""
         return replace(self, vertices=vertices)
 
     def vertex_counts(self) -> Int[Tensor, "b"]:
-        """Number of vertices of every mesh."""
+        """Number of vertices of each mesh."""
         return torch.bincount(self.vertex_mesh, minlength=self.size)
 
     def face_counts(self) -> Int[Tensor, "b"]:
-        """Number of faces of every mesh."""
+        """Number of faces of each mesh."""
         return torch.bincount(self.face_mesh, minlength=self.size)
 
 
 def pack_meshes(meshes: Sequence[Mesh], device: torch.device | str = "cpu") -> MeshBatch:
-    """Meshes as one batch of float32 tensors on ``device``.
+    """Pack meshes into one batch of float32 tensors on ``device``.
 
     Raises:
-        ValueError: no mesh, or a face that names a vertex its mesh does not have.
+        ValueError: There is no mesh, or a face index is out of range.
     """
     if not meshes:
         raise ValueError("expected at least one mesh, got none")
     for index, mesh in enumerate(meshes):
-        _check_indices(mesh, index)
+        _check_face_indices(mesh, index)
     vertices = [torch.as_tensor(mesh.vertices, dtype=torch.float32) for mesh in meshes]
     faces = [torch.as_tensor(mesh.faces, dtype=torch.int64) for mesh in meshes]
-    vertex_mesh = _owners(vertices)
+    vertex_mesh = _mesh_indices(vertices)
     first_vertex = torch.bincount(vertex_mesh, minlength=len(meshes)).cumsum(0).roll(1)
     first_vertex[0] = 0
-    face_mesh = _owners(faces)
+    face_mesh = _mesh_indices(faces)
     packed_faces = torch.cat(faces).reshape(-1, 3) + first_vertex[face_mesh, None]
     return MeshBatch(
         vertices=torch.cat(vertices).reshape(-1, 3).to(device),
@@ -67,12 +67,12 @@ def pack_meshes(meshes: Sequence[Mesh], device: torch.device | str = "cpu") -> M
     )
 
 
-def _owners(parts: Sequence[Tensor]) -> Int[Tensor, "n"]:
-    counts = torch.tensor([len(part) for part in parts])
-    return torch.repeat_interleave(torch.arange(len(parts)), counts)
+def _mesh_indices(tensors: Sequence[Tensor]) -> Int[Tensor, "n"]:
+    counts = torch.tensor([len(tensor) for tensor in tensors])
+    return torch.repeat_interleave(torch.arange(len(tensors)), counts)
 
 
-def _check_indices(mesh: Mesh, index: int) -> None:
+def _check_face_indices(mesh: Mesh, index: int) -> None:
     if mesh.is_empty:
         return
     low, high = int(mesh.faces.min()), int(mesh.faces.max())

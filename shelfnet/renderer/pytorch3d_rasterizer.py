@@ -1,4 +1,4 @@
-"""The same fragments from PyTorch3D's rasterizer, where that is installed."""
+"""Adapter of PyTorch3D's rasterizer, an optional dependency."""
 
 from types import ModuleType
 
@@ -22,13 +22,13 @@ def rasterize_pytorch3d(
     faces_per_pixel: int,
     blur_radius: float,
 ) -> Fragments:
-    """As :func:`shelfnet.renderer.rasterizer.rasterize`, by PyTorch3D's compiled kernels.
+    """Drop-in replacement for :func:`shelfnet.renderer.rasterizer.rasterize` with PyTorch3D's compiled kernels.
 
     Raises:
         RasterizerUnavailableError: PyTorch3D is not installed.
     """
     structures, renderer = _import_pytorch3d()
-    # PyTorch3D's NDC points left and up where ours points right and down.
+    # PyTorch3D's NDC axes point left and up; ours point right and down.
     screen = to_ndc(meshes, cam2world, fov) * cam2world.new_tensor([-1.0, -1.0, 1.0])
     first_vertex = meshes.vertex_counts().cumsum(0) - meshes.vertex_counts()
     local_faces = meshes.faces - first_vertex[meshes.face_mesh, None]
@@ -54,6 +54,6 @@ def _import_pytorch3d() -> tuple[ModuleType, ModuleType]:
     except ImportError as error:
         raise RasterizerUnavailableError(
             "refine.rasterizer: 'pytorch3d' needs PyTorch3D, which is not installed for torch "
-            f"{torch.__version__}; build it from source, or set refine.rasterizer: own, which has the same semantics"
+            f"{torch.__version__}; build it from source or set refine.rasterizer: own, which has the same semantics"
         ) from error
     return structures, mesh

@@ -1,4 +1,4 @@
-"""Which point of a surface every texel of its UV atlas shows."""
+"""Rasterization of a UV atlas: the surface point of each texel."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ from shelfnet.renderer.pixel_face_pairs import nearest_pairs, pair_geometry, pix
 
 @dataclass(frozen=True)
 class TexelFragments:
-    """The texels whose centres a face covers.
+    """Texels whose centres are covered by a face.
 
     Attributes:
-        texel: ``row * texture_px + column``, ascending.
-        face: that covers it.
-        barycentric: of the texel's centre in that face.
+        texel: Flat index ``row * texture_px + column``, ascending.
+        face: Index of the covering face.
+        barycentric: Barycentric coordinates of the texel centre.
     """
 
     texel: Int[Tensor, "t"]
@@ -24,21 +24,21 @@ class TexelFragments:
     barycentric: Float[Tensor, "t 3"]
 
     def interpolate(self, faces: Int[Tensor, "f 3"], attributes: Float[Tensor, "v c"]) -> Float[Tensor, "t c"]:
-        """Vertex attributes at every texel; ``faces`` may index another numbering of the same corners."""
+        """Vertex attributes at each texel; ``faces`` may index other vertices for the same corners."""
         return torch.einsum("tk,tkc->tc", self.barycentric.to(attributes), attributes[faces[self.face]])
 
 
 @torch.no_grad()
 def rasterize_uv(uv: Float[Tensor, "u 2"], faces: Int[Tensor, "f 3"], texture_px: int) -> TexelFragments:
-    """Rasterize an atlas.
+    """Rasterize a UV atlas.
 
     Args:
-        uv: u (right) and v (down) in [0, 1].
-        faces: indices into ``uv``; where faces overlap, the first one is seen.
-        texture_px: side of the square texture.
+        uv: Texture coordinates u (right) and v (down) in [0, 1].
+        faces: Indices into ``uv``; the first of overlapping faces wins.
+        texture_px: Side of the square texture in texels.
     """
     flat = torch.cat([2.0 * uv - 1.0, torch.ones_like(uv[:, :1])], dim=1)
     corners = flat[faces].permute(2, 1, 0).contiguous()
     pairs = nearest_pairs(corners, torch.zeros_like(faces[:, 0]), texture_px, 1, 0.0)
-    seen = pair_geometry(corners.index_select(2, pairs.face), pixel_centres(pairs.pixel, texture_px, uv.dtype))
-    return TexelFragments(pairs.pixel, pairs.face, seen.barycentric.T)
+    geometry = pair_geometry(corners.index_select(2, pairs.face), pixel_centres(pairs.pixel, texture_px, uv.dtype))
+    return TexelFragments(pairs.pixel, pairs.face, geometry.barycentric.T)

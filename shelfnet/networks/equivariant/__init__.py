@@ -1,6 +1,6 @@
-"""SE(3)-equivariant decoder: steerable 3D convolutions, gates and the stack built from them (section 2.4, Eq. 10).
+"""SE(3)-equivariant decoder: steerable 3D convolutions and gates (section 2.4, Eq. 10).
 
-Importing this package imports e3nn; nothing else in ``shelfnet`` does.
+This package is the only one that imports e3nn.
 """
 
 from shelfnet.networks.equivariant.basis import kernel_basis

@@ -1,4 +1,4 @@
-"""Style-modulated convolution that commutes with rotations and reflections of voxel grids."""
+"""Style-modulated convolution that is equivariant to rotations and reflections of voxel grids."""
 
 import torch
 from e3nn import o3
@@ -14,24 +14,23 @@ EPSILON = 1e-8
 class EquivariantConv(nn.Module):
     """Modulated, demodulated equivariant 3D convolution: f(rho x) = rho f(x) (Eq. 10).
 
-    The style has one scale for each copy of an input irrep, shared by all its components, and each copy of an output
-    irrep is divided by the norm of its modulated kernel. Both act on whole irreps, so equivariance holds for every
-    style. Scaling the input and the output of one shared convolution equals a convolution with a kernel of its own
-    for each sample.
+    Modulation scales each copy of an input irrep; demodulation divides each copy of an output irrep by the norm of its
+    modulated kernel. Both act on whole irreps, so equivariance holds for every style. As in
+    :class:`~shelfnet.networks.modulated.ModulatedConv`, one shared convolution replaces per-sample kernels.
 
-    Upsampling is trilinear, about the grid's centre, and costs no fine grid: its weights are part of the kernel, which
-    then has one set of taps for each position of a fine voxel inside its coarse one.
+    Trilinear upsampling about the grid's centre is fused into the kernel, which has one set of taps per phase, the
+    position of a fine voxel inside its coarse voxel.
 
     Args:
-        irreps_in: fields of the input, such as ``"16x0e + 8x1o"``; a copy's components are adjacent channels.
-        irreps_out: fields of the output.
-        kernel_size: taps along a side, odd; beyond the border the input is zero.
-        latent_dim: length of the style vector.
-        upsampling: integer factor from the input's to the output's resolution.
-        demodulate: normalise the output to variance one; off for the last layer of a network.
+        irreps_in: Fields of the input, such as ``"16x0e + 8x1o"``; the components of a copy are adjacent channels.
+        irreps_out: Fields of the output.
+        kernel_size: Taps per side, odd; the input is zero-padded.
+        latent_dim: Length of the style vector.
+        upsampling: Integer ratio of the output's resolution to the input's.
+        demodulate: Whether to normalise the output to unit variance.
 
     Raises:
-        ValueError: an even kernel, or an output irrep that no input irrep can reach with this kernel.
+        ValueError: The kernel size is even, or no kernel connects an output irrep to the input.
     """
 
     copy_in: Tensor
@@ -50,7 +49,7 @@ class EquivariantConv(nn.Module):
         super().__init__()
         self.irreps_in = as_irreps(irreps_in)
         self.irreps_out = as_irreps(irreps_out)
-        # Plain numbers: torch.compile does not follow e3nn's classes.
+        # Plain integers, since torch.compile does not trace e3nn's classes.
         self.channels_in, self.copies_in = self.irreps_in.dim, self.irreps_in.num_irreps
         self.copies_out = self.irreps_out.num_irreps
         self.upsampling = upsampling
@@ -65,10 +64,10 @@ class EquivariantConv(nn.Module):
         self.register_buffer("components", torch.bincount(self.copy_out)[:, None], persistent=False)
 
     def forward(self, x: Float[Tensor, "b c z y x"], style: Float[Tensor, "b d"]) -> Float[Tensor, "b k fz fy fx"]:
-        """Convolve ``x``, the fields ``irreps_in`` on a grid, with the kernel that ``style`` modulates.
+        """Convolve the fields ``x``, modulated by ``style``.
 
         Raises:
-            ValueError: the channels of ``x`` are not those of ``irreps_in``.
+            ValueError: The channels of ``x`` do not match ``irreps_in``.
         """
         if x.shape[1] != self.channels_in:
             raise ValueError(f"expected {self.channels_in} channels ({self.irreps_in}), got {x.shape[1]}")
@@ -82,11 +81,11 @@ class EquivariantConv(nn.Module):
         return self.bias(y)
 
     def demodulation(self, kernel: Float[Tensor, "k p c t t t"], scales: Float[Tensor, "b v"]) -> Float[Tensor, "b u"]:
-        """Inverse norm of every output copy's modulated kernel: a mean over the copy's components and the phases.
+        """Inverse norm of the modulated kernel of each output copy, averaged over its components and the phases.
 
         Args:
-            kernel: what ``EquivariantKernel`` returns.
-            scales: one factor for each copy of an input irrep.
+            kernel: Kernel without modulation.
+            scales: Scale of each copy of an input irrep.
         """
         energy = kernel.square().sum(dim=(3, 4, 5)).mean(dim=1)
         energy = _sum_copies(energy, self.copy_in, self.copies_in, dim=1)
@@ -95,23 +94,19 @@ class EquivariantConv(nn.Module):
 
 
 class EquivariantKernel(nn.Module):
-    """Learned dense kernel between two lists of irreps that cannot leave the space of equivariant kernels.
-
-    Raises:
-        ValueError: an even kernel, or an output irrep that no input irrep can reach with this kernel.
-    """
+    """Learned kernel between two lists of irreps, parametrised in the basis of equivariant kernels."""
 
     def __init__(self, irreps_in: o3.Irreps, irreps_out: o3.Irreps, kernel_size: int, upsampling: int) -> None:
         super().__init__()
         self.rows = nn.ModuleList(KernelRow(irreps_in, target, kernel_size, upsampling) for target in irreps_out)
 
     def forward(self) -> Float[Tensor, "k p c t t t"]:
-        """Taps into every output channel, for every upsampling phase, from every input channel."""
+        """Kernel with axes output channel, phase, input channel, z, y, x."""
         return torch.cat([row() for row in self.rows])
 
 
 class KernelRow(nn.Module):
-    """Kernels from all inputs to the copies of one irrep, initialised so that they add up to variance one."""
+    """Kernels from all input irreps to the copies of one output irrep, initialised for unit output variance."""
 
     def __init__(self, irreps_in: o3.Irreps, target: tuple[int, o3.Irrep], kernel_size: int, upsampling: int) -> None:
         super().__init__()
@@ -125,12 +120,12 @@ class KernelRow(nn.Module):
         )
 
     def forward(self) -> Float[Tensor, "k p c t t t"]:
-        """Taps into the channels of the irrep."""
+        """Kernel of the output irrep's channels."""
         return torch.cat([block() for block in self.blocks], dim=2)
 
 
 class KernelBlock(nn.Module):
-    """Kernels from the copies of one irrep to the copies of another: weights times a fixed basis."""
+    """Kernels from the copies of one irrep to the copies of another: learned weights times a fixed basis."""
 
     basis: Tensor
 
@@ -144,13 +139,13 @@ class KernelBlock(nn.Module):
         self.weight = nn.Parameter(std * torch.randn(len(basis), copies_out, copies_in))
 
     def forward(self) -> Float[Tensor, "k p c t t t"]:
-        """Taps, with the components of a copy as adjacent channels."""
+        """Kernel in which the components of a copy are adjacent channels."""
         kernel = torch.einsum("nuv,nopiabc->uopviabc", self.weight, self.basis)
         return kernel.flatten(3, 4).flatten(0, 1)
 
 
 class ScalarBias(nn.Module):
-    """Learned offset of the invariant scalars (``0e``): an offset of anything else would point somewhere."""
+    """Learned bias of the invariant scalars (``0e``). A bias of other irreps would break equivariance."""
 
     channels: Tensor
 
@@ -162,7 +157,7 @@ class ScalarBias(nn.Module):
         self.offsets = nn.Parameter(torch.zeros(len(self.channels)))
 
     def forward(self, x: Float[Tensor, "b c z y x"]) -> Float[Tensor, "b c z y x"]:
-        """Add the offsets to the scalar channels of ``x``."""
+        """Add the bias to the scalar channels of ``x``."""
         offsets = self.offsets.new_zeros(self.n_channels).index_copy(0, self.channels, self.offsets)
         return x + offsets[:, None, None, None]
 

@@ -1,4 +1,4 @@
-"""phi_D (Eq. 2) as a stack of equivariant blocks: latent to feature volume and occupancy."""
+"""Backbone of decoder phi_D (Eq. 2) with equivariant layers: latent to feature volume and occupancy."""
 
 import itertools
 import math
@@ -17,19 +17,19 @@ from shelfnet.networks.modulated import INITIAL_OCCUPANCY_LOGIT
 CONSTANT_RESOLUTION = 4
 KERNEL_SIZE = 3
 FEATURE_GAIN = 0.3
-"""Brings the features to a standard deviation of about one: smooth fields leave demodulation larger than white ones."""
+"""Gain for features of about unit standard deviation; demodulation assumes white fields and lets smooth ones grow."""
 OCCUPANCY_GAIN = 0.1
-"""Keeps the logits of an untrained decoder near the initial one."""
+"""Gain that keeps the logits of an untrained decoder close to their initial bias."""
 
 
 class EquivariantBlock(nn.Module):
-    """Modulated equivariant convolution, upsampling where asked, then a gate.
+    """Modulated equivariant convolution, optional upsampling and gated non-linearity.
 
     Args:
-        irreps_in: fields of the input.
-        irreps_out: fields of the output.
-        latent_dim: length of the style vector.
-        upsampling: integer factor from the input's to the output's resolution.
+        irreps_in: Fields of the input.
+        irreps_out: Fields of the output.
+        latent_dim: Length of the style vector.
+        upsampling: Integer ratio of the output's resolution to the input's.
     """
 
     def __init__(
@@ -45,19 +45,19 @@ class EquivariantBlock(nn.Module):
 
 
 class EquivariantDecoder(nn.Module):
-    """Latent to scalar features and occupancy logits through equivariant layers only (section 2.4).
+    """Latent to scalar features and occupancy logits through equivariant layers (section 2.4).
 
-    A learned field of scalars, vectors and degree-2 tensors on 4^3 voxels is the input; the latent is the style of
-    every layer. The learned field alone breaks the symmetry: ``stack`` itself commutes with rotations. Beyond the
-    features' resolution, blocks go on to the occupancy's, the last of them to scalars alone, since nothing after it
-    could use a direction.
+    The input is a learned constant field of scalars, vectors and degree-2 tensors on 4^3 voxels, the latent is the
+    style of all layers. Only the constant breaks the symmetry: ``stack`` is equivariant. The trunk ends at the feature
+    resolution, the refinement at the occupancy resolution. The last refinement block outputs scalars only, because the
+    final 1^3 convolution cannot use other irreps.
 
     Args:
-        settings: resolutions, feature channels and multiplicities.
-        latent_dim: length of the latent.
+        settings: Resolutions, feature channels and multiplicities.
+        latent_dim: Length of the latent.
 
     Raises:
-        ValueError: the occupancy is coarser than the features.
+        ValueError: The occupancy resolution is below the feature resolution.
     """
 
     def __init__(self, settings: DecoderSettings, latent_dim: int) -> None:
@@ -84,7 +84,7 @@ class EquivariantDecoder(nn.Module):
         nn.init.constant_(self.to_occupancy.bias.offsets, INITIAL_OCCUPANCY_LOGIT)
 
     def forward(self, latent: Float[Tensor, "b d"]) -> tuple[Float[Tensor, "b c f f f"], Float[Tensor, "b 1 o o o"]]:
-        """Feature volume and occupancy logits of a batch of latents, on ``z y x`` grids of the object frame."""
+        """Feature volume and occupancy logits, on ``z y x`` grids of the object frame."""
         return self.stack(self.constant.expand(len(latent), -1, -1, -1, -1), latent)
 
     def stack(
@@ -111,7 +111,7 @@ def _doubling_blocks(levels: list[o3.Irreps], latent_dim: int) -> nn.ModuleList:
 def _scalar_head(
     irreps_in: o3.Irreps, channels: int, kernel_size: int, latent_dim: int, gain: float
 ) -> EquivariantConv:
-    """Last layer, whose output starts ``gain`` times as large as that of a layer inside the stack."""
+    """Output layer without demodulation, with its initial weights scaled by ``gain``."""
     head = EquivariantConv(irreps_in, f"{channels}x0e", kernel_size, latent_dim, demodulate=False)
     with torch.no_grad():
         for weight in head.kernel.parameters():

@@ -1,4 +1,4 @@
-"""Non-linearity that commutes with rotations: scalars decide how much of a vector passes, never where it points."""
+"""Equivariant gated non-linearity: scalars gate the norm of vectors and tensors."""
 
 import torch
 from e3nn import o3
@@ -8,18 +8,18 @@ from torch import Tensor, nn
 from shelfnet.networks.equivariant.irreps import as_irreps
 
 SILU_GAIN = 1.6765
-"""1 / sqrt(E[silu(x)^2]) for x ~ N(0, 1): keeps the second moment at one."""
+"""1 / sqrt(E[silu(x)^2]) for x ~ N(0, 1), which preserves the second moment."""
 
 SIGMOID_GAIN = 1.8462
 """1 / sqrt(E[sigmoid(x)^2]) for x ~ N(0, 1)."""
 
 
 class GatedNonlinearity(nn.Module):
-    """SiLU on invariant scalars; every copy of another irrep is multiplied by the sigmoid of a scalar of its own.
+    """SiLU on invariant scalars; each copy of another irrep is multiplied by the sigmoid of its gate.
 
     Args:
-        irreps_out: fields that come out. ``irreps_in`` are the fields to put in: one gate (``0e``) for each copy in
-            ``irreps_out`` that is not an invariant scalar, then ``irreps_out``.
+        irreps_out: Output fields. The input fields ``irreps_in`` are one gate (``0e``) per copy in ``irreps_out`` that
+            is not an invariant scalar, followed by ``irreps_out``.
     """
 
     def __init__(self, irreps_out: o3.Irreps | str):
@@ -27,11 +27,11 @@ class GatedNonlinearity(nn.Module):
         self.irreps_out = as_irreps(irreps_out)
         self.n_gates = sum(mul for mul, ir in self.irreps_out if not ir.is_scalar())
         self.irreps_in = as_irreps(f"{self.n_gates}x0e + {self.irreps_out}").remove_zero_multiplicities()
-        # Plain numbers: torch.compile does not follow e3nn's classes.
+        # Plain integers, since torch.compile does not trace e3nn's classes.
         self.fields = [(mul, ir.dim, ir.is_scalar()) for mul, ir in self.irreps_out]
 
     def forward(self, x: Float[Tensor, "b c z y x"]) -> Float[Tensor, "b k z y x"]:
-        """Gate the fields ``irreps_in`` down to ``irreps_out``."""
+        """Map fields ``irreps_in`` to ``irreps_out``."""
         gates, *chunks = x.split([self.n_gates, *(copies * components for copies, components, _ in self.fields)], dim=1)
         gates = SIGMOID_GAIN * torch.sigmoid(gates)
         gated, used = [], 0
