@@ -1,4 +1,4 @@
-"""What a decoder makes is mirror-symmetric in x as far as its settings say, exactly, and no further."""
+"""Mirror symmetry in x of decoded fields, for each setting."""
 
 import pytest
 import torch
@@ -25,14 +25,14 @@ SYMMETRIC = {  # representation and symmetry: whether occupancy and features are
     ("se3", "none"): (False, False),
     ("se3", "features"): (False, True),
     ("se3", "field"): (True, True),
-    ("triplane", "none"): (False, False),  # one feature makes both: they are symmetric together
+    ("triplane", "none"): (False, False),  # one feature is decoded into both
     ("triplane", "features"): (True, True),
     ("triplane", "field"): (True, True),
 }
 
 
 def decoded(representation, symmetry):
-    """Objects of a decoder whose every weight is away from where it starts, in double precision."""
+    """Fields of a decoder with perturbed parameters, in double precision."""
     torch.manual_seed(0)
     settings = SETTINGS.model_copy(update={"representation": representation, "symmetry": symmetry})
     decoder = build_decoder(settings, LATENT_DIM).double()
@@ -47,14 +47,14 @@ def sample(field, points):
 
 
 def asymmetry(values, mirrored):
-    """Largest difference, in deviations of the values."""
+    """Largest difference in standard deviations."""
     return ((values - mirrored).abs().max() / values.std()).item()
 
 
-@pytest.mark.parametrize(("asked", "even"), SYMMETRIC.items(), ids=[f"{r}-{s}" for r, s in SYMMETRIC])
-def test_points_and_their_mirror_images_are_alike_as_far_as_asked(asked, even):
+@pytest.mark.parametrize(("case", "even"), SYMMETRIC.items(), ids=[f"{r}-{s}" for r, s in SYMMETRIC])
+def test_fields_are_even_in_x_where_configured(case, even):
     with torch.no_grad():
-        field = decoded(*asked)
+        field = decoded(*case)
         points = torch.rand(2, 500, 3, dtype=torch.float64) - 0.5
         mirrored = points * torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64)
         there, here = sample(field, points), sample(field, mirrored)
@@ -64,7 +64,7 @@ def test_points_and_their_mirror_images_are_alike_as_far_as_asked(asked, even):
 
 @pytest.mark.parametrize("axis", [1, 2], ids=["y", "z"])
 @pytest.mark.parametrize("representation", ["voxel", "triplane", "se3"])
-def test_no_other_axis_is_mirrored(representation, axis):
+def test_fields_are_not_even_in_y_or_z(representation, axis):
     with torch.no_grad():
         field = decoded(representation, "field")
         points = torch.rand(2, 500, 3, dtype=torch.float64) - 0.5
@@ -75,7 +75,7 @@ def test_no_other_axis_is_mirrored(representation, axis):
 
 
 @pytest.mark.parametrize("representation", ["voxel", "se3"])
-def test_grids_are_their_own_mirror_images_to_the_last_bit(representation):
+def test_grids_are_bitwise_symmetric(representation):
     field = decoded(representation, "field")
     for grid in (field.occupancy_grid, field.feature_grid):
         assert torch.equal(grid, grid.flip(-1))
@@ -85,7 +85,7 @@ def test_grids_are_their_own_mirror_images_to_the_last_bit(representation):
 
 
 @pytest.mark.parametrize("symmetry", ["features", "field"])
-def test_the_planes_that_run_along_x_are_their_own_mirror_images_to_the_last_bit(symmetry):
+def test_planes_along_x_are_bitwise_symmetric(symmetry):
     planes = decoded("triplane", symmetry).planes
     assert torch.equal(planes[:, :2], planes[:, :2].flip(-1))
     assert not torch.allclose(planes[:, 2], planes[:, 2].flip(-1), atol=1e-3)

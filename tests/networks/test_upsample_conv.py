@@ -1,4 +1,4 @@
-"""A convolution at twice the resolution, against upsampling first."""
+"""Fused upsampling and convolution against separate ones."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ CONVOLVE = {2: functional.conv2d, 3: functional.conv3d}
 
 @pytest.mark.parametrize("dimensions", [2, 3])
 @pytest.mark.parametrize(("channels", "size"), [(5, 4), (4, 8), (2, 7)], ids=["separable", "limit", "fine grid"])
-def test_equals_upsampling_then_convolving_borders_and_gradients_included(dimensions, channels, size):
+def test_upsample_conv_matches_upsampling_then_convolution(dimensions, channels, size):
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(2, channels, *[size] * dimensions, generator=generator).double().requires_grad_()
     weight = torch.randn(3, channels, *[3] * dimensions, generator=generator).double().requires_grad_()
@@ -23,7 +23,7 @@ def test_equals_upsampling_then_convolving_borders_and_gradients_included(dimens
     assert all(torch.allclose(a, b, atol=1e-10) for a, b in zip(found, expected, strict=True))
 
 
-def test_taps_read_the_middle_of_a_ramp_and_nothing_beyond_its_ends():
+def test_axis_taps_interpolate_shift_and_zero_pad():
     taps = axis_taps(4, torch.float64, torch.device("cpu"))
     ramp = torch.arange(4.0).double()
     middle = functional.interpolate(ramp[None, None], scale_factor=2, mode="linear", align_corners=False)[0, 0]

@@ -100,7 +100,7 @@ def segment_distance2(point, start, end):
 
 
 @pytest.mark.parametrize("blur_radius", [0.0, 0.02])
-def test_fragments_equal_a_naive_loop(blur_radius):
+def test_rasterize_matches_a_naive_loop(blur_radius):
     meshes = batch_of(triangle_soup(14, 0, 0.7), triangle_soup(8, 1, 0.7))
     cameras = look_at_origin(torch.tensor([0.3, -2.0]).double(), torch.tensor([0.2, 0.5]).double(), DISTANCE)
     resolution, k = 11, 4
@@ -118,7 +118,7 @@ def test_fragments_equal_a_naive_loop(blur_radius):
     assert sum(len(pixel) > 1 for image in expected for line in image for pixel in line) > 20
 
 
-def test_unused_places_hold_minus_one():
+def test_empty_slots_hold_minus_one():
     fragments = rasterize(batch_of(sphere(0.1, 6)), front_camera(), FOV, 8, 3, 0.0)
     unused = fragments.pix_to_face < 0
     assert unused.any()
@@ -127,16 +127,16 @@ def test_unused_places_hold_minus_one():
 
 
 @pytest.mark.parametrize("pairs_at_once", [1, 50])
-def test_candidates_in_small_chunks_change_nothing(monkeypatch, pairs_at_once):
+def test_memory_chunks_do_not_change_fragments(monkeypatch, pairs_at_once):
     meshes = batch_of(triangle_soup(9, 2), triangle_soup(9, 3))
     whole = rasterize(meshes, front_camera(2), FOV, 10, 3, 0.01)
-    monkeypatch.setattr(pixel_face_pairs, "_PAIRS_AT_ONCE", pairs_at_once)
+    monkeypatch.setattr(pixel_face_pairs, "_PAIRS_IN_MEMORY", pairs_at_once)
     chunked = rasterize(meshes, front_camera(2), FOV, 10, 3, 0.01)
     assert torch.equal(whole.pix_to_face, chunked.pix_to_face)
     assert torch.equal(whole.dists, chunked.dists)
 
 
-def test_candidates_that_a_cache_holds_change_nothing(monkeypatch):
+def test_cache_chunks_do_not_change_fragments(monkeypatch):
     meshes = batch_of(triangle_soup(9, 2), triangle_soup(9, 3))
     whole = rasterize(meshes, front_camera(2), FOV, 10, 3, 0.01)
     monkeypatch.setattr(pixel_face_pairs, "_PAIRS_IN_CACHE", 7)
@@ -192,12 +192,12 @@ def sigmoid(value: float) -> float:
     return 1.0 / (1.0 + math.exp(-value))
 
 
-def test_soft_silhouette_is_one_minus_the_product_of_misses():
+def test_soft_silhouette_matches_its_formula():
     expected = 1.0 - (1.0 - sigmoid(-2.0)) * (1.0 - sigmoid(1.0))
     assert soft_silhouette(hand_made_fragments(), 1e-4).item() == pytest.approx(expected, rel=1e-12)
 
 
-def test_soft_rgb_weighs_by_coverage_and_depth():
+def test_soft_rgb_matches_its_formula():
     gamma, znear, zfar = 1e-2, 1.0, 11.0
     red, green = torch.eye(3).double()[:2]
     colours = torch.stack([red, green, torch.full((3,), 9.0).double()]).reshape(1, 1, 1, 3, 3)
@@ -207,14 +207,14 @@ def test_soft_rgb_weighs_by_coverage_and_depth():
     torch.testing.assert_close(blended.flatten(), torch.tensor([first / total, second / total, 1e-10 / total]).double())
 
 
-def test_soft_rgb_shows_the_background_where_nothing_is():
+def test_soft_rgb_is_the_background_without_faces():
     fragments = rasterize(batch_of(sphere(0.1, 6)), front_camera(), FOV, 8, 2, 1e-4)
     colours = torch.zeros(1, 8, 8, 2, 3).double()
     image = soft_rgb(fragments, colours, 1e-4, 1e-4, (0.25, 0.5, 0.75))
     torch.testing.assert_close(image[0, :, 0, 0], torch.tensor([0.25, 0.5, 0.75]).double())
 
 
-def test_interpolation_weighs_corner_attributes():
+def test_interpolate_weights_corner_attributes():
     faces = torch.tensor([[0, 1, 2], [1, 2, 3]])
     attributes = torch.tensor([[0.0], [1.0], [10.0], [100.0]]).double()
     values = interpolate(hand_made_fragments(), faces, attributes)
@@ -233,7 +233,7 @@ def test_interpolated_position_lies_on_the_pixels_ray():
     torch.testing.assert_close(depth[0], fragments.zbuf[0, ..., 0][used])
 
 
-def test_gradients_equal_finite_differences():
+def test_gradients_match_finite_differences():
     meshes = batch_of(triangle_soup(3, 5, 0.5), triangle_soup(2, 6, 0.5))
     colours = torch.rand(len(meshes.vertices), 3, generator=torch.Generator().manual_seed(0)).double()
     weights = torch.rand(2, 6, 6, generator=torch.Generator().manual_seed(1)).double()
@@ -256,7 +256,7 @@ def test_silhouette_gradient_pulls_the_outline_outwards():
     assert (vertices.grad * vertices).sum() > 0
 
 
-def test_faces_behind_the_camera_or_not_finite_are_culled_without_spoiling_gradients():
+def test_culled_faces_do_not_affect_gradients():
     visible = np.array([[-0.4, -0.4, 0.0], [0.4, -0.4, 0.0], [0.0, 0.5, 0.0]])
     vertices = np.vstack([visible, visible + 40 * TOWARDS_CAMERA, [[0.1, 0.1, DISTANCE]], [[np.nan, 0.0, 0.0]]])
     faces = np.array([[0, 1, 2], [3, 4, 5], [0, 1, 6], [0, 1, 7]])
@@ -274,7 +274,7 @@ def test_a_degenerate_face_is_culled():
     assert (fragments.pix_to_face == -1).all()
 
 
-def test_meshes_of_a_batch_do_not_see_one_another():
+def test_meshes_of_a_batch_are_independent():
     first, second = sphere(0.2, 6), triangle_soup(4, 7)
     empty = Mesh(np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64))
     together = rasterize(batch_of(first, empty, second), front_camera(3), FOV, 12, 3, 1e-3)
@@ -294,17 +294,17 @@ def test_meshes_of_a_batch_do_not_see_one_another():
         (1, 8, 1, -1.0, "finite blur_radius >= 0"),
     ],
 )
-def test_bad_arguments_are_refused(cameras, resolution, k, blur_radius, message):
+def test_rasterize_rejects_bad_arguments(cameras, resolution, k, blur_radius, message):
     with pytest.raises(ValueError, match=message):
         rasterize(batch_of(sphere(0.2, 6)), front_camera(cameras), FOV, resolution, k, blur_radius)
 
 
-def test_pack_meshes_refuses_a_face_without_its_vertex():
+def test_pack_meshes_rejects_an_invalid_face():
     with pytest.raises(ValueError, match=r"mesh 0: expected face indices in \[0, 2\], got 0 to 3"):
         pack_meshes([Mesh(np.zeros((3, 3)), np.array([[0, 1, 3]]))])
 
 
-def test_packed_faces_name_packed_vertices():
+def test_packed_faces_index_packed_vertices():
     first, second = sphere(0.2, 6), triangle_soup(2, 8)
     packed = pack_meshes([first, second])
     assert packed.vertex_counts().tolist() == [len(first.vertices), 6]
@@ -312,7 +312,7 @@ def test_packed_faces_name_packed_vertices():
     np.testing.assert_array_equal(packed.faces[-2:] - len(first.vertices), second.faces)
 
 
-def test_pytorch3d_that_is_not_installed_is_named_with_a_remedy():
+def test_missing_pytorch3d_is_an_error():
     if _has_pytorch3d():
         pytest.skip("PyTorch3D is installed")
     meshes = pack_meshes([sphere(0.2, 6)])
@@ -320,7 +320,7 @@ def test_pytorch3d_that_is_not_installed_is_named_with_a_remedy():
         rasterize_pytorch3d(meshes, front_camera(dtype=torch.float32), FOV, 8, 1, 0.0)
 
 
-def test_fragments_equal_pytorch3ds():
+def test_fragments_match_pytorch3d():
     pytest.importorskip("pytorch3d", reason="PyTorch3D is not installed")
     meshes = pack_meshes([sphere(0.4, 10), triangle_soup(6, 9)])
     arguments = (meshes, front_camera(2, torch.float32), FOV, 16, 5, 1e-3)
@@ -343,7 +343,7 @@ def furniture() -> list[Mesh]:
     return [simplify(mesh, 900) for mesh in meshes]
 
 
-def test_silhouettes_and_gradients_equal_pytorch3ds_on_furniture():
+def test_furniture_silhouettes_and_gradients_match_pytorch3d():
     pytest.importorskip("pytorch3d", reason="PyTorch3D is not installed")
     meshes = pack_meshes(furniture())
     cameras = look_at_origin(torch.tensor([0.5, -2.2]), torch.tensor([0.3, 0.1]), DISTANCE)
