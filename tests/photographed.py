@@ -1,4 +1,4 @@
-"""Shards of images of painted ellipsoids, and a stand-in for a trained network, for the tests of the mesh steps."""
+"""Shards and photos of discs, and a stand-in for a trained network, for tests of reconstruction."""
 
 import io
 import math
@@ -62,7 +62,7 @@ def write_views(path, radius_px=6.0, azimuth_deg=12.0):
 
 
 def write_photo(path, radius_px=30.0, background=255, alpha=True):
-    """A red disc on a wide image, with its mask as alpha."""
+    """A red and blue disc on a wide image, with its mask as alpha or in a separate file."""
     y, x = np.mgrid[:90, :160]
     disc = np.hypot(x - 60.0, y - 40.0) < radius_px
     rgba = np.full((90, 160, 4), (*[background] * 3, 0), np.uint8)
@@ -70,7 +70,8 @@ def write_photo(path, radius_px=30.0, background=255, alpha=True):
     rgba[disc & (x > 60)] = (40, 40, 200, 255)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(rgba if alpha else rgba[..., :3]).save(path)
-    Image.fromarray(np.uint8(255) * disc).save(path.with_name(f"{path.stem}_mask.png")) if not alpha else None
+    if not alpha:
+        Image.fromarray(np.uint8(255) * disc).save(path.with_name(f"{path.stem}_mask.png"))
     return path
 
 
@@ -94,7 +95,7 @@ class BallField:
 
 
 class BallNet(ShelfNet):
-    """Sees a ball in every image, whose radius is its only parameter, always from the same side."""
+    """Predicts a ball in every image, from a constant view; its radius is the only parameter."""
 
     def __init__(self, radius: float = RADIUS) -> None:
         nn.Module.__init__(self)

@@ -1,8 +1,7 @@
-"""A device that only pretends: its tensors hold CPU memory and, as a GPU's would, refuse to meet the CPU's.
+"""A simulated device: its tensors use CPU memory but, like a GPU's, cannot be mixed with CPU tensors.
 
-What runs on it gives the CPU's numbers, and fails where code forgets to say on which device it makes a tensor. It
-registers a backend with torch, which must happen before the first backward pass of a process: import it in a process of
-its own.
+Results equal the CPU's, and code that creates a tensor on the wrong device fails. The backend must be registered with
+torch before the first backward pass, so import this module in a separate process.
 """
 
 from contextlib import contextmanager
@@ -13,12 +12,12 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
 
 MAY_CROSS = {"copy_", "_to_copy"}
-"""Operations between two devices; of all others, the CPU's tensors may only be single numbers, or indices."""
+"""Operations between devices. In all others, CPU tensors may only be scalars or indices."""
 
 
 class _Module(_DummyBackendModule):
     def get_amp_supported_dtype(self):
-        """Of autocast."""
+        """Types for autocast."""
         return [torch.bfloat16]
 
 
@@ -27,11 +26,11 @@ PRETEND = torch.device("pretend", 0)
 
 
 class PretendTensor(torch.Tensor):
-    """Claims to be elsewhere."""
+    """A tensor on the simulated device."""
 
     @staticmethod
     def __new__(cls, held):
-        """A tensor of the shape of ``held``, without memory of its own."""
+        """Wrapper with the shape of ``held`` and no memory."""
         return torch.Tensor._make_wrapper_subclass(
             cls,
             held.shape,
@@ -45,17 +44,17 @@ class PretendTensor(torch.Tensor):
         self.held = held
 
     def tolist(self):
-        """As of any tensor; torch has none for subclasses."""
+        """Values as lists; torch does not support it for subclasses."""
         return self.held.tolist()
 
     @classmethod
     def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
-        """Operations on what pretends."""
+        """Run an operation on simulated tensors."""
         return _run(func, args, kwargs or {})
 
 
 class _Creation(TorchDispatchMode):
-    """Operations that have no tensor among their arguments, but name the device."""
+    """Handles operations that create tensors and name the device."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -79,7 +78,7 @@ def _run(func, args, kwargs):
         return args[0]
     if not (torch.device(asked).type == PRETEND.type if asked else away):
         return result.clone() if name == "_to_copy" and result is held[0][0] else result
-    known = {id(tensor.held): tensor for tensor in away}  # what an operation in place returns
+    known = {id(tensor.held): tensor for tensor in away}  # returned by in-place operations
     return tree_map(lambda leaf: _pretending(leaf, known), result)
 
 
@@ -109,7 +108,7 @@ _KERNELS.impl("_copy_from", _copy_from, "PrivateUse1")
 
 @contextmanager
 def pretending():
-    """Inside, tensors can be made on :data:`PRETEND`, and random numbers there are those of the CPU."""
+    """Allow tensors on :data:`PRETEND`, with the CPU's random numbers."""
     kept = {name: getattr(torch, name) for name in ("rand", "randint", "randperm")} | {"Generator": torch.Generator}
     for name, draw in kept.items():
         setattr(torch, name, _Generator if name == "Generator" else _drawn_here(draw))
@@ -120,10 +119,10 @@ def pretending():
 
 
 class _Generator:
-    """In the place of a generator on the device."""
+    """Replaces generators on the device."""
 
     def __new__(cls, device="cpu", of=torch.Generator):
-        """One on the CPU."""
+        """Generator on the CPU."""
         return of("cpu")
 
 

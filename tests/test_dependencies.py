@@ -1,4 +1,4 @@
-"""The import closure, against an independent reader of imports."""
+"""Import closure, compared with grimp."""
 
 import shutil
 from pathlib import Path
@@ -57,7 +57,6 @@ def test_digest_changes_only_with_imported_files(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize("step", ["write_report", "train"])
 def test_templates_affect_only_the_report(step: str, tmp_path: Path):
-    """The templates of the package itself, in a copy of it."""
     shutil.copytree(provenance.PACKAGE, tmp_path / "shelfnet", ignore=shutil.ignore_patterns("__pycache__"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(provenance, "PACKAGE", tmp_path / "shelfnet")

@@ -1,4 +1,4 @@
-"""Jobs ask for a GPU where they will use one, and have those that they are given to themselves."""
+"""Requesting and reserving GPUs."""
 
 import multiprocessing
 import os
@@ -20,7 +20,7 @@ SLICES = f"{ONE_GPU}; echo '  MIG 1g.10gb Device 0: (UUID: MIG-x)'; echo '  MIG 
 
 @pytest.fixture
 def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """A machine whose ``nvidia-smi`` runs a line of shell, or that has none."""
+    """Install an ``nvidia-smi`` that runs a line of shell; until then there is none."""
 
     def install(line: str) -> None:
         (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\n{line}\n")
@@ -66,7 +66,7 @@ def test_requested_gpus_by_device(driver, device, on_cluster, here, elsewhere):
 
 
 def taken(count: int) -> str | None:
-    """What a job sees that asks for so many."""
+    """GPUs that a job sees after requesting ``count``."""
     with reserve_gpus(count):
         return os.environ.get("CUDA_VISIBLE_DEVICES")
 
@@ -95,7 +95,7 @@ def _hold(count: int, connection) -> None:
 
 @pytest.fixture
 def start_job(driver) -> Iterator[Callable[[int], tuple[str, multiprocessing.Process]]]:
-    """Starts a process that holds so many of three GPUs until it is killed, and says which."""
+    """Start processes that reserve some of three GPUs until they are killed."""
     driver(THREE_GPUS)
     jobs = []
 

@@ -1,4 +1,4 @@
-"""Functions that crash, hang, fill the memory or fail, in a child process."""
+"""Functions that crash, hang, exhaust memory or raise in a child process."""
 
 import ctypes
 import functools
@@ -29,7 +29,7 @@ class UnpicklableError(Exception):
 
 
 def answer(item):
-    """Does what its item names."""
+    """Misbehave in the way that the item names."""
     match item if isinstance(item, str) else None:
         case "pid":
             return os.getpid()

@@ -1,4 +1,4 @@
-"""Files and folders appear complete or not at all, and what was there stays until then."""
+"""Files and folders appear complete or not at all."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def kind(request):
 
 
 def make(kind, final, text, error=None):
-    """Write ``text`` below ``final``, or raise half-way."""
+    """Write ``text`` to ``final``, or raise before the end."""
     with complete_file(final) if kind == "file" else complete_folder(final) as temporary:
         text_file(kind, temporary).write_text(text)
         assert not text_file(kind, final).exists() or content(kind, final) != text

@@ -1,4 +1,4 @@
-"""Where tensors live is never forgotten: what runs on another device runs, and gives the CPU's numbers."""
+"""Training, prediction and refinement on a second device agree with the CPU."""
 
 import json
 import os
@@ -21,7 +21,7 @@ CASES = (
 
 @pytest.fixture(scope="module")
 def differences():
-    """Largest difference to the CPU of every case, from a process of its own: the device is registered with torch."""
+    """Largest difference to the CPU per case, from a separate process because the device is registered with torch."""
     program = [sys.executable, str(Path(__file__).with_name("second_device_cases.py"))]
     done = subprocess.run(
         program, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}

@@ -10,7 +10,7 @@ from shelfnet.cli import predict as command
 
 @pytest.fixture
 def checkpoint(tmp_path, monkeypatch):
-    """A folder with a description, beside which the network is the stand-in; the working directory has no settings."""
+    """A checkpoint folder in an otherwise empty working directory; the network is the stand-in."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(command, "load_model", lambda folder, device: BallNet())
     folder = tmp_path / "results" / "base" / "seed0"

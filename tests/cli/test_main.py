@@ -1,4 +1,4 @@
-"""The command line itself: help without waiting, exit codes, and the module that runs it."""
+"""Parser, entry points and exit codes."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""``shelfnet predict`` from its arguments to its files, lines and exit code."""
+"""``shelfnet predict``: files, printed lines and exit codes."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from shelfnet.reconstruction.coloured_mesh import load_glb
 
 @pytest.fixture(autouse=True)
 def small(checkpoint, tmp_path):
-    """Settings, read from the working directory, that make a mesh in no time."""
+    """Fast settings in the working directory."""
     reconstruct = "reconstruct: {resolution: 16, level: 0.5, texture: vertex}\n"
     refine = "refine: {iterations: 2, resolution_px: 24, max_faces: 200, texture: vertex}\n"
     (tmp_path / "config.yaml").write_text(reconstruct + refine)

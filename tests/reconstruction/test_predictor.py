@@ -1,4 +1,4 @@
-"""A photo goes the way that images of the shards go."""
+"""Prediction from photos."""
 
 import io
 
@@ -28,7 +28,7 @@ def predictor(model=None, share=0.6, refine=None, images=None):
 
 
 def test_predictor_agrees_with_reconstruct_step(tmp_path, monkeypatch):
-    """The crop at the image's own share is the image."""
+    """With the image's own object share, the crop is the image itself."""
     radius_px = 8.0
     monkeypatch.setattr(step, "load_model", lambda folder, device: BallNet())
     step.reconstruct(

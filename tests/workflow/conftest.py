@@ -1,4 +1,4 @@
-"""A copy of the project's workflow in a folder of its own, and Snakemake in it."""
+"""A copy of the workflow in a temporary folder, and Snakemake running in it."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ Snakemake = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The workflow's files alone: nothing in it but what a run needs."""
+    """Copy of the files that a run needs."""
     for part in PARTS:
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copyfile
         copy(ROOT / part, tmp_path / part)
@@ -27,7 +27,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def snakemake(project: Path) -> Snakemake:
-    """Run Snakemake in the copy, as a user would; output and errors come back together."""
+    """Run Snakemake in the copy; standard output and error are merged."""
     environment = {name: value for name, value in os.environ.items() if name != "SHELFNET_DATASET"}
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""Which jobs a target needs, without running any."""
+"""Jobs that a target needs, by dry runs."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ ABLATIONS = 7
 
 
 def jobs(run: subprocess.CompletedProcess[str]) -> dict[str, int]:
-    """Jobs by rule, from the first table of a dry run."""
+    """Number of jobs per rule, from the first table of a dry run."""
     assert run.returncode == 0, run.stdout
     rows = re.findall(r"^(\w+) +(\d+)$", run.stdout.split("Job stats:")[1], re.MULTILINE)
     return {rule: int(count) for rule, count in rows}

@@ -1,4 +1,4 @@
-"""Commands as the documents write them, read by Snakemake's own parser."""
+"""Commands in the documentation, parsed by Snakemake."""
 
 import re
 import shlex
@@ -14,7 +14,7 @@ SLURM = "workflow/profiles/slurm"
 
 
 def commands(document: str) -> list[str]:
-    """Lines of code blocks that run Snakemake; continued lines as one."""
+    """Lines of code blocks that run Snakemake, with continuation lines joined."""
     blocks = re.findall(r"^```\n(.*?)^```", (ROOT / document).read_text(), re.MULTILINE | re.DOTALL)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     return [line for line in lines if re.match(r"(\w+=\S+ )?snakemake ", line)]
@@ -25,7 +25,7 @@ FOR_CLUSTERS = [command for command in COMMANDS if SLURM in command]
 
 
 def words(command: str) -> list[str]:
-    """The arguments, as a shell in the project's folder hands them over."""
+    """Arguments of a command, split as by a shell."""
     given = shlex.split(command.replace("$PWD", str(ROOT)))
     return given[given.index("snakemake") + 1 :]
 
@@ -50,7 +50,7 @@ def test_documented_command_names_existing_files(command: str, monkeypatch: pyte
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Path:
-    """The profile for clusters, but for what only its plugin understands."""
+    """The cluster profile without the options of its plugin."""
     profile = yaml.safe_load((ROOT / SLURM / "config.yaml").read_text())
     known = {key: value for key, value in profile.items() if key != "executor" and not key.startswith("slurm-")}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(known))

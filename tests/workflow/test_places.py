@@ -1,4 +1,4 @@
-"""Where a run happens and where its data lies: other folders, other places, other files, and nothing in silence."""
+"""Runs in other folders, and data sets whose path or files change."""
 
 import shutil
 from pathlib import Path
@@ -42,12 +42,12 @@ def test_directory_option_writes_only_there(project: Path, snakemake: Snakemake,
 def test_unread_variable_is_reported(snakemake: Snakemake):
     run = snakemake(*DRY, MANIFEST, SHELFNET_DATASET="/data")
     assert run.returncode == 0
-    assert run.stdout.count("SHELFNET_DATASET is set and not read: dataset.kind is showroom") == 1
+    assert run.stdout.count("SHELFNET_DATASET is set and not read") == 1
 
 
 @pytest.fixture
 def staged(project: Path, snakemake: Snakemake) -> Path:
-    """A folder of photographs that is staged."""
+    """A staged folder of photographs."""
     write_photographs(project / "photos", 3)
     run = snakemake("--cores", "1", *PHOTOS, *UNTRACKED, "--", MANIFEST, SHELFNET_DATASET="photos")
     assert run.returncode == 0, run.stdout
@@ -55,7 +55,7 @@ def staged(project: Path, snakemake: Snakemake) -> Path:
 
 
 def test_new_photos_rerun_staging(staged: Path, snakemake: Snakemake):
-    (staged / "notes.txt").write_text("of no stage's concern")
+    (staged / "notes.txt").write_text("not read by any stage")
     same = snakemake(*DRY, *PHOTOS, "--", MANIFEST, SHELFNET_DATASET=f"{staged}/")
     assert "Nothing to be done" in same.stdout
     shutil.copyfile(next(staged.glob("*.png")), staged / "one_more.png")
@@ -65,9 +65,7 @@ def test_new_photos_rerun_staging(staged: Path, snakemake: Snakemake):
 def test_missing_path_keeps_staged_results(project: Path, staged: Path, snakemake: Snakemake):
     run = snakemake("--cores", "1", *PHOTOS, "--", MANIFEST)
     assert run.returncode != 0
-    missing = project.resolve() / "photographs"
-    expected = f"{missing}, named by dataset.path, is not there; expected a folder, or one zip file, of photographs"
-    assert run.stdout.splitlines()[-1].startswith(expected)
+    assert run.stdout.splitlines()[-1].startswith(f"{project.resolve() / 'photographs'}, named by dataset.path")
     assert "Traceback" not in run.stdout
     again = snakemake(*DRY, *PHOTOS, "--", MANIFEST, SHELFNET_DATASET=str(staged))
     assert "Nothing to be done" in again.stdout

@@ -1,4 +1,4 @@
-"""A run that was interrupted while rendering goes on with the shards that are missing."""
+"""An interrupted rendering resumes with the missing shards."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rules, scripts and steps share their names; rules are contracts."""
+"""Structure of the rules, their scripts and steps."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Planning a run over the whole of 3D-FUTURE: the number of jobs follows shards, ablations and seeds, never models."""
+"""Planning time for all of 3D-FUTURE; the number of jobs depends on shards, ablations and seeds, not on models."""
 
 import resource
 
@@ -6,10 +6,10 @@ from tests.workflow.conftest import Snakemake
 from tests.workflow.test_dag import ABLATIONS, jobs
 
 SHARDS, SEEDS, PARTS = 64, 5, 4
-"""Those of the preset for the released data (10 000 models) and of the paper's preset."""
+"""Values of the presets ``3d_future`` (10 000 models) and ``paper``."""
 
 PLANNING_LIMIT_S = 10.0
-"""Of processor time, which a busy machine stretches least; a quiet core plans in 3.4 s."""
+"""CPU time, which depends little on the machine's load; an idle core needs 3.4 s."""
 
 
 def test_planning_ten_thousand_models_is_fast(snakemake: Snakemake):

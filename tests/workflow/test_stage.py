@@ -1,4 +1,4 @@
-"""What the scripts share: words go to the log, progress and one line of an error to the terminal."""
+"""Shared helpers of the scripts: log, terminal, settings, journal and GPUs."""
 
 import os
 import subprocess

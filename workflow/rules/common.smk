@@ -146,13 +146,13 @@ def warn_about_unread():
     variable = unread_variable(CONFIG.dataset, os.environ)
     if variable is not None:
         logger.warning(
-            f"{variable} is set and not read: dataset.kind is {CONFIG.dataset.kind}"
+            f"{variable} is set and not read, because dataset.kind is {CONFIG.dataset.kind}"
             + (" with dataset.urls" if CONFIG.dataset.urls else "")
             + " (docs/data.md)"
         )
     own = Path(workflow.basedir, "config.yaml")
     if Path("config.yaml").is_file() and not own.samefile("config.yaml"):
-        logger.warning(f"{Path('config.yaml').resolve()} is not read; settings over {own} are given by --configfile")
+        logger.warning(f"{Path('config.yaml').resolve()} is not read; pass --configfile to override settings of {own}")
 
 
 if workflow.is_main_process:
