@@ -199,12 +199,11 @@ def _make_workload(folder: Path, arguments: argparse.Namespace) -> Workload:
 
 
 def _parse_arguments() -> argparse.Namespace:
-    defaults = RenderSettings()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=int, default=8)
-    parser.add_argument("--views", type=int, default=defaults.views_per_model)
-    parser.add_argument("--resolution-px", type=int, default=defaults.resolution_px)
-    parser.add_argument("--samples", type=int, default=defaults.samples)
+    parser.add_argument("--views", type=int, default=24)
+    parser.add_argument("--resolution-px", type=int, default=128)
+    parser.add_argument("--samples", type=int, default=41)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="concurrent processes")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))

@@ -66,7 +66,13 @@ def write_report_tree(
 def tree_config(*ablations: str, **sections: dict) -> Config:
     """The settings that such a tree was made with, and ``sections`` over them."""
     named = {name: {} for name in ablations if name != UNTRAINED}
-    made_with = {"render": {"shards": SHARDS}, "reconstruct": {"views_per_model": 2}, "ablations": named}
+    made_with = {
+        "render": {"shards": SHARDS},
+        "clip": {"source": "pretrained"},
+        "perceptual": {"weights": "imagenet"},
+        "reconstruct": {"views_per_model": 2},
+        "ablations": named,
+    }
     return Config.model_validate(merge(made_with, sections))
 
 

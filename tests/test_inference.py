@@ -16,7 +16,7 @@ SETTINGS = {
     "model": {
         "encoder": {"input_px": 32, "blocks": [1], "widths": [8], "latent_dim": 4, "camera_hypotheses": 3},
         "decoder": {"base_channels": 8, "feature_channels": 4, "feature_resolution": 8, "occupancy_resolution": 16},
-        "renderer": {"resolution_px": 32, "samples_per_ray": 24, "colour_hidden": 8},
+        "renderer": {"resolution_px": 32, "samples_per_ray": 24, "feature_samples_per_ray": None, "colour_hidden": 8},
         "discriminator": {"base_channels": 8, "max_channels": 8},
     }
 }

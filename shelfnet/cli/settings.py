@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from shelfnet.cli.errors import UsageError
 from shelfnet.config.images import SegmenterSettings
-from shelfnet.config.load import UNTRAINED, ConfigError, for_ablation, load_config
+from shelfnet.config.load import UNTRAINED, ConfigError, for_ablation, merge, read_overlays, validate
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings, Texture
 from shelfnet.config.schema import Config
 
@@ -23,8 +23,8 @@ def prediction_settings(paths: Sequence[Path], ablation: str) -> Config:
     """Configuration for a model of an ablation; logs the files that it comes from.
 
     Args:
-        paths: YAML files. Later ones override earlier ones, and all override :data:`DEFAULT`, or the schema's defaults
-            without that file.
+        paths: YAML files. Later ones override earlier ones, and all override :data:`DEFAULT`, or the embedded
+            default without that file.
         ablation: Ablation of the model. Its overrides apply if the files define it.
 
     Raises:
@@ -32,12 +32,12 @@ def prediction_settings(paths: Sequence[Path], ablation: str) -> Config:
     """
     files = [DEFAULT, *paths] if DEFAULT.is_file() else list(paths)
     try:
-        config = load_config(*files)
+        config = validate(merge(Config().model_dump(mode="json"), read_overlays(*files)))
         known = ablation in {*config.ablations, UNTRAINED}
         settings = for_ablation(config, ablation) if known else config
     except ConfigError as error:
         raise UsageError(str(error)) from error
-    source = ", then ".join(map(str, files)) or f"the schema's defaults, because there is no {DEFAULT} here"
+    source = ", then ".join(map(str, files)) or f"the embedded default, because there is no {DEFAULT} here"
     log.info("settings of %s from %s", ablation if known else f"no ablation ({ablation} is not configured)", source)
     return settings
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from shelfnet.config.images import ImagesSettings
 from shelfnet.config.section import Count, Fraction, Section
 
-CONVERSION = (
+CONVERSION_KEYS = (
     "super_categories",
     "categories",
     "exclude",
@@ -23,18 +23,20 @@ CONVERSION = (
 STAGING_READS = {
     "showroom": ("showroom",),
     "3d_future": ("path", "path_env", "urls", "accept_licence", "downloads"),
-    "folder": ("path", "path_env", *CONVERSION),
-    "objaverse": ("objaverse", *CONVERSION),
+    "folder": ("path", "path_env", *CONVERSION_KEYS),
+    "objaverse": ("objaverse", *CONVERSION_KEYS),
     "images": ("path", "path_env"),
 }
 """Settings that the stage ``stage_dataset`` reads, by kind of data set."""
 
 
 class SplitFractions(Section):
-    """Shares of the models, taken by a hash of the model id; the rest trains."""
+    """Fractions of the models, selected by a hash of model_id; the rest is for training."""
 
-    validation: Fraction = 0.1
-    test: Fraction = 0.1
+    validation: Fraction = Field(
+        0.1, description="Fraction for validation curves and the rotation that evaluation fits."
+    )
+    test: Fraction = Field(0.1, description="Fraction for the numbers and figures.")
 
     @model_validator(mode="after")
     def _leave_something_to_train_on(self) -> SplitFractions:
@@ -45,58 +47,75 @@ class SplitFractions(Section):
 
 
 class ShowroomSettings(Section):
-    """The parametric furniture generator."""
+    """Generated parametric furniture."""
 
-    models: Count = 240
-    seed: Annotated[int, Field(ge=0)] = 0
-    texture_px: Annotated[int, Field(ge=32, le=2048)] = 256
+    models: Count = Field(220, description="Number of generated models.")
+    seed: int = Field(0, ge=0, description="Random seed of shapes and tags.")
+    texture_px: int = Field(128, ge=32, le=2048, description="Texture size in pixels per side.")
 
 
 class DownloadSettings(Section):
-    """One file of a data set to fetch, and what it must be."""
+    """A file to download."""
 
-    url: Annotated[str, Field(pattern=r"^(https?|file)://")]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
-    size_bytes: Count | None = None
+    url: str = Field(pattern=r"^(https?|file)://", description="Address of the file.")
+    sha256: str = Field(pattern=r"^[0-9a-fA-F]{64}$", description="Expected SHA-256 digest in hexadecimal.")
+    size_bytes: Count | None = Field(None, description="Expected size in bytes; null skips the check.")
 
 
 class FolderSettings(Section):
-    """A folder of GLB, OBJ, PLY and STL files; GLB says itself that it is in metres and +Y up."""
+    """A folder of GLB, OBJ, PLY and STL files; GLB is in metres and +Y up by its standard."""
 
-    tags: str | None = None
-    up_axis: Literal["y", "z"] = "y"
-    unit_m: Annotated[float, Field(gt=0.0)] = 1.0
+    tags: str | None = Field(
+        None,
+        description="CSV or Parquet table: model_id or file, super_category, category, style, theme, material.",
+    )
+    up_axis: Literal["y", "z"] = Field("y", description="Up axis of OBJ, PLY and STL files: y | z.")
+    unit_m: float = Field(1.0, gt=0.0, description="Metres per unit of OBJ, PLY and STL files.")
 
 
 class ObjaverseSettings(Section):
-    """Categories of Objaverse, as its LVIS annotations name them."""
+    """Categories of Objaverse, by their LVIS names."""
 
-    categories: tuple[str, ...] = ()
-    mirror: str | None = None
-    cache: str | None = None
-    minimum_models: Count = 100
-    download_threads: Annotated[int, Field(ge=1, le=32)] = 4
+    categories: tuple[str, ...] = Field((), description="LVIS categories, for example [chair, armchair].")
+    mirror: str | None = Field(None, description="Folder with a copy of Objaverse, read instead of the network.")
+    cache: str | None = Field(None, description="Download folder of the objaverse package; null: ~/.objaverse.")
+    minimum_models: Count = Field(100, description="Number of models per category below which the run stops.")
+    download_threads: int = Field(4, ge=1, le=32, description="Number of parallel downloads.")
 
 
 class DatasetSettings(Section):
-    """Where the furniture comes from."""
+    """Source of the furniture."""
 
-    kind: Literal["showroom", "3d_future", "folder", "objaverse", "images"] = "showroom"
-    path: str | None = None
-    path_env: str | None = "SHELFNET_DATASET"
-    urls: tuple[DownloadSettings, ...] = ()
-    accept_licence: bool = False
-    downloads: str = "data/downloads"
-    super_categories: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
-    exclude: tuple[str, ...] | str = ()
-    max_models: Count | None = None
-    max_faces: Count = 2_000_000
-    model_timeout_s: Annotated[float, Field(gt=0)] = 120.0
-    model_memory_mb: Annotated[int, Field(ge=256)] = 4000
+    kind: Literal["showroom", "3d_future", "folder", "objaverse", "images"] = Field(
+        "showroom",
+        description="Data set (docs/data.md): showroom (generated furniture) | 3d_future (its folder or zip files) | "
+        "folder (GLB, OBJ, PLY, STL) | objaverse (LVIS categories) | images (photographs with masks, no true shapes).",
+    )
+    path: str | None = Field(None, description="Folder or zip file to read, for 3d_future, folder and images.")
+    path_env: str | None = Field(
+        "SHELFNET_DATASET", description="Environment variable that replaces path where it is set."
+    )
+    urls: tuple[DownloadSettings, ...] = Field(
+        (), description="Files to download, for 3d_future: {url, sha256, size_bytes (optional)} each."
+    )
+    accept_licence: bool = Field(False, description="Your confirmation that you accept the licence of the urls.")
+    downloads: str = Field("data/downloads", description="Folder for downloaded files.")
+    super_categories: tuple[str, ...] = Field((), description="Super-categories to keep; empty keeps all.")
+    categories: tuple[str, ...] = Field((), description="Categories to keep; empty keeps all.")
+    exclude: tuple[str, ...] | str = Field(
+        (), description="Ids of models to leave out, or the path of a text file with one id per line."
+    )
+    max_models: Count | None = Field(None, description="Maximum number of models, selected by hash; null keeps all.")
+    max_faces: Count = Field(2_000_000, description="Maximum number of faces; larger meshes are quarantined.")
+    model_timeout_s: float = Field(
+        120.0, gt=0, description="Time limit in seconds for reading one model; slower models are quarantined."
+    )
+    model_memory_mb: int = Field(
+        4000, ge=256, description="Memory limit in MB for reading one model; larger models are quarantined."
+    )
     splits: SplitFractions = SplitFractions()
-    split_seed: int = 0
-    surface_points: Annotated[int, Field(ge=256)] = 10_000
+    split_seed: int = Field(0, description="Seed of the split; another seed assigns all models anew.")
+    surface_points: int = Field(10_000, ge=256, description="Number of area-uniform true surface points per model.")
     showroom: ShowroomSettings = ShowroomSettings()
     folder: FolderSettings = FolderSettings()
     objaverse: ObjaverseSettings = ObjaverseSettings()

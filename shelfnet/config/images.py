@@ -1,8 +1,8 @@
-"""Photographs of single objects: how they are cropped, and where masks come from when none are given."""
+"""Cropping and masking of photographs."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -20,17 +20,23 @@ COCO_CATEGORIES = frozenset((
     "refrigerator", "book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
 ))
 # fmt: on
-"""What detectors trained on COCO tell apart."""
+"""Categories of detectors trained on COCO."""
 
 
 class SegmenterSettings(Section):
-    """The network that makes masks for photos that have none."""
+    """Network that makes masks for photographs without one."""
 
-    kind: Literal["none", "mask_rcnn"] = "none"
-    weights: Literal["cache", "file"] = "cache"
-    path: str | None = None
-    categories: Annotated[tuple[str, ...], Field(min_length=1)] = ("chair", "couch", "bed", "dining table")
-    score_threshold: Fraction = 0.5
+    kind: Literal["none", "mask_rcnn"] = Field("none", description="Network: none | mask_rcnn (torchvision's).")
+    weights: Literal["cache", "file"] = Field(
+        "cache", description="Source of the weights: cache (COCO's, from torchvision's cache) | file."
+    )
+    path: str | None = Field(None, description="Path of the weights, for file only.")
+    categories: tuple[str, ...] = Field(
+        ("chair", "couch", "bed", "dining table"),
+        min_length=1,
+        description="COCO categories to detect; the object is the largest detection.",
+    )
+    score_threshold: Fraction = Field(0.5, description="Minimum score of a detection.")
 
     @field_validator("categories")
     @classmethod
@@ -50,7 +56,13 @@ class SegmenterSettings(Section):
 class ImagesSettings(Section):
     """Photographs of single objects."""
 
-    object_share: Annotated[float, Field(ge=0.1, le=1.0)] = 0.7
-    min_coverage: Fraction = 0.005
-    min_object_px: Count = 32
+    object_share: float = Field(
+        0.7, ge=0.1, le=1.0, description="Longer side of the object as a fraction of the crop's side."
+    )
+    min_coverage: Fraction = Field(
+        0.005, description="Minimum fraction of a photograph that its mask covers; others are quarantined."
+    )
+    min_object_px: Count = Field(
+        32, description="Minimum longer side of the object in pixels of the photograph; others are quarantined."
+    )
     segmenter: SegmenterSettings = SegmenterSettings()

@@ -1,8 +1,8 @@
-"""Images of the models, and the prior of their views."""
+"""Rendering of the models, and the prior over views."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -10,12 +10,16 @@ from shelfnet.config.section import Count, Section
 
 
 class ViewPrior(Section):
-    """p(v): azimuth uniform around the object, elevation uniform in a range."""
+    """View prior p(v), uniform in both ranges; training draws its random views from it too."""
 
-    azimuth_min_deg: Annotated[float, Field(ge=-180.0, le=180.0)] = -180.0
-    azimuth_max_deg: Annotated[float, Field(ge=-180.0, le=180.0)] = 180.0
-    elevation_min_deg: Annotated[float, Field(ge=-89.0, le=89.0)] = -5.0
-    elevation_max_deg: Annotated[float, Field(ge=-89.0, le=89.0)] = 30.0
+    azimuth_min_deg: float = Field(
+        -180.0, ge=-180.0, le=180.0, description="Minimum azimuth in degrees; 0 faces the front."
+    )
+    azimuth_max_deg: float = Field(180.0, ge=-180.0, le=180.0, description="Maximum azimuth in degrees.")
+    elevation_min_deg: float = Field(
+        -5.0, ge=-89.0, le=89.0, description="Minimum elevation in degrees; negative is below the horizon."
+    )
+    elevation_max_deg: float = Field(30.0, ge=-89.0, le=89.0, description="Maximum elevation in degrees.")
 
     @model_validator(mode="after")
     def _ranges_are_ordered(self) -> ViewPrior:
@@ -29,16 +33,28 @@ class ViewPrior(Section):
 class RenderSettings(Section):
     """Images of the models: camera, engine and quality."""
 
-    engine: Literal["cycles", "pyrender"] = "cycles"
-    device: Literal["cpu", "optix", "cuda", "hip", "metal", "oneapi"] = "cpu"
-    resolution_px: Annotated[int, Field(ge=16, le=2048)] = 128
-    views_per_model: Count = 24
-    shards: Count = 24
-    seed: int = 0
-    samples: Count = 41
-    denoise: bool = False
-    fov_deg: Annotated[float, Field(gt=1.0, lt=120.0)] = 35.0
-    camera_distance: Annotated[float, Field(gt=0.9)] = 2.6
+    engine: Literal["cycles", "pyrender"] = Field(
+        "cycles", description="Render engine: cycles | pyrender (fast, with simplified materials)."
+    )
+    device: Literal["cpu", "optix", "cuda", "hip", "metal", "oneapi"] = Field(
+        "cpu", description="Cycles device: cpu | optix | cuda | hip | metal | oneapi."
+    )
+    resolution_px: int = Field(64, ge=16, le=2048, description="Image size in pixels per side.")
+    views_per_model: Count = Field(8, description="Number of views per model, drawn from prior.")
+    shards: Count = Field(4, description="Number of output files, and of jobs, that the models are split into.")
+    seed: int = Field(0, description="Random seed of the views.")
+    samples: Count = Field(8, description="Cycles samples per pixel.")
+    denoise: bool = Field(False, description="Whether Cycles denoises; four times the render time at this size.")
+    fov_deg: float = Field(
+        35.0, gt=1.0, lt=120.0, description="Field of view in degrees, also for training and meshes."
+    )
+    camera_distance: float = Field(
+        2.6, gt=0.9, description="Distance of the camera from the object's centre, in longest sides of the object."
+    )
     prior: ViewPrior = ViewPrior()
-    model_timeout_s: Annotated[float, Field(gt=0.0)] = 600.0
-    model_memory_mb: Annotated[int, Field(ge=256)] = 8_000
+    model_timeout_s: float = Field(
+        600.0, gt=0.0, description="Time limit in seconds for all views of one model; slower models are quarantined."
+    )
+    model_memory_mb: int = Field(
+        8_000, ge=256, description="Memory limit in MB for rendering one model; larger models are quarantined."
+    )

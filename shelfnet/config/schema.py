@@ -1,16 +1,16 @@
-"""Every setting of the workflow, as one frozen tree that refuses what it does not know.
+"""All settings of the workflow, as one frozen tree. Its defaults are the embedded default.
 
-Units stand in the names (``fov_deg``); ranges stand on the fields. An ablation is a named set of overrides of this
-same tree, so that any combination of settings is an ablation.
+Units are in the names (``fov_deg``), ranges and descriptions on the fields. ``tools/generate_config.py`` writes
+``config.yaml`` and ``config.schema.json`` from this module.
 """
 
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from shelfnet.config.ablations import default_ablations
 from shelfnet.config.dataset import DatasetSettings
-from shelfnet.config.evaluate import EvaluateSettings
-from shelfnet.config.figures import FiguresSettings
+from shelfnet.config.evaluate import EvaluateSettings, FiguresSettings
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.networks import ModelSettings
 from shelfnet.config.render import RenderSettings
@@ -21,7 +21,7 @@ from shelfnet.config.workflow import ResourceSettings, TrackingSettings
 
 
 class Config(Section):
-    """The whole tree."""
+    """All settings of shelfnet."""
 
     dataset: DatasetSettings = DatasetSettings()
     render: RenderSettings = RenderSettings()
@@ -36,5 +36,14 @@ class Config(Section):
     figures: FiguresSettings = FiguresSettings()
     tracking: TrackingSettings = TrackingSettings()
     resources: ResourceSettings = ResourceSettings()
-    ablations: Annotated[dict[str, dict[str, Any]], Field(min_length=1, default_factory=lambda: {"base": {}})]
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
+    ablations: dict[str, dict[str, Any]] = Field(
+        default_factory=default_ablations,
+        min_length=1,
+        description="Named sets of overrides of the settings above; all share dataset, render and tracking. The row "
+        "untrained (base with zero iterations) is always added.",
+    )
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (0,),
+        min_length=1,
+        description="Random seeds; every ablation is trained once per seed, and may have seeds of its own.",
+    )

@@ -1,4 +1,4 @@
-"""What every part of the tree of settings is made of."""
+"""Base class and common value types of the settings."""
 
 from typing import Annotated, Literal
 
@@ -11,6 +11,6 @@ PowerOfTwo = Literal[4, 8, 16, 32, 64, 128, 256]
 
 
 class Section(BaseModel):
-    """A frozen part of the tree in which a misspelt key is an error."""
+    """Base of all sections of the settings: frozen, and unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

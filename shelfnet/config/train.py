@@ -1,6 +1,6 @@
-"""Optimisation."""
+"""Optimisation of the networks."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -10,26 +10,62 @@ from shelfnet.config.section import Count, Section
 class TrainSettings(Section):
     """Optimisation."""
 
-    iterations: Annotated[int, Field(ge=0)] = 100_000
-    constant_iterations: Annotated[int, Field(ge=0)] = 10_000
-    coarse_iterations: Annotated[int, Field(ge=0)] = 0
-    coarse_px: Annotated[int, Field(ge=8, le=256)] = 32
-    shared_shape_iterations: Annotated[int, Field(ge=0)] = 0
-    latent_ramp_iterations: Annotated[int, Field(ge=0)] = 0
-    content_views: Annotated[int, Field(ge=0, le=16)] = 0
-    batch_size: Annotated[int, Field(ge=2)] = 32
-    learning_rate: Annotated[float, Field(gt=0.0)] = 1e-4
-    discriminator_every: Count = 2
-    r1_every: Count = 16
-    ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    compile: Literal["auto", "none", "networks", "graphs"] = "auto"
-    processes: Count = 1
-    log_every: Count = 100
-    validate_every: Count = 5_000
-    validation_views: Count = 64
-    checkpoint_every: Count = 5_000
+    iterations: int = Field(450, ge=0, description="Number of generator steps.")
+    constant_iterations: int = Field(
+        320, ge=0, description="Number of initial iterations at full learning rate, which then falls linearly to zero."
+    )
+    coarse_iterations: int = Field(
+        270,
+        ge=0,
+        description="Number of initial iterations rendered at coarse_px.",
+    )
+    coarse_px: int = Field(
+        32, ge=8, le=256, description="Render size of these in pixels per side; later model.renderer.resolution_px."
+    )
+    shared_shape_iterations: int = Field(
+        0,
+        ge=0,
+        description="Number of initial iterations that decode one shape for all images of a batch.",
+    )
+    latent_ramp_iterations: int = Field(
+        0, ge=0, description="Number of iterations after these in which the latents gain their full weight."
+    )
+    content_views: int = Field(
+        0,
+        ge=0,
+        le=16,
+        description="Number of extra views from p(v) per object, for the content loss of the encoder alone.",
+    )
+    batch_size: int = Field(8, ge=2, description="Number of images per step, over all processes.")
+    learning_rate: float = Field(2e-3, gt=0.0, description="Learning rate of Adam, for all networks.")
+    discriminator_every: Count = Field(2, description="Number of iterations per discriminator step.")
+    r1_every: Count = Field(
+        16,
+        description="Number of iterations per R1 penalty, which is scaled up accordingly.",
+    )
+    ema_decay: float = Field(
+        0.98,
+        ge=0.0,
+        lt=1.0,
+        description="Decay of the running average of the weights, which is the result; 0 keeps none.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("cpu", description="Device: auto | cpu | cuda.")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Precision: float32 | bfloat16 (convolutions and matrix products) | auto (bfloat16 on CUDA).",
+    )
+    compile: Literal["auto", "none", "networks", "graphs"] = Field(
+        "auto",
+        description="Compilation: none | networks (torch.compile) | graphs (CUDA graphs too) | auto (graphs on CUDA).",
+    )
+    processes: Count = Field(
+        1,
+        description="Number of processes that share a training's batches, each on its own GPU if there are any.",
+    )
+    log_every: Count = Field(20, description="Number of iterations between rows of metrics.parquet.")
+    validate_every: Count = Field(90, description="Number of iterations between validations, the points of the curves.")
+    validation_views: Count = Field(16, description="Number of views per validation.")
+    checkpoint_every: Count = Field(90, description="Number of iterations between checkpoints to resume from.")
 
     @model_validator(mode="after")
     def _equal_shares(self) -> "TrainSettings":

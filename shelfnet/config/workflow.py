@@ -1,6 +1,4 @@
-"""What a run asks of its surroundings: tracking and resources."""
-
-from typing import Annotated
+"""Experiment tracking, and the resources that jobs request."""
 
 from pydantic import Field
 
@@ -8,30 +6,35 @@ from shelfnet.config.section import Count, Section
 
 
 class TrackingSettings(Section):
-    """MLflow, the mirror of the local journal."""
+    """MLflow, which mirrors the journals in results/journal."""
 
-    enabled: bool = True
-    uri: str = "sqlite:///results/mlflow.db"
-    experiment: str = "shelfnet"
-    timeout_s: Annotated[float, Field(gt=0.0)] = 30.0
+    enabled: bool = Field(True, description="Whether runs are mirrored to MLflow; false keeps the journals alone.")
+    uri: str = Field("sqlite:///results/mlflow.db", description="Tracking URI: a local database or a server's address.")
+    experiment: str = Field("shelfnet", description="Name of the MLflow experiment.")
+    timeout_s: float = Field(
+        30.0, gt=0.0, description="Time limit in seconds without progress; the next run sends what is missing."
+    )
 
 
 class StageResources(Section):
-    """What one job of a stage asks the scheduler for."""
+    """Resources of one job."""
 
-    threads: Count = 1
-    mem_mb: Count = 1_500
-    runtime_min: Count = 480
+    threads: Count = Field(1, description="Number of threads.")
+    mem_mb: Count = Field(1_500, description="Memory in MB.")
+    runtime_min: Count = Field(480, description="Time limit in minutes.")
 
 
 class ResourceSettings(Section):
-    """Resources by stage; profiles may override them. GPUs follow from ``render.device`` and ``train.device``."""
+    """Threads, memory in MB and time limit in minutes that one job of a stage requests; profiles may override them.
 
-    catalogue: StageResources = StageResources()
+    GPUs follow from render.device and train.device.
+    """
+
+    catalogue: StageResources = Field(StageResources(), description="Also staging and true surfaces.")
     render: StageResources = StageResources(runtime_min=720)
     train_clip: StageResources = StageResources()
     train: StageResources = StageResources(runtime_min=2_880)
     reconstruct: StageResources = StageResources()
     refine: StageResources = StageResources(runtime_min=1_440)
     evaluate: StageResources = StageResources()
-    report: StageResources = StageResources(mem_mb=4_500)
+    report: StageResources = Field(StageResources(mem_mb=4_500), description="Also comparison and figures.")

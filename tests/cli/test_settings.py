@@ -21,10 +21,10 @@ def write(path, text):
     return path
 
 
-def test_schema_defaults_without_files(caplog):
+def test_embedded_default_without_files(caplog):
     caplog.set_level(logging.INFO, "shelfnet")
     assert prediction_settings([], "base").reconstruct == Config().reconstruct
-    assert "the schema's defaults" in caplog.text
+    assert "the embedded default" in caplog.text
 
 
 def test_config_option_overrides_config_yaml(place, caplog):

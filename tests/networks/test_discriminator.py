@@ -10,7 +10,7 @@ from shelfnet.networks.discriminator import Discriminator
 
 def test_default_layers_are_those_of_the_paper():
     with torch.device("meta"):
-        discriminator = Discriminator(DiscriminatorSettings(), 64)
+        discriminator = Discriminator(DiscriminatorSettings(base_channels=128, max_channels=2048), 64)
     assert [level.out_channels for level in discriminator.levels] == [128, 256, 512, 1024, 2048]
     assert [head.in_features for head in discriminator.style_heads] == [512, 1024, 2048, 4096]
     weighted = [*discriminator.levels, *discriminator.style_heads, discriminator.content_head]

@@ -19,7 +19,14 @@ from shelfnet.steps import reconstruct as step
 
 SETTINGS = ReconstructSettings(resolution=16, level=0.5, texture="vertex")
 REFINE = RefineSettings(
-    iterations=12, learning_rate=6e-3, resolution_px=24, sigma=1e-4, max_faces=200, texture="vertex", faces_per_pixel=12
+    iterations=12,
+    learning_rate=6e-3,
+    smoothing_length=0.12,
+    resolution_px=24,
+    sigma=1e-4,
+    max_faces=200,
+    texture="vertex",
+    faces_per_pixel=12,
 )
 
 

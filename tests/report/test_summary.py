@@ -133,15 +133,17 @@ def test_stage_times_are_summed(results, runs):
     assert train == ("train", 1, pytest.approx(75 / 3600), 812.5)
 
 
-STAND_IN = Config.model_validate({"perceptual": {"weights": "untrained"}, "clip": {"source": "trained"}})
+STAND_IN = Config()
+REAL = Config.model_validate(
+    {"dataset": {"kind": "3d_future"}, "perceptual": {"weights": "imagenet"}, "clip": {"source": "pretrained"}}
+)
 
 
 def test_caveats_name_untrained_features_and_small_clip(tmp_path):
-    real = Config.model_validate({"dataset": {"kind": "3d_future"}})
-    assert caveats(real, tmp_path) == []
+    assert caveats(REAL, tmp_path) == []
     assert len(caveats(STAND_IN, tmp_path)) == 3
     assert "untrained" in caveats(STAND_IN, tmp_path)[0]
-    assert dict(provenance_summary(real))["seeds"] == "0"
+    assert dict(provenance_summary(REAL))["seeds"] == "0"
 
 
 def write_clip_description(results, top1: float, choices: int) -> None:
@@ -165,4 +167,4 @@ def test_small_clip_with_poor_retrieval_has_a_warning(tmp_path):
 
 def test_released_clip_has_no_caveat(tmp_path):
     write_clip_description(tmp_path, 0.1, 32)
-    assert caveats(Config.model_validate({"dataset": {"kind": "3d_future"}}), tmp_path) == []
+    assert caveats(REAL, tmp_path) == []

@@ -23,6 +23,7 @@ from shelfnet.steps import refine as step
 SETTINGS = RefineSettings(
     iterations=12,
     learning_rate=6e-3,
+    smoothing_length=0.12,
     resolution_px=24,
     sigma=1e-4,
     max_faces=200,

@@ -20,7 +20,7 @@ SETTINGS = {
     "model": {
         "encoder": {"input_px": 32, "blocks": [1], "widths": [8], "latent_dim": 8, "camera_hypotheses": 2},
         "decoder": {"base_channels": 8, "feature_channels": 4, "feature_resolution": 8, "occupancy_resolution": 16},
-        "renderer": {"resolution_px": 16, "samples_per_ray": 8, "colour_hidden": 8},
+        "renderer": {"resolution_px": 16, "samples_per_ray": 8, "feature_samples_per_ray": None, "colour_hidden": 8},
         "discriminator": {"base_channels": 8, "max_channels": 8},
     },
     "evaluate": {"alignment_steps": 24},

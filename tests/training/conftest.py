@@ -24,13 +24,17 @@ TINY = {
             "plane_resolution": 8,
             "plane_hidden": 8,
             "se3_multiplicities": [4, 2, 1],
+            "symmetry": "features",
         },
-        "renderer": {"resolution_px": 16, "samples_per_ray": 8, "colour_hidden": 8},
+        "renderer": {"resolution_px": 16, "samples_per_ray": 8, "feature_samples_per_ray": None, "colour_hidden": 8},
         "discriminator": {"base_channels": 8, "max_channels": 16},
     },
+    "losses": {"mask": 50.0, "perceptual": 1.0, "content": 100.0, "content_latent": 1.0, "adversarial": 1.0},
     "train": {
         "iterations": 4,
         "constant_iterations": 2,
+        "coarse_iterations": 0,
+        "ema_decay": 0.0,
         "batch_size": 2,
         "learning_rate": 1e-3,
         "log_every": 1,
@@ -38,6 +42,7 @@ TINY = {
         "checkpoint_every": 2,
         "device": "cpu",
     },
+    "ablations": {"base": {}},
 }
 
 

@@ -7,7 +7,7 @@ from stage import run, sections
 
 def main(job) -> None:
     """Call the step."""
-    from shelfnet.config.figures import FiguresSettings
+    from shelfnet.config.evaluate import FiguresSettings
     from shelfnet.config.networks import ModelSettings
     from shelfnet.steps.measure_memory import measure_memory
 
