@@ -55,15 +55,21 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CatalogueModel(DatasetObject):
-    """A usable model; ``obj_path`` is relative to the root of the data set."""
+class MeshStatistics:
+    """Statistics of an OBJ file; ``obj_path`` is relative to the root of the data set."""
 
-    shard: int
     obj_path: str
     n_vertices: int
     n_faces: int
     longest_side_m: float
     textured: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogueModel(DatasetObject, MeshStatistics):
+    """A usable model."""
+
+    shard: int
 
 
 @dataclass(frozen=True)
@@ -72,15 +78,6 @@ class Catalogue:
 
     models: tuple[CatalogueModel, ...]
     quarantined: tuple[Quarantined, ...]
-
-
-@dataclass(frozen=True)
-class _MeshStatistics:
-    obj_path: str
-    n_vertices: int
-    n_faces: int
-    longest_side_m: float
-    textured: bool
 
 
 def make_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -> Catalogue:
@@ -101,7 +98,7 @@ def make_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -> Cata
     folders = model_folders(root)
     _warn_of_unlisted(root, unlisted_folders(folders, (row.model_id for row in (*infos, *quarantined))))
     index = FolderIndex(folders)
-    usable: dict[str, _MeshStatistics] = {}
+    usable: dict[str, MeshStatistics] = {}
     make = partial(_make_measure, root, settings.max_faces)
     with IsolatedWorker(make, timeout_s=settings.model_timeout_s, memory_mb=settings.model_memory_mb) as worker:
         for model_id in sampling_order(chosen, settings.split_seed):
@@ -142,12 +139,12 @@ def _warn_of_unlisted(root: Path, names: Sequence[str]) -> None:
         logger.warning("%s: %d folders with models that %s does not list: %s", root, len(names), FILE_NAME, shown)
 
 
-def _make_measure(root: Path, max_faces: int) -> Callable[[Path | None], _MeshStatistics]:
+def _make_measure(root: Path, max_faces: int) -> Callable[[Path | None], MeshStatistics]:
     """The function that a child process applies to each model."""
     return lambda folder: _measure(root, folder, max_faces)
 
 
-def _measure(root: Path, folder: Path | None, max_faces: int) -> _MeshStatistics:
+def _measure(root: Path, folder: Path | None, max_faces: int) -> MeshStatistics:
     if folder is None:
         raise ModelError("no folder of this name")
     obj_path = folder / OBJ_NAME
@@ -157,7 +154,7 @@ def _measure(root: Path, folder: Path | None, max_faces: int) -> _MeshStatistics
     longest_side_m = float((used.max(axis=0) - used.min(axis=0)).max())
     if not PLAUSIBLE_SIDE_M[0] <= longest_side_m <= PLAUSIBLE_SIDE_M[1]:
         logger.warning("%s: a longest side of %g m is not plausible", folder.name, longest_side_m)
-    return _MeshStatistics(
+    return MeshStatistics(
         obj_path=obj_path.relative_to(root).as_posix(),
         n_vertices=len(model.vertices),
         n_faces=len(model.faces),
@@ -166,7 +163,7 @@ def _measure(root: Path, folder: Path | None, max_faces: int) -> _MeshStatistics
     )
 
 
-def _catalogue_model(info: ModelInfo, mesh: _MeshStatistics, shard: int, settings: DatasetSettings) -> CatalogueModel:
+def _catalogue_model(info: ModelInfo, mesh: MeshStatistics, shard: int, settings: DatasetSettings) -> CatalogueModel:
     fractions = settings.splits
     return CatalogueModel(
         **asdict(info),

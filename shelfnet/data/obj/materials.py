@@ -119,19 +119,16 @@ class _TextureFolder:
             log.warning("%s: no texture %r inside the model's folder", self.folder.name, name)
             return None
         if path not in self._decoded:
-            self._decoded[path] = self._decode(path)
+            try:
+                self._decoded[path] = load_texture(path)
+            except ImageError as error:
+                log.warning("%s: texture cannot be used: %s", self.folder.name, error)
+                self._decoded[path] = None
         return self._decoded[path]
 
     def fallback(self) -> UInt8[np.ndarray, "h w 3"] | None:
         """``texture.png`` next to the OBJ, if it exists."""
         return self.get(FALLBACK_TEXTURE) if file_inside(self.folder, FALLBACK_TEXTURE) else None
-
-    def _decode(self, path: Path) -> UInt8[np.ndarray, "h w 3"] | None:
-        try:
-            return load_texture(path)
-        except ImageError as error:
-            log.warning("%s: texture cannot be used: %s", self.folder.name, error)
-            return None
 
 
 def _material(entry: MtlEntry | None, textures: _TextureFolder) -> Material:

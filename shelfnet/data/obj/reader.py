@@ -65,7 +65,9 @@ def require_regular_file(path: Path, max_bytes: int) -> None:
         reason = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be reached ({error})"
         raise ModelError(f"{path.name} {reason}") from error
     if not stat.S_ISREG(status.st_mode):
-        raise ModelError(f"{path.name}: expected a regular file, got a {_kind(status.st_mode)}")
+        kinds = {stat.S_IFLNK: "symbolic link", stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe"}
+        kind = kinds.get(stat.S_IFMT(status.st_mode), "device")
+        raise ModelError(f"{path.name}: expected a regular file, got a {kind}")
     if status.st_size > max_bytes:
         raise ModelError(f"{path.name}: expected at most {max_bytes} bytes, got {status.st_size}")
 
@@ -94,8 +96,3 @@ def _check_shape(mesh: Mesh) -> None:
     relative_area = float(mesh.face_areas().sum()) / extent**2
     if not relative_area > 1e-9:
         raise ModelError(f"expected faces with an area, got {relative_area:g} of the longest side squared")
-
-
-def _kind(mode: int) -> str:
-    names = {stat.S_IFLNK: "symbolic link", stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe"}
-    return names.get(stat.S_IFMT(mode), "device")

@@ -76,8 +76,12 @@ def fetch(remote: RemoteFile, folder: Path, pause_s: float = PAUSE_S) -> Path:
     Raises:
         DownloadError: The file cannot be downloaded, or its size or digest differs.
     """
-    if urlsplit(remote.url).scheme == "file":
-        return _verified(remote, _local_path(remote))
+    address = urlsplit(remote.url)
+    if address.scheme == "file":
+        local = Path(url2pathname(address.path))
+        if not local.is_file():
+            raise DownloadError(f"{remote.shown}: the file does not exist")
+        return _verified(remote, local)
     final = folder / f"{remote.sha256[:12].lower()}-{remote.name}"
     if final.is_file():
         return _verified(remote, final)
@@ -95,13 +99,6 @@ def fetch(remote: RemoteFile, folder: Path, pause_s: float = PAUSE_S) -> Path:
         return fetch(remote, folder, pause_s)
     publish(part, final)
     return final
-
-
-def _local_path(remote: RemoteFile) -> Path:
-    path = Path(url2pathname(urlsplit(remote.url).path))
-    if not path.is_file():
-        raise DownloadError(f"{remote.shown}: expected a file, there is none")
-    return path
 
 
 def _verified(remote: RemoteFile, path: Path) -> Path:
@@ -140,7 +137,9 @@ def _fetch_rest(remote: RemoteFile, part: Path) -> None:
     if have and have == remote.size_bytes:
         return
     try:
-        answer = urlopen(_request(remote, have), timeout=TIMEOUT_S)
+        headers = {"User-Agent": "shelfnet", "Accept-Encoding": "identity"}
+        headers |= {"Range": f"bytes={have}-"} if have else {}
+        answer = urlopen(Request(remote.url, headers=headers), timeout=TIMEOUT_S)
     except HTTPError as error:
         if error.code != RANGE_REFUSED or not have:
             raise
@@ -152,11 +151,6 @@ def _fetch_rest(remote: RemoteFile, part: Path) -> None:
         start, total = _extent(answer, have)
         _check_total(remote, total, part, start)
         _append(remote, answer, part, start, total)
-
-
-def _request(remote: RemoteFile, have: int) -> Request:
-    headers = {"User-Agent": "shelfnet", "Accept-Encoding": "identity"}
-    return Request(remote.url, headers=headers | ({"Range": f"bytes={have}-"} if have else {}))
 
 
 def _extent(answer: HTTPResponse, have: int) -> tuple[int, int | None]:
