@@ -32,6 +32,6 @@ def test_border_does_not_change_pixels(tmp_path, monkeypatch):
     views = cameras((30, 25), (160, -5))
     with CyclesEngine(CyclesQuality(SIDE_PX, samples=4, denoise=False), FOV) as cycles:
         framed = cycles.render(path, views)
-        monkeypatch.setattr(engine_module, "frame_of", lambda *arguments: PixelRect(0, 0, SIDE_PX, SIDE_PX))
+        monkeypatch.setattr(engine_module, "bounding_rect", lambda *arguments: PixelRect(0, 0, SIDE_PX, SIDE_PX))
         np.testing.assert_array_equal(framed, cycles.render(path, views))
     assert framed[..., 3].any(axis=(1, 2)).all()

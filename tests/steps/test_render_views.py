@@ -68,7 +68,7 @@ def fake(monkeypatch):
 
     @contextmanager
     def beside(settings, threads):
-        yield fragile_engine.photograph
+        yield fragile_engine.render
 
     monkeypatch.setattr(step, "isolated_engine", beside)
 
@@ -76,7 +76,7 @@ def fake(monkeypatch):
 @pytest.fixture
 def fragile(monkeypatch):
     """The fake engine in a child process, which models can crash."""
-    monkeypatch.setattr(render_engines, "make_photographer", fragile_engine.make_photographer)
+    monkeypatch.setattr(render_engines, "make_renderer", fragile_engine.make_renderer)
 
 
 def refused(tmp_path):
@@ -164,7 +164,7 @@ from shelfnet.steps import render_engines
 from shelfnet.steps.render_views import render_views
 
 if __name__ == "__main__":
-    render_engines.make_photographer = fragile_engine.make_photographer
+    render_engines.make_renderer = fragile_engine.make_renderer
     folder = Path(sys.argv[1])
     render_views(
         settings=RenderSettings.model_validate_json(sys.argv[2]), manifest=folder / "manifest.json",
