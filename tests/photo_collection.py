@@ -1,4 +1,4 @@
-"""A folder of photographs: shaded boxes, seen from anywhere, off centre on coloured backgrounds, with their masks."""
+"""Synthetic photographs: shaded boxes from random views, off centre on coloured backgrounds, with masks."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ LIGHT = np.array([0.4, 0.8, 0.45])
 
 
 def photograph(generator: np.random.Generator, size_px: int = 96) -> UInt8[np.ndarray, "h w 4"]:
-    """A box of random sides and colour over a random plain background; alpha is the mask."""
+    """A box of random size and colour over a plain background; alpha is the mask."""
     box = trimesh.creation.box(generator.uniform(0.4, 1.0, 3))
     camera = look_at_origin(
         torch.tensor([generator.uniform(-3.0, 3.0)]), torch.tensor([generator.uniform(0.0, 0.5)]), DISTANCE
@@ -35,7 +35,7 @@ def photograph(generator: np.random.Generator, size_px: int = 96) -> UInt8[np.nd
 
 
 def write_photographs(folder: Path, count: int, seed: int = 0, size_px: int = 96) -> None:
-    """Half of them PNG with alpha, half JPEG with a mask file."""
+    """Write photographs, alternately PNG with alpha and JPEG with a mask file."""
     generator = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):

@@ -15,7 +15,7 @@ from shelfnet.cli.outputs import PhotoOutputs, plan_outputs
 from shelfnet.cli.previews import CELL_PX, Render, save_preview
 from shelfnet.cli.progress import Progress
 from shelfnet.cli.settings import mesh_settings, override_segmenter, prediction_settings
-from shelfnet.data.photographs.pixels import PhotoError
+from shelfnet.data.photographs.reader import PhotoError
 from shelfnet.data.shards.encoding import UnusableImageError
 from shelfnet.networks.segmenter import build_segmenter
 from shelfnet.publishing import complete_file

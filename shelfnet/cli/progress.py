@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 
 from shelfnet.cli.outputs import PhotoOutputs
-from shelfnet.data.photographs.pixels import MissingMaskError
+from shelfnet.data.photographs.reader import MissingMaskError
 from shelfnet.reconstruction.single_view import Reconstruction
 
 MASK_ADVICE = "pass --mask, an image with the mask in its alpha channel, or --segmenter mask_rcnn"

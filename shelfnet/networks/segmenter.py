@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torchvision.models.detection import MaskRCNN_ResNet50_FPN_V2_Weights, maskrcnn_resnet50_fpn_v2
 
 from shelfnet.config.images import SegmenterSettings
-from shelfnet.data.photographs.pixels import PhotoError, Segment
+from shelfnet.data.photographs.reader import PhotoError, SegmentFn
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class MaskRcnnSegmenter:
         return Detections(labels, detected["scores"].cpu().numpy(), detected["masks"][:, 0].cpu().numpy())
 
 
-def build_segmenter(settings: SegmenterSettings, device: torch.device | str = "cpu") -> Segment | None:
+def build_segmenter(settings: SegmenterSettings, device: torch.device | str = "cpu") -> SegmentFn | None:
     """The configured segmenter, or ``None`` if photos must come with masks.
 
     Raises:

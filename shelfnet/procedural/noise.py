@@ -4,14 +4,15 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
-ImageShape = tuple[int, int]
+ImageShape = tuple[int, ...]
+"""Height and width in pixels."""
 
 
 def smooth_noise(rng: np.random.Generator, shape: ImageShape, cell_px: tuple[float, float]) -> Float[np.ndarray, "h w"]:
     """Value noise with zero mean, unit deviation and features of about ``cell_px`` pixels (vertical, horizontal)."""
     coarse = tuple(max(2, round(side / cell) + 2) for side, cell in zip(shape, cell_px, strict=True))
     grid = rng.standard_normal(coarse).astype(np.float32)
-    field = np.asarray(Image.fromarray(grid).resize(shape[::-1], Image.Resampling.BICUBIC), dtype=np.float64)
+    field = np.asarray(Image.fromarray(grid).resize((shape[1], shape[0]), Image.Resampling.BICUBIC), dtype=np.float64)
     return standardised(field)
 
 

@@ -44,9 +44,9 @@ def _striped_grid(rng: np.random.Generator, texture: RgbImage, px_per_m: float, 
     """Plaid: broad bands in both directions, darkest at crossings, with thin light lines."""
     period = max(rng.uniform(0.07, 0.11) * px_per_m, 12.0)
     phases = [axis / period % 1.0 for axis in pixel_grid(texture.shape[:2])]
-    bands = sum((phase < 0.42).astype(float) for phase in phases) * 0.4
+    horizontal, vertical = ((phase < 0.42).astype(float) for phase in phases)
     lines = np.maximum(*[(np.abs(phase - 0.7) < 0.04).astype(float) for phase in phases])
-    return _blend(_blend(texture, accent, bands), np.ones(3) * 0.95, 0.6 * lines)
+    return _blend(_blend(texture, accent, 0.4 * (horizontal + vertical)), np.ones(3) * 0.95, 0.6 * lines)
 
 
 def _floral(rng: np.random.Generator, texture: RgbImage, px_per_m: float, accent: Rgb) -> RgbImage:

@@ -11,7 +11,7 @@ from shelfnet.config.images import ImagesSettings
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.photographs.crops import check_coverage, check_object_size, crop_to_object
-from shelfnet.data.photographs.pixels import Segment, read_photo
+from shelfnet.data.photographs.reader import SegmentFn, read_photo
 from shelfnet.data.shards.encoding import check_image
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.reconstruction.single_view import Reconstruction, reconstruct_image, refine_reconstructions
@@ -55,7 +55,7 @@ class Predictor:
     images: ImagesSettings = field(default_factory=ImagesSettings)
     reconstruct: ReconstructSettings = field(default_factory=ReconstructSettings)
     refine: RefineSettings | None = None
-    segment: Segment | None = None
+    segment: SegmentFn | None = None
 
     def __call__(self, photo: Path, mask: Path | None = None) -> PhotoReconstruction:
         """Predict the mesh of the object in a photo.

@@ -1,4 +1,4 @@
-"""Cut the objects of one shard out of their photographs."""
+"""Crop the photographs of one shard to their objects."""
 
 import logging
 import math
@@ -17,7 +17,7 @@ from shelfnet.data.catalogue.quarantine import Quarantined, quarantine_model, re
 from shelfnet.data.obj.reader import ModelError
 from shelfnet.data.photographs.catalogue import Photograph, read_photographs
 from shelfnet.data.photographs.crops import check_coverage, check_object_size, crop_to_object
-from shelfnet.data.photographs.pixels import MissingMaskError, PhotoError, Segment, read_photo
+from shelfnet.data.photographs.reader import MissingMaskError, PhotoError, SegmentFn, read_photo
 from shelfnet.data.shards.encoding import check_image
 from shelfnet.data.shards.schema import ViewMetadata, image_row
 from shelfnet.data.shards.writer import write_shard
@@ -25,7 +25,7 @@ from shelfnet.isolation import IsolatedWorker, WorkerFailedError
 from shelfnet.tracking.journal import Journal
 
 STAGE = "crop_photographs"
-UNKNOWN_SHOT = ViewMetadata(
+UNKNOWN_CAMERA = ViewMetadata(
     azimuth_deg=math.nan,
     elevation_deg=math.nan,
     cam2world=np.full((4, 4), math.nan),
@@ -33,10 +33,9 @@ UNKNOWN_SHOT = ViewMetadata(
     engine="photograph",
     seed=0,
 )
-"""Of an image that nobody rendered. A number that is none reads alike in every reader of Parquet, while Arrow cannot
-read a null among lists of fixed size back."""
+"""Camera columns of photographs: NaN, since Arrow cannot read back nulls among fixed-size lists."""
 
-ADVICE = "; add one, or let dataset.images.segmenter.kind: mask_rcnn make it"
+ADVICE = "; add one, or set dataset.images.segmenter.kind: mask_rcnn"
 
 Crop = UInt8[np.ndarray, "s s 4"]
 
@@ -56,22 +55,22 @@ def crop_photographs(
     quarantine: Path,
     journal: Path,
 ) -> None:
-    """Publish the photographs of one shard, cropped to their objects, with their masks as alpha.
+    """Publish the photographs of one shard, cropped to their objects, with masks as alpha.
 
     Args:
-        settings: how crops are made, least coverage, and the segmenter of photographs without a mask.
-        resolution_px: side of the crops.
-        timeout_s: longest time for one photograph, which is read in a process of its own.
-        memory_mb: most memory of that process.
-        manifest: of the staged photographs.
-        photographs: the catalogue of photographs.
-        shard: which photographs.
-        output: the shard of images to publish, Parquet.
-        quarantine: photographs that cannot be used, to publish as CSV.
-        journal: events for the tracking server.
+        settings: Crop settings, smallest coverage, and the segmenter of photographs without a mask.
+        resolution_px: Side of the crops in pixels.
+        timeout_s: Time limit per photograph, in a child process.
+        memory_mb: Memory limit of the child process.
+        manifest: Manifest of the staged photographs.
+        photographs: Catalogue of photographs.
+        shard: Index of the shard.
+        output: Image shard to publish, Parquet.
+        quarantine: Refused photographs to publish, CSV.
+        journal: Events for the tracking server.
 
     Raises:
-        AllRefusedError: the shard has photographs, and all of them are refused.
+        AllRefusedError: All photographs of the shard are refused.
     """
     source = read_manifest(manifest)
     chosen = read_photographs(photographs, shard)
@@ -94,20 +93,20 @@ def crop_photographs(
 def _rows(
     photographs: Sequence[Photograph], worker: IsolatedWorker[Photograph, Crop], unusable: list[Quarantined]
 ) -> Iterator[dict[str, Any]]:
-    """Rows of all usable photographs, one in memory at a time; the others end in ``unusable``."""
+    """Rows of all usable photographs, one in memory at a time; the others are appended to ``unusable``."""
     for photograph in photographs:
         try:
-            yield image_row(photograph, photograph.view, worker.run(photograph), UNKNOWN_SHOT)
+            yield image_row(photograph, photograph.view, worker.run(photograph), UNKNOWN_CAMERA)
         except (ModelError, WorkerFailedError) as error:
             unusable.append(quarantine_model(photograph.model_id, STAGE, error, photograph.photo_path))
     require_usable(unusable, len(photographs), "photographs")
 
 
 def _make_crop(root: Path, settings: ImagesSettings, resolution_px: int) -> Callable[[Photograph], Crop]:
-    """What runs in a process of its own, photograph after photograph."""
+    """Factory of the function that runs in the child process."""
     segment = None
     if settings.segmenter.kind != "none":
-        # Torch takes seconds and half a gigabyte, which most collections do not need.
+        # Importing torch takes seconds and half a gigabyte, and most collections do not need it.
         from shelfnet.networks.segmenter import build_segmenter
 
         segment = build_segmenter(settings.segmenter)
@@ -115,7 +114,7 @@ def _make_crop(root: Path, settings: ImagesSettings, resolution_px: int) -> Call
 
 
 def _crop(
-    photograph: Photograph, root: Path, settings: ImagesSettings, resolution_px: int, segment: Segment | None
+    photograph: Photograph, root: Path, settings: ImagesSettings, resolution_px: int, segment: SegmentFn | None
 ) -> Crop:
     rgba = _read(photograph, root, segment)
     check_coverage(rgba, settings.min_coverage)
@@ -125,8 +124,8 @@ def _crop(
     return crop
 
 
-def _read(photograph: Photograph, root: Path, segment: Segment | None) -> UInt8[np.ndarray, "h w 4"]:
-    """The photograph with its mask; messages name files relative to the data set, as the quarantine does."""
+def _read(photograph: Photograph, root: Path, segment: SegmentFn | None) -> UInt8[np.ndarray, "h w 4"]:
+    """Read a photograph with its mask; messages name files relative to the data set."""
     path = root / photograph.photo_path
     mask_path = None if photograph.mask_path is None else root / photograph.mask_path
     try:

@@ -1,6 +1,6 @@
-"""Measure predictions where nothing true is known: what masks and meshes say by themselves.
+"""Evaluate predictions without ground truth, by mask IoU and mesh quality.
 
-Distances to a true surface and errors of the view are left blank in every row; nothing stands in for them.
+Columns that need a true surface or view stay blank.
 """
 
 import logging
@@ -45,20 +45,20 @@ def evaluate_silhouettes(
     output: Path,
     journal: Path,
 ) -> None:
-    """Write one row a test view and stage: overlap of silhouette and mask, pieces, floaters and size of the mesh.
+    """Write one row per test view and stage: mask IoU, connected components, floaters and number of faces.
 
     Args:
-        ablation: what the model is a run of.
-        seed: which run.
-        coarse: folders with coarse ``predictions.parquet`` and meshes.
-        refined: the same after refinement; may be empty.
-        shards: shards of images, for the categories of the test views.
-        output: ``chamfer.csv``.
-        journal: events for the run ``<ablation>/seed<n>``.
+        ablation: Name of the ablation.
+        seed: Seed of the run.
+        coarse: Folders with coarse meshes and ``predictions.parquet``.
+        refined: The same after refinement; may be empty.
+        shards: Image shards, for the categories of the test views.
+        output: ``chamfer.csv`` to publish.
+        journal: Events of the run ``<ablation>/seed<n>``.
 
     Raises:
-        PredictionsError: predictions are damaged, there is none of the test split, or one is missing.
-        ShardError: a shard is damaged.
+        PredictionsError: Predictions are damaged or missing, or none is of the test split.
+        ShardError: A shard is damaged.
     """
     folders = {stage: given for stage, given in (("coarse", coarse), ("refined", refined)) if given}
     predictions = pd.concat([read_predictions(given, stage) for stage, given in folders.items()], ignore_index=True)
@@ -71,26 +71,26 @@ def evaluate_silhouettes(
     rows = pd.DataFrame([_score(row) for row in test.itertuples()])
     rows = rows.merge(views, on=["model_id", "view"], validate="many_to_one")
     write_results(_with_blanks(rows.assign(ablation=ablation, seed=seed)), output)
-    logger.info("%s seed %d: %d rows without a truth to compare with", ablation, seed, len(rows))
+    logger.info("%s seed %d: %d rows without ground truth", ablation, seed, len(rows))
     _write_journal(Journal(journal, run=f"{ablation}/seed{seed}"), rows, output)
 
 
 def evaluate_sphere(
     *, render: RenderSettings, shards: Sequence[Path], views_per_model: int, output: Path, journal: Path
 ) -> None:
-    """Write one row a test view for the sphere: the only trivial prediction that needs no true shapes.
+    """Write one row per test view for the sphere, the only baseline without true shapes.
 
-    It looks the same from every side, so that its silhouette needs no predicted view.
+    Its silhouette is the same from every view.
 
     Args:
-        render: the camera that silhouettes are drawn with.
-        shards: shards of images, for the test views.
-        views_per_model: how many views of each object are predicted by the models.
-        output: ``chamfer.csv`` of the baselines.
-        journal: events for the ``baselines`` run.
+        render: Camera of the silhouettes.
+        shards: Image shards of the test views.
+        views_per_model: Number of evaluated views per object.
+        output: ``chamfer.csv`` of the baselines to publish.
+        journal: Events of the run ``baselines``.
 
     Raises:
-        ShardError: a shard is damaged.
+        ShardError: A shard is damaged.
     """
     views = load_evaluation_views(shards, TEST, views_per_model)
     sphere = sphere_mesh()
@@ -111,7 +111,7 @@ def evaluate_sphere(
 
 
 def _score(row: Any) -> dict[str, Any]:
-    """What one prediction's mesh and mask say; the worst of everything where there is no surface."""
+    """Metrics of one prediction; the worst values if it has no surface."""
     identity = {name: getattr(row, name) for name in ("model_id", "view", "stage")}
     mesh = load_glb(row.mesh).mesh if row.status == "ok" else None
     if mesh is None or not has_surface(mesh):
@@ -133,7 +133,7 @@ def _categories(views: ViewLabels) -> pd.DataFrame:
 
 
 def _with_blanks(rows: pd.DataFrame) -> pd.DataFrame:
-    """All columns of every table of results; blank where only a true shape or view could fill them."""
+    """Add the blank columns that need a true shape or view."""
     blank = {name: np.nan for name in COLUMNS if name not in rows}
     return rows.assign(**blank | {"alignment": NO_TRUTH, "has_truth": False})
 

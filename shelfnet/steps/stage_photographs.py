@@ -1,4 +1,4 @@
-"""Find a collection of photographs, or extract it, and say what is in it."""
+"""Find or extract a collection of photographs and publish its manifest."""
 
 import hashlib
 import logging
@@ -21,19 +21,18 @@ logger = logging.getLogger(__name__)
 
 
 def stage_photographs(*, settings: DatasetSettings, output_dir: Path, manifest: Path, journal: Path) -> None:
-    """Publish the manifest of a folder of photographs; a zip file is extracted into ``output_dir`` before.
+    """Publish the manifest of a folder of photographs, or of a zip file after extracting it.
 
     Args:
-        settings: place of the photographs.
-        output_dir: where an archive is extracted, replacing an earlier one; not touched where the photographs lie in
-            a folder.
-        manifest: published last, with the root, the digest and the number of photographs.
-        journal: events for the tracking server.
+        settings: Location of the photographs.
+        output_dir: Folder for the content of a zip file, replaced if it exists; unused otherwise.
+        manifest: Manifest to publish, with the root, the digest and the number of photographs.
+        journal: Events for the tracking server.
 
     Raises:
-        ConfigError: nothing is where the settings say.
-        DatasetError: no photograph is there.
-        ArchiveError: the archive is damaged or tries to harm.
+        ConfigError: There is nothing at the configured location.
+        DatasetError: There are no photographs.
+        ArchiveError: The archive is damaged or malicious.
     """
     source = find_place(settings, os.environ)
     if source is None:
@@ -43,7 +42,7 @@ def stage_photographs(*, settings: DatasetSettings, output_dir: Path, manifest: 
     masks = found.below_root()
     if not masks:
         others = f" ({found.skipped_text()})" if found.skipped else ""
-        raise DatasetError(f"{source}: found no photographs in it{others}; expected {EXPECTED['images']}")
+        raise DatasetError(f"{source}: found no photographs{others}; expected {EXPECTED['images']}")
     digest = _digest(root, [*masks, *(mask for mask in masks.values() if mask is not None)])
     staged = Manifest(kind=settings.kind, root=root, digest=digest, models=len(masks))
     write_manifest(manifest, staged)
@@ -62,7 +61,7 @@ def _extract(archive: Path, output_dir: Path) -> Path:
 
 
 def _digest(root: Path, files: Iterable[str]) -> str:
-    """SHA-256 over names and contents of photographs, mask files and the table of tags."""
+    """SHA-256 of names and contents of photographs, masks and the table of tags."""
     digest = hashlib.sha256()
     for name in sorted({*files, *(table for table in TABLES if (root / table).is_file())}):
         digest.update(os.fsencode(name) + f":{file_digest(root / name)}\n".encode())

@@ -14,7 +14,7 @@ from PIL import Image
 from shelfnet.cli import predict as command
 from shelfnet.cli.main import main
 from shelfnet.cli.previews import CELL_PX
-from shelfnet.data.photographs.pixels import PhotoError
+from shelfnet.data.photographs.reader import PhotoError
 from shelfnet.reconstruction.coloured_mesh import load_glb
 
 

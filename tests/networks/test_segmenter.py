@@ -11,7 +11,7 @@ from torchvision.models import _api
 from torchvision.models.detection import maskrcnn_resnet50_fpn_v2
 
 from shelfnet.config.images import COCO_CATEGORIES, SegmenterSettings
-from shelfnet.data.photographs.pixels import PhotoError
+from shelfnet.data.photographs.reader import PhotoError
 from shelfnet.networks.segmenter import (
     LABELS,
     MAX_SIDE_PX,

@@ -10,7 +10,7 @@ from PIL import Image
 from shelfnet.config.images import ImagesSettings
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.data.photographs.crops import median_object_share
-from shelfnet.data.photographs.pixels import PhotoError
+from shelfnet.data.photographs.reader import PhotoError
 from shelfnet.data.predictions import read_predictions
 from shelfnet.data.shards.encoding import UnusableImageError
 from shelfnet.reconstruction.coloured_mesh import load_glb

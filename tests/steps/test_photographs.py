@@ -1,4 +1,4 @@
-"""From a folder of photographs to shards of images: staged, listed, cropped."""
+"""Stage, catalogue and crop a folder of photographs."""
 
 import shutil
 import zipfile
@@ -32,7 +32,7 @@ def settings_of(path):
 
 
 def add_unusable(folder):
-    """Photographs with every fault, and what the reason must say."""
+    """Photographs with every fault, and words of the expected reasons."""
     Image.new("RGB", (96, 96), (10, 200, 30)).save(folder / "opaque.jpg")
     Image.new("RGBA", (96, 96), (10, 200, 30, 0)).save(folder / "empty.png")
     Image.new("RGBA", (96, 96), (10, 200, 30, 254)).save(folder / "full.png")
@@ -44,12 +44,11 @@ def add_unusable(folder):
     shutil.copy(folder / "box001.jpg", folder / "wrong.jpg")
     Image.new("L", (50, 200), 255).save(folder / "wrong_mask.png")
     return {
-        "opaque.jpg": "no mask in 'opaque_mask.*', 'masks/opaque.*' and '../masks/opaque.*'; add one, or let "
-        "dataset.images.segmenter.kind: mask_rcnn make it",
+        "opaque.jpg": "dataset.images.segmenter.kind: mask_rcnn",
         "empty.png": "mask",
         "full.png": "mask",
         "cut.png": "whole image",
-        "speck.png": "at least 32 pixels",
+        "speck.png": "32 pixels",
         "wrong.jpg": "mask",
     }
 
@@ -114,7 +113,7 @@ def done(tmp_path_factory):
     return Run(folder / "results", folder / "in").all(), unusable
 
 
-def test_usable_photographs_end_in_the_shard_and_all_others_in_quarantine(done):
+def test_unusable_photographs_are_quarantined(done):
     run, unusable = done
     shown = pd.read_parquet(run.shard, columns=["model_id", "view", "engine"])
     assert set(shown["model_id"]) == {f"box{number:03d}" for number in range(PHOTOGRAPHS)}
@@ -127,7 +126,7 @@ def test_usable_photographs_end_in_the_shard_and_all_others_in_quarantine(done):
         assert refused[path].stage == "crop_photographs"
 
 
-def test_crops_show_the_object_at_the_configured_size_in_the_middle(done):
+def test_crops_are_centred_with_the_configured_share(done):
     run, _ = done
     for image in pd.read_parquet(run.shard)["image"]:
         inside = decode_png(image["bytes"])[..., 3] > 127
@@ -138,7 +137,7 @@ def test_crops_show_the_object_at_the_configured_size_in_the_middle(done):
         assert abs(columns.mean() - 15.5) < 1.0
 
 
-def test_the_manifest_counts_photographs_and_its_digest_follows_their_content(done, tmp_path):
+def test_manifest_counts_and_digests_the_photographs(done, tmp_path):
     run, unusable = done
     manifest = read_manifest(run.manifest)
     assert (manifest.kind, manifest.root, manifest.models) == ("images", run.source, PHOTOGRAPHS + len(unusable))
@@ -152,7 +151,7 @@ def test_the_manifest_counts_photographs_and_its_digest_follows_their_content(do
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_pandas_duckdb_and_datasets_read_what_is_unknown_as_nan(done, tmp_path):
+def test_unknown_cameras_are_nan_in_every_reader(done, tmp_path):
     run, _ = done
     table = pd.read_parquet(run.shard)
     cameras = ["azimuth_deg", "elevation_deg", "fov_deg"]
@@ -174,7 +173,7 @@ def test_training_and_evaluation_read_the_shard(done):
     assert len(test.model_ids) + len(training.captions) <= PHOTOGRAPHS
 
 
-def test_a_zip_of_photographs_gives_the_same_images(done, tmp_path):
+def test_zip_gives_the_same_crops(done, tmp_path):
     run, _ = done
     with zipfile.ZipFile(tmp_path / "photographs.zip", "w") as archive:
         for path in sorted(run.source.iterdir()):
@@ -185,7 +184,7 @@ def test_a_zip_of_photographs_gives_the_same_images(done, tmp_path):
     assert read_manifest(zipped.manifest).root == zipped.manifest.parent / "photographs"
 
 
-def test_masks_beside_the_folder_of_photographs_are_used(tmp_path):
+def test_masks_in_the_parent_folder_are_used(tmp_path):
     write_photographs(tmp_path / "in" / "images", 4)
     (tmp_path / "in" / "masks").mkdir()
     for mask in sorted((tmp_path / "in" / "images").glob("*_mask.png")):
@@ -196,28 +195,28 @@ def test_masks_beside_the_folder_of_photographs_are_used(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
-    [(None, "dataset.path: not set"), ("nowhere", "named by dataset.path"), (".", "skipped: 2 .heic; read are PNG")],
+    ("path", "message"),
+    [(None, "dataset.path"), ("nowhere", "nowhere"), (".", "2 .heic")],
     ids=["unset", "absent", "without photographs"],
 )
-def test_no_photographs_is_an_error_that_says_what_to_give(tmp_path, path, told):
+def test_no_photographs_is_an_error(tmp_path, path, message):
     for name in ("1.heic", "2.HEIC"):
         (tmp_path / name).write_bytes(b"")
     given = None if path is None else tmp_path / path
     settings = DatasetSettings(kind="images", path=given and str(given), path_env=None)
-    with pytest.raises((ConfigError, DatasetError), match=f"{told}.*PNG with alpha"):
+    with pytest.raises((ConfigError, DatasetError), match=message):
         stage_photographs(
             settings=settings, output_dir=tmp_path / "out", manifest=tmp_path / "m.json", journal=tmp_path / "j.jsonl"
         )
     assert not (tmp_path / "m.json").exists()
 
 
-def test_a_shard_of_which_nothing_is_left_fails_and_says_why(tmp_path):
+def test_shard_without_usable_photographs_fails(tmp_path):
     write_photographs(tmp_path / "in", 2)
     run = Run(tmp_path / "results", tmp_path / "in", ImagesSettings(min_object_px=5000))
     run.stage()
     run.catalogue()
-    with pytest.raises(AllRefusedError, match="all 2 photographs"):
+    with pytest.raises(AllRefusedError, match="all 2"):
         run.crop()
     assert not run.shard.exists()
     assert len(read_quarantine(run.quarantine)) == 2

@@ -71,7 +71,7 @@ class _MaterialReader:
 
     def read(self, index: int | None) -> _GltfMaterial:
         """Material by index; white for ``None``."""
-        if index not in self._materials:
+        if index is not None and index not in self._materials:
             self._materials[index] = self._read(self._container.entry("materials", index))
         return self._materials[index]
 

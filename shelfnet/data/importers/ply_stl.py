@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import trimesh
 from jaxtyping import Float, UInt8
+from trimesh.visual import ColorVisuals
 
 from shelfnet.data.images import ImageError
 from shelfnet.data.importers.material_parts import WHITE, MaterialPart, check_counts
@@ -86,14 +87,15 @@ def _to_part(
 ) -> MaterialPart:
     vertices, faces = np.array(mesh.vertices, dtype=np.float64), np.array(mesh.faces, dtype=np.int64)
     normals = None if normals is None or not np.isfinite(normals).all() else np.array(normals, dtype=np.float64)
-    uv = getattr(mesh.visual, "uv", None)
+    visual = mesh.visual
+    uv = getattr(visual, "uv", None)
     if uv is not None and texture is not None:
         uv = np.where(np.isfinite(uv), uv, 0.0).astype(np.float64)
         return MaterialPart(vertices, faces, Material(WHITE.colour, texture), normals, uv)
-    if isinstance(mesh.visual, trimesh.visual.ColorVisuals) and mesh.visual.kind == "vertex":
-        return MaterialPart(vertices, faces, WHITE, normals, colours=_to_linear(mesh.visual.vertex_colors))
-    if isinstance(mesh.visual, trimesh.visual.ColorVisuals) and mesh.visual.kind == "face":
-        corner_colours = np.repeat(_to_linear(mesh.visual.face_colors), 3, axis=0)
+    if isinstance(visual, ColorVisuals) and visual.kind == "vertex":
+        return MaterialPart(vertices, faces, WHITE, normals, colours=_to_linear(visual.vertex_colors))
+    if isinstance(visual, ColorVisuals) and visual.kind == "face":
+        corner_colours = np.repeat(_to_linear(visual.face_colors), 3, axis=0)
         separate = np.arange(3 * len(faces), dtype=np.int64).reshape(-1, 3)
         return MaterialPart(vertices[faces].reshape(-1, 3), separate, WHITE, colours=corner_colours)
     return MaterialPart(vertices, faces, Material(), normals)

@@ -1,8 +1,7 @@
-"""A collection of photographs as a data set: which there are, what object each shows, and what they are called.
+"""Catalogue of a collection of photographs: objects, splits, shards, captions and tags.
 
-:mod:`shelfnet.data.photographs.files` pairs files with their masks; a table of tags beside them is optional
-(:mod:`shelfnet.data.photographs.tags`). Photographs with the same ``object_id`` there are views of one object and stay
-in one split; every other photograph is an object of its own, called after its file.
+Photographs with the same ``object_id`` in the table of tags are views of one object and share its split. Any other
+photograph is an object of its own, named after its file.
 """
 
 import hashlib
@@ -13,7 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue.captions import make_caption
@@ -25,9 +23,8 @@ from shelfnet.data.catalogue.splits import sampling_order, shard_of, split_of
 from shelfnet.data.photographs.files import find_photos
 from shelfnet.data.photographs.tags import PhotoTags, read_photo_tags
 from shelfnet.data.shards.schema import DatasetObject
-from shelfnet.data.tags import TAG_FIELDS, tags_of
-from shelfnet.provenance import code_version
-from shelfnet.publishing import complete_file
+from shelfnet.data.tables import read_table, write_table
+from shelfnet.data.tags import TAG_FIELDS, TAGS, tags_of
 
 SCHEMA = pa.schema(
     [
@@ -58,144 +55,120 @@ class Photograph(DatasetObject):
 
 @dataclass(frozen=True)
 class PhotoCatalogue:
-    """Photographs sorted by object and view, and those that are refused before a pixel is read."""
+    """Photographs sorted by object and view, and those refused before any image is read."""
 
     photographs: tuple[Photograph, ...]
     quarantined: tuple[Quarantined, ...]
 
 
 def make_photo_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -> PhotoCatalogue:
-    """Find the photographs that the settings ask for and deal their objects out to splits and shards.
+    """Find and select photographs, and assign their objects to splits and shards.
 
-    With ``max_models``, objects are taken in an order drawn by ``split_seed``.
+    With ``max_models``, objects are sampled in an order drawn from ``split_seed``.
 
     Args:
-        root: folder of the photographs.
-        settings: filters, limits and split fractions.
-        n_shards: shards over which the objects are dealt out.
+        root: Folder of the photographs.
+        settings: Filters, limits and split fractions.
+        n_shards: Number of shards.
 
     Raises:
-        DatasetError: the table of tags cannot be read, or no photograph is left.
+        DatasetError: The table of tags cannot be read, or no photograph is left.
     """
     masks = find_photos(root).below_root()
     table = read_photo_tags(root)
-    refused = [*table.refused, *(_absent(photo) for photo in table.tags if photo not in masks)]
+    refused = [*table.refused, *(_missing(photo) for photo in table.tags if photo not in masks)]
     unusable = {row.path for row in refused}
     tags = {photo: table.tags.get(photo, PhotoTags()) for photo in masks if photo not in unusable}
     if not tags:
         raise DatasetError(f"{root}: expected photographs, found {len(masks)}, {len(refused)} of them refused")
     objects = group_by_object(tags)
     infos = [ModelInfo(model_id, **tags_of(tags[first])) for model_id, (first, *_) in objects.items()]
-    wanted = select_models(infos, settings)
-    ids = sampling_order((info.model_id for info in wanted), settings.split_seed)[: settings.max_models]
-    photographs = tuple(
-        photograph
-        for rank, model_id in enumerate(sorted(ids))
-        for photograph in _views(model_id, shard_of(rank, n_shards), objects[model_id], tags, masks, settings)
-    )
+    selected = select_models(infos, settings)
+    ids = sampling_order((info.model_id for info in selected), settings.split_seed)[: settings.max_models]
+    photographs = []
+    for rank, model_id in enumerate(sorted(ids)):
+        split = split_of(model_id, settings.splits.validation, settings.splits.test, settings.split_seed)
+        for view, photo in enumerate(objects[model_id]):
+            photographs.append(
+                Photograph(
+                    model_id=model_id,
+                    split=split,
+                    shard=shard_of(rank, n_shards),
+                    view=view,
+                    **tags_of(tags[photo]),
+                    caption=_caption(tags[photo]),
+                    photo_path=photo,
+                    mask_path=masks[photo],
+                )
+            )
     _warn_of_one_caption(photographs)
-    return PhotoCatalogue(photographs, tuple(sorted(refused, key=lambda row: (row.model_id, row.path))))
+    return PhotoCatalogue(tuple(photographs), tuple(sorted(refused, key=lambda row: (row.model_id, row.path))))
 
 
 def group_by_object(tags: Mapping[str, PhotoTags]) -> dict[str, list[str]]:
-    """Photographs, sorted, by the id of their object.
+    """Sorted photographs by object id.
 
-    Ids become names of files: those that differ in letter case alone are one object, called as the first one spells
-    it. A photograph without ``object_id`` is called after its path, or after a hash of it where the path is no safe
-    name or not the only one of its name.
+    Ids become file names, so that ids that differ only in letter case are one object, spelled as its first photograph
+    does. A photograph without ``object_id`` is named after its path, or after a hash of the path if that name is unsafe
+    or not unique.
     """
     spelling: dict[str, str] = {}
-    for said in tags.values():
-        if said.object_id is not None:
-            spelling.setdefault(said.object_id.casefold(), said.object_id)
-    plain = {photo: _plain_id(photo) for photo, said in tags.items() if said.object_id is None}
-    uses = Counter(name.casefold() for name in plain.values())
+    for tag in tags.values():
+        if tag.object_id is not None:
+            spelling.setdefault(tag.object_id.casefold(), tag.object_id)
+    names = {photo: _name_of(photo) for photo, tag in tags.items() if tag.object_id is None}
+    uses = Counter(name.casefold() for name in names.values())
     objects: dict[str, list[str]] = defaultdict(list)
-    for photo, said in sorted(tags.items()):
-        if said.object_id is not None:
-            objects[spelling[said.object_id.casefold()]].append(photo)
+    for photo, tag in sorted(tags.items()):
+        if tag.object_id is not None:
+            objects[spelling[tag.object_id.casefold()]].append(photo)
             continue
-        name = plain[photo].casefold()
-        is_unique = uses[name] == 1 and name not in spelling and is_safe_id(plain[photo])
-        objects[plain[photo] if is_unique else _hashed_id(photo)].append(photo)
+        key = names[photo].casefold()
+        is_usable = uses[key] == 1 and key not in spelling and is_safe_id(names[photo])
+        objects[names[photo] if is_usable else _hashed_name(photo)].append(photo)
     return dict(objects)
 
 
 def write_photographs(path: Path, photographs: Iterable[Photograph]) -> None:
     """Publish ``photographs.parquet``."""
-    _publish_table(path, pa.Table.from_pylist([asdict(photograph) for photograph in photographs], schema=SCHEMA))
+    write_table(path, map(asdict, photographs), SCHEMA)
 
 
 def write_objects(path: Path, photographs: Iterable[Photograph]) -> None:
-    """Publish ``models.parquet``: one row an object with the tags of its first view; what meshes have is null."""
+    """Publish ``models.parquet``: one row per object with the tags of its first view; mesh columns are null."""
     rows: dict[str, dict] = {}
     for photograph in photographs:
-        values = asdict(photograph)
-        rows.setdefault(photograph.model_id, {name: values.get(name) for name in MODELS_SCHEMA.names})
-    _publish_table(path, pa.Table.from_pylist(list(rows.values()), schema=MODELS_SCHEMA))
+        rows.setdefault(photograph.model_id, asdict(photograph))
+    write_table(path, rows.values(), MODELS_SCHEMA)
 
 
 def read_photographs(path: Path, shard: int) -> tuple[Photograph, ...]:
-    """Photographs of one shard of a catalogue, sorted by object and view.
+    """Photographs of one shard, sorted by object and view.
 
     Raises:
-        ValueError: the file cannot be read or lacks a column.
+        ValueError: The file cannot be read or lacks a column.
     """
-    try:
-        rows = pq.read_table(path, columns=SCHEMA.names, filters=[("shard", "=", shard)]).to_pylist()
-    except (OSError, pa.ArrowException) as error:
-        raise ValueError(f"{path}: expected a table with the columns {', '.join(SCHEMA.names)}: {error}") from error
-    return tuple(Photograph(**row) for row in rows)
+    photographs = (Photograph(**row) for row in read_table(path, SCHEMA, (*TAGS, "mask_path")))
+    return tuple(photograph for photograph in photographs if photograph.shard == shard)
 
 
-def _views(
-    model_id: str,
-    shard: int,
-    photos: Sequence[str],
-    tags: Mapping[str, PhotoTags],
-    masks: Mapping[str, str | None],
-    settings: DatasetSettings,
-) -> list[Photograph]:
-    """The photographs of one object, numbered in the order of their paths."""
-    shares = settings.splits
-    split = split_of(model_id, shares.validation, shares.test, settings.split_seed)
-    return [
-        Photograph(
-            model_id=model_id,
-            split=split,
-            shard=shard,
-            view=view,
-            **tags_of(tags[photo]),
-            caption=_caption(tags[photo]),
-            photo_path=photo,
-            mask_path=masks[photo],
-        )
-        for view, photo in enumerate(photos)
-    ]
+def _caption(tags: PhotoTags) -> str:
+    return tags.caption or make_caption(tags.style, tags.category or tags.super_category, tags.material)
 
 
-def _caption(said: PhotoTags) -> str:
-    return said.caption or make_caption(said.style, said.category or said.super_category, said.material)
-
-
-def _plain_id(photo: str) -> str:
+def _name_of(photo: str) -> str:
     return "_".join(PurePosixPath(photo).with_suffix("").parts)
 
 
-def _hashed_id(photo: str) -> str:
+def _hashed_name(photo: str) -> str:
     return f"photo-{hashlib.sha256(photo.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
 
 
-def _absent(photo: str) -> Quarantined:
-    return Quarantined("", STAGE, "the table of tags names a photograph that is not there", photo)
+def _missing(photo: str) -> Quarantined:
+    return Quarantined("", STAGE, "the table of tags names a missing photograph", photo)
 
 
 def _warn_of_one_caption(photographs: Sequence[Photograph]) -> None:
     captions = {photograph.caption for photograph in photographs}
     if len(captions) == 1:
-        logger.warning("every photograph has the caption %r: a CLIP loss can teach nothing from it", captions.pop())
-
-
-def _publish_table(path: Path, table: pa.Table) -> None:
-    with complete_file(path) as temporary:
-        pq.write_table(table.replace_schema_metadata({"code_version": code_version()}), temporary)
+        logger.warning("all photographs have the caption %r: a CLIP loss learns nothing from it", captions.pop())

@@ -1,4 +1,4 @@
-"""Crops of photographs that show the object as renders do, and what a usable mask is."""
+"""Crop photographs to their object, framed as in renders, and refuse unusable masks."""
 
 import math
 from collections.abc import Iterable
@@ -7,41 +7,40 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from shelfnet.data.photographs.pixels import FILTER, PhotoError
+from shelfnet.data.photographs.reader import FILTER, PhotoError
 from shelfnet.data.shards.encoding import MAX_COVERAGE
 
 INSIDE = 127
 """Pixels with a larger alpha belong to the object."""
-
-FILTER_REACH = 1
-"""Pixels of a crop around its own that the filter looks at."""
+FILTER_RADIUS = 1
+"""Radius of the resampling filter in crop pixels."""
 
 
 def check_coverage(rgba: UInt8[np.ndarray, "h w 4"], min_coverage: float) -> None:
-    """Refuse a mask that is no photo's subject, or that leaves no background.
+    """Refuse a mask that covers too little or all of the photo.
 
     Args:
-        rgba: the photo with its mask as alpha.
-        min_coverage: least share of the photo's pixels that the object takes.
+        rgba: Photo with its mask as alpha.
+        min_coverage: Smallest fraction of pixels that the object may cover.
 
     Raises:
-        PhotoError: the object covers less, or all of the photo.
+        PhotoError: The coverage is out of range.
     """
     coverage = float((rgba[..., 3] > INSIDE).mean())
     if not min_coverage <= coverage <= MAX_COVERAGE:
-        expected = f"between {min_coverage:.2%} and {MAX_COVERAGE:.2%}"
-        raise PhotoError(f"expected a mask that covers {expected} of the photo, got {coverage:.2%}")
+        expected = f"expected a mask that covers {min_coverage:.2%} to {MAX_COVERAGE:.2%} of the photo"
+        raise PhotoError(f"{expected}, got {coverage:.2%}")
 
 
 def check_object_size(rgba: UInt8[np.ndarray, "h w 4"], min_object_px: int) -> None:
-    """Refuse an object of which the photo shows too little.
+    """Refuse an object that is too small in the photo.
 
     Args:
-        rgba: the photo with its mask as alpha.
-        min_object_px: least number of photo pixels along the longer side of the mask's bounding box.
+        rgba: Photo with its mask as alpha.
+        min_object_px: Smallest longer side of the mask's bounding box, in photo pixels.
 
     Raises:
-        PhotoError: the mask is smaller, or empty.
+        PhotoError: The mask is smaller or empty.
     """
     side = _object_side(rgba)
     if side < min_object_px:
@@ -49,15 +48,15 @@ def check_object_size(rgba: UInt8[np.ndarray, "h w 4"], min_object_px: int) -> N
 
 
 def crop_to_object(rgba: UInt8[np.ndarray, "h w 4"], size_px: int, object_share: float) -> UInt8[np.ndarray, "s s 4"]:
-    """A square around the object, as large in it as in the images that a network knows; transparent beyond the photo.
+    """Crop a square centred on the object; it is transparent beyond the photo.
 
     Args:
-        rgba: the photo with its mask as straight alpha.
-        size_px: side of the crop.
-        object_share: of the crop's side that the longer side of the mask's bounding box takes, in (0, 1].
+        rgba: Photo with its mask as straight alpha.
+        size_px: Side of the crop in pixels.
+        object_share: Longer side of the mask's bounding box as a fraction of the crop's side, in (0, 1].
 
     Raises:
-        PhotoError: the mask is empty.
+        PhotoError: The mask is empty.
     """
     left, top, right, bottom = _bounding_box(rgba)
     side = _object_side(rgba) / object_share
@@ -65,16 +64,16 @@ def crop_to_object(rgba: UInt8[np.ndarray, "h w 4"], size_px: int, object_share:
 
 
 def median_object_share(images: Iterable[UInt8[np.ndarray, "h w 4"]]) -> float:
-    """Median share of a square image's side that the longer side of its mask's bounding box takes.
+    """Median ratio of the longer side of the mask's bounding box to the side of a square image.
 
-    Images whose mask is empty do not count.
+    Images with an empty mask are ignored.
 
     Raises:
-        PhotoError: all masks are empty.
+        PhotoError: All masks are empty.
     """
     shares = [_object_side(image) / len(image) for image in images if (image[..., 3] > INSIDE).any()]
     if not shares:
-        raise PhotoError("expected images with masks of their objects, got none but empty masks")
+        raise PhotoError("expected images with masks, got only empty masks")
     return float(np.median(shares))
 
 
@@ -82,12 +81,12 @@ def _bounding_box(rgba: UInt8[np.ndarray, "h w 4"]) -> tuple[int, int, int, int]
     """Left, top, right and bottom edges of the mask in pixels.
 
     Raises:
-        PhotoError: the mask is empty.
+        PhotoError: The mask is empty.
     """
     inside = rgba[..., 3] > INSIDE
     columns, rows = np.flatnonzero(inside.any(axis=0)), np.flatnonzero(inside.any(axis=1))
     if len(columns) == 0:
-        raise PhotoError("expected a mask of the object, got an empty one")
+        raise PhotoError("expected a mask of the object, got an empty mask")
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
@@ -100,10 +99,10 @@ def _object_side(rgba: UInt8[np.ndarray, "h w 4"]) -> int:
 def _resample_square(
     rgba: UInt8[np.ndarray, "h w 4"], left: float, top: float, side: float, size_px: int
 ) -> UInt8[np.ndarray, "s s 4"]:
-    """Pixels of a square that may reach beyond the photo, edges in photo pixels.
+    """Resample a square, given in photo pixels, that may extend beyond the photo.
 
-    Only what lies over the photo is computed, so that a square much larger than the photo costs nothing. Pillow
-    multiplies colours by alpha before it filters and divides after.
+    Only the overlap with the photo is computed, so that a square much larger than the photo costs nothing extra. Pillow
+    premultiplies colours by alpha before filtering.
     """
     scale = side / size_px
     (x0, x1, columns), (y0, y1, rows) = (
@@ -119,7 +118,7 @@ def _resample_square(
 
 
 def _overlap(start: float, scale: float, size_px: int, length_px: int) -> tuple[float, float, slice]:
-    """Pixels along one side of a crop whose filter reaches the photo, and where they begin and end in the photo."""
-    first = max(0, math.floor(-start / scale) - FILTER_REACH)
-    last = min(size_px, math.ceil((length_px - start) / scale) + FILTER_REACH)
+    """Start and end in the photo, and slice in the crop, of the crop pixels that the photo contributes to."""
+    first = max(0, math.floor(-start / scale) - FILTER_RADIUS)
+    last = min(size_px, math.ceil((length_px - start) / scale) + FILTER_RADIUS)
     return start + first * scale, start + last * scale, slice(first, last)

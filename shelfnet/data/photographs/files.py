@@ -1,11 +1,10 @@
-"""Photographs, and which file is the mask of which, among the files of a folder.
+"""Find the photographs below a folder, each with its mask file.
 
-The mask of ``chair.jpg`` is the first of these, in any format and suffix that photographs may have:
+The mask of ``chair.jpg`` is the first of these, with any suffix of photographs:
 
-1. ``chair_mask.png`` beside it,
-2. ``masks/chair.png`` in its folder,
-3. ``masks/chair.png`` beside its folder (``images/chair.jpg``), where no photograph of another folder there, or of the
-   folder with ``masks`` itself, has the same name: whose mask it is would be a guess.
+1. ``chair_mask.png`` in the same folder,
+2. ``masks/chair.png`` in the same folder,
+3. ``../masks/chair.png``, if it is unambiguous: no photograph in ``..`` or in another of its folders has the same name.
 """
 
 import glob
@@ -22,9 +21,9 @@ from shelfnet.data.archives import DEBRIS
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
 TABLES = ("photographs.csv", "photographs.parquet")
-"""Tables of tags, right in the folder."""
+"""Tables of tags in the root folder."""
 EXPECTED = DEBRIS | {*TABLES}
-"""Names of files that are no photographs, and that nobody needs to be told of."""
+"""Files that are ignored without a warning."""
 MASK_SUFFIX = "_mask"
 MASK_FOLDER = "masks"
 SHOWN_NAMES = 5
@@ -34,12 +33,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FoundPhotos:
-    """The photographs below a folder.
+    """Photographs below a folder.
 
     Attributes:
-        root: the folder.
-        masks: the mask file of each, if there is one, by the path of the photograph; sorted.
-        skipped: how many files are neither, by suffix.
+        root: The folder.
+        masks: Mask file or ``None`` by photograph, sorted.
+        skipped: Number of other files by suffix.
     """
 
     root: Path
@@ -47,12 +46,12 @@ class FoundPhotos:
     skipped: Mapping[str, int]
 
     def below_root(self) -> dict[str, str | None]:
-        """Photographs and their masks by paths relative to the root, sorted."""
+        """Masks by photograph as sorted paths relative to the root."""
         names = {_below(photo, self.root): mask and _below(mask, self.root) for photo, mask in self.masks.items()}
         return dict(sorted(names.items()))  # paths sort by their parts
 
     def skipped_text(self) -> str:
-        """What was skipped, most frequent first, and what is read; empty where nothing was."""
+        """Message about skipped files, most frequent suffix first; empty if there are none."""
         if not self.skipped:
             return ""
         most = sorted(self.skipped.items(), key=lambda item: (-item[1], item[0]))
@@ -64,8 +63,8 @@ class FoundPhotos:
 def find_photos(root: Path) -> FoundPhotos:
     """Photographs below a folder, each with its mask file; files of other kinds are counted.
 
-    Hidden files and folders hold no photographs, links to folders are not followed, and neither are links to files
-    outside of the folder. The log tells what is left aside.
+    Hidden files and folders are ignored. Links to folders, and links to files outside ``root``, are not followed.
+    Skipped files are logged.
     """
     images = cache(partial(_images_in, root=root))
     masks: dict[Path, Path | None] = {}
@@ -79,62 +78,59 @@ def find_photos(root: Path) -> FoundPhotos:
             own = _own_masks(images(folder), images(folder / MASK_FOLDER))
             taken = set(own.values())
             masks |= {path: own.get(path.stem) for path in images(folder) if path not in taken}
-    masks |= _masks_beside_folders(masks, root, images)
+    masks |= _masks_in_parent(masks, root, images)
     found = FoundPhotos(root, dict(sorted(masks.items())), skipped)
     if skipped:
         logger.warning("%s: %s", root, found.skipped_text())
     if (outside := root.absolute().parent / MASK_FOLDER).is_dir() and None in masks.values():
-        logger.warning("%s is beside the folder of photographs, not in it: to use it, name the folder above", outside)
+        logger.warning("%s is outside the folder of photographs: to use it, set dataset.path to its parent", outside)
     return found
 
 
 def find_mask(photo: Path) -> Path | None:
-    """The mask file of one photograph, if there is one.
-
-    Whoever names a photograph alone names no folder that links could lead out of: they are followed.
-    """
+    """Mask file of one photograph, or ``None``. Links are followed, since there is no root folder to stay inside."""
     own = _own_masks(_images_in(photo.parent), _images_in(photo.parent / MASK_FOLDER))
     if photo.stem in own:
         return own[photo.stem]
-    beside = photo.absolute().parent.parent
-    mask = _by_stem(_images_in(beside / MASK_FOLDER)).get(photo.stem)
-    return mask if mask is not None and len(_homes_beside(beside, photo.stem)) == 1 else None
+    parent = photo.absolute().parent.parent
+    mask = _by_stem(_images_in(parent / MASK_FOLDER)).get(photo.stem)
+    return mask if mask is not None and len(_folders_with(parent, photo.stem)) == 1 else None
 
 
 def mask_places(photo: Path) -> str:
-    """Where the mask of a photograph is looked for, relative to its folder."""
+    """Searched mask paths, relative to the folder of the photograph."""
     below = f"{MASK_FOLDER}/{photo.stem}.*"
     return f"'{photo.stem}{MASK_SUFFIX}.*', '{below}' and '../{below}'"
 
 
 def _own_masks(images: Iterable[Path], below: Iterable[Path]) -> dict[str, Path]:
-    """Mask files of a folder by the stems of their photographs: those beside these go before those below."""
+    """Masks by photograph stem: files named ``*_mask`` take precedence over the folder ``masks``."""
     beside = {path.stem.removesuffix(MASK_SUFFIX): path for path in images if path.stem.endswith(MASK_SUFFIX)}
     return _by_stem(below) | beside
 
 
-def _masks_beside_folders(
+def _masks_in_parent(
     masks: Mapping[Path, Path | None], root: Path, images: Callable[[Path], list[Path]]
 ) -> dict[Path, Path]:
-    """Masks of photographs that have none so far, in ``masks`` beside their folders and below the root."""
-    homes: dict[tuple[Path, str], set[Path]] = defaultdict(set)
+    """Masks from ``../masks`` for photographs without a mask; ambiguous ones are left out with a warning."""
+    folders_of: dict[tuple[Path, str], set[Path]] = defaultdict(set)
     for path in masks:
         for folder in (path.parent, path.parent.parent):
-            homes[folder, path.stem].add(path.parent)
+            folders_of[folder, path.stem].add(path.parent)
     by_stem = cache(lambda folder: _by_stem(images(folder / MASK_FOLDER)))
     without = [path for path, mask in masks.items() if mask is None and path.parent != root]
     found = {path: mask for path in without if (mask := by_stem(path.parent.parent).get(path.stem))}
-    shared = sorted(path for path in found if len(homes[path.parent.parent, path.stem]) > 1)
-    if shared:
-        shown = ", ".join(repr(str(path)) for path in shared[:SHOWN_NAMES])
-        logger.warning("%d photographs share the name of a mask with others, it is not used: %s", len(shared), shown)
-    return {path: mask for path, mask in found.items() if path not in set(shared)}
+    ambiguous = sorted(path for path in found if len(folders_of[path.parent.parent, path.stem]) > 1)
+    if ambiguous:
+        shown = ", ".join(repr(str(path)) for path in ambiguous[:SHOWN_NAMES])
+        logger.warning("%d photographs have an ambiguous mask, which is not used: %s", len(ambiguous), shown)
+    return {path: mask for path, mask in found.items() if path not in set(ambiguous)}
 
 
-def _homes_beside(beside: Path, stem: str) -> set[Path]:
-    """Folders with a photograph of that name: ``beside`` itself, and those in it that hold no masks."""
+def _folders_with(parent: Path, stem: str) -> set[Path]:
+    """Folders with a photograph of this stem: ``parent`` itself and its subfolders, without ``masks``."""
     name = f"{glob.escape(stem)}.*"
-    paths = [*beside.glob(name), *beside.glob(f"*/{name}")]
+    paths = [*parent.glob(name), *parent.glob(f"*/{name}")]
     return {path.parent for path in paths if _is_photo(path) and path.stem == stem and path.parent.name != MASK_FOLDER}
 
 
@@ -143,17 +139,17 @@ def _by_stem(paths: Iterable[Path]) -> dict[str, Path]:
 
 
 def _images_in(folder: Path, root: Path | None = None) -> list[Path]:
-    """Images right in a folder, sorted, but for links that lead out of ``root``."""
+    """Sorted images in a folder, without links that leave ``root``."""
     images = sorted(path for path in folder.iterdir() if _is_photo(path)) if folder.is_dir() else []
-    outside = {path for path in images if root is not None and _leads_out(path, root)}
+    outside = {path for path in images if root is not None and _leaves_root(path, root)}
     if outside:
         shown = ", ".join(repr(path.name) for path in sorted(outside)[:SHOWN_NAMES])
-        logger.warning("%r: %d links lead out of %r, not followed: %s", str(folder), len(outside), str(root), shown)
+        logger.warning("%r: %d links leave %r and are not followed: %s", str(folder), len(outside), str(root), shown)
     return [path for path in images if path not in outside]
 
 
-def _leads_out(path: Path, root: Path) -> bool:
-    """Whether a link, or a file in a folder that is one, lies elsewhere; no other folders on the way are links."""
+def _leaves_root(path: Path, root: Path) -> bool:
+    """Whether a link, or a file in a linked folder, leaves ``root``; ``os.walk`` follows no other links."""
     is_link = path.is_symlink() or path.parent.is_symlink()
     return is_link and not path.resolve().is_relative_to(root.resolve())
 
@@ -163,7 +159,7 @@ def _is_photo(path: Path) -> bool:
 
 
 def _other_suffixes(names: Iterable[str]) -> Iterator[str]:
-    """Suffixes of the files that are no images; hidden ones, debris and tables of tags are expected."""
+    """Suffixes of files that are neither images nor expected."""
     for name in names:
         suffix = Path(name).suffix.lower()
         if suffix not in SUFFIXES and not name.startswith(".") and name not in EXPECTED:

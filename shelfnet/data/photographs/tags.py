@@ -1,4 +1,4 @@
-"""``photographs.csv`` or ``photographs.parquet``: what is said of photographs in a folder."""
+"""Read the tags of photographs from ``photographs.csv`` or ``photographs.parquet``."""
 
 import logging
 from collections.abc import Mapping
@@ -12,15 +12,15 @@ from shelfnet.data.photographs.files import TABLES
 from shelfnet.data.tags import TAGS, ObjectTags
 
 KEY = "photo"
-"""Column with the path of a photograph relative to the folder, with slashes."""
-SAID = ("object_id", *TAGS, "caption")
+"""Column with the path of a photograph relative to the root folder, with slashes."""
+OPTIONAL_COLUMNS = ("object_id", *TAGS, "caption")
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoTags(ObjectTags):
-    """What a table says of one photograph; ``None`` where it says nothing."""
+    """Tags of one photograph; ``None`` if unknown."""
 
     object_id: str | None = None
     caption: str | None = None
@@ -28,17 +28,17 @@ class PhotoTags(ObjectTags):
 
 @dataclass(frozen=True)
 class TagTable:
-    """Tags by photograph, and the photographs that their own row disqualifies."""
+    """Tags by photograph, and the photographs with an unusable row."""
 
     tags: Mapping[str, PhotoTags]
     refused: tuple[Quarantined, ...]
 
 
 def read_photo_tags(root: Path) -> TagTable:
-    """The table beside the photographs; empty where there is none. Of rows for the same photograph the first counts.
+    """Read the table of tags; empty if there is none. Only the first row of a photograph is used.
 
     Raises:
-        DatasetError: there are two tables, or the one there is cannot be read or has no column ``photo``.
+        DatasetError: There are two tables, or the table cannot be read or has no column ``photo``.
     """
     paths = [root / name for name in TABLES if (root / name).is_file()]
     if len(paths) > 1:
@@ -47,16 +47,15 @@ def read_photo_tags(root: Path) -> TagTable:
         return TagTable({}, ())
     tags: dict[str, PhotoTags] = {}
     refused = []
-    for row in read_tag_table(paths[0], (KEY,), SAID):
+    for row in read_tag_table(paths[0], (KEY,), OPTIONAL_COLUMNS):
         if KEY not in row:
             continue
         photo = row[KEY].strip().replace("\\", "/").removeprefix("./")
         if photo in tags:
-            logger.warning("%s: more than one row for %s; the first one counts", paths[0], photo)
+            logger.warning("%s: several rows for %s; the first one is used", paths[0], photo)
             continue
-        said = PhotoTags(**{name: clean_tag(photo, name, row.get(name)) for name in SAID})
-        tags[photo] = said
-        if said.object_id is not None and not is_safe_id(said.object_id):
-            reason = f"{paths[0].name}: object_id cannot name files safely"
-            refused.append(Quarantined(said.object_id, STAGE, reason, photo))
+        tags[photo] = PhotoTags(**{name: clean_tag(photo, name, row.get(name)) for name in OPTIONAL_COLUMNS})
+        object_id = tags[photo].object_id
+        if object_id is not None and not is_safe_id(object_id):
+            refused.append(Quarantined(object_id, STAGE, f"{paths[0].name}: object_id is not a safe file name", photo))
     return TagTable(tags, tuple(refused))

@@ -1,4 +1,4 @@
-"""Photographs to objects, splits and shards; no pixel is read."""
+"""Photographs are grouped to objects and assigned to splits and shards."""
 
 import pyarrow.parquet as pq
 import pytest
@@ -30,7 +30,7 @@ def collection(root, files, table=None):
     return root
 
 
-def test_photographs_without_a_table_are_objects_called_after_their_files(tmp_path):
+def test_photographs_without_a_table_are_named_after_their_files(tmp_path):
     root = collection(tmp_path, ["a.png", "chairs/b.jpg", "chairs/masks/b.png"])
     catalogue = make_photo_catalogue(root, SETTINGS, n_shards=2)
     found = [(p.model_id, p.view, p.shard, p.photo_path, p.mask_path) for p in catalogue.photographs]
@@ -39,7 +39,7 @@ def test_photographs_without_a_table_are_objects_called_after_their_files(tmp_pa
     assert catalogue.quarantined == ()
 
 
-def test_views_of_one_object_are_numbered_and_share_its_split(tmp_path):
+def test_views_of_an_object_share_its_split(tmp_path):
     files = [f"{number}.jpg" for number in range(40)]
     rows = "".join(f"{name},obj{number // 2}\n" for number, name in enumerate(files))
     catalogue = make_photo_catalogue(collection(tmp_path, files, "photo,object_id\n" + rows), SETTINGS, n_shards=3)
@@ -51,14 +51,14 @@ def test_views_of_one_object_are_numbered_and_share_its_split(tmp_path):
     assert {p.split for p in catalogue.photographs} == {"train", "validation", "test"}
 
 
-def test_captions_come_from_tags_unless_one_is_given(tmp_path):
+def test_captions_come_from_tags_unless_given(tmp_path):
     table = "photo,style,category,super_category,material,caption\na.jpg,Modern,Stool,Chair,Wood,\nb.jpg,,,Chair,,\n"
     root = collection(tmp_path, ["a.jpg", "b.jpg", "c.jpg"], table + "c.jpg,Modern,Stool,,,My grandmother's stool\n")
     captions = [p.caption for p in make_photo_catalogue(root, SETTINGS, 1).photographs]
     assert captions == ["A Modern Stool made out of Wood", "A Chair", "My grandmother's stool"]
 
 
-def test_filters_and_limits_choose_objects(tmp_path):
+def test_filters_and_limits_select_objects(tmp_path):
     files = [f"{number}.jpg" for number in range(9)]
     rows = "".join(f"{name},{'Stool' if number < 6 else 'Sofa'}\n" for number, name in enumerate(files))
     root = collection(tmp_path, files, "photo,category\n" + rows)
@@ -72,23 +72,21 @@ def test_filters_and_limits_choose_objects(tmp_path):
     assert {p.model_id for p in few} < {p.model_id for p in more}
 
 
-def test_what_the_table_gets_wrong_is_quarantined(tmp_path):
+def test_wrong_rows_of_the_table_are_quarantined(tmp_path):
     root = collection(tmp_path, ["a.jpg", "b.jpg"], "photo,object_id\na.jpg,../up\ngone.jpg,x\n")
     catalogue = make_photo_catalogue(root, SETTINGS, 1)
     assert [p.photo_path for p in catalogue.photographs] == ["b.jpg"]
     assert {row.path for row in catalogue.quarantined} == {"a.jpg", "gone.jpg"}
 
 
-@pytest.mark.parametrize(
-    ("files", "message"), [([], "found 0"), (["a.jpg"], "no model is left of 1")], ids=["none", "filtered"]
-)
-def test_nothing_left_is_an_error_that_says_why(tmp_path, files, message):
+@pytest.mark.parametrize(("files", "message"), [([], "found 0"), (["a.jpg"], "left of 1")], ids=["none", "filtered"])
+def test_no_photograph_left_is_an_error(tmp_path, files, message):
     settings = SETTINGS.model_copy(update={"categories": ("Stool",)})
     with pytest.raises(DatasetError, match=message):
         make_photo_catalogue(collection(tmp_path, files), settings, 1)
 
 
-def test_photographs_whose_paths_make_one_name_stay_apart():
+def test_photographs_with_colliding_names_stay_separate():
     tags = dict.fromkeys(["a/b.jpg", "A_b.png", "own.jpg", "plain.jpg"], PhotoTags())
     objects = group_by_object(tags | {"other.jpg": PhotoTags(object_id="Own")})
     assert {photos[0]: name for name, photos in objects.items() if not name.startswith("photo-")} == {
@@ -103,7 +101,7 @@ ids = st.one_of(st.none(), st.sampled_from(["a", "A", "obj", "a_b"]))
 
 
 @given(st.dictionaries(names, ids.map(lambda object_id: PhotoTags(object_id=object_id)), max_size=8))
-def test_ids_are_safe_tell_objects_apart_and_lose_no_photograph(tags):
+def test_object_ids_are_safe_and_unique(tags):
     objects = group_by_object(tags)
     assert sorted(photo for photos in objects.values() for photo in photos) == sorted(tags)
     assert all(is_safe_id(model_id) for model_id in objects)
@@ -113,7 +111,7 @@ def test_ids_are_safe_tell_objects_apart_and_lose_no_photograph(tags):
         assert len(said) == 1
 
 
-def test_tables_come_back_and_the_catalogue_has_every_column(tmp_path):
+def test_tables_round_trip(tmp_path):
     table = "photo,object_id,category\na.jpg,o,Stool\nb.jpg,o,Sofa\nc.jpg,p,\n"
     photographs = make_photo_catalogue(
         collection(tmp_path / "in", ["a.jpg", "b.jpg", "c.jpg"], table), SETTINGS, 2
@@ -129,7 +127,7 @@ def test_tables_come_back_and_the_catalogue_has_every_column(tmp_path):
     assert models["obj_path"].null_count == models["n_faces"].null_count == 2
 
 
-def test_a_damaged_table_is_named(tmp_path):
+def test_damaged_table_is_refused(tmp_path):
     (tmp_path / "photographs.parquet").write_bytes(b"PAR1")
     with pytest.raises(ValueError, match=r"photographs\.parquet"):
         read_photographs(tmp_path / "photographs.parquet", 0)

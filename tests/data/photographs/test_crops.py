@@ -1,4 +1,4 @@
-"""Crops show the object as renders do, and masks of nothing or too little are refused."""
+"""Crops are framed on the object, and unusable masks are refused."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shelfnet.data.photographs.crops import check_coverage, check_object_size, crop_to_object, median_object_share
-from shelfnet.data.photographs.pixels import PhotoError
+from shelfnet.data.photographs.reader import PhotoError
 
 RED = (200, 40, 20)
 
@@ -19,19 +19,19 @@ def boxed(top=4, bottom=12, left=6, right=18):
     return rgba
 
 
-def test_coverage_has_a_least_and_a_most():
+def test_coverage_is_bounded():
     rgba = boxed()
     check_coverage(rgba, 0.25)
-    with pytest.raises(PhotoError, match=r"between 26\.00% and 99\.50% of the photo, got 25\.00%"):
+    with pytest.raises(PhotoError, match=r"26\.00% .*25\.00%"):
         check_coverage(rgba, 0.26)
-    with pytest.raises(PhotoError, match=r"got 100\.00%"):
+    with pytest.raises(PhotoError, match=r"100\.00%"):
         check_coverage(boxed(0, 16, 0, 24), 0.01)
 
 
-def test_objects_have_a_least_size():
+def test_small_objects_are_refused():
     rgba = boxed()
     check_object_size(rgba, 12)
-    with pytest.raises(PhotoError, match="at least 13 pixels along its longer side, got 12"):
+    with pytest.raises(PhotoError, match=r"13 .*12"):
         check_object_size(rgba, 13)
 
 
@@ -55,7 +55,7 @@ def extent(alpha):
     share=st.floats(0.3, 0.8),
 )
 @settings(max_examples=60, deadline=None)
-def test_the_object_stands_in_the_middle_at_its_share(left, top, width, height, size_px, share):
+def test_object_is_centred_with_the_given_share(left, top, width, height, size_px, share):
     rgba = np.zeros((60, 100, 4), np.uint8)
     rgba[top : top + height, left : left + width] = (*RED, 255)
     ys, xs = np.nonzero(rgba[..., 3])
@@ -70,7 +70,7 @@ def test_the_object_stands_in_the_middle_at_its_share(left, top, width, height, 
     assert (np.abs(crop[crop[..., 3] > 60][:, :3].astype(int) - RED) <= 5).all()
 
 
-def test_what_lies_beyond_the_photo_is_transparent_and_nothing_is_stretched():
+def test_crop_is_transparent_beyond_the_photo():
     rgba = np.zeros((20, 60, 4), np.uint8)
     rgba[:, 10:50] = (*RED, 255)
     alpha = crop_to_object(rgba, 100, 0.8)[..., 3]
@@ -84,7 +84,7 @@ def premultiplied(rgba):
 
 @given(size_px=st.integers(16, 80), share=st.floats(0.3, 0.95), width=st.integers(10, 60))
 @settings(max_examples=60, deadline=None)
-def test_a_border_of_nothing_around_the_photo_changes_nothing(size_px, share, width):
+def test_transparent_border_changes_nothing(size_px, share, width):
     rgba = np.full((40, width, 4), 255, np.uint8)
     rgba[..., :3] = np.random.default_rng(0).integers(0, 256, rgba.shape[:2])[..., None]
     bordered = np.pad(rgba, ((150, 150), (150, 150), (0, 0)))
@@ -93,7 +93,7 @@ def test_a_border_of_nothing_around_the_photo_changes_nothing(size_px, share, wi
     np.testing.assert_allclose(plain[..., 3], padded[..., 3], atol=1.0)
 
 
-def test_the_background_does_not_bleed_into_the_object():
+def test_background_does_not_bleed_into_the_object():
     rgba = np.full((200, 200, 4), (0, 255, 0, 0), np.uint8)
     y, x = np.mgrid[:200, :200] - 99.5
     rgba[np.hypot(x, y) < 60] = (*RED, 255)
@@ -103,7 +103,7 @@ def test_the_background_does_not_bleed_into_the_object():
     np.testing.assert_allclose(crop[edge][:, :3].astype(int), np.broadcast_to(RED, (edge.sum(), 3)), atol=8)
 
 
-def test_fine_patterns_are_averaged_when_shrinking():
+def test_downsampling_averages_fine_patterns():
     rgba = np.zeros((256, 256, 4), np.uint8)
     rgba[..., 3] = 255
     rgba[:, ::2, :3] = 255
@@ -111,7 +111,7 @@ def test_fine_patterns_are_averaged_when_shrinking():
     np.testing.assert_allclose(crop[4:-4, 4:-4, :3].astype(int), 128, atol=3)
 
 
-def test_a_crop_at_the_photos_own_scale_is_the_photo():
+def test_crop_at_scale_one_is_the_photo():
     generator = np.random.default_rng(0)
     rgba = np.zeros((64, 64, 4), np.uint8)
     rgba[16:48, 16:48, :3] = generator.integers(0, 256, (32, 32, 3))
@@ -119,20 +119,20 @@ def test_a_crop_at_the_photos_own_scale_is_the_photo():
     np.testing.assert_array_equal(crop_to_object(rgba, 64, 0.5)[16:48, 16:48], rgba[16:48, 16:48])
 
 
-def test_an_empty_mask_is_refused():
-    with pytest.raises(PhotoError, match="got an empty one"):
+def test_empty_mask_is_refused():
+    with pytest.raises(PhotoError, match="empty"):
         crop_to_object(np.zeros((9, 9, 4), np.uint8), 8, 0.7)
 
 
-def test_the_median_share_is_of_the_longer_side():
+def test_median_share_uses_the_longer_side():
     images = np.zeros((4, 20, 20, 4), np.uint8)
     for image, side in zip(images, (10, 16, 12), strict=False):
         image[2 : 2 + side, 5:9, 3] = 255
     assert median_object_share(images) == pytest.approx(0.6)
-    with pytest.raises(PhotoError, match="none but empty masks"):
+    with pytest.raises(PhotoError, match="empty"):
         median_object_share(images[3:])
 
 
-def test_a_crop_has_the_share_that_it_was_asked_for():
+def test_median_share_of_a_crop_is_its_share():
     rgba = boxed()
     assert median_object_share([crop_to_object(rgba, 200, 0.61)]) == pytest.approx(0.61, abs=0.01)

@@ -1,4 +1,4 @@
-"""Which files are photographs, and which is the mask of which; nothing is opened."""
+"""Photographs and their masks by file name."""
 
 import logging
 
@@ -15,7 +15,7 @@ def touch(root, *names):
     return root
 
 
-def test_photos_are_found_with_their_masks(tmp_path):
+def test_photographs_are_found_with_their_masks(tmp_path):
     touch(tmp_path, "b.JPG", "a.jpg", "a_mask.png", "sub/c.png", "sub/masks/c.png", "sub/masks/d.png")
     touch(tmp_path, ".hidden.png", ".git/x.png", "sub/masks/deep/e.png")
     (tmp_path / "folder.png").mkdir()
@@ -24,7 +24,7 @@ def test_photos_are_found_with_their_masks(tmp_path):
     assert {photo: find_mask(photo) for photo in found.masks} == found.masks
 
 
-def test_a_mask_beside_the_photo_goes_before_one_in_the_folder(tmp_path):
+def test_mask_beside_the_photo_takes_precedence(tmp_path):
     touch(tmp_path, "a.jpg", "a_mask.png", "masks/a.png")
     assert find_photos(tmp_path).below_root() == {"a.jpg": "a_mask.png"}
 
@@ -36,7 +36,7 @@ def test_links_to_folders_are_not_followed(tmp_path):
     assert not find_photos(tmp_path / "nowhere").masks
 
 
-def test_links_to_files_outside_of_the_folder_are_not_followed(tmp_path, caplog):
+def test_links_that_leave_the_folder_are_not_followed(tmp_path, caplog):
     outside, inside = tmp_path / "elsewhere", tmp_path / "photographs"
     for folder in (outside, inside / "sub"):
         folder.mkdir(parents=True)
@@ -51,28 +51,28 @@ def test_links_to_files_outside_of_the_folder_are_not_followed(tmp_path, caplog)
         with caplog.at_level("WARNING"):
             found = find_photos(root)
         assert found.below_root() == {"a.jpg": None, "near.jpg": None, "sub/c.jpg": None}
-        told = [record.getMessage() for record in caplog.records]
-        assert len(told) == 2
-        assert told[0].endswith(f"2 links lead out of {str(root)!r}, not followed: 'a_mask.png', 'b.png'")
+        messages = [record.getMessage() for record in caplog.records]
+        assert len(messages) == 2
+        assert "2 links" in messages[0] and messages[0].endswith("'a_mask.png', 'b.png'")
         caplog.clear()
     assert find_mask(inside / "a.jpg") == inside / "a_mask.png"
 
 
 @pytest.mark.parametrize("where", ["", "collection/"])
-def test_masks_in_a_folder_beside_that_of_the_photographs_are_found(tmp_path, where):
+def test_masks_in_the_parent_folder_are_found(tmp_path, where):
     names = [f"{where}{name}" for name in ("images/1.jpg", "images/2.jpg", "masks/1.png", "masks/3.png")]
     found = find_photos(touch(tmp_path, *names))
     assert found.below_root() == {f"{where}images/1.jpg": f"{where}masks/1.png", f"{where}images/2.jpg": None}
     assert {photo: find_mask(photo) for photo in found.masks} == found.masks
 
 
-def test_one_photograph_finds_the_mask_beside_its_folder_from_where_it_lies(tmp_path, monkeypatch):
+def test_find_mask_of_a_relative_path(tmp_path, monkeypatch):
     touch(tmp_path, "images/1.jpg", "masks/1.png")
     monkeypatch.chdir(tmp_path / "images")
     assert find_mask(type(tmp_path)("1.jpg")) == tmp_path / "masks" / "1.png"
 
 
-def test_nearer_masks_go_before_one_beside_the_folder(tmp_path):
+def test_nearest_mask_takes_precedence(tmp_path):
     touch(tmp_path, "images/1.jpg", "images/2.jpg", "images/1_mask.png", "images/masks/2.png")
     touch(tmp_path, "masks/1.png", "masks/2.png")
     found = find_photos(tmp_path)
@@ -81,41 +81,41 @@ def test_nearer_masks_go_before_one_beside_the_folder(tmp_path):
 
 
 @pytest.mark.parametrize("other", ["1.jpg", "sofas/1.png"])
-def test_a_mask_that_photographs_of_two_folders_could_mean_is_not_guessed(tmp_path, other, caplog):
+def test_ambiguous_masks_are_not_used(tmp_path, other, caplog):
     touch(tmp_path, "chairs/1.jpg", "chairs/2.jpg", other, "masks/1.png", "masks/2.png")
     found = find_photos(tmp_path)
     own = "masks/1.png" if other == "1.jpg" else None
     assert found.below_root() == {"chairs/1.jpg": None, "chairs/2.jpg": "masks/2.png", other: own}
     assert {photo: find_mask(photo) for photo in found.masks} == found.masks
-    assert f"{1 if own else 2} photographs share the name of a mask with others" in caplog.text
+    assert f"{1 if own else 2} photographs" in caplog.text
 
 
-def test_masks_beside_the_folder_that_is_named_are_not_used_but_told(tmp_path, caplog):
+def test_masks_outside_the_root_are_only_reported(tmp_path, caplog):
     touch(tmp_path, "images/1.jpg", "masks/1.png")
     assert find_photos(tmp_path / "images").below_root() == {"1.jpg": None}
-    assert f"{tmp_path / 'masks'} is beside the folder of photographs, not in it" in caplog.text
+    assert str(tmp_path / "masks") in caplog.text
     caplog.clear()
     find_photos(touch(tmp_path / "images", "1_mask.png"))
     assert not caplog.records
 
 
-def test_links_of_masks_beside_folders_are_not_followed_outside(tmp_path):
+def test_linked_mask_folder_outside_the_root_is_not_used(tmp_path):
     touch(tmp_path, "elsewhere/1.png", "photographs/images/1.jpg")
     (tmp_path / "photographs" / "masks").symlink_to(tmp_path / "elsewhere")
     assert find_photos(tmp_path / "photographs").below_root() == {"images/1.jpg": None}
 
 
-def test_files_of_other_kinds_are_counted(tmp_path, caplog):
+def test_other_files_are_counted(tmp_path, caplog):
     touch(tmp_path, "a.jpg", "photographs.csv", ".DS_Store", "Thumbs.db")
     assert find_photos(tmp_path).skipped_text() == ""
     assert not caplog.records
     touch(tmp_path, "1.heic", "sub/2.HEIC", "b.gif", "sub/masks/c.gif", "photo", ".hidden/x.heic")
     with caplog.at_level(logging.WARNING):
         found = find_photos(tmp_path)
-    text = "skipped: 2 .gif, 2 .heic, 1 without a suffix; read are PNG, JPEG, WEBP, TIFF, BMP"
-    assert (found.skipped_text(), [record.getMessage() for record in caplog.records]) == (text, [f"{tmp_path}: {text}"])
+    assert "2 .gif, 2 .heic, 1 without a suffix" in found.skipped_text()
+    assert found.skipped_text() in caplog.text
 
 
-def test_many_suffixes_are_summed_up(tmp_path):
+def test_rare_suffixes_are_summarised(tmp_path):
     touch(tmp_path, *(f"x.{letter}" for letter in "abcdefg"))
-    assert find_photos(tmp_path).skipped_text().startswith("skipped: 1 .a, 1 .b, 1 .c, 1 .d, 1 .e and 2 more suffixes;")
+    assert find_photos(tmp_path).skipped_text().count(" 1 .") == 5

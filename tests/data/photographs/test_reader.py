@@ -1,4 +1,4 @@
-"""Photos of every kind become the same pixels, hostile ones a clean error."""
+"""Photos of every format give the same pixels; hostile files are refused."""
 
 import io
 import struct
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from shelfnet.data.photographs.pixels import MissingMaskError, PhotoError, read_photo
+from shelfnet.data.photographs.reader import MissingMaskError, PhotoError, read_photo
 
 WIDTH, HEIGHT = 24, 16
 RED, BLUE = (200, 40, 20), (20, 40, 200)
@@ -51,18 +51,18 @@ def test_alpha_of_the_photo_is_the_mask(tmp_path):
     np.testing.assert_array_equal(read_photo(save(tmp_path / "chair.png", rgba)), rgba)
 
 
-def test_a_mask_file_is_the_mask(photo, mask):
+def test_mask_file_is_the_mask(photo, mask):
     rgba = read_photo(photo, mask)
     np.testing.assert_array_equal(rgba[..., :3], quadrants())
     np.testing.assert_array_equal(rgba[..., 3], box_mask())
 
 
-def test_a_mask_file_goes_before_alpha(tmp_path, mask):
+def test_mask_file_takes_precedence_over_alpha(tmp_path, mask):
     path = save(tmp_path / "chair.png", np.dstack([quadrants(), box_mask(0, 3, 0, 3)]))
     np.testing.assert_array_equal(read_photo(path, mask)[..., 3], box_mask())
 
 
-def test_a_segmenter_is_asked_only_where_there_is_no_mask(tmp_path, photo, mask):
+def test_segmenter_runs_only_without_a_mask(tmp_path, photo, mask):
     asked = []
 
     def segment(rgb):
@@ -76,7 +76,7 @@ def test_a_segmenter_is_asked_only_where_there_is_no_mask(tmp_path, photo, mask)
     assert len(asked) == 1
 
 
-def test_what_the_segmenter_complains_of_names_the_photo(photo):
+def test_segmenter_errors_name_the_photo(photo):
     def segment(rgb):
         raise PhotoError("sees no chair")
 
@@ -85,10 +85,10 @@ def test_what_the_segmenter_complains_of_names_the_photo(photo):
 
 
 @pytest.mark.parametrize("alpha", [None, 255])
-def test_no_mask_says_where_it_was_sought(tmp_path, alpha):
+def test_missing_mask_lists_the_searched_paths(tmp_path, alpha):
     pixels = quadrants() if alpha is None else np.dstack([quadrants(), np.full((HEIGHT, WIDTH), alpha, np.uint8)])
-    places = r"no mask in 'chair_mask\.\*', 'masks/chair\.\*' and '\.\./masks/chair\.\*'$"
-    with pytest.raises(MissingMaskError, match=rf"chair\.png: expected a mask of the object.*{places}"):
+    places = r"'chair_mask\.\*', 'masks/chair\.\*' and '\.\./masks/chair\.\*'"
+    with pytest.raises(MissingMaskError, match=rf"chair\.png: .*{places}"):
         read_photo(save(tmp_path / "chair.png", pixels))
 
 
@@ -109,7 +109,7 @@ def orient(pixels, orientation):
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_photos_stand_upright(tmp_path, mask, orientation, suffix):
+def test_exif_orientation_is_applied(tmp_path, mask, orientation, suffix):
     exif = Image.Exif()
     exif[0x0112] = orientation
     options = {"lossless": True} if suffix == "webp" else {}
@@ -142,7 +142,7 @@ def test_cmyk(tmp_path, mask):
     np.testing.assert_allclose(read_photo(path, mask)[..., :3].astype(int), quadrants(), atol=6)
 
 
-def test_transparent_palette_is_a_mask(tmp_path):
+def test_transparent_palette_entry_is_the_mask(tmp_path):
     image = Image.fromarray(box_mask() // 255, mode="P")
     image.putpalette([0, 0, 0, *RED])
     rgba = read_photo(save(tmp_path / "chair.png", image, transparency=0))
@@ -150,8 +150,8 @@ def test_transparent_palette_is_a_mask(tmp_path):
     assert rgba[8, 10].tolist() == [*RED, 255]
 
 
-def test_colours_follow_the_profile_in_the_file(tmp_path, mask):
-    """A profile whose red and blue primaries have changed places."""
+def test_colour_profile_is_applied(tmp_path, mask):
+    """The profile swaps the red and blue primaries."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     swapped = profile.replace(b"rXYZ", b"temp").replace(b"bXYZ", b"rXYZ").replace(b"temp", b"bXYZ")
     path = save(tmp_path / "chair.png", quadrants(), icc_profile=swapped)
@@ -191,23 +191,23 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_files_are_a_clean_error(tmp_path, photo, mask, name):
+def test_hostile_files_are_refused(tmp_path, photo, mask, name):
     path = tmp_path / "hostile.png"
     path.write_bytes(HOSTILE[name])
     for arguments in ((path, mask), (photo, path)):
-        with pytest.raises(PhotoError, match=r"hostile\.png: expected a whole image"):
+        with pytest.raises(PhotoError, match=r"hostile\.png: "):
             read_photo(*arguments)
 
 
-def test_the_limit_on_size_is_that_of_all_images(tmp_path):
+def test_large_images_are_refused(tmp_path):
     (tmp_path / "large.png").write_bytes(bomb(10_000))
-    with pytest.raises(PhotoError, match=r"large\.png: .* at most 67108864 pixels, got 10000 x 10000"):
+    with pytest.raises(PhotoError, match=r"large\.png: .*67108864 .*10000 x 10000"):
         read_photo(tmp_path / "large.png")
 
 
 @given(position=st.floats(0, 1), value=st.integers(0, 255), kind=st.sampled_from(["PNG", "JPEG", "TIFF", "WEBP"]))
 @settings(max_examples=150, deadline=None)
-def test_a_changed_byte_is_pixels_or_a_clean_error(tmp_path_factory, position, value, kind):
+def test_mutated_files_are_read_or_refused(tmp_path_factory, position, value, kind):
     stream = io.BytesIO()
     Image.fromarray(np.dstack([quadrants(), box_mask()])[..., : 3 if kind == "JPEG" else 4]).save(stream, kind)
     data = bytearray(stream.getvalue())
@@ -221,18 +221,18 @@ def test_a_changed_byte_is_pixels_or_a_clean_error(tmp_path_factory, position, v
 
 
 @pytest.mark.parametrize("place", ["nowhere.png", "."])
-def test_what_is_no_file_is_named(tmp_path, place):
-    with pytest.raises(PhotoError, match="no such photo"):
+def test_missing_files_are_refused(tmp_path, place):
+    with pytest.raises(PhotoError, match=str(tmp_path)):
         read_photo(tmp_path / place)
 
 
 @pytest.mark.parametrize("inside", [1, 128, 255])
-def test_the_brightest_value_of_a_mask_is_the_object(tmp_path, photo, inside):
+def test_brightest_mask_value_is_the_object(tmp_path, photo, inside):
     path = save(tmp_path / "cut.png", box_mask() // 255 * np.uint8(inside))
     np.testing.assert_array_equal(read_photo(photo, path)[..., 3], box_mask())
 
 
-def test_a_mask_may_be_colour_or_alpha(tmp_path, photo):
+def test_mask_may_be_colour_or_alpha(tmp_path, photo):
     red = box_mask()[..., None] // 255 * np.array([200, 0, 0], np.uint8)
     np.testing.assert_array_equal(read_photo(photo, save(tmp_path / "red.png", red))[..., 3], box_mask())
     cut_out = np.dstack([quadrants(), box_mask()])
@@ -240,27 +240,27 @@ def test_a_mask_may_be_colour_or_alpha(tmp_path, photo):
 
 
 @pytest.mark.parametrize("value", [0, 255])
-def test_a_mask_of_one_value_is_refused(tmp_path, photo, value):
+def test_constant_mask_is_refused(tmp_path, photo, value):
     path = save(tmp_path / "cut.png", np.full((HEIGHT, WIDTH), value, np.uint8))
-    with pytest.raises(PhotoError, match=r"cut\.png: expected a mask, bright where the object is"):
+    with pytest.raises(PhotoError, match=r"cut\.png: "):
         read_photo(photo, path)
 
 
-def test_a_mask_of_another_size_is_scaled_and_one_of_another_shape_refused(tmp_path, photo):
+def test_mask_of_another_size_is_resampled(tmp_path, photo):
     small = Image.fromarray(box_mask()).resize((WIDTH // 2, HEIGHT // 2), Image.Resampling.BOX)
     scaled = read_photo(photo, save(tmp_path / "small.png", small))[..., 3]
     np.testing.assert_array_equal(scaled > 127, box_mask() > 127)
     other = save(tmp_path / "other.png", box_mask()[:, :12].copy())
-    with pytest.raises(PhotoError, match=r"other\.png: .* 24 x 16 pixels, got 12 x 16$"):
+    with pytest.raises(PhotoError, match=r"other\.png: .*24 x 16 .*12 x 16$"):
         read_photo(photo, other)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_mask_that_was_not_turned_with_its_photo_is_told_so(tmp_path, orientation):
+def test_rotated_mask_is_refused_with_a_hint(tmp_path, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     photo = save(tmp_path / "chair.jpg", orient(quadrants(), orientation), exif=exif)
     turned = save(tmp_path / "turned.png", box_mask().T.copy())
-    hint = "turned by its EXIF orientation" if orientation > 4 else "would fit if it were turned by 90 degrees"
-    with pytest.raises(PhotoError, match=rf"turned\.png: .* 24 x 16 pixels, got 16 x 24; .*{hint}"):
+    hint = f"EXIF orientation {orientation}" if orientation > 4 else "90 degrees"
+    with pytest.raises(PhotoError, match=rf"turned\.png: .*24 x 16 .*16 x 24; .*{hint}"):
         read_photo(photo, turned)

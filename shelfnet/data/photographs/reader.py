@@ -1,0 +1,153 @@
+"""Read photographs of single objects as upright 8-bit sRGB, with the mask as alpha.
+
+The mask is the first of: a mask file, the alpha channel of the photo, the output of a segmenter.
+"""
+
+import io
+import math
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import ExifTags, Image, ImageCms, ImageOps
+
+from shelfnet.data.images import check_size
+from shelfnet.data.obj.reader import ModelError
+from shelfnet.data.photographs.files import FORMATS, mask_places
+
+SegmentFn = Callable[[UInt8[np.ndarray, "h w 3"]], Float[np.ndarray, "h w"]]
+"""Returns the mask, in [0, 1], of the object in an sRGB photo; raises :class:`PhotoError` if it finds none."""
+
+FILTER = Image.Resampling.HAMMING
+"""Downsamples as sharply as bicubic, but without negative weights, which would draw a bright rim around objects."""
+
+SIZE_TOLERANCE = 0.01
+"""Relative tolerance of the aspect ratio of a mask at another size than its photo."""
+
+TRANSPOSED_ORIENTATIONS = frozenset({5, 6, 7, 8})
+"""EXIF orientations that swap width and height."""
+
+
+class PhotoError(ModelError):
+    """A photo or its mask cannot be used; the message names the file."""
+
+
+class MissingMaskError(PhotoError):
+    """A photo has no mask; the message lists the paths that were searched."""
+
+
+def read_photo(
+    path: Path, mask_path: Path | None = None, segment: SegmentFn | None = None
+) -> UInt8[np.ndarray, "h w 4"]:
+    """Read an upright sRGB photo with its mask as straight alpha.
+
+    Args:
+        path: PNG, JPEG, WebP, TIFF or BMP file of any colour mode but floating point.
+        mask_path: Image with the photo's aspect ratio, bright or opaque on the object. It takes precedence over the
+            alpha channel of the photo.
+        segment: Computes the mask of a photo that has none.
+
+    Raises:
+        MissingMaskError: There is neither a mask nor a segmenter.
+        PhotoError: The photo is missing, not an image, damaged or too large, or the mask does not fit.
+    """
+    rgba = _read_rgba(path)
+    if mask_path is not None:
+        return _with_alpha(rgba, _read_mask(mask_path, rgba.shape[1], rgba.shape[0], path))
+    if rgba[..., 3].min() < 255:
+        return rgba
+    if segment is None:
+        raise MissingMaskError(f"{path}: expected a mask of the object, found none in {mask_places(path)}")
+    try:
+        mask = segment(rgba[..., :3])
+    except PhotoError as error:
+        raise PhotoError(f"{path}: {error}") from error
+    return _with_alpha(rgba, np.rint(np.clip(mask, 0.0, 1.0) * 255.0).astype(np.uint8))
+
+
+def _read_rgba(path: Path) -> UInt8[np.ndarray, "h w 4"]:
+    """Upright sRGB pixels; opaque if the file has no transparency.
+
+    Raises:
+        PhotoError: The file is missing, not an image, damaged or too large.
+    """
+    if not path.is_file():
+        raise PhotoError(f"{path}: no such photo")
+    try:
+        with warnings.catch_warnings():  # about large images, which have a limit here, and about damaged EXIF
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=FORMATS) as image:
+                check_size(image)
+                upright = ImageOps.exif_transpose(image)
+                return np.asarray(_to_srgb(_to_eight_bits(upright)).convert("RGBA"))
+    except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error, ...
+        raise PhotoError(f"{path}: expected a whole image ({', '.join(FORMATS)}): {error}") from error
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Convert to a mode that Pillow handles correctly; 16-bit grey, which Pillow would clip, is scaled.
+
+    Raises:
+        ValueError: The image has floating-point pixels, which have no defined range.
+    """
+    if image.mode == "F":
+        raise ValueError("expected 8 or 16 bits per channel, got floating-point pixels")
+    if image.mode.startswith("I"):
+        grey = Image.fromarray((np.clip(np.asarray(image), 0, 65_535) / 257.0).round().astype(np.uint8))
+        grey.info = image.info
+        return grey
+    return image.convert("RGBA") if image.has_transparency_data or image.mode == "P" else image
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    """Convert by the embedded colour profile; unchanged if there is none or it cannot be used."""
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return image
+    target = "RGBA" if image.mode == "RGBA" else "RGB"
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=target)
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+    return image if converted is None else converted
+
+
+def _read_mask(path: Path, width_px: int, height_px: int, photo: Path) -> UInt8[np.ndarray, "h w"]:
+    """Read a mask at the size of its photo: its alpha channel if it has one, else brightness scaled to at most 255.
+
+    Raises:
+        PhotoError: The mask cannot be read, is constant, or has another aspect ratio.
+    """
+    rgba = _read_rgba(path)
+    values = rgba[..., 3] if rgba[..., 3].min() < 255 else rgba[..., :3].max(axis=-1)
+    if values.min() == values.max():
+        raise PhotoError(f"{path}: expected a mask that is bright on the object, got a constant image")
+    height, width = values.shape
+    if not _same_aspect((width, height), (width_px, height_px)):
+        hint = _rotation_hint(photo) if _same_aspect((height, width), (width_px, height_px)) else ""
+        expected = f"expected a mask with the aspect ratio of {photo}, {width_px} x {height_px} pixels"
+        raise PhotoError(f"{path}: {expected}, got {width} x {height}{hint}")
+    mask = Image.fromarray(np.rint(values * (255.0 / values.max())).astype(np.uint8))
+    return np.asarray(mask if mask.size == (width_px, height_px) else mask.resize((width_px, height_px), FILTER))
+
+
+def _same_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    return abs(math.log(size[0] / size[1] * other[1] / other[0])) <= SIZE_TOLERANCE
+
+
+def _rotation_hint(photo: Path) -> str:
+    """Hint for a mask that would fit if rotated by 90 degrees."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(photo, formats=FORMATS) as image:
+            orientation = image.getexif().get(ExifTags.Base.Orientation)
+    if orientation not in TRANSPOSED_ORIENTATIONS:
+        return "; it would fit if rotated by 90 degrees"
+    return f"; EXIF orientation {orientation} rotates the photo but not the mask: rotate the mask in the same way"
+
+
+def _with_alpha(rgba: UInt8[np.ndarray, "h w 4"], alpha: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 4"]:
+    return np.dstack([rgba[..., :3], alpha])
