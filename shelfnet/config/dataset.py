@@ -1,4 +1,4 @@
-"""Where the furniture comes from."""
+"""Source of the furniture."""
 
 from __future__ import annotations
 
@@ -39,10 +39,11 @@ class SplitFractions(Section):
     test: Fraction = Field(0.1, description="Fraction for the numbers and figures.")
 
     @model_validator(mode="after")
-    def _leave_something_to_train_on(self) -> SplitFractions:
+    def _training_fraction_is_positive(self) -> SplitFractions:
         if self.validation + self.test >= 1.0:
-            shares = f"validation ({self.validation}) + test ({self.test})"
-            raise ValueError(f"{shares} must leave a share of the models for training")
+            raise ValueError(
+                f"validation ({self.validation}) + test ({self.test}) must be below 1, to leave models to train on"
+            )
         return self
 
 
@@ -123,32 +124,34 @@ class DatasetSettings(Section):
 
     @property
     def has_truth(self) -> bool:
-        """Whether there are true shapes; photographs have none, and the workflow takes other rules."""
+        """Whether the data set has true shapes. Photographs have none, and use other rules of the workflow."""
         return self.kind != "images"
 
     @property
     def has_place(self) -> bool:
-        """Whether the data is read from a folder or file of the user's, not generated or fetched."""
+        """Whether the data is in a folder or file of the user, neither generated nor downloaded."""
         return self.kind in ("folder", "images") or (self.kind == "3d_future" and not self.urls)
 
     def for_staging(self) -> DatasetSettings:
-        """These settings with everything at its default that staging does not read, so that it reruns nothing."""
+        """Settings of staging; what it does not read has its default, so that a change of it reruns nothing."""
         read = self.model_dump(include={"kind", *STAGING_READS.get(self.kind, ())})
         return type(self).model_validate(read)
 
     def for_catalogue(self) -> DatasetSettings:
-        """These settings without the place that the data comes from: its manifest says what is there."""
+        """Settings of the catalogue, without the place of the data, for which the manifest stands."""
         defaults = type(self)()
         return self.model_copy(update={name: getattr(defaults, name) for name in STAGING_READS["3d_future"]})
 
     @model_validator(mode="after")
-    def _ask_for_consent(self) -> DatasetSettings:
+    def _downloads_need_consent(self) -> DatasetSettings:
         if self.urls and not self.accept_licence:
-            raise ValueError("urls: set dataset.accept_licence to true, once you have accepted the data's own licence")
+            raise ValueError(
+                "urls: expected dataset.accept_licence to be true, once you have accepted the licence of the data"
+            )
         return self
 
     @model_validator(mode="after")
-    def _name_a_category(self) -> DatasetSettings:
+    def _objaverse_needs_a_category(self) -> DatasetSettings:
         if self.kind == "objaverse" and not self.objaverse.categories:
-            raise ValueError("objaverse.categories: name at least one LVIS category, such as chair")
+            raise ValueError("objaverse.categories: expected at least one LVIS category, for example chair")
         return self

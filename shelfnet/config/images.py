@@ -40,16 +40,18 @@ class SegmenterSettings(Section):
 
     @field_validator("categories")
     @classmethod
-    def _known_to_coco(cls, categories: tuple[str, ...]) -> tuple[str, ...]:
+    def _categories_are_in_coco(cls, categories: tuple[str, ...]) -> tuple[str, ...]:
         unknown = sorted(set(categories) - COCO_CATEGORIES)
         if unknown:
-            raise ValueError(f"{', '.join(unknown)}: no category of COCO; furniture of it: chair, couch, bed, ...")
+            raise ValueError(
+                f"{', '.join(unknown)}: not in COCO, whose furniture is chair, couch, bed, dining table, ..."
+            )
         return categories
 
     @model_validator(mode="after")
     def _a_file_has_a_path(self) -> SegmenterSettings:
         if self.weights == "file" and self.path is None:
-            raise ValueError("segmenter: weights: file needs a path")
+            raise ValueError("segmenter: expected a path, for weights is file")
         return self
 
 

@@ -27,10 +27,10 @@ class EncoderSettings(Section):
     )
 
     @model_validator(mode="after")
-    def _one_width_a_stage(self) -> EncoderSettings:
+    def _stages_agree(self) -> EncoderSettings:
         if len(self.blocks) != len(self.widths):
             stages = f"blocks {list(self.blocks)} and widths {list(self.widths)}"
-            raise ValueError(f"encoder: expected {stages} to have one entry for each stage")
+            raise ValueError(f"encoder: expected {stages} to have one entry per stage each")
         return self
 
 

@@ -1,4 +1,4 @@
-"""The user's own folder or zip file that a data set is read from, and whether other files lie there than before."""
+"""Place of a user's data set, and a digest of its files."""
 
 import hashlib
 import os
@@ -15,26 +15,29 @@ EXPECTED = {
     "images": "a folder, or one zip file, of photographs: PNG with alpha, or images with mask files beside them "
     "(chair.jpg with chair_mask.png or masks/chair.png, images/chair.jpg with masks/chair.png; docs/data.md)",
 }
-"""What a place holds, by kind of data set."""
+"""Expected contents of a place, by kind of data set."""
 
-TABLES_AND_MODELS = frozenset((".json", ".zip", ".csv", ".parquet", ".glb", ".obj", ".mtl", ".ply", ".stl"))
-IMAGES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".tga", ".tif", ".tiff", ".webp"))
-READ_SUFFIXES = TABLES_AND_MODELS | IMAGES
-"""Files of any other kind are read by no stage, and change nothing."""
+# fmt: off
+DATA_SUFFIXES = frozenset((
+    ".json", ".zip", ".csv", ".parquet", ".glb", ".obj", ".mtl", ".ply", ".stl",
+    ".png", ".jpg", ".jpeg", ".bmp", ".tga", ".tif", ".tiff", ".webp",
+))
+# fmt: on
+"""Suffixes of the files that stages read. Others do not change the digest."""
 
 
 def find_place(dataset: DatasetSettings, environment: Mapping[str, str]) -> Path | None:
-    """Where the user's data lies, absolute and without links, so that one place has one name.
+    """Absolute path of the user's data without links, the same however it is given.
 
     Args:
-        dataset: its ``path_env`` names the variable that stands in for its ``path``.
-        environment: variables by name.
+        dataset: Settings; the variable named by ``path_env`` replaces ``path``.
+        environment: Environment variables.
 
     Returns:
-        The folder or file; ``None`` for data sets that are generated or fetched.
+        The folder or file; ``None`` for data sets that are generated or downloaded.
 
     Raises:
-        ConfigError: none is named, or nothing is there.
+        ConfigError: No path is given, or it does not exist.
     """
     if not dataset.has_place:
         return None
@@ -46,21 +49,21 @@ def find_place(dataset: DatasetSettings, environment: Mapping[str, str]) -> Path
     place = Path(given).expanduser().resolve()
     if not place.exists():
         named_by = f"the environment variable {dataset.path_env}" if from_variable else "dataset.path"
-        raise ConfigError(f"{place}, named by {named_by}, is not there; expected {EXPECTED[dataset.kind]}")
+        raise ConfigError(f"{place}, named by {named_by}, does not exist; expected {EXPECTED[dataset.kind]}")
     return place
 
 
 def unread_variable(dataset: DatasetSettings, environment: Mapping[str, str]) -> str | None:
-    """The environment variable that is set though this data set reads no place; ``None`` where all is well."""
+    """Name of the ``path_env`` variable if it is set but this data set does not read it."""
     is_set = bool(environment.get(dataset.path_env or ""))
     return dataset.path_env if is_set and not dataset.has_place else None
 
 
 def listing_digest(place: Path) -> str:
-    """Digest of the names and sizes of a file, or of the files in a folder: quick, and the same for a faithful copy.
+    """Digest of the names and sizes of a file or of the files in a folder.
 
-    Times are left out, which copies and checkouts change. Hidden files and folders, results of the workflow and files
-    that no stage reads do not count; a link counts as itself.
+    It is fast, and the same for a copy: modification times do not count. Neither do hidden files and folders, results
+    of the workflow and files that no stage reads. A link counts as itself.
     """
     digest = hashlib.sha256()
     for name, size in sorted(_files(place)):
@@ -69,7 +72,7 @@ def listing_digest(place: Path) -> str:
 
 
 def _files(place: Path) -> Iterator[tuple[str, int]]:
-    """Paths below a place, or its own name where it is a file, with sizes in bytes."""
+    """Relative paths below a folder, or the name of a file, with sizes in bytes."""
     if place.is_file():
         yield place.name, place.stat().st_size
         return
@@ -77,5 +80,5 @@ def _files(place: Path) -> Iterator[tuple[str, int]]:
     for folder, inner, names in os.walk(place):
         inner[:] = [name for name in inner if not name.startswith(".") and Path(folder, name) != results]
         for path in (Path(folder, name) for name in names if not name.startswith(".")):
-            if path.suffix.lower() in READ_SUFFIXES:
+            if path.suffix.lower() in DATA_SUFFIXES:
                 yield str(path.relative_to(place)), path.lstat().st_size

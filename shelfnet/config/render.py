@@ -26,7 +26,7 @@ class ViewPrior(Section):
         if self.azimuth_min_deg >= self.azimuth_max_deg or self.elevation_min_deg > self.elevation_max_deg:
             azimuth = f"azimuth {self.azimuth_min_deg} to {self.azimuth_max_deg}"
             elevation = f"elevation {self.elevation_min_deg} to {self.elevation_max_deg}"
-            raise ValueError(f"view prior: every minimum must lie below its maximum, got {azimuth}, {elevation}")
+            raise ValueError(f"view prior: expected every minimum below its maximum, got {azimuth}, {elevation}")
         return self
 
 

@@ -68,17 +68,17 @@ class TrainSettings(Section):
     checkpoint_every: Count = Field(90, description="Number of iterations between checkpoints to resume from.")
 
     @model_validator(mode="after")
-    def _equal_shares(self) -> "TrainSettings":
+    def _processes_divide_the_batch(self) -> "TrainSettings":
         if self.batch_size % self.processes:
             raise ValueError(f"train.batch_size ({self.batch_size}) must be a multiple of processes ({self.processes})")
         return self
 
     @model_validator(mode="after")
-    def _latent_is_whole_in_the_end(self) -> "TrainSettings":
+    def _latent_reaches_full_weight(self) -> "TrainSettings":
         shared, ramp = self.shared_shape_iterations, self.latent_ramp_iterations
         if 0 < self.iterations < shared + ramp:
             raise ValueError(
                 f"train.shared_shape_iterations ({shared}) + train.latent_ramp_iterations ({ramp}) must be at most "
-                f"train.iterations ({self.iterations}), for a finished model decodes its latent in full"
+                f"train.iterations ({self.iterations}), so that the finished model decodes latents at full weight"
             )
         return self

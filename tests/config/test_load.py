@@ -1,4 +1,4 @@
-"""Overlays, ablations and errors that name the key."""
+"""Overlays, ablations, and errors that name the key."""
 
 import json
 from pathlib import Path
@@ -29,25 +29,25 @@ def leaves(tree: dict[str, Any], path: tuple[str, ...] = ()) -> dict[tuple[str, 
 
 
 @given(TREES)
-def test_merging_with_nothing_or_itself_changes_nothing(tree: dict[str, Any]):
+def test_merge_with_nothing_or_itself_changes_nothing(tree: dict[str, Any]):
     assert merge(tree, {}) == merge({}, tree) == merge(tree, tree) == tree
 
 
 @given(TREES, TREES)
-def test_every_override_wins(tree: dict[str, Any], overrides: dict[str, Any]):
+def test_merge_has_every_override(tree: dict[str, Any], overrides: dict[str, Any]):
     merged = leaves(merge(tree, overrides))
     assert leaves(overrides).items() <= merged.items()
 
 
 @given(TREES, TREES)
-def test_what_is_not_overridden_stays(tree: dict[str, Any], overrides: dict[str, Any]):
+def test_merge_keeps_other_keys(tree: dict[str, Any], overrides: dict[str, Any]):
     merged = merge(tree, overrides)
     assert {key: merged[key] for key in tree.keys() - overrides.keys()} == {
         key: tree[key] for key in tree.keys() - overrides.keys()
     }
 
 
-def test_lists_replace():
+def test_merge_replaces_lists():
     config = validate(merge({"seeds": [0, 1, 2]}, {"seeds": [5]}))
     assert config.seeds == (5,)
 
@@ -80,7 +80,7 @@ def test_lists_replace():
         ({"ablations": {}}, "ablations"),
     ],
 )
-def test_faults_are_named_by_their_key(tree: dict[str, Any], key: str):
+def test_invalid_setting_is_named(tree: dict[str, Any], key: str):
     with pytest.raises(ConfigError, match=rf"{key}: ".replace(".", r"\.")):
         validate(tree)
 
@@ -112,7 +112,7 @@ def test_misspelt_key_names_the_closest_setting(tree: dict[str, Any], meant: str
     assert suggestion == (f"{meant}?" if meant else "")
 
 
-def test_an_ablation_is_its_overrides_and_nothing_else():
+def test_ablation_changes_only_its_overrides():
     config = validate({"ablations": {"base": {}, "deep": {"model": {"encoder": {"latent_dim": 7}}}}})
     deep = for_ablation(config, "deep")
     assert deep.model.encoder.latent_dim == 7
@@ -124,24 +124,24 @@ OVERRIDABLE = {"clip", "perceptual", "model", "losses", "train", "reconstruct", 
 
 
 @pytest.mark.parametrize("section", sorted(OVERRIDABLE))
-def test_an_ablation_overrides_how_a_network_is_made_taught_and_meshed(section: str):
+def test_ablation_can_override(section: str):
     validate({"ablations": {"mine": {section: [0] if section == "seeds" else {}}}})
 
 
 @pytest.mark.parametrize("section", sorted(Config.model_fields.keys() - OVERRIDABLE))
-def test_an_ablation_overrides_nothing_else(section: str):
+def test_ablation_cannot_override(section: str):
     with pytest.raises(ConfigError, match=rf"ablations\.mine\.{section}: shared by all ablations"):
         validate({"ablations": {"mine": {section: {}}}})
 
 
-def test_untrained_is_base_with_no_iteration():
+def test_untrained_is_base_with_zero_iterations():
     config = validate({"ablations": {"other": {}, "base": {"losses": {"rgb": 3.0}}}})
     untrained = for_ablation(config, "untrained")
     assert untrained.train.iterations == 0
     assert untrained.losses.rgb == 3.0
 
 
-def test_untrained_is_the_first_ablation_where_there_is_no_base():
+def test_untrained_is_the_first_ablation_without_base():
     config = validate({"ablations": {"first": {"losses": {"rgb": 4.0}}, "second": {}}})
     assert for_ablation(config, "untrained").losses.rgb == 4.0
 
@@ -154,7 +154,7 @@ def test_unknown_ablation_is_named_with_the_known_ones():
         for_ablation(config, "klip")
 
 
-def test_files_overlay_in_their_order(tmp_path: Path):
+def test_later_files_override_earlier_ones(tmp_path: Path):
     first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
     first.write_text("train: {iterations: 3000, batch_size: 4}")
     second.write_text("train: {iterations: 5000}")
@@ -163,19 +163,19 @@ def test_files_overlay_in_their_order(tmp_path: Path):
 
 
 @pytest.mark.parametrize("text", ["{", "[1, 2]", "", "just words"])
-def test_a_file_that_is_no_mapping_is_named(tmp_path: Path, text: str):
+def test_file_without_a_mapping_is_named(tmp_path: Path, text: str):
     path = tmp_path / "broken.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"broken\.yaml"):
         load_config(path)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path):
+def test_missing_file_is_named(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"absent\.yaml"):
         load_config(tmp_path / "absent.yaml")
 
 
-def test_settings_come_back_from_json():
+def test_settings_json_round_trip():
     render, train = RenderSettings(fov_deg=20.0), TrainSettings(iterations=7)
     trees = json.loads(settings_json(render, train))
     assert (RenderSettings.model_validate(trees[0]), TrainSettings.model_validate(trees[1])) == (render, train)
@@ -186,12 +186,12 @@ def test_settings_json_is_canonical():
     assert settings_json(RenderSettings(seed=1)) != settings_json(RenderSettings(seed=2))
 
 
-def test_the_tree_is_frozen():
+def test_config_is_frozen():
     with pytest.raises(ValueError, match="frozen"):
         Config().seeds = (1,)
 
 
-def test_an_ablation_may_have_seeds_of_its_own():
+def test_ablation_can_have_its_own_seeds():
     config = validate({"seeds": [0], "ablations": {"base": {}, "often": {"seeds": [0, 1, 2]}}})
     assert for_ablation(config, "often").seeds == (0, 1, 2)
     assert for_ablation(config, "base").seeds == (0,)

@@ -1,4 +1,4 @@
-"""Where the user's data lies, under one name, and what tells that its files are others."""
+"""Place of the user's data, and the digest of its files."""
 
 import os
 from pathlib import Path
@@ -24,7 +24,7 @@ def fill(folder: Path, files: dict[str, int]) -> Path:
     return folder
 
 
-def test_a_place_has_one_name_however_it_is_given(tmp_path, monkeypatch):
+def test_place_is_the_same_however_it_is_given(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     place = fill(tmp_path / "data", {"a.glb": 1})
@@ -35,18 +35,18 @@ def test_a_place_has_one_name_however_it_is_given(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["3d_future", "folder", "images"])
-def test_a_missing_place_is_named_with_who_named_it_and_what_belongs_there(tmp_path, kind):
+def test_missing_place_is_reported_with_its_source_and_expected_contents(tmp_path, kind):
     missing = tmp_path / "missing"
-    with pytest.raises(ConfigError, match=r"missing, named by dataset\.path, is not there; expected .*docs/data\.md"):
+    with pytest.raises(ConfigError, match=r"missing, named by dataset\.path.* expected .*docs/data\.md"):
         find_place(dataset(kind=kind, path=str(missing)), {})
-    with pytest.raises(ConfigError, match="named by the environment variable FURNITURE, is not there"):
+    with pytest.raises(ConfigError, match="environment variable FURNITURE"):
         find_place(dataset(kind=kind, path=str(tmp_path), path_env="FURNITURE"), {"FURNITURE": str(missing)})
-    with pytest.raises(ConfigError, match=r"dataset\.path or SHELFNET_DATASET: not set; expected"):
+    with pytest.raises(ConfigError, match=r"dataset\.path or SHELFNET_DATASET: not set"):
         find_place(dataset(kind=kind), {"SHELFNET_DATASET": ""})
 
 
 @pytest.mark.parametrize("other", [{"kind": "showroom"}, OBJAVERSE, {"kind": "3d_future", **ZIPS}])
-def test_generated_and_fetched_data_has_no_place_and_says_that_the_variable_is_not_read(other):
+def test_variable_is_unread_by_generated_and_downloaded_data(other):
     settings = dataset(**other)
     assert find_place(settings, {"SHELFNET_DATASET": "/nowhere"}) is None
     assert unread_variable(settings, {"SHELFNET_DATASET": "/nowhere"}) == "SHELFNET_DATASET"
@@ -54,7 +54,7 @@ def test_generated_and_fetched_data_has_no_place_and_says_that_the_variable_is_n
     assert unread_variable(dataset(**other, path_env=None), {"SHELFNET_DATASET": "/nowhere"}) is None
 
 
-def test_a_variable_that_is_read_is_no_fault():
+def test_variable_is_read_by_a_folder():
     assert unread_variable(dataset(), {"SHELFNET_DATASET": "/nowhere"}) is None
 
 
@@ -73,13 +73,13 @@ FILES = {"a/raw_model.obj": 3, "a/texture.PNG": 5, "b/raw_model.obj": 3, "model_
         ({"results/renders/a.parquet": 9}, False),
     ],
 )
-def test_files_that_stages_read_change_the_digest(tmp_path, monkeypatch, files, changes):
+def test_digest_changes_with_files_that_stages_read(tmp_path, monkeypatch, files, changes):
     monkeypatch.chdir(tmp_path)
     before = listing_digest(fill(tmp_path, FILES))
     assert (listing_digest(fill(tmp_path, files)) != before) == changes
 
 
-def test_a_removed_or_renamed_file_changes_the_digest(tmp_path):
+def test_digest_changes_with_removed_and_renamed_files(tmp_path):
     before = listing_digest(fill(tmp_path, FILES))
     (tmp_path / "a").rename(tmp_path / "z")
     renamed = listing_digest(tmp_path)
@@ -87,18 +87,18 @@ def test_a_removed_or_renamed_file_changes_the_digest(tmp_path):
     assert len({before, renamed, listing_digest(tmp_path)}) == 3
 
 
-def test_a_copy_with_other_times_has_the_same_digest(tmp_path):
+def test_digest_ignores_modification_times(tmp_path):
     first, copy = fill(tmp_path / "first", FILES), fill(tmp_path / "copy", dict(reversed(FILES.items())))
     os.utime(copy / "model_info.json", (1, 1))
     assert listing_digest(first) == listing_digest(copy)
 
 
-def test_a_zip_file_counts_by_name_and_size(tmp_path):
+def test_digest_of_a_zip_file_changes_with_name_and_size(tmp_path):
     fill(tmp_path, {"a.zip": 3, "b.zip": 3, "c/a.zip": 4})
     assert len({listing_digest(tmp_path / name) for name in ("a.zip", "b.zip", "c/a.zip")}) == 3
 
 
 @pytest.mark.parametrize("place", [{"path": "/data"}, {"path_env": None}, ZIPS, {"downloads": "elsewhere"}])
-def test_the_catalogue_does_not_see_where_data_lies(place):
+def test_catalogue_settings_have_no_place(place):
     assert dataset(**place).for_catalogue() == dataset().for_catalogue()
     assert dataset(max_models=3).for_catalogue() != dataset().for_catalogue()
