@@ -1,4 +1,4 @@
-"""Meshes for the report's viewer: few triangles, in the object frame, as base64 typed arrays."""
+"""Meshes for the report's viewer: decimated, in the object frame, as base64 typed arrays."""
 
 import base64
 import math
@@ -25,15 +25,15 @@ INT16_MAX = 32767
 
 @dataclass(frozen=True)
 class ViewerMesh:
-    """One mesh as the viewer unpacks it.
+    """One mesh in the format of the viewer.
 
     Attributes:
-        scale: what an int16 position of 32767 stands for, in unit sides.
-        positions: base64 of int16, three a vertex.
-        colours: base64 of uint8, three a vertex.
-        indices: base64 of uint16 (uint32 where there are more than 65535 vertices), three a face.
-        wide: whether the indices are uint32.
-        faces: number of triangles.
+        scale: Coordinate of the int16 position 32767, in unit sides.
+        positions: Base64 of int16, three per vertex.
+        colours: Base64 of uint8, three per vertex.
+        indices: Base64 of uint16, or of uint32 with more than 65535 vertices, three per face.
+        wide: Whether the indices are uint32.
+        faces: Number of triangles.
     """
 
     scale: float
@@ -45,13 +45,13 @@ class ViewerMesh:
 
 
 def viewer_row(runs: Sequence[ShownView]) -> dict[str, dict]:
-    """Truth and all predictions of one test view, turned into the object frame.
+    """Truth and all predictions of one test view, in the object frame.
 
     Args:
-        runs: the same view with the predictions of the first, second, ... seed of each ablation.
+        runs: The same view with the predictions of the first, second, ... seed of each ablation.
 
     Returns:
-        meshes by ``truth`` (left out where nobody knows it) and ``ablation/stage/run``.
+        Meshes by ``truth`` (if known) and ``ablation/stage/run``.
     """
     meshes = {}
     if runs[0].truth is not None:
@@ -71,7 +71,7 @@ def _encode_prediction(prediction: PredictedMesh) -> ViewerMesh:
 
 
 def decimate(mesh: trimesh.Trimesh, max_faces: int) -> trimesh.Trimesh:
-    """The mesh itself where it is small enough, else a quadric simplification to about ``max_faces``."""
+    """The mesh itself if it is small enough, otherwise a quadric simplification to about ``max_faces``."""
     if len(mesh.faces) <= max_faces:
         return mesh
     merged = trimesh.Trimesh(mesh.vertices, mesh.faces, process=True)
@@ -82,7 +82,7 @@ def decimate(mesh: trimesh.Trimesh, max_faces: int) -> trimesh.Trimesh:
 def encode(
     vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"], colours: UInt8[np.ndarray, "v 3"]
 ) -> ViewerMesh:
-    """Quantise positions to 16 bits and pack everything."""
+    """Quantise positions to 16 bits and encode all arrays."""
     scale = float(np.abs(vertices).max(initial=1e-9))
     positions = np.rint(vertices / scale * INT16_MAX).astype("<i2")
     wide = len(vertices) > np.iinfo(np.uint16).max
@@ -91,7 +91,7 @@ def encode(
 
 
 def _nearest_colours(mesh: trimesh.Trimesh, coloured: trimesh.Trimesh) -> UInt8[np.ndarray, "v 3"]:
-    """Colours of the nearest vertices before decimation, from the texture where there is one; grey without either."""
+    """Colours of the nearest vertices before decimation, from vertex colours or texture; grey without either."""
     if coloured.visual.kind is None:
         return _grey(len(mesh.vertices))
     visual = coloured.visual.to_color() if coloured.visual.kind == "texture" else coloured.visual

@@ -31,9 +31,9 @@ logger = logging.getLogger(__name__)
 
 TEST = "test"
 ALIGNMENT_POINTS = 512
-"""Points a side with which the rotation is fitted."""
+"""Points per surface for fitting the rotation."""
 ALIGNMENT_PREDICTIONS = 128
-"""The rotation is fitted on at most so many validation predictions, evenly spread."""
+"""Largest number of validation predictions for fitting the rotation, evenly spread."""
 _JOURNAL_MEANS = ("chamfer", "chamfer_l2", "chamfer_icp", "fscore", "iou", "normal_consistency", "floater_fraction")
 
 
@@ -50,26 +50,25 @@ def evaluate(
     threads: int,
     journal: Path,
 ) -> None:
-    """Write one row a test view and stage.
+    """Write one row per test view and stage.
 
-    The rotation about +Y is fitted on the coarse validation predictions and serves both stages.
+    One rotation about +Y is fitted on the coarse validation predictions and applied to both stages.
 
     Args:
-        settings: points, thresholds and seeds of the metrics.
-        ablation: what the model is a run of.
-        seed: which run.
-        coarse: folders with coarse ``predictions.parquet`` and meshes.
-        refined: the same after refinement; may be empty.
-        surfaces: shards of true surfaces.
-        shards: shards of images, for the true views.
+        settings: Points, thresholds and seeds of the metrics.
+        ablation: Name of the ablation.
+        seed: Seed of the run.
+        coarse: Folders with coarse ``predictions.parquet`` and meshes.
+        refined: The same after refinement; may be empty.
+        surfaces: Shards of true surfaces.
+        shards: Shards of images, for the true views.
         output: ``chamfer.csv``.
-        threads: objects that are measured at the same time; the numbers do not depend on it.
-        journal: events for the run ``<ablation>/seed<n>``.
+        threads: Number of objects scored at the same time; it does not affect the result.
+        journal: Events for the run ``<ablation>/seed<n>``.
 
     Raises:
-        PredictionsError: predictions are damaged, disagree with the surfaces about a model's split, or miss a test
-            view.
-        ShardError: a shard is damaged.
+        PredictionsError: Predictions are damaged, differ from the surfaces in a model's split, or lack a test view.
+        ShardError: A shard is damaged.
     """
     truth = load_surfaces(surfaces)
     stages = {"coarse": _measurable(read_predictions(coarse, "coarse"), truth)}
@@ -95,10 +94,10 @@ def evaluate(
 
 
 def collect_rows(inputs: Sequence[Path], output: Path) -> None:
-    """Put the rows of all seeds of an ablation into one table.
+    """Join the rows of all seeds of an ablation into one table.
 
     Raises:
-        ResultsError: no inputs, a damaged one, or the same row twice.
+        ResultsError: There are no inputs, one is damaged, or a row occurs twice.
     """
     if not inputs:
         raise ResultsError(f"{output}: expected at least one table of results, got none")
@@ -106,7 +105,7 @@ def collect_rows(inputs: Sequence[Path], output: Path) -> None:
 
 
 def validation_set(predictions: pd.DataFrame, truth: SurfaceDataset, settings: EvaluateSettings) -> ValidationSet:
-    """The validation predictions that have a surface, as points in pairs with the true ones."""
+    """Points of validation predictions with a surface, paired with points of the true surfaces."""
     rows = predictions[(predictions["split"] == VALIDATION) & (predictions["status"] == "ok")]
     if len(rows) > ALIGNMENT_PREDICTIONS:
         rows = rows.iloc[np.linspace(0, len(rows) - 1, ALIGNMENT_PREDICTIONS).round().astype(int)]
@@ -122,11 +121,11 @@ def validation_set(predictions: pd.DataFrame, truth: SurfaceDataset, settings: E
 
 
 def _measurable(predictions: pd.DataFrame, truth: SurfaceDataset) -> pd.DataFrame:
-    """Predictions without those of models whose true surface could not be measured."""
+    """Predictions of models with a true surface."""
     refused = predictions["model_id"].isin(truth.refused)
     if refused.any():
         names = ", ".join(sorted(set(predictions.loc[refused, "model_id"]))[:10])
-        logger.warning("predictions of models without a true surface are not measured: %s", names)
+        logger.warning("predictions of models without a true surface are left out: %s", names)
     return predictions[~refused]
 
 
@@ -142,7 +141,7 @@ def _check_splits(predictions: pd.DataFrame, truth: SurfaceDataset) -> None:
 
 
 def _true_views(shards: Sequence[Path], test: pd.DataFrame, truth: SurfaceDataset) -> pd.DataFrame:
-    """True camera and category of the test views, as many a model as were predicted."""
+    """True camera and category of the test views, as many per model as were predicted."""
     if test.empty:
         raise PredictionsError("expected predictions of the test split, got none")
     views = load_view_labels(shards, TEST, int(test.groupby("model_id")["view"].nunique().max()), model_ids=truth)
@@ -160,7 +159,7 @@ def _true_views(shards: Sequence[Path], test: pd.DataFrame, truth: SurfaceDatase
 def _score_model(
     group: pd.DataFrame, truth: SurfaceDataset, alignment: YRotation, settings: EvaluateSettings
 ) -> Iterator[dict[str, Any]]:
-    """Rows of all views and stages of one object, whose true surface is read and indexed once."""
+    """Rows of all views and stages of one object, whose true surface is indexed once."""
     model_id = group["model_id"].iloc[0]
     true = true_surface(truth[model_id], model_id, settings)
     for row in group.itertuples():
@@ -168,16 +167,13 @@ def _score_model(
         if row.status == "ok":
             generator = named_generator(settings.seed, f"{row.stage}/{model_id}/{row.view}")
             score = score_mesh(load_glb(row.mesh).mesh, alignment, true, settings, generator)
-        yield {**_identity(row), **score.columns()}
-
-
-def _identity(row: Any) -> dict[str, Any]:
-    names = ("model_id", "view", "stage", "azimuth_deg", "elevation_deg")
-    return {**{name: getattr(row, name) for name in names}, "mask_iou": np.nan_to_num(row.mask_iou)}
+        names = ("model_id", "view", "stage", "azimuth_deg", "elevation_deg")
+        kept = {name: getattr(row, name) for name in names}
+        yield kept | {"mask_iou": np.nan_to_num(row.mask_iou)} | score.columns()
 
 
 def _with_view_errors(rows: pd.DataFrame, views: pd.DataFrame, alignment: YRotation) -> pd.DataFrame:
-    """Add true views and the errors of predicted ones; where there is no surface or no view, the worst error."""
+    """Add the true views and the view errors; without a surface or a predicted view, the error is the worst value."""
     rows = rows.merge(views, on=["model_id", "view"], how="left", validate="many_to_one")
     azimuth, elevation, true_azimuth, true_elevation = (
         rows[name].to_numpy(dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Measure the predictions that look at no image, on the views and with the points that the models are measured on."""
+"""Measure the trivial baselines on the same views and with the same points as the models."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ from shelfnet.tracking.journal import Journal
 logger = logging.getLogger(__name__)
 
 MEDOID_POINTS = 512
-"""Points of each candidate with which the medoid is found."""
+"""Points per surface for finding the medoid."""
 _NO_ROTATION = YRotation(angle_deg=0.0, n_predictions=0)
 
 
@@ -49,26 +49,25 @@ def evaluate_baselines(
     threads: int,
     journal: Path,
 ) -> None:
-    """Write one row a test view and baseline, with the columns of every ``chamfer.csv``, and levels for the curves.
+    """Write one row per test view and baseline, and the levels of the baselines for the validation curves.
 
-    A baseline predicts no camera and, but for the sphere, is no mesh: view errors, mask IoU, components and floaters
-    are left blank then. It predicts the same for every view of an object.
+    Baselines predict the same for every view of an object and have no camera, so view errors and mask IoU are blank.
+    Only the sphere is a mesh; components and floaters of the others are blank.
 
     Args:
-        settings: points, thresholds and seeds of the metrics.
-        surfaces: shards of true surfaces, training split included.
-        shards: shards of images, for the test and validation views.
-        views_per_model: how many views of each model are predicted by the models.
-        validation_views: how many views the validation curves are measured on.
+        settings: Points, thresholds and seeds of the metrics.
+        surfaces: Shards of true surfaces, including the training split.
+        shards: Shards of images, for the test and validation views.
+        views_per_model: Number of predicted views per model.
+        validation_views: Number of views behind the validation curves.
         output: ``chamfer.csv`` of the baselines.
-        levels: ``ablation, n_views, n_points, chamfer``: the baselines as validation during training measures, on the
-            same views with the same number of points.
-        threads: objects that are measured at the same time; the numbers do not depend on it.
-        journal: events for the ``baselines`` run.
+        levels: ``ablation, n_views, n_points, chamfer`` on the views and with the points of the validation curves.
+        threads: Number of objects scored at the same time; it does not affect the result.
+        journal: Events for the ``baselines`` run.
 
     Raises:
-        ValueError: no training surfaces.
-        ShardError: a shard is damaged.
+        ValueError: There are no training surfaces.
+        ShardError: A shard is damaged.
     """
     truth = load_surfaces(surfaces)
     views = load_view_labels(shards, "test", views_per_model, model_ids=truth)
@@ -94,7 +93,7 @@ def evaluate_baselines(
 def _score_model(
     model_id: str, truth: SurfaceDataset, mean_shape: SampledSurface, settings: EvaluateSettings
 ) -> Iterator[dict[str, Any]]:
-    """One row a baseline."""
+    """One row per baseline."""
     true = true_surface(truth[model_id], model_id, settings)
     generator = named_generator(settings.seed, f"baselines/{model_id}")
     drawn = draw_training_models(truth.in_split("train"), settings.random_train_draws, generator)
@@ -111,7 +110,7 @@ def _score_model(
 def _validation_levels(
     model_ids: Sequence[str], truth: SurfaceDataset, medoid_id: str, settings: EvaluateSettings, threads: int
 ) -> pd.DataFrame:
-    """Mean Chamfer distance of every baseline over the validation views, whose models are given, one a view."""
+    """Mean Chamfer distance of every baseline over the validation views, given by the model of each view."""
     measured = score_in_parallel(
         lambda model_id: _curve_distances(model_id, truth, medoid_id, settings), sorted(set(model_ids)), threads
     )
@@ -125,7 +124,7 @@ def _validation_levels(
 def _curve_distances(
     model_id: str, truth: SurfaceDataset, medoid_id: str, settings: EvaluateSettings
 ) -> Iterator[dict[str, Any]]:
-    """One row a baseline, with the number of points of the validation curves."""
+    """One row per baseline, with the number of points of the validation curves."""
     true = truth[model_id].points[:CURVE_POINTS]
     to_true = neighbour_index(true, settings.backend)
     generator = named_generator(settings.seed, f"baselines/{model_id}")

@@ -1,9 +1,8 @@
-"""Measure how memory and time grow with resolution, for the voxel grid and the tri-plane.
+"""Measure memory and time of the voxel grid and the tri-plane by resolution.
 
-Memory is bytes of tensors: those of the field itself, and those that autograd keeps for the backward pass, counted
-exactly. Time is what the CPU spent, forward and backward. Planes have their configured channels. A voxel grid of 256^3
-with as many would take tens of gigabytes, so its channels are narrowed until it fits into 4 GB: what is compared is the
-growth.
+Memory is the exact size of the field's tensors and of the tensors that autograd saves for the backward pass. Time is
+CPU time of forward and backward pass. The planes have their configured channels. With as many channels, a voxel grid of
+256^3 would take tens of gigabytes, so it has fewer to fit into 4 GB: only the growth is comparable.
 """
 
 import dataclasses
@@ -28,13 +27,13 @@ from shelfnet.training.seams import tensors_of
 
 REPRESENTATIONS = ("voxel", "triplane")
 VOXEL_CHANNELS, VOXEL_BASE_CHANNELS = 2, 8
-"""At 256^3, with rendering and backward pass, the process peaks at 3.8 GB."""
+"""With these, the process peaks at 3.8 GB for 256^3 with rendering and backward pass."""
 LARGE_RESOLUTION = 128
 SMALL_BATCH = 2
-"""Below the large resolution two objects share the work, since for a single small volume PyTorch takes a convolution
-that is several times slower; costs are of one."""
+"""Objects per pass below the large resolution, since PyTorch's convolution for a single small volume is several times
+slower. Costs are given per object."""
 RENDER_PX, SAMPLES_PER_RAY = 24, 32
-"""The same rays at every N, so that only the representation grows."""
+"""The same rays for every N, so that only the representation grows."""
 REPEATS = 2
 
 log = logging.getLogger(__name__)
@@ -42,17 +41,17 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What one object costs at one resolution, on the CPU.
+    """Cost of one object at one resolution on the CPU.
 
     Attributes:
         representation: ``voxel`` or ``triplane``.
-        resolution: N, of features and occupancy alike.
-        channels: features of a voxel, or of a cell of one plane.
-        field_bytes: tensors of the field itself.
-        decode_saved_bytes: what decoding keeps for the backward pass.
-        saved_bytes: what decoding and rendering keep for the backward pass.
-        decode_seconds: decode and backward, the fastest of a few.
-        seconds: decode, render and backward, likewise.
+        resolution: N, for both features and occupancy.
+        channels: Features per voxel or per cell of one plane.
+        field_bytes: Tensors of the field.
+        decode_saved_bytes: Tensors that decoding saves for the backward pass.
+        saved_bytes: Tensors that decoding and rendering save for the backward pass.
+        decode_seconds: Decode and backward pass, the fastest of several runs.
+        seconds: Decode, render and backward pass, the fastest of several runs.
     """
 
     representation: str
@@ -66,12 +65,12 @@ class Cost:
 
 
 class SavedBytes(torch.autograd.graph.saved_tensors_hooks):
-    """Counts what autograd keeps for the backward pass inside a ``with`` block, exactly.
+    """Counts the bytes that autograd saves for the backward pass inside a ``with`` block.
 
-    Every storage counts once, however many operations keep it; parameters are there anyway and do not count.
+    Every storage counts once, however many operations save it; parameters do not count.
 
     Args:
-        network: whose parameters are left out.
+        network: Network with these parameters.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -94,13 +93,13 @@ class SavedBytes(torch.autograd.graph.saved_tensors_hooks):
 def measure_memory(
     *, settings: ModelSettings, resolutions: Sequence[int], output: Path, repeats: int = REPEATS
 ) -> None:
-    """Write one row a representation and resolution, with the columns of :class:`Cost`.
+    """Write one row per representation and resolution, with the columns of :class:`Cost`.
 
     Args:
-        settings: channels of the planes; resolutions are what is varied.
-        resolutions: values of N, powers of two.
-        output: the CSV.
-        repeats: timings, of which the fastest counts.
+        settings: Channels of the planes.
+        resolutions: Values of N, powers of two.
+        output: CSV file.
+        repeats: Number of timed runs.
     """
     costs = [
         measure_cost(settings, representation, resolution, repeats)
@@ -111,7 +110,7 @@ def measure_memory(
 
 
 def measure_cost(settings: ModelSettings, representation: str, resolution: int, repeats: int) -> Cost:
-    """Decode one object, render one view of it, and go back."""
+    """Measure decoding, rendering one view, and the backward pass of one object."""
     varied = _varied(settings.decoder, representation, resolution)
     decoder = _decoder(varied, settings.encoder.latent_dim)
     objects = SMALL_BATCH if resolution < LARGE_RESOLUTION else 1
@@ -153,7 +152,7 @@ def _decoder(settings: DecoderSettings, latent_dim: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         decoder = build_decoder(settings, latent_dim)
-    # In the layout that is ordinary on the CPU, convolutions pad their few channels to sixteen.
+    # In the default layout, CPU convolutions pad few channels to sixteen.
     is_volume = settings.representation != "triplane"
     return decoder.to(memory_format=torch.channels_last_3d if is_volume else torch.channels_last)
 
@@ -180,7 +179,7 @@ def _render(field: Field, objects: int) -> Tensor:
 
 
 def _time_once(forward: Callable[[], Tensor]) -> float:
-    # Other processes on the machine do not count.
+    # Process time excludes other processes on the machine.
     began = time.process_time()
     forward().backward()
     return time.process_time() - began
