@@ -43,11 +43,13 @@ class Release:
         archives: Zip files to extract.
         lists: ``model_info.json`` files next to them.
         extracted: Model folders on disk by name; they take precedence over those in archives.
+        contents: Tables of contents that were already read, by archive.
     """
 
     archives: tuple[Path, ...]
     lists: tuple[Path, ...] = ()
     extracted: Mapping[str, Path] = field(default_factory=dict)
+    contents: Mapping[Path, ArchiveContents] = field(default_factory=dict, compare=False)
 
 
 def find_release(source: Path) -> Release | None:
@@ -71,11 +73,12 @@ def find_release(source: Path) -> Release | None:
     missing = _missing(find_root(source)) if lists else None
     if missing is not None and not missing:
         return None
-    needed = _needed(archives, extracted, missing)
+    contents = {archive: read_contents(archive) for archive in archives}
+    needed = _needed(contents, extracted, missing)
     if not needed and not (missing and missing & _folded(extracted)):
         return None
     logger.info("%s: %d models are extracted; archives with other models: %s", source, len(extracted), _shown(needed))
-    return Release(needed, lists, extracted)
+    return Release(needed, lists, extracted, contents)
 
 
 def assemble(release: Release, target: Path) -> Path:
@@ -92,7 +95,7 @@ def assemble(release: Release, target: Path) -> Path:
         ArchiveError: An archive is damaged or unsafe; archives that were already extracted are kept.
         DatasetError: There is no list or two lists, an archive has no model, or two archives have the same model.
     """
-    contents = {archive: read_contents(archive) for archive in release.archives}
+    contents = {archive: release.contents.get(archive) or read_contents(archive) for archive in release.archives}
     archives = _named_by_digest(release.archives)
     _check(release, {archive: contents[archive] for archive in archives.values()})
     temporary = partial_path(target)
@@ -146,12 +149,13 @@ def _missing(root: Path) -> set[str]:
     return {model_id.casefold() for model_id, path in found if path is None or not (path / OBJ_NAME).is_file()}
 
 
-def _needed(archives: Iterable[Path], extracted: Iterable[str], missing: set[str] | None) -> tuple[Path, ...]:
+def _needed(
+    contents: Mapping[Path, ArchiveContents], extracted: Iterable[str], missing: set[str] | None
+) -> tuple[Path, ...]:
     """Archives with a missing model; without a list, archives with a list or a model that is not extracted."""
     present = _folded(extracted)
     needed = []
-    for archive in archives:
-        content = read_contents(archive)
+    for archive, content in contents.items():
         others = _folded(content.models) - present
         if others & missing if missing is not None else others or content.list_path is not None:
             needed.append(archive)

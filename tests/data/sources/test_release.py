@@ -123,6 +123,15 @@ def test_archives_add_missing_models(tmp_path, folder, source, zips, extractions
     assert (folder / place / "a" / "raw_model.obj").is_file()
 
 
+def test_tables_of_contents_read_once(tmp_path, folder, source, zips, monkeypatch):
+    (source / "a").rename(folder / "a")
+    (source / LIST).rename(folder / LIST)
+    original, read = release.read_contents, []
+    monkeypatch.setattr(release, "read_contents", lambda archive: read.append(archive) or original(archive))
+    assemble(find_release(folder), tmp_path / "out")
+    assert sorted(read) == sorted(zips)
+
+
 def test_list_from_archive(tmp_path, folder, source, zips, zip_folder):
     zip_folder(zips[2], source, only=of("c"))
     zip_folder(folder / "tags.zip", source, only=of(LIST))
