@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from shelfnet.data.catalogue.model_info import FILE_NAME, DatasetError
+from shelfnet.data.folders import regular_files, subfolders
 from shelfnet.data.obj.reader import MAX_OBJ_BYTES
 from shelfnet.provenance import file_digest
 
@@ -49,14 +50,8 @@ def find_lists(source: Path) -> list[Path]:
         found = [folder / FILE_NAME for folder in level if (folder / FILE_NAME).is_file()]
         if found:
             return found
-        level = [inner for folder in level for _, inner in sorted(subfolders(folder).items())]
+        level = [inner for folder in level for inner in subfolders(folder).values()]
     return []
-
-
-def subfolders(folder: Path) -> dict[str, Path]:
-    """Direct subfolders by name, without links."""
-    with os.scandir(folder) as entries:
-        return {entry.name: Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)}
 
 
 def model_folders(root: Path) -> dict[str, Path]:
@@ -66,7 +61,7 @@ def model_folders(root: Path) -> dict[str, Path]:
     """
     direct = subfolders(root)
     deeper: dict[str, Path] = {}
-    for _, part in sorted(direct.items()):
+    for part in direct.values():
         if not (part / OBJ_NAME).is_file():
             for name, path in subfolders(part).items():
                 if (path / OBJ_NAME).is_file():
@@ -107,19 +102,13 @@ def content_digest(root: Path) -> str:
     """
     digest = hashlib.sha256(file_digest(root / FILE_NAME).encode())
     for name, folder in sorted(model_folders(root).items()):
-        for path in _read_files(folder):
+        for path in (path for path in regular_files(folder).values() if _is_read(path.name)):
             size = path.stat().st_size
             content = file_digest(path) if size <= MAX_OBJ_BYTES else str(size)
             digest.update(os.fsencode(f"{name}/{path.name}") + f":{content}\n".encode())
     return digest.hexdigest()
 
 
-def _read_files(folder: Path) -> list[Path]:
-    """OBJ files, material libraries and images of a model, sorted by name."""
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
-    return [folder / name for name in sorted(names) if _is_read(name)]
-
-
 def _is_read(name: str) -> bool:
+    """Whether a stage may read a file of a model: an OBJ file, a material library or an image."""
     return Path(name).suffix.lower() in READ_SUFFIXES and name not in UNREAD_NAMES

@@ -20,7 +20,7 @@ from shelfnet.data.catalogue.model_info import FILE_NAME, DatasetError, ModelInf
 from shelfnet.data.catalogue.quarantine import Quarantined, quarantine_model
 from shelfnet.data.catalogue.selection import select_models
 from shelfnet.data.catalogue.splits import sampling_order
-from shelfnet.data.hardlinks import link_or_copy
+from shelfnet.data.folders import link_or_copy
 from shelfnet.data.importers.convert import SUFFIXES, Orientation, convert_model
 from shelfnet.dependencies import code_digest
 from shelfnet.isolation import IsolatedWorker

@@ -9,7 +9,6 @@ import difflib
 import gzip
 import json
 import logging
-import os
 import re
 import socket
 import warnings
@@ -25,6 +24,7 @@ from shelfnet.config.dataset import DatasetSettings, ObjaverseSettings
 from shelfnet.data.catalogue.model_info import DatasetError, ModelInfo
 from shelfnet.data.catalogue.models import CatalogueModel
 from shelfnet.data.catalogue.quarantine import Quarantined, first_reasons
+from shelfnet.data.folders import regular_files, subfolders
 from shelfnet.data.importers.staging import STAGE, ImportedModel
 
 VERSION_FOLDER = "hf-objaverse-v1"
@@ -196,16 +196,8 @@ def _too_few(category: str, n_here: int, n_annotated: int, settings: ObjaverseSe
 def _files(folder: Path) -> dict[str, Path]:
     """GLB files in the folder by uid, without links."""
     objects = folder / OBJECTS_FOLDER
-    if not objects.is_dir():
-        return {}
-    with os.scandir(objects) as parts:
-        folders = sorted(entry.path for entry in parts if entry.is_dir(follow_symlinks=False))
-    files: dict[str, Path] = {}
-    for path in folders:
-        with os.scandir(path) as entries:
-            names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
-        files |= {name[:-4]: Path(path, name) for name in names if name.endswith(".glb")}
-    return files
+    parts = subfolders(objects).values() if objects.is_dir() else ()
+    return {path.stem: path for part in parts for path in regular_files(part).values() if path.suffix == ".glb"}
 
 
 def _download(package: ModuleType, uids: Sequence[str], n_threads: int) -> dict[str, str]:

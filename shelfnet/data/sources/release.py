@@ -16,10 +16,9 @@ from shelfnet.data.catalogue.dataset_layout import (
     find_lists,
     find_root,
     model_folders,
-    subfolders,
 )
 from shelfnet.data.catalogue.model_info import FILE_NAME, DatasetError, read_model_info
-from shelfnet.data.hardlinks import link_folder
+from shelfnet.data.folders import link_folder, subfolders
 from shelfnet.data.sources.archive_parts import ArchiveContents, extract_part, is_complete, read_contents
 from shelfnet.provenance import file_digest
 from shelfnet.publishing import partial_path, publish
@@ -121,7 +120,7 @@ def assemble(release: Release, target: Path) -> Path:
 
 def _zip_files(source: Path) -> tuple[Path, ...]:
     """Archives in a folder and its direct subfolders, except model folders."""
-    folders = [source, *(path for _, path in sorted(subfolders(source).items()) if not (path / OBJ_NAME).is_file())]
+    folders = [source, *(path for path in subfolders(source).values() if not (path / OBJ_NAME).is_file())]
     files = (path for folder in folders for path in sorted(folder.iterdir()))
     return tuple(path for path in files if path.suffix.lower() == ".zip" and path.is_file())
 
@@ -131,7 +130,7 @@ def _extracted_models(source: Path) -> dict[str, Path]:
     models: dict[str, Path] = {}
     level = [source]
     for _ in range(MAX_DEPTH + 1):
-        below = [path for folder in level for _, path in sorted(subfolders(folder).items())]
+        below = [path for folder in level for path in subfolders(folder).values()]
         level = []
         for path in below:
             if (path / OBJ_NAME).is_file():

@@ -1,6 +1,6 @@
 import os
 
-from shelfnet.data.hardlinks import link_folder, link_or_copy
+from shelfnet.data.folders import link_folder, link_or_copy
 
 
 def test_link_shares_inode(tmp_path):
