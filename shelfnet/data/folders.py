@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Container
 from pathlib import Path
 
 
@@ -15,6 +16,13 @@ def regular_files(folder: Path) -> dict[str, Path]:
     """Regular files directly in a folder by name, sorted; links and devices are left out."""
     with os.scandir(folder) as entries:
         return {name: folder / name for name in sorted(e.name for e in entries if e.is_file(follow_symlinks=False))}
+
+
+def remove_others(folder: Path, kept: Container[str]) -> None:
+    """Remove everything from a folder except the given names."""
+    for path in folder.iterdir():
+        if path.name not in kept:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def link_or_copy(source: str | Path, destination: str | Path) -> None:

@@ -20,7 +20,7 @@ from shelfnet.data.catalogue.model_info import FILE_NAME, DatasetError, ModelInf
 from shelfnet.data.catalogue.quarantine import Quarantined, quarantine_model
 from shelfnet.data.catalogue.selection import select_models
 from shelfnet.data.catalogue.splits import sampling_order
-from shelfnet.data.folders import link_or_copy
+from shelfnet.data.folders import link_or_copy, remove_others
 from shelfnet.data.importers.convert import SUFFIXES, Orientation, convert_model
 from shelfnet.dependencies import code_digest
 from shelfnet.isolation import IsolatedWorker
@@ -84,7 +84,7 @@ def stage_models(
     if not done:
         reasons = "; ".join(f"{row.path}: {row.reason}" for row in quarantined[:3])
         raise DatasetError(f"none of {len(quarantined)} models can be used; the first reasons are {reasons}")
-    _remove_others(root, {info.model_id for info in done})
+    remove_others(root, {info.model_id for info in done})
     _write_list(root / FILE_NAME, done)
     shutil.rmtree(target, ignore_errors=True)
     publish(temporary, target)
@@ -181,12 +181,6 @@ def _read_stamp(folder: Path) -> str | None:
         return (folder / STAMP_NAME).read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
         return None
-
-
-def _remove_others(root: Path, kept: set[str]) -> None:
-    for path in root.iterdir():
-        if path.name not in kept:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _write_list(path: Path, infos: Sequence[ModelInfo]) -> None:

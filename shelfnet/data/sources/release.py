@@ -18,7 +18,7 @@ from shelfnet.data.catalogue.dataset_layout import (
     model_folders,
 )
 from shelfnet.data.catalogue.model_info import FILE_NAME, DatasetError, read_model_info
-from shelfnet.data.folders import link_folder, subfolders
+from shelfnet.data.folders import link_folder, remove_others, subfolders
 from shelfnet.data.sources.archive_parts import ArchiveContents, extract_part, is_complete, read_contents
 from shelfnet.provenance import file_digest
 from shelfnet.publishing import partial_path, publish
@@ -101,7 +101,7 @@ def assemble(release: Release, target: Path) -> Path:
     root, earlier = temporary / MODEL_FOLDER, target / MODEL_FOLDER
     root.mkdir(parents=True, exist_ok=True)
     try:
-        _remove_others(root, archives)
+        remove_others(root, archives)
         parts = [_part(name, archive, contents[archive], root, earlier) for name, archive in archives.items()]
         for name, folder in sorted(release.extracted.items()):
             link_folder(folder, root / EXTRACTED / name)
@@ -217,12 +217,6 @@ def _place_list(release: Release, parts: Mapping[Path, Path], root: Path) -> Non
             raise DatasetError(f"{origin}: its {FILE_NAME} differs from that of {first}")
         logger.warning("%s: its %s differs from %s, which is used", origin, FILE_NAME, first)
     shutil.copyfile(chosen, root / FILE_NAME)
-
-
-def _remove_others(root: Path, kept: Iterable[str]) -> None:
-    for path in root.iterdir():
-        if path.name not in kept:
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _folded(names: Iterable[str]) -> set[str]:
