@@ -67,10 +67,10 @@ def fake(monkeypatch):
     """Replaces engine and child process; the name of a model determines its outcome."""
 
     @contextmanager
-    def beside(settings, threads):
+    def isolated_engine(settings, threads):
         yield fragile_engine.render
 
-    monkeypatch.setattr(step, "isolated_engine", beside)
+    monkeypatch.setattr(step, "isolated_engine", isolated_engine)
 
 
 @pytest.fixture
@@ -136,8 +136,8 @@ def test_unusable_models_quarantined(workplace, fake, tmp_path, caplog):
     ("name", "limits", "reason"),
     [
         ("segfault", {}, "SIGSEGV"),
-        ("hang", {"model_timeout_s": 0.5}, "timed out after 0.5 s"),
-        ("greedy", {"model_memory_mb": 600}, "more than 600 MB"),
+        ("hang", {"model_timeout_s": 0.5}, "0.5 s"),
+        ("greedy", {"model_memory_mb": 600}, "600 MB"),
     ],
 )
 def test_crashing_model_quarantined(workplace, fragile, tmp_path, name, limits, reason):
