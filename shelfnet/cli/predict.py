@@ -17,13 +17,13 @@ from shelfnet.cli.progress import Progress
 from shelfnet.cli.settings import mesh_settings, override_segmenter, prediction_settings
 from shelfnet.data.photographs.reader import PhotoError
 from shelfnet.data.shards.encoding import UnusableImageError
+from shelfnet.devices import device_name, pick_device
+from shelfnet.networks.checkpoint import load_model, read_run_description
 from shelfnet.networks.segmenter import build_segmenter
 from shelfnet.publishing import complete_file
 from shelfnet.reconstruction.coloured_mesh import save_glb
 from shelfnet.reconstruction.predictor import EmptyMeshError, Predictor
 from shelfnet.reconstruction.single_view import Reconstruction
-from shelfnet.training.checkpoint import load_model, read_description
-from shelfnet.training.device import device_name, pick_device
 
 RESULTS = Path("results")
 
@@ -72,14 +72,14 @@ def _load_predictor(arguments: argparse.Namespace) -> Predictor:
     folder = named_checkpoint(arguments.checkpoint) if arguments.checkpoint else newest_checkpoint(RESULTS)
     device = _pick_device(arguments.device)
     try:
-        description = read_description(folder)
+        description = read_run_description(folder)
         config = prediction_settings(arguments.config or [], description.ablation)
         images = config.dataset.images
         reconstruct, refine = mesh_settings(config, refined=arguments.refine, texture=arguments.texture)
         predictor = Predictor(
             model=load_model(folder, device),
             render=description.render,
-            object_share=description.object_share or images.object_share,
+            object_share=description.object_share,
             images=images,
             reconstruct=reconstruct,
             refine=refine,

@@ -16,8 +16,8 @@ from shelfnet.config.load import for_ablation
 from shelfnet.config.schema import Config
 from shelfnet.evaluation.comparison import STAGES
 from shelfnet.evaluation.predictions import read_predictions
+from shelfnet.networks.checkpoint import RunDescription, read_run_description
 from shelfnet.training.curves import read_curves as read_run_curves
-from shelfnet.training.description import RunDescription, read_run_description
 
 CURVE_COLUMNS = ("ablation", "seed", "iteration", "name", "value")
 
@@ -51,7 +51,7 @@ class EvaluatedRun:
         """``model.json`` of the run.
 
         Raises:
-            DescriptionError: The file is missing or damaged, or lacks a key.
+            CheckpointError: The file is missing or damaged, or lacks a key.
         """
         return read_run_description(self.folder)
 
@@ -116,16 +116,19 @@ def resolution_switches(runs: Runs) -> ResolutionSwitches:
     """Switches according to each run's ``model.json``, whatever the present settings are.
 
     Raises:
-        DescriptionError: A ``model.json`` is missing or damaged, or lacks a key.
+        CheckpointError: A ``model.json`` is missing or damaged, or lacks a key.
     """
     return {
-        name: frozenset(
-            ResolutionSwitch(run.coarse_iterations, run.resolution_px)
-            for run in (own.description for own in of_ablation)
-            if 0 < run.coarse_iterations < run.iterations and run.coarse_px != run.resolution_px
-        )
+        name: frozenset(switch for run in of_ablation if (switch := _resolution_switch(run.description)) is not None)
         for name, of_ablation in runs.items()
     }
+
+
+def _resolution_switch(run: RunDescription) -> ResolutionSwitch | None:
+    train, full_px = run.train, run.model.renderer.resolution_px
+    if 0 < train.coarse_iterations < run.iterations and train.coarse_px != full_px:
+        return ResolutionSwitch(train.coarse_iterations, full_px)
+    return None
 
 
 def read_curves(runs: Runs) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.networks.decoders import build_decoder
 from shelfnet.renderer.volume import render_features
 from shelfnet.representations.field import Field
-from shelfnet.training.seams import tensors_of
+from shelfnet.training.detached_boundary import tensors_of
 
 REPRESENTATIONS = ("voxel", "triplane")
 VOXEL_CHANNELS, VOXEL_BASE_CHANNELS = 2, 8

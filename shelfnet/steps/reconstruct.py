@@ -11,6 +11,8 @@ import numpy as np
 from shelfnet.config.meshes import ReconstructSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.predictions import Prediction, mesh_name, write_predictions
+from shelfnet.devices import pick_device
+from shelfnet.networks.checkpoint import load_model
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.publishing import complete_folder
 from shelfnet.reconstruction.coloured_mesh import save_glb
@@ -18,8 +20,6 @@ from shelfnet.reconstruction.single_view import reconstruct_image
 from shelfnet.renderer.compositing import composite
 from shelfnet.steps.input_views import InputView, load_input_views
 from shelfnet.tracking.journal import Journal
-from shelfnet.training.checkpoint import load_model
-from shelfnet.training.device import pick_device
 
 log = logging.getLogger(__name__)
 

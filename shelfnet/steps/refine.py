@@ -14,13 +14,13 @@ import torch
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.predictions import Prediction, PredictionsError, read_predictions, write_predictions
+from shelfnet.devices import pick_device
 from shelfnet.publishing import complete_folder
 from shelfnet.reconstruction.coloured_mesh import load_glb, save_glb
 from shelfnet.reconstruction.single_view import Reconstruction, refine_reconstructions
 from shelfnet.renderer.compositing import composite
 from shelfnet.steps.input_views import InputView, load_input_views
 from shelfnet.tracking.journal import Journal
-from shelfnet.training.device import pick_device
 
 log = logging.getLogger(__name__)
 

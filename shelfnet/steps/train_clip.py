@@ -9,25 +9,25 @@ import torch
 
 from shelfnet.config.supervision import ClipSettings
 from shelfnet.data.shards.reader import load_training_views, open_shard
+from shelfnet.devices import device_name, pick_device
+from shelfnet.networks.checkpoint import save_model
 from shelfnet.networks.clip import ClipModel
 from shelfnet.networks.retrieval import SUFFICIENT_TIMES_CHANCE, Retrieval
 from shelfnet.provenance import code_version, files_digest
 from shelfnet.tracking.journal import Journal
-from shelfnet.training.checkpoint import save_model
-from shelfnet.training.clip import measure_retrieval, train_small_clip
-from shelfnet.training.device import device_name, pick_device
+from shelfnet.training.clip_training import measure_retrieval, train_small_clip
 
 log = logging.getLogger(__name__)
 
 RETRIEVAL_CHOICES = 32
 HELD_OUT_SPLIT = "validation"
-RIVAL_SPLITS = ("test", "train")
-"""Where rivals come from once the held-out captions are used up; captions that no training has seen come first."""
+NEGATIVE_SPLITS = ("test", "train")
+"""Sources of negative captions once the held-out ones are used up; captions unseen in training come first."""
 
-TOO_LITTLE = (
-    "clip  held-out retrieval of %.3f among %d is %.1f times chance, expected at least %g times: the small CLIP has "
-    "learned too little for L_clip to teach anything; train it longer (clip.training.iterations), make it larger "
-    "(clip.training.width, clip.training.layers), or bring more models with more different captions"
+LOW_RETRIEVAL = (
+    "clip  held-out retrieval of %.3f among %d captions is %.1f times chance, expected at least %g times: the small "
+    "CLIP has learned too little to supervise L_clip; train it longer (clip.training.iterations), make it larger "
+    "(clip.training.width, clip.training.layers), or use more models with more different captions"
 )
 
 
@@ -37,20 +37,20 @@ def train_clip(
     """Train on the training split, report retrieval on the held-out validation split, publish the model.
 
     Args:
-        settings: of CLIP.
-        shards: images and captions.
-        output: folder for ``model.safetensors`` and ``model.json``.
+        settings: CLIP settings.
+        shards: Shards of images and captions.
+        output: Folder for ``model.safetensors`` and ``model.json``.
         device: ``auto``, ``cpu`` or ``cuda``.
-        threads: CPU threads.
-        journal: events for the tracking server.
+        threads: Number of CPU threads.
+        journal: Event file for the tracking server.
 
     Raises:
-        RuntimeError: ``cuda`` is asked for and there is none.
+        RuntimeError: ``cuda`` is asked for and there is no CUDA GPU.
     """
     torch.set_num_threads(threads)
-    place = pick_device(device)
-    model = train_small_clip(load_training_views(shards), settings.training, place)
-    generator = torch.Generator(place).manual_seed(settings.training.seed)
+    torch_device = pick_device(device)
+    model = train_small_clip(load_training_views(shards), settings.training, torch_device)
+    generator = torch.Generator(torch_device).manual_seed(settings.training.seed)
     retrieval = _held_out_retrieval(model, shards, generator)
     description = {
         "settings": settings.model_dump(mode="json"),
@@ -58,7 +58,7 @@ def train_clip(
         "retrieval_choices": retrieval.choices,
         "dataset_digest": files_digest(shards),
         "code_version": code_version(),
-        "device": device_name(place),
+        "device": device_name(torch_device),
     }
     save_model(output, model.clip, description)
     events = Journal(journal, "clip")
@@ -70,8 +70,8 @@ def train_clip(
 
 
 def _held_out_retrieval(model: ClipModel, shards: Sequence[Path], generator: torch.Generator) -> Retrieval:
-    """Of the validation split; rivals from elsewhere where its own captions are too few. A low one is warned of."""
-    others = [_captions(shards, split) for split in RIVAL_SPLITS]
+    """Retrieval on the validation split; warns where it is too low."""
+    others = [_captions(shards, split) for split in NEGATIVE_SPLITS]
     held_out = load_training_views(shards, HELD_OUT_SPLIT)
     retrieval = measure_retrieval(model, held_out, others, RETRIEVAL_CHOICES, generator)
     log.info(
@@ -81,12 +81,12 @@ def _held_out_retrieval(model: ClipModel, shards: Sequence[Path], generator: tor
         retrieval.times_chance,
     )
     if not retrieval.sufficient:
-        log.warning(TOO_LITTLE, retrieval.top1, retrieval.choices, retrieval.times_chance, SUFFICIENT_TIMES_CHANCE)
+        log.warning(LOW_RETRIEVAL, retrieval.top1, retrieval.choices, retrieval.times_chance, SUFFICIENT_TIMES_CHANCE)
     return retrieval
 
 
 def _captions(shards: Sequence[Path], split: str) -> set[str]:
-    """The captions of one split; no image is read."""
+    """Distinct captions of one split; reads no images."""
     columns = ["split", "caption"]
     found: set[str] = set()
     for path in shards:

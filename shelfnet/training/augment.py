@@ -1,4 +1,4 @@
-"""Differentiable augmentation for D: the same kinds of change to real images and renders."""
+"""Differentiable augmentation for the discriminator, of real images and renders alike."""
 
 import torch
 from jaxtyping import Float
@@ -6,17 +6,18 @@ from torch import Tensor
 from torch.nn import functional
 
 MAX_SHIFT = 0.125
-"""Largest shift of an image, as a share of its side."""
+"""Largest shift as a fraction of the image's side."""
 
 MAX_BRIGHTNESS = 0.2
+"""Largest change of brightness; images lie in [0, 1]."""
 
 
 def augment(
     images: Float[Tensor, "b 3 h w"], masks: Float[Tensor, "b h w"], generator: torch.Generator
 ) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b h w"]]:
-    """Shift images and masks together, mirror half of them, and change the object's brightness.
+    """Shift and mirror images with their masks at random, and change the brightness inside the mask.
 
-    The white of the background stays white: what is shifted in is white, and brightness changes under the mask alone.
+    The background stays white.
     """
     batch = len(images)
     shift, mirror, brightness = _draw(batch, images.device, generator)
@@ -26,10 +27,10 @@ def augment(
     theta[:, :, 2] = shift
     grid = functional.affine_grid(theta, [batch, 4, *masks.shape[1:]], align_corners=False)
     darkness = torch.cat([1.0 - images, masks[:, None]], dim=1)
-    moved = functional.grid_sample(darkness, grid, align_corners=False)
-    moved_masks = moved[:, 3]
-    changed = 1.0 - moved[:, :3] + brightness[:, None, None, None] * moved_masks[:, None]
-    return changed.clamp(0.0, 1.0), moved_masks
+    shifted = functional.grid_sample(darkness, grid, align_corners=False)
+    shifted_masks = shifted[:, 3]
+    brightened = 1.0 - shifted[:, :3] + brightness[:, None, None, None] * shifted_masks[:, None]
+    return brightened.clamp(0.0, 1.0), shifted_masks
 
 
 def _draw(batch: int, device: torch.device, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Images, masks and captions, drawn at random: all that training sees."""
+"""Random batches of images, masks and captions: all that training sees."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,10 @@ from torch import Tensor
 from shelfnet.data.shards.reader import TrainingViews
 from shelfnet.networks.encoder import resize
 from shelfnet.renderer.compositing import composite
-from shelfnet.training.shares import Share
+from shelfnet.training.acceleration.distributed import DistributedContext
 
-RESIDENT_SHARE = 0.5
-"""Of a GPU's free memory, that the images may take."""
+GPU_MEMORY_FRACTION = 0.5
+"""Largest fraction of a GPU's free memory that the training images may take."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class Batch:
     """Images on white in [0, 1].
 
     Attributes:
-        images: at the size of the shards, for the encoder.
-        targets: at the size of the renders.
-        masks: likewise.
-        captions: index into :attr:`ImageStore.captions`.
+        images: Images at the size of the shards, for the encoder.
+        targets: Images at the size of the renders.
+        masks: Masks at the size of the renders.
+        captions: Indices into :attr:`ImageStore.captions`.
     """
 
     images: Float[Tensor, "b 3 h w"]
@@ -33,15 +33,15 @@ class Batch:
 
 
 class ImageStore:
-    """Every training image, decoded once and kept as bytes.
+    """All training images, decoded once and kept as RGBA bytes.
 
-    They stay where the training runs if they take at most :data:`RESIDENT_SHARE` of what is free there; then a batch
-    costs no transfer and no wait. Else they stay on the host: in memory, or in a mapped file where they are many.
+    They lie on the training device if they take at most :data:`GPU_MEMORY_FRACTION` of its free memory, else on the
+    host.
 
     Args:
-        views: from the shards.
-        render_px: size of the renders to compare with.
-        device: where batches are made.
+        views: Training images and captions.
+        render_px: Default size of the targets.
+        device: Device of the batches.
     """
 
     def __init__(self, views: TrainingViews, render_px: int, device: torch.device) -> None:
@@ -57,21 +57,25 @@ class ImageStore:
         return len(self.rgba)
 
     def draw(
-        self, batch_size: int, generator: torch.Generator, render_px: int | None = None, share: Share | None = None
+        self,
+        batch_size: int,
+        generator: torch.Generator,
+        render_px: int | None = None,
+        distributed: DistributedContext | None = None,
     ) -> Batch:
-        """A batch at random, with replacement; targets have the store's size unless another is asked for.
+        """Random batch, with replacement.
 
         Args:
-            batch_size: of the whole batch.
-            generator: of the rows.
-            render_px: size of the targets.
-            share: which rows of the batch to make; all of them where ``None``.
+            batch_size: Size of the whole batch.
+            generator: Source of the rows.
+            render_px: Size of the targets; the store's if ``None``.
+            distributed: Selects this process's rows of the batch; all rows if ``None``.
         """
         rows = torch.randint(len(self), (batch_size,), generator=generator, device=generator.device)
-        return self.take(rows if share is None else share.take(rows), render_px)
+        return self.take(rows if distributed is None else distributed.local_rows(rows), render_px)
 
     def take(self, index: Int[Tensor, "b"], render_px: int | None = None) -> Batch:
-        """The batch of given rows; targets have the store's size unless another is asked for."""
+        """Batch of the given rows, with targets of ``render_px`` pixels, or of the store's size if ``None``."""
         render_px = render_px or self.render_px
         rgba = self.rgba[index.to(self.rgba.device)].permute(0, 3, 1, 2).contiguous()
         images, masks = composite(rgba.to(self.device))
@@ -87,4 +91,4 @@ def _fits(rgba: Tensor, device: torch.device) -> bool:
     if device.type != "cuda":
         return False
     free_bytes, _ = torch.cuda.mem_get_info(device)
-    return rgba.nbytes <= RESIDENT_SHARE * free_bytes
+    return rgba.nbytes <= GPU_MEMORY_FRACTION * free_bytes

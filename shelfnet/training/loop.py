@@ -1,173 +1,248 @@
-"""The loop: batch, phases, average, log, validation, checkpoint."""
+"""The training loop: batch, phases, moving average, log, validation, checkpoint."""
 
 import copy
 import logging
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
 from shelfnet.networks.shelfnet import ShelfNet
-from shelfnet.training.batches import ImageStore
-from shelfnet.training.finite import FiniteWatch
-from shelfnet.training.graphs import ALONE_ON_THE_GPU
-from shelfnet.training.iteration import Iteration
-from shelfnet.training.learner import Learner
-from shelfnet.training.terms import Scalars
+from shelfnet.training.acceleration.compilation import compile_networks, networks_to_compile
+from shelfnet.training.acceleration.cuda_graphs import GPU_LOCK, CudaGraphed, StaticInputs
+from shelfnet.training.acceleration.optimisers import set_learning_rate
+from shelfnet.training.batches import Batch, ImageStore
+from shelfnet.training.context import TrainContext
+from shelfnet.training.discriminator_step import Renders, discriminator_step, r1_step
+from shelfnet.training.generator_step import generator_step
+from shelfnet.training.non_finite import FiniteCheck
+from shelfnet.training.progress_clock import ProgressClock
+from shelfnet.training.schedules import latent_scale, learning_rate, render_px
+from shelfnet.training.state import Scalars, TrainState
 
 log = logging.getLogger(__name__)
 
-SHOWN = ("total", "mask", "rgb", "content_view", "adversarial", "clip", "discriminator")
-"""Terms on the progress line; all of them are in the metrics."""
+PROGRESS_TERMS = ("total", "mask", "rgb", "content_view", "adversarial", "clip", "discriminator")
+"""Terms on the progress line; the metrics hold all terms."""
 
 
 @dataclass(frozen=True)
 class Hooks:
-    """What a caller wants to happen along the way.
+    """Callbacks of the loop.
 
     Attributes:
-        validate: measures the present result; never chooses a checkpoint.
-        record: takes numbers at an iteration.
-        save: keeps the run's progress.
+        validate: Measures a network at an iteration; never chooses a checkpoint.
+        record: Takes named numbers at an iteration.
+        save: Saves the state of the run.
     """
 
     validate: Callable[[ShelfNet, int], dict[str, float]]
     record: Callable[[int, dict[str, float]], None]
-    save: Callable[[Learner], None]
+    save: Callable[[TrainState], None]
 
 
 NO_HOOKS = Hooks(validate=lambda *_: {}, record=lambda *_: None, save=lambda _: None)
-"""Of the processes of a training that do not lead it."""
+"""Hooks of the processes other than the main one."""
+
+PhaseStep = Callable[[Batch, Any], tuple[Scalars, Renders]]
+"""Takes the batch and the generator's renders of the iteration so far; returns its terms and the renders."""
 
 
-def iterate(learner: Learner, store: ImageStore, hooks: Hooks, name: str) -> None:
-    """Train from the learner's iteration to the configured last one.
+@dataclass(frozen=True)
+class Phase:
+    """An optimiser step that is taken every ``every`` iterations."""
 
-    Raises:
-        NonFiniteLossError: a loss is no finite number.
-    """
-    settings = learner.config.train
-    take_iteration = Iteration(learner)
-    clock = ProgressClock(learner.iteration, settings.iterations)
-    validations = Validations(learner, hooks, name)
-    watch = FiniteWatch()
-    on_cpu = learner.device.type == "cpu"
-    learner.model.train()
-    while learner.iteration < settings.iterations:
-        batch = store.draw(settings.batch_size, learner.rng, learner.render_px(), learner.share)
-        terms = take_iteration(batch)
-        learner.iteration += 1
-        learner.update_average()
-        logs = _is_due(learner.iteration, settings.log_every, settings.iterations)
-        saves = learner.iteration % settings.checkpoint_every == 0
-        watch.add(learner.iteration, terms)
-        if logs or saves or on_cpu:  # elsewhere, looking at a number waits for the device
-            watch.look()
-        if logs:
-            _log(learner, terms, hooks, clock, name)
-        if _is_due(learner.iteration, settings.validate_every, settings.iterations):
-            validations.start()
-        if saves:
-            validations.finish()
-            hooks.save(learner)
-    validations.finish()
+    name: str
+    every: int
+    step: PhaseStep
 
 
-class ProgressClock:
-    """Iterations a second since the run (re)started, and the time left at that rate."""
-
-    def __init__(self, first: int, last: int) -> None:
-        self.first, self.last = first, last
-        self.started = time.perf_counter()
-
-    def rate(self, iteration: int) -> float:
-        """Iterations a second."""
-        return (iteration - self.first) / max(time.perf_counter() - self.started, 1e-9)
-
-    def left(self, iteration: int) -> str:
-        """Time left, as minutes and seconds."""
-        seconds = int((self.last - iteration) / max(self.rate(iteration), 1e-9))
-        return f"{seconds // 60}m{seconds % 60:02d}s"
+def train_phases(state: TrainState, context: TrainContext) -> list[Phase]:
+    """Phases of an iteration, in order, as the settings ask for them."""
+    train, losses = context.settings.train, context.settings.losses
+    generator = Phase("generator", 1, lambda batch, _: generator_step(state, context, batch))
+    discriminator = Phase(
+        "discriminator",
+        train.discriminator_every,
+        lambda batch, renders: discriminator_step(state, context, batch, renders),
+    )
+    r1 = Phase("r1", train.r1_every, lambda batch, renders: r1_step(state, context, batch, renders))
+    phases = [generator, discriminator, r1]
+    used = {"generator": True, "discriminator": losses.adversarial > 0, "r1": losses.adversarial * losses.r1_gamma > 0}
+    return [phase for phase in phases if used[phase.name]]
 
 
-class Validations:
-    """Measures the present result: at once on a CPU, beside the training where that is on a GPU.
+class Iteration:
+    """The phases of a run, accelerated as ``train.compile`` asks for.
 
     Args:
-        learner: whose result is measured.
-        hooks: how, and who takes the numbers.
-        name: of the run, for the log.
+        state: State that the phases change.
+        context: Settings and frozen networks.
     """
 
-    def __init__(self, learner: Learner, hooks: Hooks, name: str) -> None:
-        self.learner, self.hooks, self.name = learner, hooks, name
-        self.beside = ThreadPoolExecutor(1) if learner.device.type == "cuda" else None
-        self.running: list[tuple[int, Future]] = []
+    def __init__(self, state: TrainState, context: TrainContext) -> None:
+        self.state, self.context = state, context
+        self.phases = train_phases(state, context)
+        self.static_batch: StaticInputs[Batch] | None = None
+        mode, on_cuda = context.settings.train.compile, state.device.type == "cuda"
+        if mode in ("networks", "graphs") or (mode == "auto" and on_cuda):
+            networks = networks_to_compile(state.model, state.discriminator, context.perceptual, context.clip)
+            compile_networks(networks, state.device)
+        if mode in ("graphs", "auto") and on_cuda:
+            self.static_batch = StaticInputs()
+            self.phases = [replace(phase, step=_captured(phase.step, state.rng)) for phase in self.phases]
+
+    def __call__(self, batch: Batch) -> Scalars:
+        """Run the phases that are due.
+
+        Returns:
+            Terms of the iteration, on the device, with the latest terms of phases that were not due.
+        """
+        state = self.state
+        follow_schedules(state, self.context)
+        if self.static_batch is not None:
+            batch = self.static_batch.hold(batch)
+        terms: Scalars = {}
+        renders = None
+        for phase in self.phases:
+            if state.iteration % phase.every == 0:
+                new_terms, renders = phase.step(batch, renders)
+                (state.last_lazy_terms if phase.name != "generator" else terms).update(new_terms)
+        return terms | state.last_lazy_terms
+
+
+def follow_schedules(state: TrainState, context: TrainContext) -> None:
+    """Set the learning rates and the latent scale of the coming iteration, in place."""
+    train = context.settings.train
+    for optimiser in state.optimisers().values():
+        set_learning_rate(optimiser, learning_rate(train, state.iteration))
+    context.latent_scale.fill_(latent_scale(train, state.iteration))
+
+
+def train(state: TrainState, context: TrainContext, store: ImageStore, hooks: Hooks, name: str) -> None:
+    """Train from the iteration of ``state`` to the last one of the settings.
+
+    Args:
+        state: Fresh or resumed state, changed in place.
+        context: Settings and frozen networks.
+        store: Training images.
+        hooks: Validation, metrics and checkpoints.
+        name: Name of the run in the log.
+
+    Raises:
+        NonFiniteLossError: A loss is infinite or NaN.
+    """
+    settings, distributed = context.settings.train, context.distributed
+    full_px = context.settings.model.renderer.resolution_px
+    run_iteration = Iteration(state, context)
+    clock = ProgressClock(state.iteration, settings.iterations)
+    validation = Validation(state, distributed.is_main, hooks, name)
+    finite = FiniteCheck()
+    state.model.train()
+    while state.iteration < settings.iterations:
+        size_px = render_px(settings, full_px, state.iteration)
+        batch = store.draw(settings.batch_size, state.rng, size_px, distributed)
+        terms = run_iteration(batch)
+        state.iteration += 1
+        state.update_average(settings.ema_decay)
+        log_is_due = _is_due(state.iteration, settings.log_every, settings.iterations)
+        save_is_due = state.iteration % settings.checkpoint_every == 0
+        finite.add(state.iteration, terms)
+        if log_is_due or save_is_due or state.device.type == "cpu":  # on a GPU, reading a value synchronises
+            finite.check()
+        if log_is_due:
+            _log_terms(state, context, terms, hooks, clock, name)
+        if _is_due(state.iteration, settings.validate_every, settings.iterations):
+            validation.start()
+        if save_is_due:
+            validation.finish()
+            hooks.save(state)
+    validation.finish()
+
+
+class Validation:
+    """Validates the present network: immediately on a CPU, in a thread next to training on a GPU.
+
+    Args:
+        state: Run whose result is validated.
+        is_main: Whether this process validates.
+        hooks: What measures, and what takes the numbers.
+        name: Name of the run in the log.
+    """
+
+    def __init__(self, state: TrainState, is_main: bool, hooks: Hooks, name: str) -> None:
+        self.state, self.is_main, self.hooks, self.name = state, is_main, hooks, name
+        self.executor = ThreadPoolExecutor(1) if state.device.type == "cuda" else None
+        self.pending: tuple[int, Future[dict[str, float]]] | None = None
 
     def start(self) -> None:
-        """Measure the network as it is now; where that happens beside the training, a copy of it."""
-        if not self.learner.share.leads:
+        """Validate the network as it is now; in a thread, a copy of it."""
+        if not self.is_main:
             return
-        if self.beside is None:
-            validate(self.learner, self.hooks, self.name)
-            self.learner.model.train()
+        if self.executor is None:
+            validate(self.state, self.hooks, self.name)
+            self.state.model.train()
             return
         self.finish()
-        copied = copy.deepcopy(self.learner.result).eval()
-        iteration = self.learner.iteration
-        self.running.append((iteration, self.beside.submit(self._measure, copied, iteration)))
+        snapshot = copy.deepcopy(self.state.result).eval()
+        iteration = self.state.iteration
+        self.pending = iteration, self.executor.submit(self._measure, snapshot, iteration)
 
-    def _measure(self, copied: ShelfNet, iteration: int) -> dict[str, float]:
-        with ALONE_ON_THE_GPU:
-            return self.hooks.validate(copied, iteration)
+    def _measure(self, snapshot: ShelfNet, iteration: int) -> dict[str, float]:
+        with GPU_LOCK:
+            return self.hooks.validate(snapshot, iteration)
 
     def finish(self) -> None:
-        """Wait for what was started, and remember its numbers."""
-        for iteration, future in self.running:
-            _remember_validation(self.learner, iteration, future.result(), self.hooks, self.name)
-        self.running = []
+        """Wait for a validation in the thread and record its numbers."""
+        if self.pending is not None:
+            iteration, future = self.pending
+            self.pending = None
+            _record_validation(self.state, iteration, future.result(), self.hooks, self.name)
 
 
-def validate(learner: Learner, hooks: Hooks, name: str) -> None:
-    """Measure the present result and remember the numbers."""
-    learner.model.eval()
+def validate(state: TrainState, hooks: Hooks, name: str) -> None:
+    """Validate the present network and record the numbers."""
+    state.model.eval()
     with torch.no_grad():
-        values = hooks.validate(learner.result, learner.iteration)
-    _remember_validation(learner, learner.iteration, values, hooks, name)
+        values = hooks.validate(state.result, state.iteration)
+    _record_validation(state, state.iteration, values, hooks, name)
 
 
-def _remember_validation(learner: Learner, iteration: int, values: dict[str, float], hooks: Hooks, name: str) -> None:
-    _remember(learner, iteration, {f"validation/{key}": value for key, value in values.items()}, hooks)
-    shown = "  ".join(f"{key} {value:.4f}" for key, value in values.items())
-    log.info("%s  %d  validation: %s", name, iteration, shown)
+def _record_validation(state: TrainState, iteration: int, values: dict[str, float], hooks: Hooks, name: str) -> None:
+    _record(state, iteration, {f"validation/{key}": value for key, value in values.items()}, hooks)
+    log.info("%s  %d  validation: %s", name, iteration, "  ".join(f"{k} {v:.4f}" for k, v in values.items()))
 
 
-def _log(learner: Learner, terms: Scalars, hooks: Hooks, clock: ProgressClock, name: str) -> None:
-    numbers = dict(zip(terms, learner.share.mean(terms.values()), strict=True))
-    if not learner.share.leads:
+def _log_terms(
+    state: TrainState, context: TrainContext, terms: Scalars, hooks: Hooks, clock: ProgressClock, name: str
+) -> None:
+    means = dict(zip(terms, context.distributed.mean(terms.values()), strict=True))
+    if not context.distributed.is_main:
         return
-    iteration = learner.iteration
-    values = {key if "/" in key else f"loss/{key}": value for key, value in numbers.items()}
-    values["speed/iterations_per_s"] = clock.rate(iteration)
-    _remember(learner, iteration, values, hooks)
-    shown = "  ".join(f"{key} {numbers[key]:.3f}" for key in SHOWN if key in numbers)
-    log.info(
-        "%s  %d/%d  %s  %.2f it/s  %s left",
-        name,
-        iteration,
-        learner.config.train.iterations,
-        shown,
-        clock.rate(iteration),
-        clock.left(iteration),
-    )
+    iteration, rate = state.iteration, clock.rate(state.iteration)
+    values = {key if "/" in key else f"loss/{key}": value for key, value in means.items()}
+    _record(state, iteration, values | {"speed/iterations_per_s": rate}, hooks)
+    shown = "  ".join(f"{key} {means[key]:.3f}" for key in PROGRESS_TERMS if key in means)
+    last, left = context.settings.train.iterations, clock.time_left(iteration)
+    log.info("%s  %d/%d  %s  %.2f it/s  %s left", name, iteration, last, shown, rate, left)
 
 
-def _remember(learner: Learner, iteration: int, values: dict[str, float], hooks: Hooks) -> None:
-    learner.history += [(iteration, key, value) for key, value in values.items()]
+def _record(state: TrainState, iteration: int, values: dict[str, float], hooks: Hooks) -> None:
+    state.history += [(iteration, key, value) for key, value in values.items()]
     hooks.record(iteration, values)
 
 
 def _is_due(iteration: int, every: int, last: int) -> bool:
     return iteration % every == 0 or iteration == last
+
+
+def _captured(step: PhaseStep, rng: torch.Generator) -> PhaseStep:
+    """A phase as a CUDA graph, captured anew where the size of the renders changes.
+
+    A captured generator phase returns the same :class:`Renders` at every replay. Until it is captured, every iteration
+    has new ones, and the phases that read them stay eager.
+    """
+    graphed = CudaGraphed(step, rng)
+    return lambda batch, renders: graphed((batch.targets.shape, renders), batch, renders)

@@ -1,4 +1,4 @@
-"""A small grid of images, so that a collapse is seen early."""
+"""Grid of training images and their renders, which shows a collapse early."""
 
 from pathlib import Path
 
@@ -12,22 +12,22 @@ from shelfnet.publishing import complete_file
 from shelfnet.training.batches import Batch
 
 NOVEL_VIEWS_DEG = ((0.0, 15.0), (90.0, 15.0))
-"""Azimuth and elevation, in the learned frame, of the two novel views."""
+"""Azimuth and elevation of the two novel views in the learned frame."""
 
 
 @torch.no_grad()
-def save_sample_grid(model: ShelfNet, batch: Batch, latent_share: float, chosen_by: ChosenBy, path: Path) -> None:
-    """Write a PNG; columns: images; rows: input, render at the predicted view, two novel views, predicted mask.
+def save_sample_grid(model: ShelfNet, batch: Batch, latent_scale: float, chosen_by: ChosenBy, path: Path) -> None:
+    """Write a PNG with one column per image: input, render at the predicted view, two novel views, predicted mask.
 
     Args:
-        model: in evaluation mode.
-        batch: of the images.
-        latent_share: factor of their latents, as in training at that time (:mod:`shelfnet.training.curriculum`).
-        chosen_by: what chooses among the hypotheses of the view.
-        path: of the file; its folder is made if needed.
+        model: Network in evaluation mode.
+        batch: Images.
+        latent_scale: Factor of the latents at this iteration (:func:`shelfnet.training.schedules.latent_scale`).
+        chosen_by: How the view hypothesis is chosen.
+        path: PNG file; its folder is created if needed.
     """
     encoding = model.encode(batch.images)
-    field = model.decode(latent_share * encoding.latent)
+    field = model.decode(latent_scale * encoding.latent)
     view = predict_view(model, field, encoding, Rendering(batch.targets, batch.masks), chosen_by)
     predicted = model.render(field, *view)
     rows = [batch.targets, predicted.image]

@@ -9,16 +9,17 @@ def main(job) -> None:
     """Call the step."""
     from shelfnet.config.load import for_ablation, validate
     from shelfnet.config.stage_inputs import TrainInputs
-    from shelfnet.steps.train import Run, train
+    from shelfnet.steps.train import TrainJob, train
 
-    (config,) = sections(job, TrainInputs)
-    # Not a param of the rule, so that a new level does not retrain.
-    level = for_ablation(validate(job.config), job.wildcards.ablation).reconstruct.level
+    (settings,) = sections(job, TrainInputs)
+    # Not params of the rule, so that other mesh settings do not retrain.
+    tree = for_ablation(validate(job.config), job.wildcards.ablation)
     (clip,) = paths(job.input.clip) or [None]
     train(
-        Run(
-            config=config,
-            level=level,
+        TrainJob(
+            settings=settings,
+            reconstruct=tree.reconstruct,
+            refine=tree.refine,
             ablation=job.wildcards.ablation,
             seed=int(job.wildcards.seed),
             shards=paths(job.input.shards),

@@ -1,4 +1,4 @@
-"""Adam, as one fused kernel, with a learning rate that a captured graph can be told anew."""
+"""Fused Adam with a learning rate that a captured CUDA graph reads anew at every replay."""
 
 import torch
 from torch import Tensor, nn
@@ -6,10 +6,10 @@ from torch import Tensor, nn
 BETAS = (0.5, 0.99)
 
 
-def adam(network: nn.Module, learning_rate: float) -> torch.optim.Optimizer:
-    """Adam over all parameters of a network, on the device where they are.
+def fused_adam(network: nn.Module, learning_rate: float) -> torch.optim.Optimizer:
+    """Adam over all parameters of a network, on their device.
 
-    On CUDA its step count and learning rate are tensors there, so that a step never waits and can be replayed.
+    On CUDA the step count and the learning rate are tensors, so that a step neither waits nor changes when captured.
     """
     parameters = list(network.parameters())
     device = parameters[0].device
@@ -19,8 +19,8 @@ def adam(network: nn.Module, learning_rate: float) -> torch.optim.Optimizer:
     return torch.optim.Adam(parameters, rate, betas=BETAS, fused=True, capturable=True)
 
 
-def set_rate(optimiser: torch.optim.Optimizer, learning_rate: float) -> None:
-    """Change the learning rate in place: without a copy from the host, and seen by a captured step."""
+def set_learning_rate(optimiser: torch.optim.Optimizer, learning_rate: float) -> None:
+    """Change the learning rate in place, so that captured steps see it."""
     for group in optimiser.param_groups:
         if isinstance(group["lr"], Tensor):
             group["lr"].fill_(learning_rate)

@@ -1,4 +1,4 @@
-"""The small CLIP of the embedded default: contrastive learning on renders and their captions."""
+"""Training of the small CLIP of the embedded default, by contrast between renders and captions."""
 
 import logging
 from collections.abc import Collection, Sequence
@@ -14,24 +14,24 @@ from shelfnet.losses.backgrounds import BACKGROUNDS, composite_over_backgrounds
 from shelfnet.networks.clip import ClipModel, small_clip
 from shelfnet.networks.retrieval import Retrieval
 from shelfnet.training.batches import ImageStore
-from shelfnet.training.loop import ProgressClock
+from shelfnet.training.progress_clock import ProgressClock
 
 log = logging.getLogger(__name__)
 
 MAX_LOGIT_SCALE = 4.6
-"""ln 100, CLIP's own limit of the temperature."""
+"""ln 100: CLIP's own limit of the inverse temperature."""
 
 WEIGHT_DECAY = 0.1
 LOG_EVERY = 25
 
 
 def train_small_clip(views: TrainingViews, settings: ClipTraining, device: torch.device) -> ClipModel:
-    """Train on images of distinct captions, over every kind of background.
+    """Train on batches of distinct captions, over random backgrounds of every kind.
 
     Args:
-        views: training images and captions.
-        settings: size of the model and of its training.
-        device: where to train.
+        views: Training images and captions.
+        settings: Sizes of the model and of its training.
+        device: Device to train on.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
@@ -54,7 +54,7 @@ def train_small_clip(views: TrainingViews, settings: ClipTraining, device: torch
         optimiser.step()
         schedule.step()
         if iteration % LOG_EVERY == 0 or iteration == settings.iterations:
-            rate, left = clock.rate(iteration), clock.left(iteration)
+            rate, left = clock.rate(iteration), clock.time_left(iteration)
             log.info("clip  %d/%d  loss %.3f  %.2f it/s  %s left", iteration, settings.iterations, loss, rate, left)
     return model.eval().requires_grad_(False)
 
@@ -62,7 +62,7 @@ def train_small_clip(views: TrainingViews, settings: ClipTraining, device: torch
 def contrastive_loss(
     images: Float[Tensor, "b d"], texts: Float[Tensor, "b d"], scale: Float[Tensor, ""]
 ) -> Float[Tensor, ""]:
-    """CLIP's symmetric cross entropy over a batch of matching unit embeddings."""
+    """CLIP's symmetric cross-entropy over a batch of matching unit embeddings."""
     logits = scale * images @ texts.T
     matching = torch.arange(len(images), device=images.device)
     return 0.5 * (functional.cross_entropy(logits, matching) + functional.cross_entropy(logits.T, matching))
@@ -71,7 +71,7 @@ def contrastive_loss(
 def distinct_caption_rows(
     caption_of: Int[Tensor, "n"], n_captions: int, batch_size: int, generator: torch.Generator
 ) -> Int[Tensor, "b"]:
-    """Rows with pairwise different captions, one random view each: no pair of the batch is a false negative."""
+    """Random rows with pairwise different captions, so that the batch contains no false negatives."""
     shuffled = torch.randperm(len(caption_of), generator=generator, device=generator.device)
     first = torch.full((n_captions,), len(caption_of), device=caption_of.device)
     order = torch.arange(len(caption_of), device=caption_of.device)
@@ -89,20 +89,18 @@ def measure_retrieval(
     choices: int,
     generator: torch.Generator,
 ) -> Retrieval:
-    """How often a held-out image finds its own caption among ``choices`` different ones.
+    """Fraction of held-out images that are nearest to their own caption among ``choices`` different captions.
 
-    Images are held out always, since models are; their captions may occur in training, as two models can have the
-    same tags. Rivals are held out as long as there are enough. Where there are not, the captions of other splits fill
-    up (:func:`caption_pool`). That never makes the task easier: whoever finds the own caption in the larger set finds
-    it in the smaller one too, chance falls with every rival, and captions that the model was trained on are the very
-    ones that it has learned to match with images.
+    Images are held out by model; two models can have the same tags, so that their captions may occur in training.
+    Negative captions come from the held-out split as far as it has enough, then from other splits
+    (:func:`caption_pool`). More negatives never make the task easier.
 
     Args:
-        model: to be measured.
-        held_out: images that it was not trained on, and their captions.
-        others: captions of other splits, those to be preferred first.
-        choices: captions to choose from; fewer where there are not so many in all.
-        generator: of the rivals.
+        model: CLIP model to measure.
+        held_out: Images that the model was not trained on, and their captions.
+        others: Captions of other splits, in order of preference.
+        choices: Number of captions to choose from; fewer where there are fewer in all.
+        generator: Source of the random negatives.
     """
     device = model.mean.device
     store = ImageStore(held_out, model.image_px, device)
@@ -124,13 +122,13 @@ def measure_retrieval(
 def caption_pool(
     own: Sequence[str], others: Sequence[Collection[str]], size: int, generator: torch.Generator
 ) -> list[str]:
-    """All of ``own``, and where they are fewer than ``size``, different captions drawn from ``others`` in their order.
+    """All captions of ``own``, filled up to ``size`` with different captions from ``others``, in their order.
 
     Args:
-        own: pairwise different captions, which keep their places.
-        others: further captions, those to be used up first in front.
-        size: wanted.
-        generator: of the draw.
+        own: Pairwise different captions, which keep their places.
+        others: Sets of further captions; each is used up before the next.
+        size: Number of captions wanted.
+        generator: Source of the random draw.
     """
     pool = list(own)
     for captions in others:
