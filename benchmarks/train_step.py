@@ -1,10 +1,10 @@
-"""Speed of one training iteration, for every ablation: eager float32 beside the fast path, a table last.
+"""Speed of one training iteration of every ablation: eager float32 and the fast path, as a table.
 
     python benchmarks/train_step.py --preset paper --batch-size 32 --ablations base triplane --seconds 5
 
-Needs the package, torch and what it imports; images are generated, weights of AlexNet and CLIP are random. On CUDA
-the fast path is what ``train.precision: auto`` and ``train.compile: auto`` mean there; on a CPU both paths are the
-same calculation, and ``--compile networks`` or ``--precision bfloat16`` make the fast one another.
+Images are generated, and the weights of AlexNet and CLIP are random, so that nothing but the package and torch is
+needed. On CUDA the fast path is what ``train.precision: auto`` and ``train.compile: auto`` choose there. On a CPU both
+paths are the same calculation, unless ``--compile networks`` or ``--precision bfloat16`` change the fast one.
 """
 
 import argparse
@@ -41,11 +41,13 @@ from measuring import (  # noqa: E402
 from shelfnet.config.load import for_ablation, load_config, merge, validate  # noqa: E402
 from shelfnet.config.stage_inputs import TrainInputs, train_inputs  # noqa: E402
 from shelfnet.data.shards.reader import TrainingViews  # noqa: E402
-from shelfnet.training import phases  # noqa: E402
+from shelfnet.devices import device_name, pick_device  # noqa: E402
+from shelfnet.training import generator_step as generator_step_module  # noqa: E402
+from shelfnet.training.acceleration.devices import tune_backends  # noqa: E402
 from shelfnet.training.batches import ImageStore  # noqa: E402
-from shelfnet.training.device import device_name, pick_device, tune  # noqa: E402
-from shelfnet.training.iteration import Iteration  # noqa: E402
-from shelfnet.training.learner import Learner, build_learner  # noqa: E402
+from shelfnet.training.context import TrainContext, build_context  # noqa: E402
+from shelfnet.training.loop import Iteration, train_phases  # noqa: E402
+from shelfnet.training.state import TrainState, build_state  # noqa: E402
 
 PRESETS = {"embedded": (), "paper": ("workflow/presets/paper.yaml",)}
 IMAGES, CAPTIONS = 256, 16
@@ -56,16 +58,16 @@ log = logging.getLogger("benchmark")
 
 @dataclass(frozen=True)
 class Row:
-    """One ablation by one path.
+    """Measurements of one ablation on one path.
 
     Attributes:
-        ablation: its name, with what is random in it.
+        ablation: Name of the ablation and of its random networks.
         path: ``eager`` or ``fast``.
-        first_s: building the networks and the first iteration, compilation included.
-        step_s: a mean iteration, with its share of the lazy phases.
-        peak_mib: memory.
-        work: of a mean iteration, counted on the eager path.
-        phases_s: seconds of a mean iteration by phase, the device waited for at every border; of the eager path.
+        first_s: Seconds to build the networks and run the first iteration, including compilation.
+        step_s: Seconds of a mean iteration, including lazy phases.
+        peak_mib: Peak memory.
+        work: Operations and bytes of a mean iteration, counted on the eager path.
+        phases_s: Seconds of a mean eager iteration by phase, with a synchronisation after each.
     """
 
     ablation: str
@@ -78,7 +80,7 @@ class Row:
 
 
 def main() -> None:
-    """Measure what is asked for and print the tables."""
+    """Measure the chosen ablations and print the tables."""
     options = read_options()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     device = pick_device(options.device)
@@ -141,20 +143,20 @@ def with_train(config: TrainInputs, values: dict[str, Any]) -> TrainInputs:
 def measure_ablation(
     config: TrainInputs, name: str, device: torch.device, options: argparse.Namespace
 ) -> Iterator[Row]:
-    """Both paths of one ablation, one after the other, on images that are the same."""
+    """Measure both paths of one ablation on the same images."""
     fast = {"precision": options.precision, "compile": options.compile}
     label = f"{name} ({clip_name(config)}, random)" if config.losses.clip > 0 else name
     store = generated_store(config, device)
     with strict_float32():
-        tune(device, "float32")
-        learner, step = make_step(with_train(config, EAGER), store, device)
-        work = mean_work(learner, step)
-        parts = phase_seconds(learner, store)
-        del learner, step
-    for path, settings, context in (("eager", EAGER, strict_float32()), ("fast", fast, nullcontext())):
-        with context:
+        tune_backends(device, "float32")
+        state, context, step = make_step(with_train(config, EAGER), store, device)
+        work = mean_work(state, context, step)
+        parts = phase_seconds(state, context, store)
+        del state, context, step
+    for path, settings, precision in (("eager", EAGER, strict_float32()), ("fast", fast, nullcontext())):
+        with precision:
             chosen = with_train(config, settings)
-            tune(device, chosen.train.precision if path == "fast" else "float32")
+            tune_backends(device, chosen.train.precision if path == "fast" else "float32")
             yield measure_path(label, path, chosen, store, device, options.seconds, work, parts)
 
 
@@ -168,13 +170,13 @@ def measure_path(
     work: Work,
     parts: dict[str, float],
 ) -> Row:
-    """Start anew, warm up, measure."""
+    """Build a fresh run, warm up and measure."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
     began = time.perf_counter()
-    _, step = make_step(config, store, device)
+    *_, step = make_step(config, store, device)
     step()
     wait_for(device)
     first = time.perf_counter() - began
@@ -183,55 +185,60 @@ def measure_path(
     return Row(label, path, first, seconds_a_call(step, device, seconds), peak_mib(device), work, parts)
 
 
-def make_step(config: TrainInputs, store: ImageStore, device: torch.device) -> tuple[Learner, Callable[[], Any]]:
-    """A fresh learner, and a function that takes one whole iteration of it."""
-    learner = build_learner(config, 0, device)
-    if config.losses.clip > 0:
-        learner.clip = random_clip(config, store.captions).to(device)
-    learner.model.train()
-    take_iteration = Iteration(learner)
+def make_step(
+    config: TrainInputs, store: ImageStore, device: torch.device
+) -> tuple[TrainState, TrainContext, Callable[[], Any]]:
+    """State and context of a fresh run, and a function that runs one whole iteration of it."""
+    state = build_state(config.model, config.render, config.train, 0, device)
+    clip = random_clip(config, store.captions).to(device) if config.losses.clip > 0 else None
+    context = build_context(config, device, clip)
+    state.model.train()
+    run_iteration = Iteration(state, context)
 
     def step() -> None:
-        batch = store.draw(config.train.batch_size, learner.rng, learner.render_px())
-        take_iteration(batch)
-        learner.iteration += 1
-        learner.update_average()
+        run_iteration(store.draw(config.train.batch_size, state.rng))
+        state.iteration += 1
+        state.update_average(config.train.ema_decay)
 
-    return learner, step
+    return state, context, step
 
 
-def mean_work(learner: Learner, step: Callable[[], Any]) -> Work:
+def mean_work(state: TrainState, context: TrainContext, step: Callable[[], Any]) -> Work:
     """Operations and bytes of an iteration, as a mean over the discriminator's period."""
     works = []
-    for iteration in range(learner.config.train.discriminator_every):
-        learner.iteration = iteration
-        works.append(count_work(lambda iteration=iteration: (setattr(learner, "iteration", iteration), step())))
+    for iteration in range(context.settings.train.discriminator_every):
+
+        def step_at(iteration: int = iteration) -> None:
+            state.iteration = iteration
+            step()
+
+        works.append(count_work(step_at))
     return Work(*(float(np.mean(values)) for values in zip(*(asdict(work).values() for work in works), strict=True)))
 
 
-def phase_seconds(learner: Learner, store: ImageStore, rounds: int = 3) -> dict[str, float]:
-    """Seconds of the parts of an iteration, each waited for; lazy phases count with their share."""
-    watch, train = Stopwatch(learner.device), learner.config.train
-    followers = phases.discriminator_phases(learner)
-    stops = [watch.watch(learner.model, name, name) for name in ("encode", "decode", "render")]
+def phase_seconds(state: TrainState, context: TrainContext, store: ImageStore, rounds: int = 3) -> dict[str, float]:
+    """Seconds of the parts of a mean iteration, with a synchronisation after each."""
+    watch, batch_size = Stopwatch(state.device), context.settings.train.batch_size
+    generator, *lazy_phases = train_phases(state, context)
+    stops = [watch.watch(state.model, name, name) for name in ("encode", "decode", "render")]
     stops += [
-        watch.watch(learner.generator_optimiser, "step", "optimiser"),
-        watch.watch(phases, "_backward", "backward"),
+        watch.watch(state.generator_optimiser, "step", "optimiser"),
+        watch.watch(generator_step_module, "backward_generator", "backward"),
     ]
-    wait_for(learner.device)
+    wait_for(state.device)
     began = time.perf_counter()
     for _ in range(rounds):
         with watch.running("data"):
-            batch = store.draw(train.batch_size, learner.rng, learner.render_px())
-        forward, _ = phases.generator_phase(learner, batch)
-    wait_for(learner.device)
+            batch = store.draw(batch_size, state.rng)
+        _, renders = generator.step(batch, None)
+    wait_for(state.device)
     watch.seconds["losses"] = time.perf_counter() - began - sum(watch.seconds.values())
     for stop in stops:
         stop()
-    for phase in followers:
+    for phase in lazy_phases:
         with watch.running(phase.name):
             for _ in range(rounds):
-                phase.run(learner, forward)
+                phase.step(batch, renders)
         watch.seconds[phase.name] /= phase.every
     return {name: seconds / rounds for name, seconds in watch.seconds.items()}
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import trimesh
 from PIL import Image
+from run_descriptions import write_run_description
 
 from shelfnet.config.load import UNTRAINED, merge
 from shelfnet.config.schema import Config
@@ -165,7 +166,8 @@ def _write_run(
     folder = results / ablation / f"seed{seed}"
     folder.mkdir(parents=True)
     _write_metrics(folder, level, generator)
-    (folder / "model.json").write_text(json.dumps(_DESCRIPTION))
+    sizes = {"train": {"coarse_iterations": 300, "coarse_px": 32}, "model": {"renderer": {"resolution_px": 64}}}
+    write_run_description(folder, ablation=ablation, seed=seed, **sizes)
     rows = []
     for stage in ("coarse", "refined"):
         part = folder / stage / "part-0"
@@ -196,15 +198,6 @@ def _write_metrics(folder: Path, level: float, generator: np.random.Generator) -
     pd.DataFrame(rows, columns=["iteration", "name", "value"]).to_parquet(folder / "metrics.parquet")
 
 
-_DESCRIPTION = {
-    "iterations": 500,
-    "code_version": "0.1.0-abc",
-    "device": "cpu",
-    "seconds": 75.0,
-    "perceptual_features": "untrained",
-    "train": {"coarse_iterations": 300, "coarse_px": 32},
-    "model": {"renderer": {"resolution_px": 64}},
-}
 _LOSSES = (
     ("total", 60.0),
     ("mask", 0.5),

@@ -1,4 +1,4 @@
-"""What must give the same on another device as on the CPU; a program that prints the largest differences as JSON.
+"""Prints, as JSON, the largest differences between calculations on the CPU and on a pretended second device.
 
 python tests/second_device_cases.py
 """
@@ -15,25 +15,20 @@ import torch
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 from second_device import PRETEND, pretending  # noqa: E402
-from training.conftest import TINY  # noqa: E402
+from tiny_training import CPU, Run, build_run, tiny_settings, untrained_clip_loss  # noqa: E402
 
-from shelfnet.config.load import merge, validate  # noqa: E402
+from shelfnet.config.load import merge  # noqa: E402
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings  # noqa: E402
-from shelfnet.config.stage_inputs import train_inputs  # noqa: E402
 from shelfnet.config.supervision import ClipTraining  # noqa: E402
 from shelfnet.data.shards.reader import TrainingViews  # noqa: E402
 from shelfnet.geometry.meshes import Mesh  # noqa: E402
-from shelfnet.losses.clip import ClipLoss  # noqa: E402
-from shelfnet.networks.clip import small_clip  # noqa: E402
 from shelfnet.reconstruction.mesh_extraction import mesh_from_grid  # noqa: E402
 from shelfnet.reconstruction.refinement import refine_meshes  # noqa: E402
 from shelfnet.reconstruction.single_view import reconstruct_image  # noqa: E402
+from shelfnet.training import loop  # noqa: E402
 from shelfnet.training.batches import ImageStore  # noqa: E402
-from shelfnet.training.clip import measure_retrieval, train_small_clip  # noqa: E402
-from shelfnet.training.learner import build_learner  # noqa: E402
-from shelfnet.training.loop import Hooks, iterate  # noqa: E402
+from shelfnet.training.clip_training import measure_retrieval, train_small_clip  # noqa: E402
 
-CPU = torch.device("cpu")
 SMALL_CLIP = ClipTraining(width=32, layers=1, embed_dim=16, image_px=16, iterations=3, batch_size=4)
 EVERYTHING = {
     "losses": {"r1_gamma": 1.0, "clip": 0.5, "distortion": 0.1, "pose_prior": 0.1},
@@ -49,41 +44,39 @@ def image_views():
     return TrainingViews(images=images, captions=tuple(f"A Chair {number % 4}" for number in range(8)))
 
 
-def learner_of(representation, device):
-    """With every loss there is, and the images that it learns from."""
+def run_with_all_losses(representation, device) -> tuple[Run, ImageStore]:
+    """A run with every loss that there is, and its images."""
     decoder = {"model": {"decoder": {"representation": representation}, "discriminator": {"augment": True}}}
     store = ImageStore(image_views(), 16, device)
-    learner = build_learner(train_inputs(validate(merge(merge(TINY, EVERYTHING), decoder))), 0, device)
-    torch.manual_seed(0)
-    clip = small_clip(SMALL_CLIP).eval().requires_grad_(False)
-    learner.clip = ClipLoss(clip, store.captions, ("white", "noise", "checker", "blurred_noise")).to(device)
-    return learner, store
+    clip = untrained_clip_loss(store.captions, ("white", "noise", "checker", "blurred_noise")).to(device)
+    return build_run(tiny_settings(merge(EVERYTHING, decoder)), 0, device, clip), store
 
 
 def training(representation):
-    """All numbers of a short training."""
+    """All logged numbers of a short training."""
 
     def on(device):
         numbers = []
-        learner, store = learner_of(representation, device)
-        record = Hooks(validate=lambda *_: {}, record=lambda _, new: numbers.append(new), save=lambda _: None)
-        iterate(learner, store, record, "run")
+        run, store = run_with_all_losses(representation, device)
+        hooks = loop.Hooks(validate=lambda *_: {}, record=lambda _, new: numbers.append(new), save=lambda _: None)
+        loop.train(*run, store, hooks, "run")
         return [[value for name, value in sorted(new.items()) if "speed" not in name] for new in numbers if new]
 
     return on
 
 
 def prediction(representation):
-    """Mesh and view of an image by networks before training, whose occupancies lie about 0.115."""
+    """Mesh and view of an image by untrained networks, whose occupancies are about 0.115."""
 
     def on(device):
-        learner, store = learner_of(representation, device)
+        (state, context), store = run_with_all_losses(representation, device)
         batch = store.take(torch.arange(1, device=device))
-        config = learner.config
         settings = ReconstructSettings(resolution=16, level=0.115).model_copy(update={"texture": "none"})
         with torch.no_grad():  # in inference mode torch refuses tensors of subclasses
             reconstruct = inspect.unwrap(reconstruct_image)
-            seen = reconstruct(learner.model.eval(), batch.images, batch.masks[:, None], settings, config.render)
+            seen = reconstruct(
+                state.model.eval(), batch.images, batch.masks[:, None], settings, context.settings.render
+            )
         mesh = seen.surface.mesh
         return [[seen.azimuth, seen.elevation, seen.mask_iou, float(len(mesh.faces))], mesh.vertices.ravel().tolist()]
 
@@ -121,13 +114,13 @@ CASES = {
 
 
 def largest_difference(first, second):
-    """Of numbers in lists of lists, relative to those above one."""
+    """Largest difference of numbers in lists of lists, relative where they exceed one."""
     pairs = [(np.asarray(a), np.asarray(b)) for a, b in zip(first, second, strict=True)]
     return max(float(np.max(np.abs(a - b) / np.maximum(np.abs(a), 1.0))) for a, b in pairs)
 
 
 def main():
-    """Every case on both."""
+    """Run every case on both devices."""
     torch.set_num_threads(1)
     differences = {}
     for name, case in CASES.items():

@@ -1,29 +1,28 @@
-"""A short training that several processes may share, in a module that other processes can import."""
+"""A short training that runs in one or several processes, in a module that spawned processes can import."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 import torch
+from tiny_training import build_run
 
 from shelfnet.config.stage_inputs import TrainInputs
 from shelfnet.data.shards.reader import TrainingViews
+from shelfnet.training import loop
+from shelfnet.training.acceleration.distributed import DistributedContext
 from shelfnet.training.batches import ImageStore
-from shelfnet.training.learner import build_learner
-from shelfnet.training.loop import NO_HOOKS, iterate
-from shelfnet.training.shares import Share
 
 
-def train_share(share: Share, settings: str, images: np.ndarray, folder: Path) -> None:
-    """Train from scratch; the leading process writes its history and the last gradients."""
+def train_distributed(distributed: DistributedContext, settings: str, images: np.ndarray, folder: Path) -> None:
+    """Train from scratch; the main process writes its history and its last gradients."""
     torch.set_num_threads(1)
-    config = TrainInputs.model_validate_json(settings)
-    learner = build_learner(config, 0, torch.device("cpu"))
-    learner.share = share
+    state, context = build_run(TrainInputs.model_validate_json(settings), distributed=distributed)
     views = TrainingViews(images=images, captions=tuple("A Chair" for _ in images))
-    iterate(learner, ImageStore(views, config.model.renderer.resolution_px, learner.device), NO_HOOKS, "shared")
-    if share.leads:
-        (folder / "history.json").write_text(json.dumps(learner.history))
-        networks = (learner.model, learner.discriminator)
+    store = ImageStore(views, context.settings.model.renderer.resolution_px, state.device)
+    loop.train(state, context, store, loop.NO_HOOKS, "shared")
+    if distributed.is_main:
+        (folder / "history.json").write_text(json.dumps(state.history))
+        networks = (state.model, state.discriminator)
         gradients = [p.grad for network in networks for p in network.parameters() if p.grad is not None]
         torch.save(gradients, folder / "gradients.pt")

@@ -1,9 +1,8 @@
 """A checkpoint whose network predicts a ball for every image."""
 
-import json
-
 import pytest
 from photographed import RENDER, BallNet
+from run_descriptions import write_run_description
 
 from shelfnet.cli import predict as command
 
@@ -15,6 +14,5 @@ def checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "load_model", lambda folder, device: BallNet())
     folder = tmp_path / "results" / "base" / "seed0"
     folder.mkdir(parents=True)
-    description = {"ablation": "base", "iterations": 7, "render": RENDER.model_dump(mode="json"), "object_share": 0.6}
-    (folder / "model.json").write_text(json.dumps(description))
+    write_run_description(folder, iterations=7, render=RENDER.model_dump(mode="json"))
     return folder

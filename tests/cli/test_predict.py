@@ -1,6 +1,5 @@
 """``shelfnet predict``: files, printed lines and exit codes."""
 
-import json
 import re
 import sys
 
@@ -10,6 +9,7 @@ import torch
 import trimesh
 from photographed import RADIUS, BallNet, write_photo
 from PIL import Image
+from run_descriptions import write_run_description
 
 from shelfnet.cli import predict as command
 from shelfnet.cli.main import main
@@ -110,14 +110,12 @@ def spy_on_predictor(monkeypatch):
     return made
 
 
-@pytest.mark.parametrize(("recorded", "expected"), [(0.6, 0.6), (None, 0.55)])
-def test_object_share_comes_from_checkpoint_then_settings(tmp_path, checkpoint, monkeypatch, recorded, expected):
-    description = json.loads((checkpoint / "model.json").read_text()) | {"object_share": recorded}
-    (checkpoint / "model.json").write_text(json.dumps({k: v for k, v in description.items() if v is not None}))
+def test_object_share_is_that_of_the_checkpoint(tmp_path, checkpoint, monkeypatch):
+    write_run_description(checkpoint, object_share=0.7)
     (tmp_path / "other.yaml").write_text("dataset: {images: {object_share: 0.55}}\nreconstruct: {resolution: 16}")
     made = spy_on_predictor(monkeypatch)
     predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "x.glb", "--config", tmp_path / "other.yaml")
-    assert (made[0].object_share, made[0].reconstruct.resolution, made[0].refine) == (expected, 16, None)
+    assert (made[0].object_share, made[0].reconstruct.resolution, made[0].refine) == (0.7, 16, None)
 
 
 def test_refine_option(tmp_path, monkeypatch):
@@ -175,7 +173,7 @@ def test_unusable_arguments_exit_with_2(tmp_path, checkpoint, capsys):
     absent = ("--segmenter", "mask_rcnn", "--segmenter-weights", tmp_path / "no.pth")
     assert "no.pth" in refusal(capsys, photo, "-o", output, *absent)
     (checkpoint / "model.json").write_text("{}")
-    assert "results/base/seed0" in refusal(capsys, photo, "-o", output)
+    assert "model.json" in refusal(capsys, photo, "-o", output)
     (checkpoint / "model.json").unlink()
     assert "snakemake" in refusal(capsys, photo, "-o", output)
     assert not output.exists()

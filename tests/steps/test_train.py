@@ -1,24 +1,31 @@
-"""The training steps: honest, resumable, and complete in what they publish."""
+"""The training step: what it publishes, how it resumes, and that training sees no poses."""
 
+import hashlib
 import json
 from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from photographed import RENDER, disc_png
 from safetensors.numpy import load_file
 
 from shelfnet.config.load import for_ablation, validate
+from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.stage_inputs import train_inputs
 from shelfnet.config.supervision import ClipSettings, ClipTraining
+from shelfnet.data.shards.reader import load_training_views
 from shelfnet.data.shards.writer import write_shard
 from shelfnet.data.surfaces import measure_surface, write_surfaces
 from shelfnet.dependencies import code_digest
 from shelfnet.geometry.meshes import Mesh
+from shelfnet.networks.checkpoint import read_run_description
+from shelfnet.networks.clip import load_clip
 from shelfnet.steps import train as steps_train
-from shelfnet.steps.train import Run, train
+from shelfnet.steps.train import TrainJob, train
 from shelfnet.steps.train_clip import train_clip
+from shelfnet.training.clip_training import measure_retrieval
 
 CLIP = {"iterations": 2, "batch_size": 2, "image_px": 32, "width": 32, "layers": 1, "embed_dim": 16}
 TREE = validate(
@@ -57,7 +64,7 @@ TREE = validate(
         "ablations": {"base": {}, "clip_bg": {"losses": {"clip": 1.0}, "clip": {"backgrounds": ["noise", "checker"]}}},
     }
 )
-CONFIG = train_inputs(TREE)
+SETTINGS = train_inputs(TREE)
 SPLITS = {"a0": "train", "a1": "train", "v0": "validation", "v1": "validation"}
 BOX = Mesh(
     np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]), np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
@@ -97,29 +104,37 @@ def inputs(tmp_path):
     return {"shards": [write_images(tmp_path / "shard.parquet", 10.0)], "surfaces": [surfaces]}
 
 
-def run(folder, inputs, config=CONFIG, clip=None, ablation="base"):
-    train(
-        Run(
-            ablation=ablation,
-            seed=1,
-            level=0.05,
-            **{"config": config, **inputs},
-            clip=clip,
-            output=folder,
-            threads=1,
-            journal=folder / "journal.jsonl",
-        )
+RECONSTRUCT, REFINE = ReconstructSettings(level=0.05), RefineSettings(iterations=7)
+
+
+def job(folder, inputs, settings=SETTINGS, clip=None, ablation="base"):
+    return TrainJob(
+        settings=settings,
+        reconstruct=RECONSTRUCT,
+        refine=REFINE,
+        ablation=ablation,
+        seed=1,
+        **inputs,
+        clip=clip,
+        output=folder,
+        threads=1,
+        journal=folder / "journal.jsonl",
     )
+
+
+def run(folder, inputs, settings=SETTINGS, clip=None, ablation="base"):
+    """Train and return the published weights."""
+    train(job(folder, inputs, settings, clip, ablation))
     return load_file(folder / "model.safetensors")
 
 
-def test_a_run_publishes_all_that_it_promises(tmp_path, inputs):
+def with_train(**changes):
+    """The settings with other training settings."""
+    return SETTINGS.model_copy(update={"train": SETTINGS.train.model_copy(update=changes)})
+
+
+def test_run_publishes_model_metrics_samples_and_events(tmp_path, inputs):
     run(tmp_path / "run", inputs)
-    description = json.loads((tmp_path / "run/model.json").read_text())
-    assert description["iterations"] == 3 and description["perceptual_features"] == "untrained"
-    assert description["code_version"] and len(description["dataset_digest"]) == 64
-    # Discs of radius 5 to 8 in images of 32 pixels: as wide as the training ones are in the median.
-    assert description["object_share"] == pytest.approx(2 * 6.5 / 32, abs=1.0 / 32)
     metrics = pd.read_parquet(tmp_path / "run/metrics.parquet")
     assert set(metrics[metrics.name == "validation/chamfer"].iteration) == {3}
     assert np.isfinite(metrics.value).all() and {"loss/mask", "speed/iterations_per_s"} <= set(metrics.name)
@@ -130,27 +145,40 @@ def test_a_run_publishes_all_that_it_promises(tmp_path, inputs):
     assert {event["event"] for event in events} == {"params", "tags", "metrics", "artifact", "image"}
 
 
+def test_description_holds_the_settings_of_the_run(tmp_path, inputs):
+    run(tmp_path / "run", inputs)
+    found = read_run_description(tmp_path / "run")
+    assert (found.ablation, found.seed, found.iterations) == ("base", 1, 3)
+    assert (found.perceptual_features, found.clip_weights) == ("untrained", "unused")
+    assert found.code_version and len(found.dataset_digest) == 64
+    # Discs of radius 5 to 8 in images of 32 pixels; the object share is the median of the training images.
+    assert found.object_share == pytest.approx(2 * 6.5 / 32, abs=1.0 / 32)
+    sections = (found.model, found.render, found.losses, found.train, found.reconstruct, found.refine)
+    assert sections == (SETTINGS.model, SETTINGS.render, SETTINGS.losses, SETTINGS.train, RECONSTRUCT, REFINE)
+    assert found.validation_level == RECONSTRUCT.level
+
+
 class InterruptionError(Exception):
-    """What ends a run before its last iteration."""
+    """Ends a run before its last iteration."""
 
 
 def interrupt(monkeypatch, at):
-    """Let the next run die after it has kept its progress at an iteration."""
-    keep = steps_train.save_progress
+    """Make the next run die after it has saved its progress at an iteration."""
+    save = steps_train.save_progress
 
-    def keep_and_die(folder, learner, signature):
-        keep(folder, learner, signature)
-        if learner.iteration == at:
+    def save_and_die(folder, state, signature):
+        save(folder, state, signature)
+        if state.iteration == at:
             raise InterruptionError
 
-    monkeypatch.setattr(steps_train, "save_progress", keep_and_die)
+    monkeypatch.setattr(steps_train, "save_progress", save_and_die)
 
 
-def start_again(tmp_path, inputs, monkeypatch, caplog, **changes):
-    """Interrupt a run after 2 of 3 iterations and start it again with something changed.
+def restart(tmp_path, inputs, monkeypatch, caplog, settings=SETTINGS, **changes):
+    """Interrupt a run after 2 of 3 iterations and start it again with changes.
 
     Returns:
-        From which iteration it went on, and what was warned of.
+        Iteration at which it continues, and warnings.
     """
     with monkeypatch.context() as patched:
         interrupt(patched, at=2)
@@ -158,45 +186,51 @@ def start_again(tmp_path, inputs, monkeypatch, caplog, **changes):
             run(tmp_path / "run", inputs)
     caplog.clear()
     with caplog.at_level("INFO"):
-        run(tmp_path / "run", inputs | changes)
+        run(tmp_path / "run", inputs | changes, settings)
     (start,) = (record.args[-1] for record in caplog.records if "from iteration" in record.msg)
     return start, [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
 
 
-def test_an_interrupted_run_goes_on_whatever_was_committed_or_noted_elsewhere(tmp_path, inputs, monkeypatch, caplog):
+def test_run_resumes_at_another_code_version(tmp_path, inputs, monkeypatch, caplog):
     versions = iter(range(100))
     monkeypatch.setattr(steps_train, "code_version", lambda: f"1.0-{next(versions)}+dirty")
-    assert start_again(tmp_path, inputs, monkeypatch, caplog) == (2, [])
+    assert restart(tmp_path, inputs, monkeypatch, caplog) == (2, [])
 
 
-def test_an_interrupted_run_of_edited_modules_starts_anew_and_says_so(tmp_path, inputs, monkeypatch, caplog):
+def test_run_with_edited_modules_starts_anew(tmp_path, inputs, monkeypatch, caplog):
     sources = iter(["before", "after"])
     monkeypatch.setattr(steps_train, "code_digest", lambda module: f"{module} {next(sources)}")
-    start, (warning,) = start_again(tmp_path, inputs, monkeypatch, caplog)
+    start, (warning,) = restart(tmp_path, inputs, monkeypatch, caplog)
     assert start == 0
-    assert warning.endswith("resume: training starts anew, for its 2 iterations were made with other code")
+    assert str(tmp_path / "run/resume") in warning and warning.endswith(" code")
 
 
-def test_an_interrupted_run_of_other_images_and_settings_starts_anew_and_says_so(tmp_path, inputs, monkeypatch, caplog):
-    settings = CONFIG.train.model_copy(update={"learning_rate": 3e-4})
-    changes = {
-        "shards": [write_images(tmp_path / "others.parquet", -50.0)],
-        "config": CONFIG.model_copy(update={"train": settings}),
-    }
-    start, (warning,) = start_again(tmp_path, inputs, monkeypatch, caplog, **changes)
-    assert start == 0 and warning.endswith("with other settings, data")
+def test_run_with_other_images_and_settings_starts_anew(tmp_path, inputs, monkeypatch, caplog):
+    shards = [write_images(tmp_path / "others.parquet", -50.0)]
+    settings = with_train(learning_rate=3e-4)
+    start, (warning,) = restart(tmp_path, inputs, monkeypatch, caplog, settings, shards=shards)
+    assert start == 0 and warning.endswith(" settings, data")
 
 
-def test_the_signature_knows_code_settings_seed_images_and_the_weights_of_clip(tmp_path, inputs):
+def test_signature_depends_on_code_settings_seed_images_and_clip_weights(tmp_path, inputs):
     clip = tmp_path / "clip"
     clip.mkdir()
     (clip / "model.safetensors").write_bytes(b"some")
-    first = Run(CONFIG, 0.05, "base", 0, **inputs, clip=clip, output=tmp_path, threads=1, journal=tmp_path / "journal")
+    first = job(tmp_path, inputs, clip=clip)
     assert first.signature == replace(first).signature
     assert first.signature.code == code_digest("steps.train")
-    assert differing(first, replace(first, seed=1)) == {"settings"}
+    assert differing(first, replace(first, seed=2)) == {"settings"}
+    assert differing(first, replace(first, settings=with_train(learning_rate=3e-4))) == {"settings"}
+    other_shards = [write_images(tmp_path / "others.parquet", -50.0)]
+    assert differing(first, replace(first, shards=other_shards)) == {"data"}
     (clip / "model.safetensors").write_bytes(b"others")
     assert differing(first, replace(first)) == {"data"}
+
+
+def test_signature_does_not_depend_on_mesh_settings(tmp_path, inputs):
+    first = job(tmp_path, inputs)
+    meshes = {"reconstruct": ReconstructSettings(level=0.2), "refine": RefineSettings(iterations=9)}
+    assert differing(first, replace(first, **meshes)) == set()
 
 
 def differing(first, second):
@@ -204,33 +238,33 @@ def differing(first, second):
     return {name for name in one if one[name] != two[name]}
 
 
-def test_validation_and_samples_have_the_share_of_the_latent_that_training_has(tmp_path, inputs, monkeypatch):
+def test_validation_and_samples_have_the_latent_scale_of_training(tmp_path, inputs, monkeypatch):
     measured, shown, grid = [], [], steps_train.save_sample_grid
 
-    def measure(model, latent_share):
-        measured.append(latent_share)
+    def measure(model, latent_scale):
+        measured.append(latent_scale)
         return {"chamfer": 0.1}
 
-    def show(model, batch, latent_share, *others):
-        shown.append(latent_share)
-        grid(model, batch, latent_share, *others)
+    def show(model, batch, latent_scale, *others):
+        shown.append(latent_scale)
+        grid(model, batch, latent_scale, *others)
 
     monkeypatch.setattr(steps_train, "build_validator", lambda *_: measure)
     monkeypatch.setattr(steps_train, "save_sample_grid", show)
     ramp = {"shared_shape_iterations": 1, "latent_ramp_iterations": 2, "validate_every": 1}
-    run(tmp_path / "run", inputs, CONFIG.model_copy(update={"train": CONFIG.train.model_copy(update=ramp)}))
+    run(tmp_path / "run", inputs, with_train(**ramp))
     assert measured == shown == [0.0, 0.5, 1.0]
 
 
 def test_training_cannot_see_poses(tmp_path, inputs):
-    """The honesty rule: with every pose of the training split changed, the weights are the same to the bit."""
+    """With every pose of the training split changed, the weights are bitwise the same."""
     honest = run(tmp_path / "one", inputs)
     inputs["shards"] = [write_images(tmp_path / "turned.parquet", -130.0)]
     turned = run(tmp_path / "two", inputs)
     assert all(np.array_equal(value, turned[name]) for name, value in honest.items())
 
 
-def test_training_with_clip_learns_from_the_caption(tmp_path, inputs):
+def test_training_with_clip_uses_its_weights(tmp_path, inputs):
     settings = ClipSettings(source="trained", training=ClipTraining(**CLIP))
     folder = tmp_path / "clip"
     train_clip(
@@ -242,24 +276,30 @@ def test_training_with_clip_learns_from_the_caption(tmp_path, inputs):
         journal=tmp_path / "clip.jsonl",
     )
     description = json.loads((folder / "model.json").read_text())
-    assert 0.0 <= description["retrieval_top1"] <= 1.0 and description["retrieval_choices"] == 4
-    config = train_inputs(for_ablation(TREE, "clip_bg"))
-    with_clip = run(tmp_path / "with", inputs, config, folder, "clip_bg")
+    held_out, others = (load_training_views(inputs["shards"], split) for split in ("validation", "train"))
+    found = measure_retrieval(load_clip(settings, folder), held_out, [others.captions], 4, torch.Generator())
+    assert (description["retrieval_top1"], description["retrieval_choices"]) == (found.top1, 4)
+    with_clip = run(tmp_path / "with", inputs, train_inputs(for_ablation(TREE, "clip_bg")), folder, "clip_bg")
     metrics = pd.read_parquet(tmp_path / "with/metrics.parquet")
-    assert (metrics[metrics.name == "loss/clip"].value.between(0, 2)).all()
+    values = metrics[metrics.name == "loss/clip"].value
+    assert len(values) == 3 and values.between(0, 2).all()
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    assert digest in read_run_description(tmp_path / "with").clip_weights
     without = run(tmp_path / "without", inputs)
     assert any(not np.array_equal(value, with_clip[name]) for name, value in without.items())
 
 
-def test_an_ablation_with_clip_and_no_clip_says_what_is_missing(tmp_path, inputs):
+def test_clip_loss_without_its_model_names_the_rule(tmp_path, inputs):
     with pytest.raises(FileNotFoundError, match="train_clip"):
         run(tmp_path / "run", inputs, train_inputs(for_ablation(TREE, "clip_bg")), None)
 
 
-def test_untrained_is_measured_and_published_too(tmp_path, inputs):
+def test_untrained_network_is_validated_and_published(tmp_path, inputs):
     run(tmp_path / "run", inputs, train_inputs(for_ablation(TREE, "untrained")), ablation="untrained")
-    assert json.loads((tmp_path / "run/model.json").read_text())["iterations"] == 0
-    assert (tmp_path / "run/samples.png").exists() and (tmp_path / "run/metrics.parquet").exists()
+    assert read_run_description(tmp_path / "run").iterations == 0
+    metrics = pd.read_parquet(tmp_path / "run/metrics.parquet")
+    assert set(metrics.iteration) == {0} and "validation/chamfer" in set(metrics.name)
+    assert (tmp_path / "run/samples.png").exists()
 
 
 def test_without_true_surfaces_only_masks_are_validated(tmp_path, inputs):

@@ -1,4 +1,4 @@
-"""The step that trains the small CLIP: where its rivals come from, and what it says of a weak one."""
+"""The step that trains the small CLIP: its retrieval captions, and its warning about a weak CLIP."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ SETTINGS = ClipSettings(
 
 
 def write_captioned(path, captions: dict[str, list[str]]):
-    """One image a caption."""
+    """Write one image per caption."""
     unused = dict.fromkeys(("category", "super_category", "style", "theme", "material"))
     pose = {"azimuth_deg": 0.0, "elevation_deg": 0.0, "cam2world": [0.0] * 16, "fov_deg": 35.0}
     rows = (
@@ -34,7 +34,7 @@ def write_captioned(path, captions: dict[str, list[str]]):
 
 @pytest.fixture
 def shards(tmp_path):
-    """Six captions that no other split has, nine more that only the test split has, and seventy of the training."""
+    """Captions: 70 of training, 6 of validation alone, and 11 of test, of which 9 are in no other split."""
     captions = {
         "train": [f"A chair {number}" for number in range(70)],
         "validation": [f"A table {number}" for number in range(6)],
@@ -51,7 +51,7 @@ def train(tmp_path, shards) -> dict:
     return json.loads((folder / "model.json").read_text())
 
 
-def test_retrieval_is_among_32_although_few_captions_are_held_out(tmp_path, shards):
+def test_retrieval_is_among_32_captions(tmp_path, shards):
     described = train(tmp_path, shards)
     assert described["retrieval_choices"] == 32
     (event,) = [
@@ -63,12 +63,12 @@ def test_retrieval_is_among_32_although_few_captions_are_held_out(tmp_path, shar
     assert event["values"]["retrieval_top1"] == described["retrieval_top1"]
 
 
-def test_with_fewer_captions_in_all_there_are_fewer_choices(tmp_path):
+def test_few_captions_limit_the_choices(tmp_path):
     captions = {"train": ["A", "B", "C"], "validation": ["C", "D"], "test": ["D", "E"]}
     assert train(tmp_path, [write_captioned(tmp_path / "a.parquet", captions)])["retrieval_choices"] == 5
 
 
-def test_rivals_come_from_the_test_split_before_the_training_split(tmp_path, shards, monkeypatch):
+def test_captions_of_the_test_split_precede_those_of_training(tmp_path, shards, monkeypatch):
     asked = []
 
     def measure(model, held_out, others, choices, generator):
@@ -84,7 +84,7 @@ def test_rivals_come_from_the_test_split_before_the_training_split(tmp_path, sha
 
 
 @pytest.mark.parametrize(("top1", "warned"), [(0.15, True), (0.16, False)])
-def test_less_than_five_times_chance_is_warned_of(tmp_path, shards, monkeypatch, caplog, top1, warned):
+def test_retrieval_below_five_times_chance_is_warned_of(tmp_path, shards, monkeypatch, caplog, top1, warned):
     monkeypatch.setattr(step, "measure_retrieval", lambda *_: Retrieval(top1, 32))
     with caplog.at_level(logging.WARNING):
         train(tmp_path, shards)
@@ -94,7 +94,7 @@ def test_less_than_five_times_chance_is_warned_of(tmp_path, shards, monkeypatch,
         assert not warned or part in warnings[0]
 
 
-def test_the_device_is_the_one_that_is_asked_for(tmp_path, shards, monkeypatch):
+def test_missing_cuda_is_an_error(tmp_path, shards, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(RuntimeError, match="cuda is asked for"):
         step.train_clip(

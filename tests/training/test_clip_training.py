@@ -1,16 +1,18 @@
-"""The small CLIP: distinct captions in a batch, a contrastive loss by hand, and learning that shows."""
+"""Training of the small CLIP and its retrieval of captions."""
 
 import math
 
 import numpy as np
 import pytest
 import torch
+from tiny_training import untrained_clip_loss
 
 from shelfnet.config.supervision import ClipTraining
 from shelfnet.data.shards.reader import TrainingViews
 from shelfnet.networks.clip import small_clip
+from shelfnet.networks.shelfnet import Rendering
 from shelfnet.renderer.compositing import composite
-from shelfnet.training.clip import (
+from shelfnet.training.clip_training import (
     caption_pool,
     contrastive_loss,
     distinct_caption_rows,
@@ -21,7 +23,7 @@ from shelfnet.training.clip import (
 SMALL = ClipTraining(iterations=80, batch_size=4, learning_rate=2e-3, image_px=32, width=32, layers=1, embed_dim=16)
 
 
-def test_rows_of_a_batch_have_different_captions():
+def test_batch_rows_have_distinct_captions():
     caption_of = torch.tensor([0, 0, 0, 1, 2, 2, 3])
     seen = set()
     for seed in range(30):
@@ -31,7 +33,7 @@ def test_rows_of_a_batch_have_different_captions():
     assert seen == set(range(7))
 
 
-def test_contrastive_loss_of_a_draw_and_of_a_match():
+def test_contrastive_loss_of_equal_and_of_matching_embeddings():
     equal = torch.ones(4, 1)
     assert contrastive_loss(equal, equal, torch.tensor(3.0)).item() == pytest.approx(math.log(4))
     apart = torch.eye(4)
@@ -49,7 +51,7 @@ def coloured(seed: int) -> TrainingViews:
     return TrainingViews(images=images, captions=captions)
 
 
-def test_it_learns_to_find_the_caption_of_a_new_image_on_any_background():
+def test_trained_clip_retrieves_captions_of_new_images():
     model = train_small_clip(coloured(0), SMALL, torch.device("cpu"))
     found = measure_retrieval(model, coloured(1), [], 4, torch.Generator().manual_seed(0))
     assert found.top1 > 0.7 and found.choices == 4
@@ -58,7 +60,7 @@ def test_it_learns_to_find_the_caption_of_a_new_image_on_any_background():
     assert torch.allclose(text.norm(dim=1), torch.ones(2), atol=1e-5)
 
 
-def test_rivals_are_held_out_as_long_as_there_are_enough_and_different_always():
+def test_caption_pool_prefers_held_out_captions_and_has_no_duplicates():
     own, unseen, seen = ["a", "b", "c"], ["c", "d", "e", "d"], {"a", "e", *"stuvw"}
     for size, from_unseen, from_seen in ((2, 0, 0), (3, 0, 0), (4, 1, 0), (5, 2, 0), (7, 2, 2), (40, 2, 5)):
         pool = caption_pool(own, [unseen, seen], size, torch.Generator().manual_seed(size))
@@ -67,13 +69,13 @@ def test_rivals_are_held_out_as_long_as_there_are_enough_and_different_always():
         assert len(set("stuvw") & set(pool)) == from_seen
 
 
-def test_rivals_are_drawn_by_the_generator():
+def test_caption_pool_depends_on_the_generator_alone():
     draws = [caption_pool(["a"], ["bcdefghijk"], 4, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]
     assert draws[0] == draws[1] != draws[2]
 
 
 def naive_top1(model, views: TrainingViews, captions: list[str]) -> float:
-    """One image at a time, against all captions."""
+    """Top-1 retrieval, one image and one caption at a time."""
     right = 0
     for pixels, own in zip(views.images, views.captions, strict=True):
         composited, _ = composite(torch.from_numpy(pixels).permute(2, 0, 1)[None])
@@ -82,7 +84,7 @@ def naive_top1(model, views: TrainingViews, captions: list[str]) -> float:
     return right / len(views.captions)
 
 
-def test_retrieval_is_that_of_a_naive_loop_and_only_falls_with_more_rivals():
+def test_retrieval_equals_a_naive_loop_and_falls_with_more_captions():
     torch.manual_seed(0)
     model, views = small_clip(SMALL).eval().requires_grad_(False), coloured(0)
     captions, accuracies = sorted(set(views.captions)), []
@@ -94,7 +96,7 @@ def test_retrieval_is_that_of_a_naive_loop_and_only_falls_with_more_rivals():
     assert accuracies[0] > accuracies[1]
 
 
-def test_among_many_held_out_captions_rivals_are_drawn_for_each_image():
+def test_few_choices_are_easier_than_all_captions():
     torch.manual_seed(0)
     model, views = small_clip(SMALL).eval().requires_grad_(False), coloured(0)
     found = measure_retrieval(model, views, [{"A further chair"}], 2, torch.Generator().manual_seed(0))
@@ -102,13 +104,8 @@ def test_among_many_held_out_captions_rivals_are_drawn_for_each_image():
     assert found.top1 > measure_retrieval(model, views, [], 4, torch.Generator().manual_seed(0)).top1
 
 
-def test_clip_loss_reaches_the_image(tiny, store):
-    from shelfnet.losses.clip import ClipLoss
-    from shelfnet.networks.shelfnet import Rendering
-
-    torch.manual_seed(0)
-    clip = small_clip(SMALL).eval().requires_grad_(False)
-    loss = ClipLoss(clip, store.captions, ("noise", "checker"))
+def test_clip_loss_has_a_gradient_at_the_image(store):
+    loss = untrained_clip_loss(store.captions, ("noise", "checker"), image_px=32)
     image = torch.rand(2, 3, 16, 16, requires_grad=True)
     value = loss(Rendering(image, torch.ones(2, 16, 16)), torch.tensor([0, 3]), torch.Generator().manual_seed(0))
     assert value.shape == (2,) and (value >= 0).all() and (value <= 2).all()

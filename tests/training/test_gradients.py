@@ -1,17 +1,13 @@
-"""Which parameters each loss moves: exactly those that it should, and no others."""
+"""Which weights each loss reaches."""
 
 import pytest
 import torch
+from tiny_training import build_run, untrained_clip_loss
 
-from shelfnet.config.supervision import ClipTraining
-from shelfnet.losses.clip import ClipLoss
-from shelfnet.networks.clip import small_clip
 from shelfnet.networks.encoder import Encoding
-from shelfnet.training.learner import build_learner
-from shelfnet.training.phases import discriminator_phase, generator_phase, r1_phase
+from shelfnet.training.discriminator_step import discriminator_step, r1_step
+from shelfnet.training.generator_step import generator_step
 
-CPU = torch.device("cpu")
-SMALL_CLIP = ClipTraining(image_px=32, width=32, layers=1, embed_dim=16)
 HYPOTHESES = 3
 
 NOTHING = dict.fromkeys(
@@ -46,21 +42,16 @@ REACHES = {
 }
 
 
-def build(tiny, store, representation, losses, **train):
-    decoder = {"representation": representation}
-    model = {"decoder": decoder, "encoder": {"camera_hypotheses": HYPOTHESES}}
-    learner = build_learner(tiny({"model": model, "losses": NOTHING | losses, "train": train}), 0, CPU)
-    if losses.get("clip"):
-        torch.manual_seed(0)
-        clip = small_clip(SMALL_CLIP).eval().requires_grad_(False)
-        learner.clip = ClipLoss(clip, store.captions, ("noise", "checker"))
-    return learner
+def build(tiny, store, representation, losses):
+    model = {"decoder": {"representation": representation}, "encoder": {"camera_hypotheses": HYPOTHESES}}
+    clip = untrained_clip_loss(store.captions, ("noise", "checker"), image_px=32) if losses.get("clip") else None
+    return build_run(tiny({"model": model, "losses": NOTHING | losses}), clip=clip)
 
 
-def gradients(learner):
-    """By name, and the last layer of the view by what its rows say; parameters without a gradient have zeros."""
+def gradients(state):
+    """Gradients by name, zero where there is none; the last view layer is split into angles and logits."""
     found = {}
-    for network, prefix in ((learner.model, ""), (learner.discriminator, "discriminator.")):
+    for network, prefix in ((state.model, ""), (state.discriminator, "discriminator.")):
         for name, parameter in network.named_parameters():
             value = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.clone()
             if "to_view.out" in name:
@@ -88,61 +79,60 @@ def reached(found):
     return {group(name) for name, gradient in found.items() if gradient.count_nonzero()}
 
 
-def of_generator(tiny, store, representation, losses):
-    learner = build(tiny, store, representation, losses)
-    generator_phase(learner, store.draw(2, learner.rng))
-    frozen = [module for module in (learner.perceptual, learner.clip) if module is not None]
+def generator_gradients(tiny, store, representation, losses):
+    state, context = build(tiny, store, representation, losses)
+    generator_step(state, context, store.draw(2, state.rng))
+    frozen = [module for module in (context.perceptual, context.clip) if module is not None]
     assert not any(parameter.requires_grad for module in frozen for parameter in module.parameters())
-    return gradients(learner)
+    return gradients(state)
 
 
-def of_loss(tiny, store, representation, loss):
-    """Gradients of a loss alone; those of a part of the content loss are the difference that its weight makes."""
+def gradients_of_loss(tiny, store, representation, loss):
+    """Gradients of one loss; those of a part of the content loss are the difference that its weight makes."""
     if loss not in ("content_latent", "content_choice"):
-        return of_generator(tiny, store, representation, {loss: 1.0})
-    with_it = of_generator(tiny, store, representation, {"content": 1.0, loss: 1.0})
-    without = of_generator(tiny, store, representation, {"content": 1.0})
+        return generator_gradients(tiny, store, representation, {loss: 1.0})
+    with_it = generator_gradients(tiny, store, representation, {"content": 1.0, loss: 1.0})
+    without = generator_gradients(tiny, store, representation, {"content": 1.0})
     return {name: with_it[name] - gradient for name, gradient in without.items()}
 
 
 @pytest.mark.parametrize("representation", ["voxel", "triplane", "se3"])
 @pytest.mark.parametrize("loss", sorted(REACHES))
-def test_a_loss_of_the_generator_reaches_these_parts_and_no_others(tiny, store, loss, representation):
-    found = of_loss(tiny, store, representation, loss)
+def test_generator_loss_reaches_exactly_its_parts(tiny, store, loss, representation):
+    found = gradients_of_loss(tiny, store, representation, loss)
     assert reached(found) == REACHES[loss] & {group(name) for name in found}
 
 
-@pytest.mark.parametrize("phase", [discriminator_phase, r1_phase])
+@pytest.mark.parametrize("step", [discriminator_step, r1_step])
 @pytest.mark.parametrize("sees_mask", [False, True])
-def test_the_losses_of_the_discriminator_reach_all_of_it_and_nothing_else(tiny, store, phase, sees_mask):
-    settings = {"discriminator": {"sees_mask": sees_mask}}
-    learner = build_learner(
-        tiny({"model": settings, "losses": NOTHING | {"adversarial": 1.0, "r1_gamma": 1.0}}), 0, CPU
-    )
-    forward, _ = generator_phase(learner, store.draw(2, learner.rng))
-    learner.generator_optimiser.zero_grad(set_to_none=True)
-    phase(learner, forward)
-    assert reached(gradients(learner)) == CRITIC
+def test_discriminator_losses_reach_the_whole_discriminator_alone(tiny, store, step, sees_mask):
+    model = {"discriminator": {"sees_mask": sees_mask}}
+    state, context = build_run(tiny({"model": model, "losses": NOTHING | {"adversarial": 1.0, "r1_gamma": 1.0}}))
+    batch = store.draw(2, state.rng)
+    _, renders = generator_step(state, context, batch)
+    state.generator_optimiser.zero_grad(set_to_none=True)
+    step(state, context, batch, renders)
+    assert reached(gradients(state)) == CRITIC
 
 
-def test_the_groups_cover_all_that_learns(tiny, store):
+def test_groups_cover_all_weights_and_losses(tiny, store):
     groups = set()
     for representation in ("voxel", "triplane", "se3"):
-        groups |= {group(name) for name in gradients(build(tiny, store, representation, {}))}
+        groups |= {group(name) for name in gradients(build(tiny, store, representation, {}).state)}
     assert groups == CRITIC.union(*REACHES.values())
     assert set(REACHES) == set(NOTHING) - {"r1_gamma"}
 
 
-def test_the_latent_that_content_asks_for_is_fixed(tiny, store):
-    """Without the second encoding nothing is left that could move the first towards it."""
-    learner = build(tiny, store, "voxel", {"content": 1.0, "content_latent": 1.0})
-    encode, calls = learner.model.encode, []
+def test_first_latent_is_a_fixed_target_of_content(tiny, store):
+    """With the second encoding detached, the content loss has no gradient left."""
+    state, context = build(tiny, store, "voxel", {"content": 1.0, "content_latent": 1.0})
+    encode, calls = state.model.encode, []
 
-    def only_the_first_learns(images):
+    def detach_second_encoding(images):
         calls.append(images)
         encoding = encode(images)
         return encoding if len(calls) == 1 else Encoding(*(value.detach() for value in vars(encoding).values()))
 
-    learner.model.encode = only_the_first_learns
-    generator_phase(learner, store.draw(2, learner.rng))
-    assert len(calls) == 2 and not reached(gradients(learner))
+    state.model.encode = detach_second_encoding
+    generator_step(state, context, store.draw(2, state.rng))
+    assert len(calls) == 2 and not reached(gradients(state))

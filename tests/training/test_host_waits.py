@@ -1,19 +1,16 @@
-"""Inside an iteration the host neither waits for a GPU nor copies to it: both forbid recording it as a graph.
+"""An iteration never synchronises the host with the device and never copies a constant to it.
 
-No GPU is needed to see it. What waits or copies there is an operation of its own here, whatever the device.
+Either would prevent capture as a CUDA graph. No GPU is needed: such operations are dispatched on every device.
 """
 
 import pytest
 import torch
+from tiny_training import build_run, untrained_clip_loss
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from shelfnet.config.supervision import ClipTraining
-from shelfnet.losses.clip import ClipLoss
-from shelfnet.networks.clip import small_clip
 from shelfnet.representations import voxels
-from shelfnet.training.iteration import Iteration
-from shelfnet.training.learner import build_learner
+from shelfnet.training.loop import Iteration
 
 READS_A_VALUE = {"_local_scalar_dense", "equal", "is_nonzero"}
 SIZE_DEPENDS_ON_VALUES = {"nonzero", "masked_select", "_unique2", "unique_consecutive", "unique_dim", "bincount"}
@@ -22,14 +19,14 @@ TIES_TO_THE_HOST = READS_A_VALUE | SIZE_DEPENDS_ON_VALUES | CONSTANT_OF_THE_HOST
 
 
 class HostTies(TorchDispatchMode):
-    """Collects the operations that make the host wait for a device, or copy a constant to it."""
+    """Collects operations that synchronise the host with the device or copy a constant to it."""
 
     def __init__(self):
         super().__init__()
         self.found = set()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        """Run an operation and look at it."""
+        """Run an operation and check it."""
         name = func.overloadpacket.__name__
         indices = [leaf for leaf in tree_leaves(args[1:]) if isinstance(leaf, torch.Tensor)]
         by_mask = name.startswith(("index", "_index")) and any(index.dtype == torch.bool for index in indices)
@@ -50,7 +47,7 @@ class HostTies(TorchDispatchMode):
         (lambda x: torch.where(x > 0, x, 0.0) + x[:, 0:1], set()),
     ],
 )
-def test_what_ties_the_host_is_seen(call, expected):
+def test_host_ties_are_detected(call, expected):
     with HostTies() as ties:
         call(torch.arange(6.0).reshape(2, 3) - 2.0)
     assert ties.found == expected
@@ -64,20 +61,19 @@ ALL_PHASES = {
 
 
 @pytest.mark.parametrize("representation", ["voxel", "triplane", "se3"])
-def test_an_iteration_never_ties_the_host(tiny, store, representation, monkeypatch):
-    monkeypatch.setattr(voxels.VoxelField, "accumulate_features", mixed_as_on_a_gpu)
-    config = tiny({**ALL_PHASES, "model": {**ALL_PHASES["model"], "decoder": {"representation": representation}}})
-    learner = build_learner(config, 0, torch.device("cpu"))
-    clip = small_clip(ClipTraining(width=32, layers=1, embed_dim=16, image_px=16)).eval().requires_grad_(False)
-    learner.clip = ClipLoss(clip, store.captions, ("white", "noise", "checker", "blurred_noise"))
-    take_iteration = Iteration(learner)
-    take_iteration(store.draw(2, learner.rng))  # what depends on sizes alone is made once and kept
+def test_iteration_has_no_host_ties(tiny, store, representation, monkeypatch):
+    monkeypatch.setattr(voxels.VoxelField, "accumulate_features", accumulate_on_cuda)
+    settings = tiny({**ALL_PHASES, "model": {**ALL_PHASES["model"], "decoder": {"representation": representation}}})
+    clip = untrained_clip_loss(store.captions, ("white", "noise", "checker", "blurred_noise"))
+    state, context = build_run(settings, clip=clip)
+    run_iteration = Iteration(state, context)
+    run_iteration(store.draw(2, state.rng))  # fills caches that depend on sizes alone
     with HostTies() as ties:
-        take_iteration(store.draw(2, learner.rng))
-        learner.update_average()
+        run_iteration(store.draw(2, state.rng))
+        state.update_average(settings.train.ema_decay)
     assert ties.found == set()
 
 
-def mixed_as_on_a_gpu(field, points, weights):
-    """The branch that a CUDA tensor takes."""
+def accumulate_on_cuda(field, points, weights):
+    """The branch of CUDA tensors."""
     return voxels.accumulate_by_matmul(field.feature_grid, points, weights)
