@@ -23,7 +23,7 @@ RADIUS = 0.3
 
 
 def disc_png(radius_px: float, colour=(200, 40, 40)) -> bytes:
-    """A disc in the middle of an otherwise transparent image."""
+    """PNG of a centred disc on a transparent background."""
     size = RENDER.resolution_px
     image = Image.new("RGBA", (size, size), (0, 0, 0, 0))
     for row in range(size):
@@ -36,7 +36,7 @@ def disc_png(radius_px: float, colour=(200, 40, 40)) -> bytes:
 
 
 def write_views(path, radius_px=6.0, azimuth_deg=12.0):
-    """Images of every model in :data:`SPLITS`."""
+    """Write a shard with images of every model in :data:`SPLITS`."""
     png = disc_png(radius_px)
     tags = {"category": None, "super_category": None, "style": None, "theme": None, "material": None}
     rows = [

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from shelfnet.config.images import ImagesSettings
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
-from shelfnet.data.photographs.crops import check_coverage, check_object_size, crop_to_object
+from shelfnet.data.photographs.crops import check_mask, crop_to_object
 from shelfnet.data.photographs.reader import SegmentFn, read_photo
 from shelfnet.data.shards.encoding import check_image
 from shelfnet.networks.shelfnet import ShelfNet
@@ -82,8 +82,7 @@ class Predictor:
 
     def _crop(self, photo: Path, mask: Path | None) -> UInt8[np.ndarray, "s s 4"]:
         rgba = read_photo(photo, mask, self.segment)
-        check_coverage(rgba, self.images.min_coverage)
-        check_object_size(rgba, self.images.min_object_px)
+        check_mask(rgba, self.images.min_coverage, self.images.min_object_px)
         crop = crop_to_object(rgba, self._crop_px(), self.object_share)
         check_image(crop, photo.name)
         return crop

@@ -16,7 +16,7 @@ from shelfnet.data.catalogue.manifest import read_manifest
 from shelfnet.data.catalogue.quarantine import Quarantined, quarantine_model, require_usable, write_quarantine
 from shelfnet.data.obj.reader import ModelError
 from shelfnet.data.photographs.catalogue import Photograph, read_photographs
-from shelfnet.data.photographs.crops import check_coverage, check_object_size, crop_to_object
+from shelfnet.data.photographs.crops import check_mask, crop_to_object
 from shelfnet.data.photographs.reader import MissingMaskError, PhotoError, SegmentFn, read_photo
 from shelfnet.data.shards.encoding import check_image
 from shelfnet.data.shards.schema import ViewMetadata, image_row
@@ -117,8 +117,7 @@ def _crop(
     photograph: Photograph, root: Path, settings: ImagesSettings, resolution_px: int, segment: SegmentFn | None
 ) -> Crop:
     rgba = _read(photograph, root, segment)
-    check_coverage(rgba, settings.min_coverage)
-    check_object_size(rgba, settings.min_object_px)
+    check_mask(rgba, settings.min_coverage, settings.min_object_px)
     crop = crop_to_object(rgba, resolution_px, settings.object_share)
     check_image(crop, photograph.model_id)
     return crop

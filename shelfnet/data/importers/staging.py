@@ -48,14 +48,6 @@ FetchFn = Callable[[Sequence[ModelInfo]], tuple[list[ImportedModel], list[Quaran
 """Makes the files of some models available; returns them and the models that are unavailable."""
 
 
-@dataclass(frozen=True)
-class _Conversion:
-    """Input of the child process: a model file and the empty output folder."""
-
-    source: Path
-    folder: Path
-
-
 def stage_models(
     infos: Sequence[ModelInfo], fetch: FetchFn, target: Path, settings: DatasetSettings
 ) -> list[Quarantined]:
@@ -119,7 +111,11 @@ def _convert_all(
 
 
 def _convert(
-    model: ImportedModel, root: Path, earlier: Path, stamps: "_StampMaker", worker: IsolatedWorker[_Conversion, None]
+    model: ImportedModel,
+    root: Path,
+    earlier: Path,
+    stamps: "_StampMaker",
+    worker: IsolatedWorker[tuple[Path, Path], None],
 ) -> None:
     """Complete the folder of one model, from an earlier conversion with the same stamp or from its file."""
     final, stamp = root / model.info.model_id, stamps.make(model.path)
@@ -132,14 +128,14 @@ def _convert(
         shutil.copytree(earlier / model.info.model_id, unfinished, copy_function=link_or_copy)
     else:
         unfinished.mkdir()
-        worker.run(_Conversion(model.path, unfinished))
+        worker.run((model.path, unfinished))
         (unfinished / STAMP_NAME).write_text(stamp, encoding="ascii")
     publish(unfinished, final)
 
 
-def _make_converter(orientation: Orientation, max_faces: int) -> Callable[[_Conversion], None]:
-    """Factory of the function that runs in the child process."""
-    return lambda item: convert_model(item.source, item.folder, orientation, max_faces)
+def _make_converter(orientation: Orientation, max_faces: int) -> Callable[[tuple[Path, Path]], None]:
+    """Factory of the function that runs in the child process, on a model file and an empty folder."""
+    return lambda paths: convert_model(*paths, orientation, max_faces)
 
 
 class _StampMaker:

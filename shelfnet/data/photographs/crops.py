@@ -16,32 +16,21 @@ FILTER_RADIUS = 1
 """Radius of the resampling filter in crop pixels."""
 
 
-def check_coverage(rgba: UInt8[np.ndarray, "h w 4"], min_coverage: float) -> None:
+def check_mask(rgba: UInt8[np.ndarray, "h w 4"], min_coverage: float, min_object_px: int) -> None:
     """Refuse a mask that covers too little or all of the photo.
 
     Args:
         rgba: Photo with its mask as alpha.
         min_coverage: Smallest fraction of pixels that the object may cover.
+        min_object_px: Smallest longer side of the mask's bounding box, in photo pixels.
 
     Raises:
-        PhotoError: The coverage is out of range.
+        PhotoError: The coverage is out of range, or the object is too small.
     """
     coverage = float((rgba[..., 3] > INSIDE).mean())
     if not min_coverage <= coverage <= MAX_COVERAGE:
         expected = f"expected a mask that covers {min_coverage:.2%} to {MAX_COVERAGE:.2%} of the photo"
         raise PhotoError(f"{expected}, got {coverage:.2%}")
-
-
-def check_object_size(rgba: UInt8[np.ndarray, "h w 4"], min_object_px: int) -> None:
-    """Refuse an object that is too small in the photo.
-
-    Args:
-        rgba: Photo with its mask as alpha.
-        min_object_px: Smallest longer side of the mask's bounding box, in photo pixels.
-
-    Raises:
-        PhotoError: The mask is smaller or empty.
-    """
     side = _object_side(rgba)
     if side < min_object_px:
         raise PhotoError(f"expected an object of at least {min_object_px} pixels along its longer side, got {side}")

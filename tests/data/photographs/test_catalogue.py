@@ -107,8 +107,7 @@ def test_object_ids_are_safe_and_unique(tags):
     assert all(is_safe_id(model_id) for model_id in objects)
     assert len({model_id.casefold() for model_id in objects}) == len(objects)
     for photos in objects.values():
-        said = {(tags[photo].object_id or photo).casefold() for photo in photos}
-        assert len(said) == 1
+        assert len({(tags[photo].object_id or photo).casefold() for photo in photos}) == 1
 
 
 def test_tables_round_trip(tmp_path):

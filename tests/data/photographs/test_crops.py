@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shelfnet.data.photographs.crops import check_coverage, check_object_size, crop_to_object, median_object_share
+from shelfnet.data.photographs.crops import check_mask, crop_to_object, median_object_share
 from shelfnet.data.photographs.reader import PhotoError
 
 RED = (200, 40, 20)
@@ -21,18 +21,18 @@ def boxed(top=4, bottom=12, left=6, right=18):
 
 def test_coverage_is_bounded():
     rgba = boxed()
-    check_coverage(rgba, 0.25)
+    check_mask(rgba, 0.25, 1)
     with pytest.raises(PhotoError, match=r"26\.00% .*25\.00%"):
-        check_coverage(rgba, 0.26)
+        check_mask(rgba, 0.26, 1)
     with pytest.raises(PhotoError, match=r"100\.00%"):
-        check_coverage(boxed(0, 16, 0, 24), 0.01)
+        check_mask(boxed(0, 16, 0, 24), 0.01, 1)
 
 
 def test_small_objects_are_refused():
     rgba = boxed()
-    check_object_size(rgba, 12)
+    check_mask(rgba, 0.01, 12)
     with pytest.raises(PhotoError, match=r"13 .*12"):
-        check_object_size(rgba, 13)
+        check_mask(rgba, 0.01, 13)
 
 
 def extent(alpha):
