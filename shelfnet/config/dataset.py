@@ -34,9 +34,9 @@ class SplitFractions(Section):
     """Fractions of the models, selected by a hash of model_id; the rest is for training."""
 
     validation: Fraction = Field(
-        0.1, description="Fraction for validation curves and the rotation that evaluation fits."
+        default=0.1, description="Fraction for validation curves and the rotation that evaluation fits."
     )
-    test: Fraction = Field(0.1, description="Fraction for the numbers and figures.")
+    test: Fraction = Field(default=0.1, description="Fraction for the numbers and figures.")
 
     @model_validator(mode="after")
     def _training_fraction_is_positive(self) -> SplitFractions:
@@ -50,9 +50,9 @@ class SplitFractions(Section):
 class ShowroomSettings(Section):
     """Generated parametric furniture."""
 
-    models: Count = Field(220, description="Number of generated models.")
-    seed: int = Field(0, ge=0, description="Random seed of shapes and tags.")
-    texture_px: int = Field(128, ge=32, le=2048, description="Texture size in pixels per side.")
+    models: Count = Field(default=220, description="Number of generated models.")
+    seed: int = Field(default=0, ge=0, description="Random seed of shapes and tags.")
+    texture_px: int = Field(default=128, ge=32, le=2048, description="Texture size in pixels per side.")
 
 
 class DownloadSettings(Section):
@@ -60,63 +60,71 @@ class DownloadSettings(Section):
 
     url: str = Field(pattern=r"^(https?|file)://", description="Address of the file.")
     sha256: str = Field(pattern=r"^[0-9a-fA-F]{64}$", description="Expected SHA-256 digest in hexadecimal.")
-    size_bytes: Count | None = Field(None, description="Expected size in bytes; null skips the check.")
+    size_bytes: Count | None = Field(default=None, description="Expected size in bytes; null skips the check.")
 
 
 class FolderSettings(Section):
     """A folder of GLB, OBJ, PLY and STL files; GLB is in metres and +Y up by its standard."""
 
     tags: str | None = Field(
-        None,
+        default=None,
         description="CSV or Parquet table: model_id or file, super_category, category, style, theme, material.",
     )
-    up_axis: Literal["y", "z"] = Field("y", description="Up axis of OBJ, PLY and STL files: y | z.")
-    unit_m: float = Field(1.0, gt=0.0, description="Metres per unit of OBJ, PLY and STL files.")
+    up_axis: Literal["y", "z"] = Field(default="y", description="Up axis of OBJ, PLY and STL files: y | z.")
+    unit_m: float = Field(default=1.0, gt=0.0, description="Metres per unit of OBJ, PLY and STL files.")
 
 
 class ObjaverseSettings(Section):
     """Categories of Objaverse, by their LVIS names."""
 
-    categories: tuple[str, ...] = Field((), description="LVIS categories, for example [chair, armchair].")
-    mirror: str | None = Field(None, description="Folder with a copy of Objaverse, read instead of the network.")
-    cache: str | None = Field(None, description="Download folder of the objaverse package; null: ~/.objaverse.")
-    minimum_models: Count = Field(100, description="Number of models per category below which the run stops.")
-    download_threads: int = Field(4, ge=1, le=32, description="Number of parallel downloads.")
+    categories: tuple[str, ...] = Field(default=(), description="LVIS categories, for example [chair, armchair].")
+    mirror: str | None = Field(
+        default=None, description="Folder with a copy of Objaverse, read instead of the network."
+    )
+    cache: str | None = Field(default=None, description="Download folder of the objaverse package; null: ~/.objaverse.")
+    minimum_models: Count = Field(default=100, description="Number of models per category below which the run stops.")
+    download_threads: int = Field(default=4, ge=1, le=32, description="Number of parallel downloads.")
 
 
 class DatasetSettings(Section):
     """Source of the furniture."""
 
     kind: Literal["showroom", "3d_future", "folder", "objaverse", "images"] = Field(
-        "showroom",
+        default="showroom",
         description="Data set (docs/data.md): showroom (generated furniture) | 3d_future (its folder or zip files) | "
         "folder (GLB, OBJ, PLY, STL) | objaverse (LVIS categories) | images (photographs with masks, no true shapes).",
     )
-    path: str | None = Field(None, description="Folder or zip file to read, for 3d_future, folder and images.")
+    path: str | None = Field(default=None, description="Folder or zip file to read, for 3d_future, folder and images.")
     path_env: str | None = Field(
-        "SHELFNET_DATASET", description="Environment variable that replaces path where it is set."
+        default="SHELFNET_DATASET", description="Environment variable that replaces path where it is set."
     )
     urls: tuple[DownloadSettings, ...] = Field(
-        (), description="Files to download, for 3d_future: {url, sha256, size_bytes (optional)} each."
+        default=(), description="Files to download, for 3d_future: {url, sha256, size_bytes (optional)} each."
     )
-    accept_licence: bool = Field(False, description="Your confirmation that you accept the licence of the urls.")
-    downloads: str = Field("data/downloads", description="Folder for downloaded files.")
-    super_categories: tuple[str, ...] = Field((), description="Super-categories to keep; empty keeps all.")
-    categories: tuple[str, ...] = Field((), description="Categories to keep; empty keeps all.")
+    accept_licence: bool = Field(
+        default=False, description="Your confirmation that you accept the licence of the urls."
+    )
+    downloads: str = Field(default="data/downloads", description="Folder for downloaded files.")
+    super_categories: tuple[str, ...] = Field(default=(), description="Super-categories to keep; empty keeps all.")
+    categories: tuple[str, ...] = Field(default=(), description="Categories to keep; empty keeps all.")
     exclude: tuple[str, ...] | str = Field(
-        (), description="Ids of models to leave out, or the path of a text file with one id per line."
+        default=(), description="Ids of models to leave out, or the path of a text file with one id per line."
     )
-    max_models: Count | None = Field(None, description="Maximum number of models, selected by hash; null keeps all.")
-    max_faces: Count = Field(2_000_000, description="Maximum number of faces; larger meshes are quarantined.")
+    max_models: Count | None = Field(
+        default=None, description="Maximum number of models, selected by hash; null keeps all."
+    )
+    max_faces: Count = Field(default=2_000_000, description="Maximum number of faces; larger meshes are quarantined.")
     model_timeout_s: float = Field(
-        120.0, gt=0, description="Time limit in seconds for reading one model; slower models are quarantined."
+        default=120.0, gt=0, description="Time limit in seconds for reading one model; slower models are quarantined."
     )
     model_memory_mb: int = Field(
-        4000, ge=256, description="Memory limit in MB for reading one model; larger models are quarantined."
+        default=4000, ge=256, description="Memory limit in MB for reading one model; larger models are quarantined."
     )
     splits: SplitFractions = SplitFractions()
-    split_seed: int = Field(0, description="Seed of the split; another seed assigns all models anew.")
-    surface_points: int = Field(10_000, ge=256, description="Number of area-uniform true surface points per model.")
+    split_seed: int = Field(default=0, description="Seed of the split; another seed assigns all models anew.")
+    surface_points: int = Field(
+        default=10_000, ge=256, description="Number of area-uniform true surface points per model."
+    )
     showroom: ShowroomSettings = ShowroomSettings()
     folder: FolderSettings = FolderSettings()
     objaverse: ObjaverseSettings = ObjaverseSettings()

@@ -12,32 +12,36 @@ Resolution = Literal[16, 32, 64, 128, 256, 512]
 class EvaluateSettings(Section):
     """Metrics and their intervals."""
 
-    n_points: int = Field(10_000, ge=256, description="Number of area-uniform points per surface.")
+    n_points: int = Field(default=10_000, ge=256, description="Number of area-uniform points per surface.")
     fscore_threshold: float = Field(
-        0.05, gt=0.0, description="Distance threshold of the F-score, relative to the longest side."
+        default=0.05, gt=0.0, description="Distance threshold of the F-score, relative to the longest side."
     )
-    alignment_steps: Count = Field(72, description="Number of azimuths tried for the one rotation per trained model.")
+    alignment_steps: Count = Field(
+        default=72, description="Number of azimuths tried for the one rotation per trained model."
+    )
     icp_iterations: int = Field(
-        20, ge=0, description="Maximum number of ICP iterations for chamfer_icp; 0 makes it equal to chamfer."
+        default=20, ge=0, description="Maximum number of ICP iterations for chamfer_icp; 0 makes it equal to chamfer."
     )
     bootstrap_samples: Count = Field(
-        2_000, description="Number of bootstrap samples over objects and seeds, for the intervals."
+        default=2_000, description="Number of bootstrap samples over objects and seeds, for the intervals."
     )
     random_train_draws: Count = Field(
-        5, description="Number of training shapes per object that random_train averages over."
+        default=5, description="Number of training shapes per object that random_train averages over."
     )
-    medoid_candidates: Count = Field(200, description="Number of training shapes from which mean_shape is chosen.")
+    medoid_candidates: Count = Field(
+        default=200, description="Number of training shapes from which mean_shape is chosen."
+    )
     backend: Literal["scipy", "torch", "pytorch3d"] = Field(
-        "scipy", description="Nearest-neighbour search: scipy | torch | pytorch3d."
+        default="scipy", description="Nearest-neighbour search: scipy | torch | pytorch3d."
     )
-    seed: int = Field(0, description="Random seed of sampled points and intervals.")
+    seed: int = Field(default=0, description="Random seed of sampled points and intervals.")
 
 
 class FiguresSettings(Section):
     """Figures that need measurements of their own."""
 
     memory_resolutions: tuple[Resolution, ...] = Field(
-        (16, 32, 64, 128, 256),
+        default=(16, 32, 64, 128, 256),
         min_length=2,
         description="Grid resolutions of memory_scaling.png; 256 needs 3.8 GB.",
     )

@@ -26,17 +26,17 @@ COCO_CATEGORIES = frozenset((
 class SegmenterSettings(Section):
     """Network that makes masks for photographs without one."""
 
-    kind: Literal["none", "mask_rcnn"] = Field("none", description="Network: none | mask_rcnn (torchvision's).")
+    kind: Literal["none", "mask_rcnn"] = Field(default="none", description="Network: none | mask_rcnn (torchvision's).")
     weights: Literal["cache", "file"] = Field(
-        "cache", description="Source of the weights: cache (COCO's, from torchvision's cache) | file."
+        default="cache", description="Source of the weights: cache (COCO's, from torchvision's cache) | file."
     )
-    path: str | None = Field(None, description="Path of the weights, for file only.")
+    path: str | None = Field(default=None, description="Path of the weights, for file only.")
     categories: tuple[str, ...] = Field(
-        ("chair", "couch", "bed", "dining table"),
+        default=("chair", "couch", "bed", "dining table"),
         min_length=1,
         description="COCO categories to detect; the object is the largest detection.",
     )
-    score_threshold: Fraction = Field(0.5, description="Minimum score of a detection.")
+    score_threshold: Fraction = Field(default=0.5, description="Minimum score of a detection.")
 
     @field_validator("categories")
     @classmethod
@@ -59,12 +59,12 @@ class ImagesSettings(Section):
     """Photographs of single objects."""
 
     object_share: float = Field(
-        0.7, ge=0.1, le=1.0, description="Longer side of the object as a fraction of the crop's side."
+        default=0.7, ge=0.1, le=1.0, description="Longer side of the object as a fraction of the crop's side."
     )
     min_coverage: Fraction = Field(
-        0.005, description="Minimum fraction of a photograph that its mask covers; others are quarantined."
+        default=0.005, description="Minimum fraction of a photograph that its mask covers; others are quarantined."
     )
     min_object_px: Count = Field(
-        32, description="Minimum longer side of the object in pixels of the photograph; others are quarantined."
+        default=32, description="Minimum longer side of the object in pixels of the photograph; others are quarantined."
     )
     segmenter: SegmenterSettings = SegmenterSettings()

@@ -18,69 +18,73 @@ TexturePx = Annotated[int, Field(ge=32, le=4096)]
 class ReconstructSettings(Section):
     """Extraction of meshes from occupancy."""
 
-    resolution: int = Field(48, ge=8, le=256, description="Resolution of the marching-cubes grid in cells per side.")
+    resolution: int = Field(
+        default=48, ge=8, le=256, description="Resolution of the marching-cubes grid in cells per side."
+    )
     level: float = Field(
-        0.2,
+        default=0.2,
         gt=0.0,
         lt=1.0,
         description="Occupancy at the surface, of meshes and validation; the original code has 0.05.",
     )
     choose_view: ChosenBy = Field(
-        "render",
+        default="render",
         description="Choice of the view hypothesis: render (render nearest to the image) | classifier.",
     )
     largest_component: bool = Field(
-        False, description="Whether only the largest component is kept; this hides floaters from the metrics."
+        default=False, description="Whether only the largest component is kept; this hides floaters from the metrics."
     )
-    max_faces: Count = Field(20_000, description="Maximum number of faces; larger meshes are simplified.")
+    max_faces: Count = Field(default=20_000, description="Maximum number of faces; larger meshes are simplified.")
     texture: Texture = Field(
-        "vertex", description="Colours: vertex (one per vertex) | atlas (baked image, 1 to 3 s per mesh of this size)."
+        default="vertex",
+        description="Colours: vertex (one per vertex) | atlas (baked image, 1 to 3 s per mesh of this size).",
     )
-    texture_px: TexturePx = Field(256, description="Texture size in pixels per side, for atlas only.")
-    views_per_model: Count = Field(2, description="Number of test views per model.")
-    parts: Count = Field(1, description="Number of jobs that the views are split into.")
+    texture_px: TexturePx = Field(default=256, description="Texture size in pixels per side, for atlas only.")
+    views_per_model: Count = Field(default=2, description="Number of test views per model.")
+    parts: Count = Field(default=1, description="Number of jobs that the views are split into.")
 
 
 class RefineWeights(Section):
     """Weights of the refinement energy, those of the original code."""
 
-    mask: Weight = Field(50.0, description="Weight of the mask loss (Eq. 5) of the silhouette.")
-    rgb: Weight = Field(10.0, description="Weight of the colour loss (Eq. 4).")
-    laplacian: Weight = Field(100.0, description="Weight of Laplacian smoothing.")
-    edge: Weight = Field(100.0, description="Weight of the mean squared edge length.")
-    normal: Weight = Field(1.0, description="Weight of the consistency of neighbouring face normals.")
-    offset: Weight = Field(1000.0, description="Weight of the distance of vertices from their start.")
+    mask: Weight = Field(default=50.0, description="Weight of the mask loss (Eq. 5) of the silhouette.")
+    rgb: Weight = Field(default=10.0, description="Weight of the colour loss (Eq. 4).")
+    laplacian: Weight = Field(default=100.0, description="Weight of Laplacian smoothing.")
+    edge: Weight = Field(default=100.0, description="Weight of the mean squared edge length.")
+    normal: Weight = Field(default=1.0, description="Weight of the consistency of neighbouring face normals.")
+    offset: Weight = Field(default=1000.0, description="Weight of the distance of vertices from their start.")
 
 
 class RefineSettings(Section):
     """Refinement of vertices and camera through the differentiable rasterizer."""
 
-    enabled: bool = Field(True, description="Whether meshes are refined; false passes the coarse meshes on.")
+    enabled: bool = Field(default=True, description="Whether meshes are refined; false passes the coarse meshes on.")
     rasterizer: Literal["own", "pytorch3d"] = Field(
-        "own", description="Rasterizer: own | pytorch3d (where it is installed)."
+        default="own", description="Rasterizer: own | pytorch3d (where it is installed)."
     )
-    iterations: int = Field(40, ge=0, description="Number of optimiser steps per mesh.")
-    learning_rate: float = Field(2e-2, gt=0.0, description="Step size of the fastest vertex in object units.")
-    camera_learning_rate: float = Field(1e-2, ge=0.0, description="Step size of the camera in radians.")
+    iterations: int = Field(default=40, ge=0, description="Number of optimiser steps per mesh.")
+    learning_rate: float = Field(default=2e-2, gt=0.0, description="Step size of the fastest vertex in object units.")
+    camera_learning_rate: float = Field(default=1e-2, ge=0.0, description="Step size of the camera in radians.")
     smoothing_length: float = Field(
-        0.07, ge=0.0, le=1.0, description="Length in object units over which vertices move together."
+        default=0.07, ge=0.0, le=1.0, description="Length in object units over which vertices move together."
     )
     max_offset: Annotated[float, Field(gt=0.0)] | None = Field(
-        0.25, description="Maximum distance in object units of a vertex from its start; null sets no limit."
+        default=0.25, description="Maximum distance in object units of a vertex from its start; null sets no limit."
     )
     resolution_px: int = Field(
-        64, ge=16, le=512, description="Size in pixels per side of the renders compared with the image."
+        default=64, ge=16, le=512, description="Size in pixels per side of the renders compared with the image."
     )
-    faces_per_pixel: Count = Field(10, description="Maximum number of faces blended per pixel, nearest first.")
+    faces_per_pixel: Count = Field(default=10, description="Maximum number of faces blended per pixel, nearest first.")
     sigma: float = Field(
-        5e-5,
+        default=5e-5,
         gt=0.0,
         description="Softness of silhouettes in squared NDC distance; sqrt(9.2 sigma) is about half a pixel.",
     )
-    max_faces: Count = Field(1_000, description="Maximum number of faces; meshes are simplified to it first.")
-    batch_size: Count = Field(8, description="Number of meshes refined in parallel.")
+    max_faces: Count = Field(default=1_000, description="Maximum number of faces; meshes are simplified to it first.")
+    batch_size: Count = Field(default=8, description="Number of meshes refined in parallel.")
     texture: Texture = Field(
-        "atlas", description="Colours: vertex | atlas (baked from the image where the surface is visible in it)."
+        default="atlas",
+        description="Colours: vertex | atlas (baked from the image where the surface is visible in it).",
     )
-    texture_px: TexturePx = Field(256, description="Texture size in pixels per side, for atlas only.")
+    texture_px: TexturePx = Field(default=256, description="Texture size in pixels per side, for atlas only.")
     weights: RefineWeights = RefineWeights()

@@ -12,18 +12,20 @@ from shelfnet.config.section import Count, PowerOfTwo, Section
 class EncoderSettings(Section):
     """Encoder phi_E (Eq. 1): image to latent z and view v."""
 
-    input_px: int = Field(32, ge=32, le=512, description="Size in pixels per side to which images are resized.")
-    blocks: tuple[Count, ...] = Field((1, 1, 1, 1), description="Residual blocks per stage.")
-    widths: tuple[Count, ...] = Field((16, 32, 64, 128), description="Channels per stage.")
-    latent_dim: Count = Field(64, description="Dimension of z.")
+    input_px: int = Field(default=32, ge=32, le=512, description="Size in pixels per side to which images are resized.")
+    blocks: tuple[Count, ...] = Field(default=(1, 1, 1, 1), description="Residual blocks per stage.")
+    widths: tuple[Count, ...] = Field(default=(16, 32, 64, 128), description="Channels per stage.")
+    latent_dim: Count = Field(default=64, description="Dimension of z.")
     camera_hypotheses: Count = Field(
-        4, description="Number of predicted views per image; a classifier learns which one is right."
+        default=4, description="Number of predicted views per image; a classifier learns which one is right."
     )
     hypothesis_temperature: float = Field(
-        0.01, gt=0.0, description="Temperature of the softmax that weights hypotheses by their reconstruction losses."
+        default=0.01,
+        gt=0.0,
+        description="Temperature of the softmax that weights hypotheses by their reconstruction losses.",
     )
     hypothesis_px: int = Field(
-        16, ge=8, le=128, description="Size in pixels per side of the renders that compare hypotheses."
+        default=16, ge=8, le=128, description="Size in pixels per side of the renders that compare hypotheses."
     )
 
     @model_validator(mode="after")
@@ -38,24 +40,26 @@ class DecoderSettings(Section):
     """Decoder phi_D (Eq. 2): latent z to feature field and occupancy."""
 
     representation: Literal["voxel", "triplane", "se3"] = Field(
-        "voxel", description="Representation: voxel | triplane | se3."
+        default="voxel", description="Representation: voxel | triplane | se3."
     )
     base_channels: Count = Field(
-        64, description="Channels of the coarsest volume or plane, halved with every upsampling."
+        default=64, description="Channels of the coarsest volume or plane, halved with every upsampling."
     )
-    feature_channels: Count = Field(16, description="Channels of the feature field.")
-    feature_resolution: PowerOfTwo = Field(16, description="Resolution of the feature field in cells per side.")
-    occupancy_resolution: PowerOfTwo = Field(32, description="Resolution of the occupancy in cells per side.")
-    plane_channels: Count = Field(12, description="Channels per plane, for triplane only.")
-    plane_resolution: PowerOfTwo = Field(32, description="Resolution of a plane in cells per side, for triplane only.")
+    feature_channels: Count = Field(default=16, description="Channels of the feature field.")
+    feature_resolution: PowerOfTwo = Field(default=16, description="Resolution of the feature field in cells per side.")
+    occupancy_resolution: PowerOfTwo = Field(default=32, description="Resolution of the occupancy in cells per side.")
+    plane_channels: Count = Field(default=12, description="Channels per plane, for triplane only.")
+    plane_resolution: PowerOfTwo = Field(
+        default=32, description="Resolution of a plane in cells per side, for triplane only."
+    )
     plane_hidden: Count = Field(
-        16, description="Hidden units of the networks that decode plane features, for triplane only."
+        default=16, description="Hidden units of the networks that decode plane features, for triplane only."
     )
     se3_multiplicities: tuple[Count, Count, Count] = Field(
-        (16, 8, 4), description="Multiplicities of the irreps of degree 0, 1 and 2, for se3 only."
+        default=(16, 8, 4), description="Multiplicities of the irreps of degree 0, 1 and 2, for se3 only."
     )
     symmetry: Literal["none", "features", "field"] = Field(
-        "field",
+        default="field",
         description="Symmetry in x, enforced by averaging: none | features | field (also occupancy).",
     )
 
@@ -64,23 +68,25 @@ class RendererSettings(Section):
     """Neural renderer pi (Eq. 3): one ray per pixel."""
 
     resolution_px: int = Field(
-        64, ge=8, le=256, description="Size in pixels per side of the renders that losses compare."
+        default=64, ge=8, le=256, description="Size in pixels per side of the renders that losses compare."
     )
-    samples_per_ray: int = Field(24, ge=4, le=512, description="Occupancy samples per ray.")
+    samples_per_ray: int = Field(default=24, ge=4, le=512, description="Occupancy samples per ray.")
     feature_samples_per_ray: Annotated[int, Field(ge=1, le=512)] | None = Field(
-        6, description="Feature samples per ray, those of the largest weights; null takes all samples."
+        default=6, description="Feature samples per ray, those of the largest weights; null takes all samples."
     )
-    colour_hidden: Count = Field(32, description="Hidden channels of the network from features to colours.")
+    colour_hidden: Count = Field(default=32, description="Hidden channels of the network from features to colours.")
 
 
 class DiscriminatorSettings(Section):
     """Discriminator D: real images against renders."""
 
-    base_channels: Count = Field(32, description="Channels of the first layer, doubled with every downsampling.")
-    max_channels: Count = Field(128, description="Maximum number of channels.")
-    style_heads: bool = Field(True, description="Whether means and deviations of features are judged as well.")
-    sees_mask: bool = Field(False, description="Whether the mask is a fourth input channel.")
-    augment: bool = Field(False, description="Whether inputs are augmented differentiably.")
+    base_channels: Count = Field(
+        default=32, description="Channels of the first layer, doubled with every downsampling."
+    )
+    max_channels: Count = Field(default=128, description="Maximum number of channels.")
+    style_heads: bool = Field(default=True, description="Whether means and deviations of features are judged as well.")
+    sees_mask: bool = Field(default=False, description="Whether the mask is a fourth input channel.")
+    augment: bool = Field(default=False, description="Whether inputs are augmented differentiably.")
 
 
 class ModelSettings(Section):

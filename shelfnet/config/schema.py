@@ -43,7 +43,7 @@ class Config(Section):
         "untrained (base with zero iterations) is always added.",
     )
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
-        (0,),
+        default=(0,),
         min_length=1,
         description="Random seeds; every ablation is trained once per seed, and may have seeds of its own.",
     )

@@ -10,62 +10,69 @@ from shelfnet.config.section import Count, Section
 class TrainSettings(Section):
     """Optimisation."""
 
-    iterations: int = Field(450, ge=0, description="Number of generator steps.")
+    iterations: int = Field(default=450, ge=0, description="Number of generator steps.")
     constant_iterations: int = Field(
-        320, ge=0, description="Number of initial iterations at full learning rate, which then falls linearly to zero."
+        default=320,
+        ge=0,
+        description="Number of initial iterations at full learning rate, which then falls linearly to zero.",
     )
     coarse_iterations: int = Field(
-        270,
+        default=270,
         ge=0,
         description="Number of initial iterations rendered at coarse_px.",
     )
     coarse_px: int = Field(
-        32, ge=8, le=256, description="Render size of these in pixels per side; later model.renderer.resolution_px."
+        default=32,
+        ge=8,
+        le=256,
+        description="Render size of these in pixels per side; later model.renderer.resolution_px.",
     )
     shared_shape_iterations: int = Field(
-        0,
+        default=0,
         ge=0,
         description="Number of initial iterations that decode one shape for all images of a batch.",
     )
     latent_ramp_iterations: int = Field(
-        0, ge=0, description="Number of iterations after these in which the latents gain their full weight."
+        default=0, ge=0, description="Number of iterations after these in which the latents gain their full weight."
     )
     content_views: int = Field(
-        0,
+        default=0,
         ge=0,
         le=16,
         description="Number of extra views from p(v) per object, for the content loss of the encoder alone.",
     )
-    batch_size: int = Field(8, ge=2, description="Number of images per step, over all processes.")
-    learning_rate: float = Field(2e-3, gt=0.0, description="Learning rate of Adam, for all networks.")
-    discriminator_every: Count = Field(2, description="Number of iterations per discriminator step.")
+    batch_size: int = Field(default=8, ge=2, description="Number of images per step, over all processes.")
+    learning_rate: float = Field(default=2e-3, gt=0.0, description="Learning rate of Adam, for all networks.")
+    discriminator_every: Count = Field(default=2, description="Number of iterations per discriminator step.")
     r1_every: Count = Field(
-        16,
+        default=16,
         description="Number of iterations per R1 penalty, which is scaled up accordingly.",
     )
     ema_decay: float = Field(
-        0.98,
+        default=0.98,
         ge=0.0,
         lt=1.0,
         description="Decay of the running average of the weights, which is the result; 0 keeps none.",
     )
-    device: Literal["auto", "cpu", "cuda"] = Field("cpu", description="Device: auto | cpu | cuda.")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="cpu", description="Device: auto | cpu | cuda.")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto",
+        default="auto",
         description="Precision: float32 | bfloat16 (convolutions and matrix products) | auto (bfloat16 on CUDA).",
     )
     compile: Literal["auto", "none", "networks", "graphs"] = Field(
-        "auto",
+        default="auto",
         description="Compilation: none | networks (torch.compile) | graphs (CUDA graphs too) | auto (graphs on CUDA).",
     )
     processes: Count = Field(
-        1,
+        default=1,
         description="Number of processes that share a training's batches, each on its own GPU if there are any.",
     )
-    log_every: Count = Field(20, description="Number of iterations between rows of metrics.parquet.")
-    validate_every: Count = Field(90, description="Number of iterations between validations, the points of the curves.")
-    validation_views: Count = Field(16, description="Number of views per validation.")
-    checkpoint_every: Count = Field(90, description="Number of iterations between checkpoints to resume from.")
+    log_every: Count = Field(default=20, description="Number of iterations between rows of metrics.parquet.")
+    validate_every: Count = Field(
+        default=90, description="Number of iterations between validations, the points of the curves."
+    )
+    validation_views: Count = Field(default=16, description="Number of views per validation.")
+    checkpoint_every: Count = Field(default=90, description="Number of iterations between checkpoints to resume from.")
 
     @model_validator(mode="after")
     def _processes_divide_the_batch(self) -> "TrainSettings":

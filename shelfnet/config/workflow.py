@@ -8,20 +8,24 @@ from shelfnet.config.section import Count, Section
 class TrackingSettings(Section):
     """MLflow, which mirrors the journals in results/journal."""
 
-    enabled: bool = Field(True, description="Whether runs are mirrored to MLflow; false keeps the journals alone.")
-    uri: str = Field("sqlite:///results/mlflow.db", description="Tracking URI: a local database or a server's address.")
-    experiment: str = Field("shelfnet", description="Name of the MLflow experiment.")
+    enabled: bool = Field(
+        default=True, description="Whether runs are mirrored to MLflow; false keeps the journals alone."
+    )
+    uri: str = Field(
+        default="sqlite:///results/mlflow.db", description="Tracking URI: a local database or a server's address."
+    )
+    experiment: str = Field(default="shelfnet", description="Name of the MLflow experiment.")
     timeout_s: float = Field(
-        30.0, gt=0.0, description="Time limit in seconds without progress; the next run sends what is missing."
+        default=30.0, gt=0.0, description="Time limit in seconds without progress; the next run sends what is missing."
     )
 
 
 class StageResources(Section):
     """Resources of one job."""
 
-    threads: Count = Field(1, description="Number of threads.")
-    mem_mb: Count = Field(1_500, description="Memory in MB.")
-    runtime_min: Count = Field(480, description="Time limit in minutes.")
+    threads: Count = Field(default=1, description="Number of threads.")
+    mem_mb: Count = Field(default=1_500, description="Memory in MB.")
+    runtime_min: Count = Field(default=480, description="Time limit in minutes.")
 
 
 class ResourceSettings(Section):
@@ -30,11 +34,11 @@ class ResourceSettings(Section):
     GPUs follow from render.device and train.device.
     """
 
-    catalogue: StageResources = Field(StageResources(), description="Also staging and true surfaces.")
+    catalogue: StageResources = Field(default=StageResources(), description="Also staging and true surfaces.")
     render: StageResources = StageResources(runtime_min=720)
     train_clip: StageResources = StageResources()
     train: StageResources = StageResources(runtime_min=2_880)
     reconstruct: StageResources = StageResources()
     refine: StageResources = StageResources(runtime_min=1_440)
     evaluate: StageResources = StageResources()
-    report: StageResources = Field(StageResources(mem_mb=4_500), description="Also comparison and figures.")
+    report: StageResources = Field(default=StageResources(mem_mb=4_500), description="Also comparison and figures.")
