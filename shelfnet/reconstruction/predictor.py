@@ -13,9 +13,9 @@ from shelfnet.config.render import RenderSettings
 from shelfnet.data.photographs.crops import check_mask, crop_to_object
 from shelfnet.data.photographs.reader import SegmentFn, read_photo
 from shelfnet.data.shards.encoding import check_image
+from shelfnet.networks.compositing import composite_on_white
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.reconstruction.single_view import Reconstruction, reconstruct_image, refine_reconstructions
-from shelfnet.renderer.compositing import composite
 
 
 class EmptyMeshError(ValueError):
@@ -72,7 +72,7 @@ class Predictor:
         """
         crop = self._crop(photo, mask)
         rgba = torch.from_numpy(crop).permute(2, 0, 1)[None].to(next(self.model.parameters()).device)
-        image, alpha = composite(rgba)
+        image, alpha = composite_on_white(rgba)
         predicted = reconstruct_image(self.model, image, alpha, self.reconstruct, self.render)
         if predicted.surface.mesh.is_empty:
             raise EmptyMeshError(f"the network predicts no surface: no occupancy above {self.reconstruct.level}")

@@ -13,11 +13,11 @@ from shelfnet.config.render import RenderSettings
 from shelfnet.data.predictions import Prediction, mesh_name, write_predictions
 from shelfnet.devices import pick_device
 from shelfnet.networks.checkpoint import load_model
+from shelfnet.networks.compositing import composite_on_white
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.publishing import complete_folder
 from shelfnet.reconstruction.coloured_mesh import save_glb
 from shelfnet.reconstruction.single_view import reconstruct_image
-from shelfnet.renderer.compositing import composite
 from shelfnet.steps.input_views import InputView, load_input_views
 from shelfnet.tracking.journal import Journal
 
@@ -72,7 +72,7 @@ def _reconstruct_view(
     model: ShelfNet, view: InputView, settings: ReconstructSettings, render: RenderSettings, folder: Path
 ) -> Prediction:
     started = time.perf_counter()
-    image, mask = composite(view.rgba[None].to(next(model.parameters()).device))
+    image, mask = composite_on_white(view.rgba[None].to(next(model.parameters()).device))
     predicted = reconstruct_image(model, image, mask, settings, render)
     mesh, name = predicted.surface.mesh, None
     if not mesh.is_empty:

@@ -15,10 +15,10 @@ from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.predictions import Prediction, PredictionsError, read_predictions, write_predictions
 from shelfnet.devices import pick_device
+from shelfnet.networks.compositing import composite_on_white
 from shelfnet.publishing import complete_folder
 from shelfnet.reconstruction.coloured_mesh import load_glb, save_glb
 from shelfnet.reconstruction.single_view import Reconstruction, refine_reconstructions
-from shelfnet.renderer.compositing import composite
 from shelfnet.steps.input_views import InputView, load_input_views
 from shelfnet.tracking.journal import Journal
 
@@ -100,7 +100,7 @@ class _PartRefinement:
     def _run_batch(self, rows: Sequence[Prediction], views: Sequence[InputView]) -> list[Prediction]:
         started = time.perf_counter()
         coarse = [self._load(row) for row in rows]
-        images, masks = composite(torch.stack([view.rgba for view in views]).to(self.device))
+        images, masks = composite_on_white(torch.stack([view.rgba for view in views]).to(self.device))
         results = refine_reconstructions(coarse, images, masks, self.settings, self.render)
         saved = [
             _copy_mesh(row, self.coarse, self.folder) if after is before else self._save(row, after)

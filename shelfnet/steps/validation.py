@@ -18,10 +18,10 @@ from shelfnet.evaluation.neighbours import neighbour_index
 from shelfnet.geometry.meshes import Mesh, sample_surface
 from shelfnet.inference import predict_view
 from shelfnet.losses.reconstruction import soft_iou
+from shelfnet.networks.compositing import composite_on_white
 from shelfnet.networks.encoder import resize
 from shelfnet.networks.shelfnet import Rendering, ShelfNet
 from shelfnet.reconstruction.mesh_extraction import mesh_from_grid
-from shelfnet.renderer.compositing import composite
 from shelfnet.representations.field import Field
 
 ALIGNMENT_POINTS = 256
@@ -118,7 +118,7 @@ class SilhouetteValidator:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         device = next(model.parameters()).device
         rgba = torch.from_numpy(self.views.images[rows]).permute(0, 3, 1, 2)
-        images, masks = composite(rgba.to(device))
+        images, masks = composite_on_white(rgba.to(device))
         encoding = model.encode(images)
         field = model.decode(latent_scale * encoding.latent)
         view = predict_view(model, field, encoding, Rendering(images, masks.squeeze(1)), self.chosen_by)

@@ -7,8 +7,8 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from shelfnet.data.shards.reader import TrainingViews
+from shelfnet.networks.compositing import composite_on_white
 from shelfnet.networks.encoder import resize
-from shelfnet.renderer.compositing import composite
 from shelfnet.training.acceleration.distributed import DistributedContext
 
 GPU_MEMORY_FRACTION = 0.5
@@ -78,7 +78,7 @@ class ImageStore:
         """Batch of the given rows, with targets of ``render_px`` pixels, or of the store's size if ``None``."""
         render_px = render_px or self.render_px
         rgba = self.rgba[index.to(self.rgba.device)].permute(0, 3, 1, 2).contiguous()
-        images, masks = composite(rgba.to(self.device))
+        images, masks = composite_on_white(rgba.to(self.device))
         return Batch(
             images=images,
             targets=resize(images, render_px),

@@ -10,8 +10,8 @@ from tiny_training import untrained_clip_loss
 from shelfnet.config.supervision import ClipTraining
 from shelfnet.data.shards.reader import TrainingViews
 from shelfnet.networks.clip import small_clip
+from shelfnet.networks.compositing import composite_on_white
 from shelfnet.networks.shelfnet import Rendering
-from shelfnet.renderer.compositing import composite
 from shelfnet.training.clip_training import (
     caption_pool,
     contrastive_loss,
@@ -78,7 +78,7 @@ def naive_top1(model, views: TrainingViews, captions: list[str]) -> float:
     """Top-1 retrieval, one image and one caption at a time."""
     right = 0
     for pixels, own in zip(views.images, views.captions, strict=True):
-        composited, _ = composite(torch.from_numpy(pixels).permute(2, 0, 1)[None])
+        composited, _ = composite_on_white(torch.from_numpy(pixels).permute(2, 0, 1)[None])
         similarity = {text: (model.embed_images(composited) @ model.embed_text([text]).T).item() for text in captions}
         right += max(similarity, key=similarity.__getitem__) == own
     return right / len(views.captions)
