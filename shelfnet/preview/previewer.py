@@ -20,7 +20,7 @@ NEAR, FAR = 0.05, 100.0
 
 
 class Previewer:
-    """Headless OpenGL context with the lights of the studio.
+    """Headless OpenGL context with the lights that Cycles uses.
 
     A process can have only one open at a time, because closing it ends the shared display connection.
 

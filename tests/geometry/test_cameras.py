@@ -1,4 +1,4 @@
-"""The camera convention: where things are, and round trips."""
+"""Camera convention, projection and rays."""
 
 import math
 
@@ -22,7 +22,7 @@ def camera(azimuth: float, elevation: float) -> torch.Tensor:
 
 @settings(deadline=None)
 @given(angles, elevations)
-def test_a_camera_is_a_proper_rotation_that_looks_at_the_origin(azimuth, elevation):
+def test_look_at_origin_is_a_rotation_towards_the_origin(azimuth, elevation):
     cam2world = camera(azimuth, elevation)[0]
     rotation = cam2world[:3, :3]
     assert torch.allclose(rotation @ rotation.T, torch.eye(3).double(), atol=1e-12)
@@ -34,12 +34,12 @@ def test_a_camera_is_a_proper_rotation_that_looks_at_the_origin(azimuth, elevati
     ("azimuth_deg", "elevation_deg", "position"),
     [(0, 0, (0, 0, 2.6)), (90, 0, (2.6, 0, 0)), (0, 90 - 1e-9, (0, 2.6, 0)), (180, 0, (0, 0, -2.6))],
 )
-def test_azimuth_turns_from_front_to_plus_x_and_elevation_rises(azimuth_deg, elevation_deg, position):
+def test_camera_positions_follow_azimuth_and_elevation(azimuth_deg, elevation_deg, position):
     cam2world = camera(math.radians(azimuth_deg), math.radians(elevation_deg))
     assert np.allclose(cam2world[0, :3, 3].numpy(), position, atol=1e-7)
 
 
-def test_from_the_front_x_is_right_and_y_is_up_in_the_image():
+def test_front_view_has_x_right_and_y_up():
     points = torch.tensor([[[0.3, 0.0, 0.0], [0.0, 0.3, 0.0]]]).double()
     (right, up), _ = project(points, camera(0.0, 0.0), FOV, 64)[0][0], None
     assert right[0] > 32 and right[1] == pytest.approx(32.0)
@@ -48,7 +48,7 @@ def test_from_the_front_x_is_right_and_y_is_up_in_the_image():
 
 @settings(deadline=None)
 @given(angles, elevations)
-def test_rays_through_pixel_centres_project_back_to_them(azimuth, elevation):
+def test_camera_rays_project_to_pixel_centres(azimuth, elevation):
     cam2world = camera(azimuth, elevation)
     origins, directions = camera_rays(cam2world, FOV, 8)
     points = (origins[:, None, None] + 2.0 * directions).flatten(1, 2)
@@ -58,13 +58,13 @@ def test_rays_through_pixel_centres_project_back_to_them(azimuth, elevation):
     assert (depth > 0).all()
 
 
-def test_focal_length_puts_the_field_of_view_at_the_edge():
+def test_focal_length_matches_the_field_of_view():
     assert 32 / focal_px(FOV, 64) == pytest.approx(math.tan(FOV / 2))
 
 
 @settings(deadline=None)
 @given(angles, angles)
-def test_rotation_about_y_raises_the_azimuth(angle, azimuth):
+def test_rotation_about_y_increases_the_azimuth(angle, azimuth):
     point = camera(azimuth, 0.0)[0, :3, 3]
     turned = rotation_about_y(torch.tensor(angle, dtype=torch.float64)) @ point
     assert wrap_angle(torch.atan2(turned[0], turned[2]) - azimuth - angle).abs() < 1e-9

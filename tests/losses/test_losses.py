@@ -1,4 +1,4 @@
-"""Losses (4) to (8) and (11) on cases computed by hand."""
+"""Losses of Eq. 4 to 8 and 11 on hand-computed cases."""
 
 import math
 
@@ -17,30 +17,30 @@ from shelfnet.losses.reconstruction import kl_loss, mask_loss, rgb_loss
 from shelfnet.networks.encoder import Encoding
 
 
-def test_rgb_is_the_mean_absolute_difference():
+def test_rgb_loss_is_the_mean_absolute_difference():
     first = torch.zeros(2, 3, 4, 4)
     second = first.clone()
     second[1, 0] = 0.6
     assert rgb_loss(first, second).tolist() == pytest.approx([0.0, 0.2])
 
 
-def test_mask_loss_is_zero_on_equal_masks_soft_ones_too():
+def test_mask_loss_of_equal_soft_masks_is_zero():
     mask = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0))
     assert mask_loss(mask, mask).abs().max() < 1e-6
     assert mask_loss(torch.zeros(1, 4, 4), torch.zeros(1, 4, 4)).item() == pytest.approx(0.0)
 
 
-def test_mask_loss_of_half_overlapping_squares_is_two_thirds():
+def test_mask_loss_of_half_overlapping_squares():
     first, second = torch.zeros(1, 4, 4), torch.zeros(1, 4, 4)
     first[0, :, :2], second[0, :, 1:3] = 1, 1
     assert mask_loss(first, second).item() == pytest.approx(2 / 3, abs=1e-4)
 
 
-def test_kl_of_a_unit_variance_posterior():
+def test_kl_loss_of_a_unit_variance_posterior():
     assert kl_loss(torch.tensor([[3.0, 4.0], [0.0, 0.0]])).tolist() == pytest.approx([6.25, 0.0])
 
 
-def test_adversarial_losses_at_a_draw_and_at_certainty():
+def test_adversarial_losses_for_undecided_and_certain_logits():
     draw, sure = torch.zeros(4, 2), torch.full((4, 2), 30.0)
     assert discriminator_loss(draw, draw, draw).item() == pytest.approx(2 * math.log(2), rel=1e-5)
     assert discriminator_loss(sure, -sure, -sure).item() == pytest.approx(0.0, abs=1e-6)
@@ -49,7 +49,7 @@ def test_adversarial_losses_at_a_draw_and_at_certainty():
     assert discriminator_accuracy(sure, -sure).item() == pytest.approx(1.0)
 
 
-def test_r1_of_a_linear_critic_is_half_its_squared_weight():
+def test_r1_penalty_of_a_linear_critic():
     values = torch.randn(3, 1, 2, 2, requires_grad=True)
     weight = torch.tensor([1.0, 2.0, 0.0, 2.0])
     logits = (values.flatten(1) @ weight)[:, None]
@@ -72,7 +72,7 @@ def test_content_is_zero_at_consistency_but_for_the_choice():
     assert (terms.view.item(), terms.latent.item(), terms.choice.item()) == pytest.approx((0.0, 0.0, 0.0), abs=1e-6)
 
 
-def test_content_compares_the_nearest_hypothesis_and_wants_it_named():
+def test_content_terms_use_the_nearest_hypothesis():
     seen = encoding([[0.0, math.pi]], [[0.0, 0.0]])
     terms = content_terms(seen, torch.tensor([math.pi - 0.1]), torch.tensor([0.2]), torch.ones(1, 2))
     assert terms.view.item() == pytest.approx(2 - 2 * math.cos(0.1) + 0.04, abs=1e-5)
@@ -80,19 +80,19 @@ def test_content_compares_the_nearest_hypothesis_and_wants_it_named():
     assert terms.latent.item() == pytest.approx(1.0)
 
 
-def test_azimuth_error_is_continuous_across_the_back():
+def test_view_error_is_continuous_across_the_back():
     zero = torch.zeros(1, 1)
     near = view_error(torch.tensor([[math.pi - 0.01]]), zero, torch.tensor([[-math.pi + 0.01]]), zero)
     assert near.item() == pytest.approx(2 - 2 * math.cos(0.02), abs=1e-6)
 
 
-def test_pose_prior_sees_a_collapse_and_not_a_uniform_batch():
+def test_pose_prior_loss_of_equal_and_of_uniform_views():
     assert pose_prior_loss(torch.full((16,), 0.7), ViewPrior()).item() == pytest.approx(2.0, rel=1e-5)
     uniform = torch.arange(16) * (2 * math.pi / 16)
     assert pose_prior_loss(uniform, ViewPrior()).item() == pytest.approx(0.0, abs=1e-6)
 
 
-def test_moments_of_a_prior_by_hand():
+def test_prior_azimuth_moments_of_a_quarter_circle():
     quarter = ViewPrior(azimuth_min_deg=0.0, azimuth_max_deg=90.0)  # the mean of cos over it is 2 / pi, as that of sin
     assert prior_azimuth_moment(quarter, 1) == pytest.approx(complex(2 / math.pi, 2 / math.pi))
     assert prior_azimuth_moment(quarter, 2) == pytest.approx(complex(0.0, 2 / math.pi))
@@ -101,31 +101,31 @@ def test_moments_of_a_prior_by_hand():
 
 @pytest.mark.parametrize(("low_deg", "high_deg"), [(-60.0, 60.0), (10.0, 100.0), (-180.0, 90.0)])
 @pytest.mark.parametrize("turn_deg", [-30.0, 45.0, 180.0])
-def test_pose_prior_pulls_views_into_the_range_of_the_prior(low_deg, high_deg, turn_deg):
+def test_pose_prior_loss_is_positive_outside_the_prior(low_deg, high_deg, turn_deg):
     prior = ViewPrior(azimuth_min_deg=low_deg, azimuth_max_deg=high_deg)
     azimuth = torch.deg2rad(torch.linspace(low_deg, high_deg, 720) + turn_deg)
     assert pose_prior_loss(azimuth, prior).item() > 0.04
 
 
 @pytest.mark.parametrize(("low_deg", "high_deg"), [(-180.0, 180.0), (-60.0, 60.0), (10.0, 100.0), (-180.0, 90.0)])
-def test_pose_prior_of_views_from_the_prior_is_what_the_size_of_a_batch_leaves(low_deg, high_deg):
+def test_pose_prior_loss_of_prior_views_has_the_stated_mean(low_deg, high_deg):
     prior = ViewPrior(azimuth_min_deg=low_deg, azimuth_max_deg=high_deg)
     evenly = torch.deg2rad(low_deg + (high_deg - low_deg) * (torch.arange(720).double() + 0.5) / 720)
     assert pose_prior_loss(evenly, prior).item() == pytest.approx(0.0, abs=1e-9)
     drawn = evenly[torch.randint(720, (4000, 8), generator=torch.Generator().manual_seed(0))]
     expected = sum(1.0 - abs(prior_azimuth_moment(prior, order)) ** 2 for order in (1, 2)) / 8
-    of_batches = torch.stack([pose_prior_loss(batch, prior) for batch in drawn])
-    standard_error = of_batches.std().item() / math.sqrt(len(of_batches))
-    assert abs(of_batches.mean().item() - expected) < 4.0 * standard_error
+    losses = torch.stack([pose_prior_loss(batch, prior) for batch in drawn])
+    standard_error = losses.std().item() / math.sqrt(len(losses))
+    assert abs(losses.mean().item() - expected) < 4.0 * standard_error
 
 
-def test_clip_loss_is_one_minus_cosine():
+def test_cosine_loss_is_one_minus_cosine():
     first = torch.tensor([[1.0, 0.0], [1.0, 0.0], [2.0, 0.0]])
     second = torch.tensor([[5.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
     assert cosine_loss(first, second).tolist() == pytest.approx([0.0, 1.0, 2.0])
 
 
-def test_perceptual_loss_is_zero_on_equal_images_grows_with_difference_and_reaches_the_render():
+def test_perceptual_loss_grows_with_the_difference_and_has_gradients():
     loss = PerceptualLoss(PerceptualSettings(weights="untrained"))
     image = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     assert loss(image, image).abs().max() == 0.0
@@ -138,7 +138,7 @@ def test_perceptual_loss_is_zero_on_equal_images_grows_with_difference_and_reach
 
 
 def pointwise(*rows: tuple[float, float, float], bias: float = 0.0) -> nn.Conv2d:
-    """A 1 x 1 convolution from three channels to three, by its rows."""
+    """A 1 x 1 convolution of three channels with the given rows."""
     layer = nn.Conv2d(3, 3, 1)
     with torch.no_grad():
         layer.weight.copy_(torch.tensor(rows)[..., None, None])
@@ -146,8 +146,8 @@ def pointwise(*rows: tuple[float, float, float], bias: float = 0.0) -> nn.Conv2d
     return layer
 
 
-def perceptual_by_hand() -> PerceptualLoss:
-    """Five layers of known features in the place of AlexNet's, at the places where those are compared."""
+def hand_made_perceptual_loss() -> PerceptualLoss:
+    """Known features in place of AlexNet's five compared layers."""
     loss = PerceptualLoss(PerceptualSettings(weights="untrained"))
     same, nothing = nn.Identity(), (0.0, 0.0, 0.0)
     loss.features = nn.Sequential(
@@ -161,25 +161,25 @@ def perceptual_by_hand() -> PerceptualLoss:
 
 
 def coloured_columns(loss: PerceptualLoss, *features: tuple[float, float, float], height: int) -> torch.Tensor:
-    """An image whose columns, normalised as AlexNet wants them, have these values."""
+    """An image whose columns have these values after normalisation."""
     values = torch.tensor(features).T[:, None, :].expand(-1, height, -1)
     return (values * loss.std + loss.mean)[None]
 
 
 LAYERS_AFTER_THE_FIRST = (2.0, 2.0 - math.sqrt(2.0), 1.0, 0.0)
-"""Squared distances between what the later layers of :func:`perceptual_by_hand` make of (1, 0, 0) and of (0, 1, 0)."""
+"""Squared distances between the later layers' unit features of (1, 0, 0) and (0, 1, 0)."""
 
 
-def test_perceptual_loss_by_hand_is_the_mean_of_squared_distances_of_unit_features():
-    loss = perceptual_by_hand()
+def test_perceptual_loss_matches_hand_made_features():
+    loss = hand_made_perceptual_loss()
     first, second = [(1.0, 0.0, 0.0)] * 80, [(1.0, 0.0, 0.0)] * 60 + [(0.0, 2.0, 0.0)] * 20
     pair = (coloured_columns(loss, *columns, height=80) for columns in (first, second))
     # A quarter of the image differs; the length of its features does not count.
     assert loss(*pair).item() == pytest.approx(0.25 * (2.0 + sum(LAYERS_AFTER_THE_FIRST)) / 5, rel=1e-5)
 
 
-def test_perceptual_loss_by_hand_enlarges_small_images_linearly():
-    loss = perceptual_by_hand()
+def test_perceptual_loss_upsamples_small_images_linearly():
+    loss = hand_made_perceptual_loss()
     step = coloured_columns(loss, (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), height=2)
     plain = coloured_columns(loss, (1.0, 0.0, 0.0), (1.0, 0.0, 0.0), height=2)
     # Enlarged to 64 columns, the step is a ramp (1 - t, t, 0), flat beyond the centres of its two pixels.
@@ -189,13 +189,13 @@ def test_perceptual_loss_by_hand_enlarges_small_images_linearly():
     assert loss(step, plain).item() == pytest.approx((first + 0.5 * sum(LAYERS_AFTER_THE_FIRST)) / 5, rel=1e-5)
 
 
-def test_missing_imagenet_weights_are_an_error_with_a_remedy(tmp_path):
+def test_missing_alexnet_weights_are_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"perceptual\.path"):
         PerceptualLoss(PerceptualSettings(weights="file", path=str(tmp_path / "none.pth")))
 
 
 @pytest.mark.parametrize("kind", sorted(BACKGROUNDS))
-def test_backgrounds_stand_behind_the_object_alone(kind):
+def test_backgrounds_do_not_change_the_object(kind):
     images, masks = torch.ones(3, 3, 16, 16), torch.zeros(3, 16, 16)
     images[:, :, 4:12, 4:12], masks[:, 4:12, 4:12] = 0.25, 1.0
     seen = composite_over_backgrounds(images, masks, (kind, kind), torch.Generator().manual_seed(0))

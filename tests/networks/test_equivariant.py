@@ -105,18 +105,18 @@ def styled(layer, batch=2):
 
 
 class TestTheHelpers:
-    def test_there_are_24_rotations_and_24_reflections(self):
+    def test_cube_group_has_48_elements(self):
         matrices = torch.stack(cube_symmetries())
         assert len(torch.unique(matrices, dim=0)) == 48
         assert torch.equal(torch.linalg.det(matrices).round(), torch.tensor([1.0] * 24 + [-1.0] * 24))
 
     @pytest.mark.parametrize("k", [5, 17, 30, 47])
-    def test_the_representation_is_that_of_e3nn(self, k):
+    def test_representation_matches_e3nn(self, k):
         matrix = cube_symmetries()[k]
         torch.testing.assert_close(representation(PSEUDO, matrix), PSEUDO.D_from_matrix(matrix), atol=1e-5, rtol=0)
 
     @pytest.mark.parametrize("k", ROTATIONS)
-    def test_positions_and_components_of_vectors_turn_together(self, k):
+    def test_vector_components_rotate_with_positions(self, k):
         matrix = cube_symmetries()[k]
         towards = torch.tensor([2.0, 1.0, 0.0])  # an arrow that starts at the voxel it points to
         field = torch.zeros(1, 3, 5, 5, 5)
@@ -132,7 +132,7 @@ class TestBasis:
     @pytest.mark.parametrize(
         "pair", [("0e", "0e"), ("0e", "1o"), ("1o", "1o"), ("1o", "2e"), ("2e", "2e"), ("1e", "1o")]
     )
-    def test_it_equals_a_loop_over_paths_rings_and_taps(self, pair, size):
+    def test_basis_matches_a_loop_over_paths_rings_and_taps(self, pair, size):
         ir_in, ir_out = map(o3.Irrep, pair)
         expected = []
         for degree in range(abs(ir_in.l - ir_out.l), ir_in.l + ir_out.l + 1):
@@ -161,14 +161,14 @@ class TestBasis:
         return kernel
 
     @pytest.mark.parametrize("pair", list(itertools.product(["0e", "1o", "2e"], repeat=2)))
-    def test_neither_white_nor_constant_input_is_amplified(self, pair):
+    def test_white_and_constant_input_are_not_amplified(self, pair):
         basis = kernel_basis(*map(o3.Irrep, pair), 3)
         dim = o3.Irrep(pair[1]).dim
         white = basis.square().sum(dim=(1, 2, 3, 4, 5)) / dim
         constant = basis.sum(dim=(3, 4, 5)).square().sum(dim=(1, 2)) / dim
         torch.testing.assert_close(torch.maximum(white, constant), torch.ones(len(basis)))
 
-    def test_a_dense_kernel_is_the_weighted_sum_of_the_basis(self):
+    def test_kernel_is_the_weighted_sum_of_the_basis(self):
         irreps_in, irreps_out = o3.Irreps("2x0e + 1x1o"), o3.Irreps("1x0e + 2x1o")
         kernel = EquivariantKernel(irreps_in, irreps_out, 3, upsampling=1)
         dense = kernel()[:, 0]
@@ -180,21 +180,21 @@ class TestBasis:
         )
         torch.testing.assert_close(dense[4:7, 2:5], vectors_to_second_vector)
 
-    def test_offsets_are_in_x_y_z_order_on_a_z_y_x_lattice(self):
+    def test_lattice_offsets_are_xyz_on_a_zyx_lattice(self):
         assert lattice_offsets(3)[0, 1, 2].tolist() == [1.0, 0.0, -1.0]
 
-    def test_a_ring_peaks_at_its_radius(self):
+    def test_radial_profile_peaks_at_its_radius(self):
         distance = torch.linspace(0, 3, 31)
         assert distance[radial_profile(distance, 2).argmax()] == pytest.approx(2.0)
         assert radial_profile(distance, 0).nonzero().flatten().tolist() == [0]
 
     @pytest.mark.parametrize("size", [0, 2, -1])
-    def test_a_kernel_without_a_centre_is_refused(self, size):
-        with pytest.raises(ValueError, match=f"odd number of taps, got {size}"):
+    def test_an_even_kernel_size_is_rejected(self, size):
+        with pytest.raises(ValueError, match=str(size)):
             kernel_basis(o3.Irrep("0e"), o3.Irrep("0e"), size)
 
     @pytest.mark.parametrize("size", [1, 3, 5])
-    def test_interpolation_by_one_changes_nothing(self, size):
+    def test_interpolation_by_one_is_the_identity(self, size):
         assert torch.equal(tap_interpolation(size, 1), torch.eye(size)[None])
 
 
@@ -202,24 +202,24 @@ class TestConvolution:
     @pytest.mark.parametrize("upsampling", [1, 2, 3])
     @pytest.mark.parametrize("size", [3, 5])
     @pytest.mark.parametrize("demodulate", [True, False])
-    def test_it_commutes_with_the_24_rotations(self, upsampling, size, demodulate):
+    def test_convolution_is_equivariant_to_rotations(self, upsampling, size, demodulate):
         conv = randomise(EquivariantConv(IRREPS, "2x0e + 2x1o + 2x2e", size, LATENT_DIM, upsampling, demodulate))
         x = torch.randn(2, IRREPS.dim, 4, 4, 4)
         assert equivariance_error(styled(conv), IRREPS, conv.irreps_out, x) < EXACT
 
     @pytest.mark.parametrize("grid", [4, 5])
-    def test_it_commutes_with_reflections_and_the_inversion_for_every_parity(self, grid):
+    def test_convolution_is_equivariant_to_reflections(self, grid):
         conv = randomise(EquivariantConv(PSEUDO, PSEUDO, 3, LATENT_DIM))
         x = torch.randn(2, PSEUDO.dim, grid, grid, grid)
         assert any(torch.equal(cube_symmetries()[k], -torch.eye(3)) for k in REFLECTIONS)
         assert equivariance_error(styled(conv), PSEUDO, PSEUDO, x, REFLECTIONS) < EXACT
 
-    def test_an_unconstrained_convolution_does_not_commute(self):
+    def test_unconstrained_convolution_is_not_equivariant(self):
         weight = torch.randn(IRREPS.dim, IRREPS.dim, 3, 3, 3)
         x = torch.randn(1, IRREPS.dim, 4, 4, 4)
         assert equivariance_error(lambda x: functional.conv3d(x, weight, padding=1), IRREPS, IRREPS, x) > 0.5
 
-    def test_it_equals_a_loop_over_samples_with_their_own_kernels(self):
+    def test_convolution_matches_per_sample_kernels(self):
         conv = randomise(EquivariantConv(IRREPS, "2x0e + 2x1o", 3, LATENT_DIM))
         x, style = torch.randn(3, IRREPS.dim, 4, 4, 4), torch.randn(3, LATENT_DIM)
         torch.testing.assert_close(
@@ -239,7 +239,7 @@ class TestConvolution:
         return y
 
     @pytest.mark.parametrize("size", [1, 3, 5])
-    def test_upsampling_equals_trilinear_interpolation_before_the_convolution(self, size):
+    def test_upsampling_matches_trilinear_interpolation(self, size):
         plain = EquivariantConv(IRREPS, "4x0e", size, LATENT_DIM, demodulate=False)
         upsampling = EquivariantConv(IRREPS, "4x0e", size, LATENT_DIM, upsampling=2, demodulate=False)
         upsampling.load_state_dict(plain.state_dict())
@@ -248,7 +248,7 @@ class TestConvolution:
         fine = functional.interpolate(around, scale_factor=2, mode="trilinear", align_corners=False)
         torch.testing.assert_close(upsampling(x, style), plain(fine, style)[..., 6:-6, 6:-6, 6:-6])
 
-    def test_a_style_scales_whole_irreps(self):
+    def test_style_scales_whole_irreps(self):
         conv = EquivariantConv(IRREPS, IRREPS, 3, LATENT_DIM, demodulate=False)
         plain = EquivariantConv(IRREPS, IRREPS, 3, LATENT_DIM, demodulate=False)
         plain.load_state_dict(conv.state_dict())
@@ -260,11 +260,11 @@ class TestConvolution:
             x[:, channels] = torch.randn(len(channels), 3, 3, 3)
             torch.testing.assert_close(conv(x, style), scale * plain(x, style))
 
-    def test_the_components_of_a_copy_share_its_number(self):
+    def test_copy_of_channel(self):
         assert copy_of_channel(o3.Irreps("2x0e + 2x1o")).tolist() == [0, 1, 2, 2, 2, 3, 3, 3]
 
     @pytest.mark.parametrize("upsampling", [1, 2])
-    def test_white_input_comes_out_with_variance_one_under_any_style(self, upsampling):
+    def test_white_input_gives_unit_variance(self, upsampling):
         conv = EquivariantConv("8x0e + 6x1o + 4x2e", "3x0e + 2x1o + 2x2e", 3, LATENT_DIM, upsampling)
         n = 24 // upsampling
         y = conv(torch.randn(4, 46, n, n, n), 2.0 * torch.randn(4, LATENT_DIM))[..., 2:-2, 2:-2, 2:-2]
@@ -273,7 +273,7 @@ class TestConvolution:
             torch.testing.assert_close(variance, torch.ones_like(variance), atol=0.2, rtol=0)
             assert variance.mean().item() == pytest.approx(1.0, abs=0.05)
 
-    def test_an_untrained_layer_without_demodulation_amplifies_nothing(self):
+    def test_untrained_layer_without_demodulation_does_not_amplify(self):
         conv = EquivariantConv("32x0e + 16x1o", "32x0e + 16x1o", 3, LATENT_DIM, demodulate=False)
         nn.init.zeros_(conv.affine.weight)
         style = torch.zeros(1, LATENT_DIM)
@@ -288,17 +288,17 @@ class TestConvolution:
         y = conv(torch.zeros(1, 1, 3, 3, 3), torch.randn(1, LATENT_DIM))
         assert y[0, :, 1, 1, 1].tolist() == [1.0] * 2 + [0.0] * 8 + [1.0]
 
-    def test_the_input_need_not_be_a_cube(self):
+    def test_input_may_have_unequal_sides(self):
         conv = EquivariantConv(IRREPS, IRREPS, 3, LATENT_DIM, upsampling=2)
         assert conv(torch.randn(1, IRREPS.dim, 2, 3, 4), torch.randn(1, LATENT_DIM)).shape[2:] == (4, 6, 8)
 
-    def test_an_unreachable_output_is_refused(self):
-        with pytest.raises(ValueError, match="no kernel of size 1 maps 2x0e to 1o"):
+    def test_an_unreachable_output_is_rejected(self):
+        with pytest.raises(ValueError, match="1o"):
             EquivariantConv("2x0e", "1x0e + 1x1o", 1, LATENT_DIM)
 
-    def test_wrong_channels_are_refused(self):
+    def test_wrong_channels_are_rejected(self):
         conv = EquivariantConv("2x0e + 1x1o", "1x0e", 3, LATENT_DIM)
-        with pytest.raises(ValueError, match=r"expected 5 channels \(2x0e\+1x1o\), got 4"):
+        with pytest.raises(ValueError, match="4"):
             conv(torch.randn(1, 4, 3, 3, 3), torch.randn(1, LATENT_DIM))
 
 
@@ -309,19 +309,19 @@ def component_wise(block):
 
 class TestGate:
     @pytest.mark.parametrize("irreps", [IRREPS, PSEUDO, o3.Irreps("4x0e"), o3.Irreps("2x1o + 2x0e")])
-    def test_it_commutes_with_rotations_and_reflections(self, irreps):
+    def test_block_is_equivariant(self, irreps):
         gate = GatedNonlinearity(irreps)
         x = torch.randn(2, gate.irreps_in.dim, 3, 3, 3)
         assert equivariance_error(gate, gate.irreps_in, gate.irreps_out, x, range(48)) < EXACT
 
-    def test_every_copy_is_multiplied_by_the_sigmoid_of_its_own_gate(self):
+    def test_each_copy_is_multiplied_by_its_gate(self):
         gate = GatedNonlinearity("1x0e + 2x1o + 1x2e")
         x = torch.randn(1, 15, 1, 1, 1)
         gates, scalar, fields = x.flatten().split([3, 1, 11])
         expected = fields * SIGMOID_GAIN * torch.sigmoid(gates)[[0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2]]
         torch.testing.assert_close(gate(x).flatten(), torch.cat([SILU_GAIN * functional.silu(scalar), expected]))
 
-    def test_gains_keep_the_second_moment_of_normal_input(self):
+    def test_gains_preserve_the_second_moment(self):
         nodes, weights = np.polynomial.hermite_e.hermegauss(80)
         x, weights = torch.from_numpy(nodes), torch.from_numpy(weights / weights.sum())
         assert 1 / math.sqrt(weights @ functional.silu(x) ** 2) == pytest.approx(SILU_GAIN, abs=1e-4)
@@ -330,12 +330,12 @@ class TestGate:
 
 class TestBlock:
     @pytest.mark.parametrize("upsampling", [1, 2])
-    def test_it_commutes_with_rotations_and_reflections(self, upsampling):
+    def test_block_is_equivariant(self, upsampling):
         block = randomise(EquivariantBlock(IRREPS, "2x0e + 2x1o + 1x2e", LATENT_DIM, upsampling))
         x = torch.randn(1, IRREPS.dim, 4, 4, 4)
         assert equivariance_error(styled(block, 1), IRREPS, block.gate.irreps_out, x, range(48)) < EXACT
 
-    def test_a_component_wise_activation_does_not_commute(self):
+    def test_component_wise_activation_is_not_equivariant(self):
         block = randomise(EquivariantBlock(IRREPS, IRREPS, LATENT_DIM))
         x = torch.randn(1, IRREPS.dim, 4, 4, 4)
         assert equivariance_error(styled(component_wise(block), 1), IRREPS, IRREPS, x) > 0.05
@@ -383,7 +383,7 @@ class TestArbitraryRotations:
     def errors(self, make_stack):
         return np.array([self.error(make_stack(), IRREPS) for _ in range(6)])
 
-    def test_a_convolution_errs_by_less_than_3_percent_where_an_unconstrained_one_errs_by_all(self):
+    def test_one_convolution_errs_by_less_than_3_percent(self):
         assert self.errors(self.one_convolution).max() < 0.03
         assert self.errors(self.unconstrained).min() > 0.8
 
@@ -438,7 +438,7 @@ class TestArbitraryRotationsOfTheWholeStack:
         for error, bound in zip(found, bounds, strict=True):
             assert error < bound
 
-    def test_with_a_component_wise_activation_they_err_by_a_third_and_more(self):
+    def test_component_wise_activation_errs_by_a_third(self):
         def alter(decoder):
             decoder.first.forward = component_wise(decoder.first)
 
@@ -458,39 +458,39 @@ class TestDecoder:
                 errors.append((after - expected).norm() / (before - before.mean()).norm())
         return max(errors).item()
 
-    def test_the_stack_commutes_with_rotations_reflections_and_the_inversion(self):
+    def test_stack_is_equivariant(self):
         decoder = randomise(EquivariantDecoder(SETTINGS, LATENT_DIM))
         assert self.stack_error(decoder, range(48)) < EXACT
 
-    def test_a_decoder_made_in_single_precision_is_equivariant_to_1e_5(self):
+    def test_stack_is_equivariant_in_single_precision(self):
         torch.set_default_dtype(torch.float32)
         decoder = randomise(EquivariantDecoder(SETTINGS, LATENT_DIM)).double()
         torch.set_default_dtype(torch.float64)
         assert self.stack_error(decoder, range(0, 48, 3)) < 1e-5
 
-    def test_the_stack_with_component_wise_activations_does_not_commute(self):
+    def test_stack_with_component_wise_activations_is_not_equivariant(self):
         decoder = randomise(EquivariantDecoder(SETTINGS, LATENT_DIM))
         decoder.first.forward = component_wise(decoder.first)
         assert self.stack_error(decoder, range(1, 24, 5)) > 1e-2
 
     @pytest.mark.parametrize(("features", "occupancy"), [(4, 4), (8, 8), (4, 16), (8, 16), (16, 32)])
-    def test_it_gives_the_resolutions_asked_for(self, features, occupancy):
+    def test_output_resolutions(self, features, occupancy):
         settings = SETTINGS.model_copy(update={"feature_resolution": features, "occupancy_resolution": occupancy})
         volume, logits = EquivariantDecoder(settings, LATENT_DIM)(torch.randn(2, LATENT_DIM))
         assert volume.shape == (2, 5, features, features, features)
         assert logits.shape == (2, 1, occupancy, occupancy, occupancy)
 
-    def test_occupancy_coarser_than_the_features_is_refused(self):
+    def test_occupancy_coarser_than_features_is_rejected(self):
         settings = SETTINGS.model_copy(update={"occupancy_resolution": 4})
-        with pytest.raises(ValueError, match=r"occupancy_resolution must be at least feature_resolution \(8\), got 4"):
+        with pytest.raises(ValueError, match="occupancy_resolution"):
             EquivariantDecoder(settings, LATENT_DIM)
 
-    def test_it_survives_a_copy_as_an_average_of_generators_needs(self):
+    def test_deepcopy(self):
         decoder = EquivariantDecoder(SETTINGS, LATENT_DIM)
         latent = torch.randn(1, LATENT_DIM)
         torch.testing.assert_close(copy.deepcopy(decoder)(latent), decoder(latent))
 
-    def test_latents_differ_in_their_objects_and_samples_do_not_mix(self):
+    def test_samples_of_a_batch_are_independent(self):
         decoder = EquivariantDecoder(SETTINGS, LATENT_DIM)
         latents = torch.randn(3, LATENT_DIM)
         together = decoder(latents)
@@ -507,17 +507,17 @@ class TestDecoder:
             assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
             assert parameter.grad.isfinite().all(), name
 
-    def test_an_untrained_object_is_a_faint_cloud_with_features_of_order_one(self):
+    def test_untrained_object_is_a_faint_cloud(self):
         features, logits = EquivariantDecoder(SETTINGS, LATENT_DIM)(torch.randn(8, LATENT_DIM))
         assert 0.2 < features.std() < 3.0
         assert 0.05 < logits.std() < 1.0
         assert 0.02 < torch.sigmoid(logits).mean() < 0.3
 
-    def test_multiplicities_halve_down_to_a_floor(self):
+    def test_multiplicities_halve_down_to_a_minimum(self):
         plan = [str(natural_irreps((16, 8, 4), level)) for level in range(4)]
         assert plan == ["16x0e+8x1o+4x2e", "8x0e+4x1o+2x2e", "4x0e+2x1o+1x2e", "4x0e+2x1o+1x2e"]
         assert str(natural_irreps((2, 1, 1), 3)) == "2x0e+1x1o+1x2e"
 
-    def test_a_checkpoint_holds_weights_only(self):
+    def test_checkpoint_holds_weights_only(self):
         decoder = EquivariantDecoder(SETTINGS, LATENT_DIM)
         assert set(decoder.state_dict()) == {name for name, _ in decoder.named_parameters()}

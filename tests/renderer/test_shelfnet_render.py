@@ -1,4 +1,4 @@
-"""The whole renderer, colours and white included: finite differences, and a cube of which every pixel is known."""
+"""Rendering of images: gradients against finite differences and the pixels of a coloured cube."""
 
 import math
 
@@ -17,7 +17,7 @@ CAMERA = RenderSettings(fov_deg=35.0, camera_distance=2.6)
 
 
 def network(resolution_px: int, samples_per_ray: int, feature_samples: int | None, features: int) -> ShelfNet:
-    """In double precision; the encoder and the decoder are small, and not asked."""
+    """A double-precision network; its encoder and decoder are not used."""
     settings = ModelSettings(
         encoder=EncoderSettings(input_px=32, blocks=(1,), widths=(8,), latent_dim=4),
         decoder=DecoderSettings(
@@ -39,7 +39,7 @@ def normal(seed: int, *shape: int) -> torch.Tensor:
 
 
 def voxel_field():
-    """Tensors that make a field, and how."""
+    """Tensors of a field and its constructor."""
     occupancy = 0.05 + 0.6 * torch.sigmoid(2 * normal(1, 1, 1, 5, 5, 5))
     return [occupancy, normal(2, 1, 2, 4, 4, 4)], VoxelField
 
@@ -49,7 +49,7 @@ def triplane_field():
     head = TriplaneHead(DecoderSettings(feature_channels=2, plane_channels=3, plane_hidden=4)).double()
     with torch.no_grad():
         head.to_occupancy[-1].bias.zero_()
-    # Finite differences move parameters in place, so that the head sees them move.
+    # Finite differences perturb the parameters in place.
     return [normal(4, 1, 3, 3, 5, 5), *head.parameters()], lambda planes, *_: TriplaneField(planes, head, 0.2)
 
 
@@ -94,7 +94,7 @@ VIEWS_DEG = {
 
 
 def coloured_cube(resolution: int) -> VoxelField:
-    """A solid cube; a cell has the colour of the face that it is nearest to."""
+    """Solid cube in which each cell has the colour of the nearest face."""
     centres = (torch.arange(resolution, dtype=torch.float64) + 0.5) / resolution - 0.5
     z, y, x = torch.meshgrid(centres, centres, centres, indexing="ij")
     at = torch.stack([x, y, z])
@@ -105,7 +105,7 @@ def coloured_cube(resolution: int) -> VoxelField:
     return VoxelField((at.abs().amax(dim=0) < HALF).double()[None, None], features[None])
 
 
-def what_is_hit(azimuth: float, elevation: float, resolution_px: int, half: float) -> torch.Tensor:
+def first_hit(azimuth: float, elevation: float, resolution_px: int, half: float) -> torch.Tensor:
     """Where the ray of every pixel first meets the cube: points ``h w 3``, NaN where it passes.
 
     Written from the conventions alone: the camera stands at (sin a cos e, sin e, cos a cos e), looks at the origin,
@@ -130,7 +130,7 @@ def what_is_hit(azimuth: float, elevation: float, resolution_px: int, half: floa
 
 @pytest.mark.parametrize("feature_samples", [None, 4], ids=["all features", "four features"])
 @pytest.mark.parametrize(("view_deg", "seen"), VIEWS_DEG.items())
-def test_a_cube_shows_the_colours_of_the_faces_that_are_seen_on_white(view_deg, seen, feature_samples):
+def test_visible_faces_of_a_cube_have_their_colours(view_deg, seen, feature_samples):
     azimuth, elevation = map(math.radians, view_deg)
     cell, size = 1 / 64, 96
     model = network(size, 192, feature_samples, features=3)
@@ -140,11 +140,11 @@ def test_a_cube_shows_the_colours_of_the_faces_that_are_seen_on_white(view_deg, 
         shown = model.render(coloured_cube(64), *angles)
     image = shown.image[0].permute(1, 2, 0)
 
-    beside = what_is_hit(azimuth, elevation, size, HALF + 2 * cell)[..., 0].isnan()
+    beside = first_hit(azimuth, elevation, size, HALF + 2 * cell)[..., 0].isnan()
     assert beside.sum() > 0.3 * size**2
     assert (image[beside] == 1.0).all() and (shown.mask[0][beside] == 0.0).all()
 
-    at = what_is_hit(azimuth, elevation, size, HALF)
+    at = first_hit(azimuth, elevation, size, HALF)
     for name, (axis, end, colour) in FACES.items():
         on_face = (at[..., axis] * end > HALF - 1e-9) & ((at.abs() > HALF - 5 * cell).sum(dim=-1) == 1)
         assert (on_face.sum() > 40) == (name in seen)
@@ -152,5 +152,5 @@ def test_a_cube_shows_the_colours_of_the_faces_that_are_seen_on_white(view_deg, 
         assert (shown.mask[0][on_face] > 0.98).all(), name
 
 
-def test_the_views_of_the_cube_show_every_face():
+def test_the_views_cover_all_faces():
     assert set().union(*VIEWS_DEG.values()) == set(FACES)

@@ -1,4 +1,4 @@
-"""The neural renderer against silhouettes that are known, colours that are known, and finite differences."""
+"""Neural renderer against analytic silhouettes, naive loops and finite differences."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ FOV, DISTANCE = math.radians(35.0), 2.6
 
 @dataclass(frozen=True)
 class Solid:
-    """An analytic solid whose features are the point's coordinates."""
+    """Analytic solid with the coordinates as features."""
 
     inside: object
     batch: int
@@ -46,7 +46,7 @@ def soft_iou(first, second):
     return torch.minimum(first, second).sum((1, 2)) / torch.maximum(first, second).sum((1, 2))
 
 
-def test_a_sphere_has_its_analytic_silhouette_from_every_side():
+def test_sphere_silhouette_is_analytic():
     radius, cams = 0.4, cameras(20)
     rendered = render_features(Solid(lambda p: p.norm(dim=-1) < radius, 20), cams, FOV, 64, 64).mask
     _, directions = camera_rays(cams, FOV, 64)
@@ -55,7 +55,7 @@ def test_a_sphere_has_its_analytic_silhouette_from_every_side():
     assert soft_iou(rendered, exact).min() >= 0.97
 
 
-def test_a_box_has_its_projected_silhouette_from_every_side():
+def test_box_silhouette_is_analytic():
     half, cams = torch.tensor([0.2, 0.45, 0.3]).double(), cameras(20)
     rendered = render_features(Solid(lambda p: (p.abs() < half).all(-1), 20), cams, FOV, 64, 64).mask
     origins, directions = camera_rays(cams, FOV, 64)
@@ -65,7 +65,7 @@ def test_a_box_has_its_projected_silhouette_from_every_side():
     assert soft_iou(rendered, (far > near).double()).min() >= 0.97
 
 
-def test_the_front_surface_is_what_a_ray_shows():
+def test_features_are_those_of_the_front_surface():
     half = torch.tensor([0.3, 0.3, 0.3]).double()
     cams = look_at_origin(torch.zeros(1).double(), torch.zeros(1).double(), DISTANCE)
     shown = render_features(Solid(lambda p: (p.abs() < half).all(-1), 1), cams, FOV, 33, 256)
@@ -76,7 +76,7 @@ def test_the_front_surface_is_what_a_ray_shows():
     assert pixel[0, 0].tolist() == pytest.approx([18.5, 16.5], abs=0.1)
 
 
-def test_opacity_does_not_depend_on_the_number_of_samples():
+def test_opacity_is_independent_of_the_number_of_samples():
     faint = VoxelField(torch.full((1, 1, 16, 16, 16), 0.1).double(), torch.zeros(1, 1, 2, 2, 2).double())
     cams = look_at_origin(torch.zeros(1).double(), torch.zeros(1).double(), DISTANCE)
     few, many = (render_features(faint, cams, FOV, 9, samples).mask[0, 4, 4].item() for samples in (32, 512))
@@ -84,7 +84,7 @@ def test_opacity_does_not_depend_on_the_number_of_samples():
     assert many == pytest.approx(1 - 0.9**16, rel=0.05)
 
 
-def test_weights_are_those_of_a_loop():
+def test_visibility_weights_match_a_loop():
     occupancy = torch.rand(2, 3, 7, generator=torch.Generator().manual_seed(0)).double() * 0.9
     weights = visibility_weights(occupancy, torch.ones(2, 3, 1).double())
     clear = torch.ones(2, 3).double()
@@ -93,11 +93,11 @@ def test_weights_are_those_of_a_loop():
         clear = clear * (1 - occupancy[..., sample])
 
 
-def test_a_chord_is_the_side_of_the_cube_head_on_and_nothing_beside_it():
+def test_intersect_cube_of_a_hit_and_a_miss():
     origins = torch.tensor([[0.0, 0.0, 3.0]])
-    near, chord = intersect_cube(origins, torch.tensor([[[0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]]))
+    near, length = intersect_cube(origins, torch.tensor([[[0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]]))
     assert near[0, 0].item() == pytest.approx(2.5)
-    assert chord[0].tolist() == pytest.approx([1.0, 0.0])
+    assert length[0].tolist() == pytest.approx([1.0, 0.0])
 
 
 def random_field(objects: int) -> VoxelField:
@@ -107,7 +107,7 @@ def random_field(objects: int) -> VoxelField:
 
 
 @pytest.mark.parametrize("jittered", [False, True])
-def test_rays_that_miss_the_cube_are_not_missed(jittered):
+def test_max_rays_does_not_change_the_image(jittered):
     def shown(max_rays):
         jitter = torch.rand(6, 256, 1, generator=torch.Generator().manual_seed(1)).double() if jittered else None
         return render_features(
@@ -121,14 +121,14 @@ def test_rays_that_miss_the_cube_are_not_missed(jittered):
             max_rays=max_rays,
         )
 
-    some, every = shown(max_rays_in_cube(FOV, DISTANCE, 16)), shown(None)
-    assert some.rays.weights.shape[1] < 256 == every.rays.weights.shape[1]
-    assert torch.allclose(some.mask, every.mask, atol=1e-12)
-    assert torch.allclose(some.features, every.features, atol=1e-12)
+    some, all_rays = shown(max_rays_in_cube(FOV, DISTANCE, 16)), shown(None)
+    assert some.rays.weights.shape[1] < 256 == all_rays.rays.weights.shape[1]
+    assert torch.allclose(some.mask, all_rays.mask, atol=1e-12)
+    assert torch.allclose(some.features, all_rays.features, atol=1e-12)
 
 
 @pytest.mark.parametrize("resolution_px", [16, 33])
-def test_no_view_has_more_hits_than_most_hits(resolution_px):
+def test_max_rays_in_cube_is_a_tight_bound(resolution_px):
     origins, directions = camera_rays(cameras(300), FOV, resolution_px)
     hits = (intersect_cube(origins, directions.flatten(1, 2))[1] > 0).sum(dim=1)
     assert (
@@ -138,7 +138,7 @@ def test_no_view_has_more_hits_than_most_hits(resolution_px):
     )
 
 
-def test_views_of_an_object_are_those_of_copies_of_it():
+def test_views_per_object_matches_copies_of_the_object():
     field, cams = random_field(2), cameras(6)
     several = render_features(field, cams, FOV, 12, 8, feature_samples_per_ray=3, views_per_object=3)
     copies = VoxelField(field.occupancy_grid.repeat_interleave(3, 0), field.feature_grid.repeat_interleave(3, 0))
@@ -148,7 +148,7 @@ def test_views_of_an_object_are_those_of_copies_of_it():
     assert torch.allclose(several.rays.weights, single.rays.weights, atol=1e-12)
 
 
-def test_features_at_the_samples_that_matter_are_nearly_all_features():
+def test_feature_samples_approximate_all_samples():
     generator = torch.Generator().manual_seed(3)
     occupancy = torch.sigmoid(4 * torch.randn(1, 1, 8, 8, 8, generator=generator))
     field = VoxelField(occupancy, torch.randn(1, 3, 4, 4, 4, generator=generator))
