@@ -34,7 +34,7 @@ def test_unknown_ablation_lists_known_ones(project: Path, snakemake: Snakemake):
     run = snakemake("results/nope/chamfer.csv")
     assert run.returncode != 0
     last = run.stdout.splitlines()[-1]
-    assert "'nope'" in last
+    assert "nope" in last
     assert "triplane_clip" in last
     assert "Traceback" not in run.stdout
     assert not (project / "results").exists()
