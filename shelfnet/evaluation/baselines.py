@@ -32,7 +32,7 @@ def draw_training_models(model_ids: Sequence[str], draws: int, generator: np.ran
     if not model_ids:
         raise ValueError("expected at least one training model to draw from, got none")
     chosen = generator.choice(len(model_ids), size=min(draws, len(model_ids)), replace=False)
-    return tuple(model_ids[index] for index in chosen)
+    return tuple(model_ids[int(index)] for index in chosen)
 
 
 def spread_candidates(model_ids: Sequence[str], limit: int) -> tuple[str, ...]:

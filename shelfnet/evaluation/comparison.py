@@ -144,7 +144,7 @@ def _methods(
         if table.empty:
             raise ValueError(f"ablation {name}: expected rows of test views, got an empty table")
     return [
-        Method(name, stage, rows, metric)
+        Method(name, stage, rows, metric)  # pyright: ignore[reportArgumentType]
         for name, table in [*tables.items(), *((name, baselines) for name in baseline_names)]
         for stage in STAGES
         if len(rows := table[(table["ablation"] == name) & (table["stage"] == stage)])
@@ -162,12 +162,12 @@ def _chamfer_row(method: Method, base: Method | None, mean_shape: Method, bootst
     return {
         **_counts(method),
         "mean": mean.estimate,
-        "median": float(method.rows["chamfer"].median()),
+        "median": float(method.rows["chamfer"].median()),  # pyright: ignore[reportArgumentType]
         "ci_low": mean.low,
         "ci_high": mean.high,
         **_interval_columns("difference_to_base", bootstrap.difference(method, base)),
         **{metric: _mean_or_nan(method.rows, metric) for metric in MEAN_METRICS},
-        "azimuth_error_deg": float(method.rows["azimuth_error_deg"].median()),
+        "azimuth_error_deg": float(method.rows["azimuth_error_deg"].median()),  # pyright: ignore[reportArgumentType]
         **_interval_columns("difference_to_mean_shape", to_mean_shape),
         "beats_mean_shape": to_mean_shape.high < 0.0,
         "published_chamfer": PUBLISHED_CHAMFER.get(method.ablation, math.nan),
@@ -204,4 +204,5 @@ def _interval_columns(name: str, interval: Interval) -> dict[str, float]:
 
 def _mean_or_nan(rows: pd.DataFrame, metric: str) -> float:
     """Mean over objects and seeds; NaN for a metric that the method does not have."""
-    return math.nan if rows[metric].isna().all() else scores(rows.dropna(subset=metric), metric).mean
+    known = rows.dropna(subset=metric)
+    return math.nan if known.empty else scores(known, metric).mean

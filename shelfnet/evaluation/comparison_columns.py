@@ -89,7 +89,7 @@ class ComparisonCells:
 def comparison_cells(comparison: pd.DataFrame) -> ComparisonCells:
     """Format every cell; columns that are missing or have no value in any row are left out."""
     columns = [column for column in COMPARISON_COLUMNS if column.name in comparison.dropna(axis="columns", how="all")]
-    best = {column.name: _best(comparison[column.name], column) for column in columns}
+    best = {column.name: _best(comparison, column) for column in columns}
     rows = [
         ComparisonRow(
             cells=tuple(_cell(row, column, best[column.name]) for column in columns),
@@ -130,7 +130,8 @@ def _unknown(ablation: str, column: ComparisonColumn) -> str:
     return "no figure in the paper" if ablation in IN_THE_PAPER else NOT_IN_THE_PAPER
 
 
-def _best(values: pd.Series, column: ComparisonColumn) -> str | None:
+def _best(comparison: pd.DataFrame, column: ComparisonColumn) -> str | None:
     if column.better is None:
         return None
+    values = comparison[column.name]
     return format(values.min() if column.better == "lower" else values.max(), column.format)

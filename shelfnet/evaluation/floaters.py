@@ -66,7 +66,8 @@ def floater_differences(
 
 
 def _by_stage(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    return [(str(stage), rows) for stage, rows in table[table["status"] == "ok"].groupby("stage", sort=True)]
+    with_surface = table[table["status"] == "ok"]
+    return [(str(stage), rows) for stage, rows in with_surface.groupby("stage", sort=True)]  # pyright: ignore[reportReturnType]
 
 
 def _row(name: str, reference: str | None, stage: str, metric: str, interval: Interval) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
+from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 Backend = Literal["scipy", "torch", "pytorch3d"]
 _PAIRS_PER_CHUNK = 50_000_000

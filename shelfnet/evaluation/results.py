@@ -59,7 +59,7 @@ def has_truth(rows: pd.DataFrame) -> bool:
 def last_stage(rows: pd.DataFrame) -> pd.DataFrame:
     """Refined rows if there are any, otherwise the coarse rows."""
     refined = rows[rows["stage"] == "refined"]
-    return refined if len(refined) else rows
+    return refined if len(refined) else rows  # pyright: ignore[reportReturnType]
 
 
 def write_results(rows: pd.DataFrame, path: Path) -> None:

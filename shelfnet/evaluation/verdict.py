@@ -1,8 +1,10 @@
 """Conclusions from the comparison table as typed values; ``comparison_text`` puts them into words."""
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import pandas as pd
 
@@ -10,6 +12,9 @@ from shelfnet.config.load import UNTRAINED
 from shelfnet.evaluation.baselines import BASELINES, MEAN_SHAPE, SPHERE
 from shelfnet.evaluation.comparison import BASE
 from shelfnet.evaluation.statistics import Interval
+
+Row = Mapping[Any, Any]
+"""Row of the comparison table by column."""
 
 
 class Outcome(Enum):
@@ -117,40 +122,43 @@ class SilhouetteVerdict:
 
 def chamfer_verdict(comparison: pd.DataFrame) -> Verdict:
     """Conclusions from a comparison with true shapes."""
-    best = comparison.loc[comparison["mean"].idxmin()]
-    mean_shape = comparison.loc[comparison["ablation"] == MEAN_SHAPE, "mean"]
-    base_seeds = float(comparison.loc[comparison["ablation"] == BASE, "n_seeds"].min())
+    rows = comparison.to_dict("records")
+    best = min(rows, key=lambda row: row["mean"])
+    base_seeds = min((row["n_seeds"] for row in rows if row["ablation"] == BASE), default=0)
     return Verdict(
         best=(best["ablation"], best["stage"]),
         best_chamfer=float(best["mean"]),
-        mean_shape_chamfer=float(mean_shape.iloc[0]),
-        findings=tuple(_finding(row, base_seeds) for _, row in _last_stages(comparison).iterrows()),
-        refinement=_refinement_effect(comparison),
+        mean_shape_chamfer=float(next(row["mean"] for row in rows if row["ablation"] == MEAN_SHAPE)),
+        findings=tuple(_finding(row, base_seeds) for row in _trained(_last_stages(rows))),
+        refinement=_refinement_effect(rows),
     )
 
 
 def silhouette_verdict(comparison: pd.DataFrame) -> SilhouetteVerdict | None:
     """Conclusions from a comparison without true shapes; ``None`` if no trained ablation was evaluated."""
-    last = comparison.drop_duplicates("ablation", keep="last").set_index("ablation")["mask_iou"]
-    trained = _last_stages(comparison).set_index("ablation")
-    if trained.empty:
+    last = _last_stages(comparison.to_dict("records"))
+    trained = _trained(last)
+    if not trained:
         return None
-    best = trained.loc[trained["mask_iou"].idxmax()]
+    best = max(trained, key=lambda row: row["mask_iou"])
+    levels = {name: float(last[name]["mask_iou"]) for name in (SPHERE, UNTRAINED) if name in last}
     references = (
-        ReferenceLevel(name, float(last[name]), tuple(trained.index[trained["mask_iou"] <= last[name]]))
-        for name in (SPHERE, UNTRAINED)
-        if name in last
+        ReferenceLevel(name, level, tuple(row["ablation"] for row in trained if row["mask_iou"] <= level))
+        for name, level in levels.items()
     )
-    return SilhouetteVerdict((str(best.name), best["stage"]), _interval(best, "mask_iou"), tuple(references))
+    return SilhouetteVerdict((best["ablation"], best["stage"]), _interval(best, "mask_iou"), tuple(references))
 
 
-def _last_stages(comparison: pd.DataFrame) -> pd.DataFrame:
-    """Refined row of every trained ablation, or the coarse row of one without refinement."""
-    trained = comparison[~comparison["ablation"].isin([*BASELINES, UNTRAINED])]
-    return trained.drop_duplicates("ablation", keep="last")
+def _last_stages(rows: Iterable[Row]) -> dict[str, Row]:
+    """Refined row of every method, or the coarse row of one without refinement."""
+    return {row["ablation"]: row for row in rows}
 
 
-def _finding(row: pd.Series, base_seeds: float) -> Finding:
+def _trained(rows: Mapping[str, Row]) -> list[Row]:
+    return [row for name, row in rows.items() if name not in (*BASELINES, UNTRAINED)]
+
+
+def _finding(row: Row, base_seeds: int) -> Finding:
     to_base = _interval(row, "difference_to_base")
     return Finding(
         ablation=row["ablation"],
@@ -160,23 +168,20 @@ def _finding(row: pd.Series, base_seeds: float) -> Finding:
     )
 
 
-def _interval(row: pd.Series, name: str) -> Interval:
+def _interval(row: Row, name: str) -> Interval:
     return Interval(float(row[name]), float(row[f"{name}_ci_low"]), float(row[f"{name}_ci_high"]))
 
 
-def _refinement_effect(comparison: pd.DataFrame) -> RefinementEffect | None:
-    both = comparison.pivot(index="ablation", columns="stage", values=["mean", "mask_iou"])
-    both = both.reindex(comparison["ablation"].unique())
-    if "refined" not in both["mean"]:
+def _refinement_effect(rows: Sequence[Row]) -> RefinementEffect | None:
+    coarse = {row["ablation"]: row for row in rows if row["stage"] == "coarse"}
+    pairs = [(coarse[row["ablation"]], row) for row in rows if row["stage"] == "refined" and row["ablation"] in coarse]
+    pairs = [pair for pair in pairs if all(row["mask_iou"] > 0.0 for row in pair)]
+    if not pairs:
         return None
-    both = both[(both["mask_iou"][["coarse", "refined"]] > 0.0).all(axis="columns")]
-    if both.empty:
-        return None
-    error = 1.0 - both["mask_iou"]
-    mask_error = error["refined"] / error["coarse"].clip(lower=1e-9) - 1.0
-    chamfer = both["mean"]["refined"] - both["mean"]["coarse"]
+    mask_error = [(1.0 - refined["mask_iou"]) / max(1.0 - before["mask_iou"], 1e-9) - 1.0 for before, refined in pairs]
+    chamfer = {refined["ablation"]: float(refined["mean"] - before["mean"]) for before, refined in pairs}
     return RefinementEffect(
-        mask_error=(float(mask_error.min()), float(mask_error.max())),
-        chamfer=(float(chamfer.min()), float(chamfer.max())),
-        worse=tuple(chamfer.index[chamfer > 0.0]),
+        mask_error=(float(min(mask_error)), float(max(mask_error))),
+        chamfer=(min(chamfer.values()), max(chamfer.values())),
+        worse=tuple(name for name, change in chamfer.items() if change > 0.0),
     )
