@@ -258,7 +258,7 @@ def _exit_with_parent() -> None:
 
 def _forward_logs(channel: _Channel, level: int) -> None:
     root = logging.getLogger()
-    root.handlers[:] = [logging.handlers.QueueHandler(channel)]
+    root.handlers[:] = [logging.handlers.QueueHandler(channel)]  # pyright: ignore[reportArgumentType]
     root.setLevel(level)
     logging.captureWarnings(True)
 

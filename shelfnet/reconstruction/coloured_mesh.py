@@ -58,7 +58,8 @@ def _save_vertex_coloured(path: Path, mesh: Mesh, colours: Float[np.ndarray, "v 
     surface = trimesh.Trimesh(
         mesh.vertices, mesh.faces, vertex_normals=mesh.vertex_normals(), vertex_colors=rgba, process=False
     )
-    path.write_bytes(surface.export(file_type="glb", include_normals=True, tree_postprocessor=_add_material))
+    data = surface.export(file_type="glb", include_normals=True, tree_postprocessor=_add_material)
+    path.write_bytes(data)  # pyright: ignore[reportArgumentType]
 
 
 def _save_textured(path: Path, mesh: Mesh, texture: TextureMap) -> None:
@@ -78,7 +79,7 @@ def _save_textured(path: Path, mesh: Mesh, texture: TextureMap) -> None:
         visual=TextureVisuals(uv=uv, material=material),
         process=False,
     )
-    path.write_bytes(surface.export(file_type="glb", include_normals=True))
+    path.write_bytes(surface.export(file_type="glb", include_normals=True))  # pyright: ignore[reportArgumentType]
 
 
 def _add_material(tree: dict[str, Any]) -> None:
@@ -103,8 +104,9 @@ def load_glb(path: Path) -> ColouredMesh:
     mesh = Mesh(np.asarray(surface.vertices, dtype=np.float64), np.asarray(surface.faces, dtype=np.int64))
     visual = surface.visual
     if not isinstance(visual, TextureVisuals):
-        return ColouredMesh(mesh, np.asarray(visual.vertex_colors[:, :3], dtype=np.float64) / 255.0)
-    pixels = np.asarray(visual.material.baseColorTexture.convert("RGB"))
+        rgba = visual.vertex_colors  # pyright: ignore[reportOptionalMemberAccess]
+        return ColouredMesh(mesh, np.asarray(rgba[:, :3], dtype=np.float64) / 255.0)
+    pixels = np.asarray(visual.material.baseColorTexture.convert("RGB"))  # pyright: ignore[reportAttributeAccessIssue]
     return _merge_seams(mesh, _sample_texture(pixels, np.asarray(visual.uv, dtype=np.float64)))
 
 

@@ -66,7 +66,8 @@ def simplify(mesh: Mesh, max_faces: int) -> Mesh:
     """Simplify to a face budget by quadric edge collapse; a result that is empty or not finite is discarded."""
     if len(mesh.faces) <= max_faces:
         return mesh
-    vertices, faces = fast_simplification.simplify(mesh.vertices, mesh.faces, target_count=max_faces)
+    simplified = fast_simplification.simplify(mesh.vertices, mesh.faces, target_count=max_faces)
+    vertices, faces = simplified  # pyright: ignore[reportAssignmentType]
     simple = _compact(np.asarray(vertices, dtype=np.float64), np.asarray(faces, dtype=np.int64))
     return mesh if simple.is_empty or not np.isfinite(simple.vertices).all() else simple
 

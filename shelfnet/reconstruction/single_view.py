@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.spatial import cKDTree
+from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 from torch import Tensor
 
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from scipy.ndimage import distance_transform_edt
-from scipy.spatial import cKDTree
+from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.reconstruction.projective_texturing import PosedImage, project_image
@@ -81,5 +81,6 @@ def _to_pixels(
     uncovered = np.ones(texture_px * texture_px, dtype=bool)
     uncovered[texel] = False
     square = (texture_px, texture_px)
-    row, column = distance_transform_edt(uncovered.reshape(square), return_distances=False, return_indices=True)
+    nearest = distance_transform_edt(uncovered.reshape(square), return_distances=False, return_indices=True)
+    row, column = nearest  # pyright: ignore[reportGeneralTypeIssues]
     return pixels.reshape(*square, 3)[row, column]
