@@ -14,9 +14,9 @@ from torch.nn import functional
 from torchvision.transforms.functional import center_crop
 
 from shelfnet.config.supervision import ClipSettings, ClipTraining
-from shelfnet.networks.pillow_resize import Interpolation, resize_as_bytes
 from shelfnet.provenance import file_digest
 
+Interpolation = Literal["bilinear", "bicubic"]
 ResizeMode = Literal["shortest", "squash"]
 
 TEXT_CONTEXT = 24
@@ -63,13 +63,10 @@ class ClipModel(nn.Module):
         self.register_buffer("std", torch.tensor(std)[:, None, None])
 
     def preprocess(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 p p"]:
-        """Differentiable version of the model's own transform.
-
-        Released models were trained on 8-bit images resized by Pillow. The result is bit-identical for 8-bit images;
-        gradients ignore rounding (:func:`~shelfnet.networks.pillow_resize.resize_as_bytes`).
-        """
-        pixels = resize_as_bytes(images, self._resized(*images.shape[-2:]), self.interpolation)
-        return (center_crop(pixels, [self.image_px, self.image_px]) - self.mean) / self.std
+        """Differentiable version of the model's own transform, without its rounding to 8 bits."""
+        size = self._resized(*images.shape[-2:])
+        resized = functional.interpolate(images, size, mode=self.interpolation, antialias=True, align_corners=False)
+        return (center_crop(resized, [self.image_px, self.image_px]) - self.mean) / self.std
 
     def _resized(self, height: int, width: int) -> tuple[int, int]:
         """Height and width before the centre crop, truncated as in torchvision."""
