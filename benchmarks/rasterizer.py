@@ -1,10 +1,10 @@
-"""Time of the differentiable rasterizer, beside PyTorch3D's where that is installed.
+"""Benchmark of the differentiable rasterizer, and of PyTorch3D's if it is installed.
 
-    python benchmarks/rasterizer.py                       # 10 000 faces, 128 pixels, 10 faces a pixel, on the CPU
+    python benchmarks/rasterizer.py                       # 10 000 faces, 128 pixels, 10 faces per pixel, on the CPU
     python benchmarks/rasterizer.py --device cuda --faces 1000 --batch 8 --pixels 64
 
-Forward is rasterizing and both blends, backward their gradient in the vertices. Where several threads or other programs
-share the processor, compare columns of one run, not runs.
+Forward is rasterization and both blends, backward their gradient in the vertices. If other programs share the CPU,
+compare the columns of one run only.
 """
 
 import argparse
@@ -41,7 +41,7 @@ RASTERIZERS: dict[str, Callable[..., Fragments]] = {"shelfnet": rasterize, "pyto
 
 @dataclass(frozen=True)
 class Times:
-    """Milliseconds of wall time and of processor time of one pass."""
+    """Wall time and processor time of one pass in milliseconds."""
 
     forward_ms: float
     backward_ms: float
@@ -49,12 +49,12 @@ class Times:
 
 
 def main() -> None:
-    """Print one row a rasterizer."""
+    """Print one row per rasterizer."""
     arguments = _arguments()
     torch.set_num_threads(arguments.threads)
     meshes = pack_meshes([ball(arguments.faces)] * arguments.batch, arguments.device)
     print(
-        f"{arguments.batch} x {arguments.faces} faces, {arguments.pixels} px, {arguments.faces_per_pixel} faces a pixel"
+        f"{arguments.batch} x {arguments.faces} faces, {arguments.pixels} px, {arguments.faces_per_pixel} per pixel"
         f"; {arguments.device}, {arguments.threads} thread(s), torch {torch.__version__}; median of {arguments.repeats}"
     )
     print("| rasterizer | forward ms | backward ms | both ms | processor ms |\n|---|---|---|---|---|")
@@ -68,14 +68,14 @@ def main() -> None:
 
 
 def ball(faces: int) -> Mesh:
-    """A sphere of about as many triangles, unevenly cut as simplification leaves them."""
+    """A simplified sphere of about ``faces`` uneven triangles."""
     subdivisions = math.ceil(math.log(faces / 20, 4)) if faces > 20 else 0
     surface = trimesh.creation.icosphere(subdivisions, 0.4)
     return simplify(Mesh(np.array(surface.vertices), surface.faces.astype(np.int64)), faces)
 
 
 def one_pass(rasterizer: Callable[..., Fragments], meshes: MeshBatch, arguments: argparse.Namespace) -> Times:
-    """Forward and backward once."""
+    """One forward and backward pass."""
     vertices = meshes.vertices.clone().requires_grad_()
     angles = torch.linspace(0.0, 2.0, meshes.size, device=vertices.device)
     cameras = look_at_origin(angles, torch.full_like(angles, 0.2), CAMERA_DISTANCE)
