@@ -118,12 +118,20 @@ def pretending():
         setattr(torch, name, original)
 
 
-class _Generator:
-    """Replaces generators on the device."""
+class _Generator(torch.Generator):
+    """A CPU generator that reports the device it was made for."""
 
-    def __new__(cls, device="cpu", of=torch.Generator):
+    def __new__(cls, device="cpu"):
         """Generator on the CPU."""
-        return of("cpu")
+        return super().__new__(cls, "cpu")
+
+    def __init__(self, device="cpu"):
+        self.claimed = torch.device(device)
+
+    @property
+    def device(self):
+        """Device that the generator was made for."""
+        return self.claimed
 
 
 def _drawn_here(draw):
