@@ -50,7 +50,7 @@ class PerceptualSettings(Section):
 
 
 class LossSettings(Section):
-    """Loss weights of Eq. 9. A weight of zero skips the term and its computation."""
+    """Loss weights of Eq. 9. A weight of zero removes the term."""
 
     mask: Weight = Field(default=10.0, description="Weight of the mask loss (Eq. 5).")
     rgb: Weight = Field(default=10.0, description="Weight of the colour loss (Eq. 4).")

@@ -50,7 +50,7 @@ class TrainJob:
 
     Attributes:
         settings: Settings of the ablation that training reads.
-        reconstruct: Mesh extraction settings; validation uses the surface level. Other ones do not retrain.
+        reconstruct: Mesh extraction settings; validation uses the surface level. A change does not retrain.
         refine: Refinement settings, recorded for predictions.
         ablation: Name of the ablation.
         seed: Seed of weights, batches and views.

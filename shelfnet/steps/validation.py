@@ -30,7 +30,7 @@ ALIGNMENT_POINTS = 256
 BATCH_VIEWS = 16
 
 Validate = Callable[[ShelfNet, float], dict[str, float]]
-"""Measures a network that decodes latents at a scale, as named numbers."""
+"""Maps a network and its latent scale to named metrics."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ class Batch:
     """Images on white in [0, 1].
 
     Attributes:
-        images: Images at the size of the shards, for the encoder.
+        images: Images at their stored resolution, before the encoder resizes them.
         targets: Images at the size of the renders.
         masks: Masks at the size of the renders.
         captions: Indices into :attr:`ImageStore.captions`.

@@ -113,7 +113,7 @@ def measure_retrieval(
         similarity = model.embed_images(batch.targets) @ texts.T
         own = similarity.gather(1, batch.captions[:, None])
         noise = torch.rand(similarity.shape, generator=generator, device=device)
-        noise.scatter_(1, batch.captions[:, None], 2.0)
+        noise.scatter_(1, batch.captions[:, None], 2.0)  # the own caption comes first and is dropped
         rivals = noise.topk(choices, dim=1).indices[:, 1:]
         right.append((similarity.gather(1, rivals) < own).all(dim=1))
     return Retrieval(torch.cat(right).float().mean().item(), choices)

@@ -1,4 +1,4 @@
-"""What the steps of a training run share and never change: settings, frozen networks and the process group."""
+"""What the steps of a training run share: settings, frozen networks, the process group and a scheduled value."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # open_clip is needed only by runs with a CLIP loss
 
 @dataclass(frozen=True)
 class TrainContext:
-    """What the steps of a run share and never change.
+    """What the steps of a run share and do not train.
 
     Attributes:
         settings: Settings of the ablation.

@@ -26,6 +26,9 @@ from shelfnet.training.health import health_figures
 from shelfnet.training.state import Scalars, TrainState
 from shelfnet.training.view_sampling import prior_views, sample_hypothesis
 
+DIAGNOSTICS = ("content_view",)
+"""Terms that are logged and not part of the sum of Eq. 9."""
+
 LEAST_HYPOTHESIS_SAMPLES = 8
 """Smallest number of samples per ray of the renders that weigh the hypotheses."""
 
@@ -34,8 +37,9 @@ LEAST_HYPOTHESIS_SAMPLES = 8
 class GeneratorForward:
     """A batch encoded, decoded and rendered.
 
-    The autograd graph is cut after the encoder and after the decoder (:class:`DetachedBoundary`): gradients of all
-    terms accumulate at the cuts, and each network sees them in a single backward pass.
+    The autograd graph is cut after the encoder and after the decoder (:class:`DetachedBoundary`), and gradients of all
+    terms accumulate at the cuts. The backward pass goes through the encoder once. With an adversarial loss, it goes
+    through the decoder twice: for the weights with both losses, then for the latents without the adversarial loss.
 
     Attributes:
         encoded: Encoding of the images.
@@ -75,8 +79,8 @@ class GeneratorForward:
 def generator_step(state: TrainState, context: TrainContext, batch: Batch) -> tuple[Scalars, Renders]:
     """Take a step on the weighted sum of Eq. 9.
 
-    The adversarial loss trains the decoder alone. The content loss trains the encoder alone, since the renders that are
-    encoded again are detached from the decoder.
+    As in the original code, the adversarial loss trains the decoder alone, and the content loss the encoder alone: the
+    renders that are encoded again are detached.
 
     Returns:
         Terms and health figures, detached; the renders, for the discriminator.
@@ -144,7 +148,7 @@ def weigh_hypotheses(
     """Weights exp(-loss / temperature) of the view hypotheses, normalised, from small renders with few samples.
 
     Drawing one hypothesis by its weight and rendering it in full has, in expectation, the gradient of the weighted sum
-    over all hypotheses.
+    over all hypotheses with constant weights.
     """
     if encoding.view_azimuths.shape[1] == 1:
         return torch.ones_like(encoding.view_azimuths)
@@ -174,8 +178,8 @@ def reconstruction_terms(context: TrainContext, forward: GeneratorForward, batch
             distance = context.perceptual(forward.at_view.image, batch.targets)
         terms["perceptual"] = at_least_float32(distance).mean()
     if context.settings.losses.distortion > 0:
-        rays = [renders.rays for renders in (forward.at_view, forward.at_novel_view) if renders.rays is not None]
-        terms["distortion"] = torch.cat([distortion_loss(weights) for weights in rays]).mean()
+        ray_weights = [r.rays for r in (forward.at_view, forward.at_novel_view) if r.rays is not None]
+        terms["distortion"] = torch.cat([distortion_loss(rays) for rays in ray_weights]).mean()
     return terms
 
 
@@ -246,9 +250,9 @@ def adversarial_loss(state: TrainState, context: TrainContext, forward: Generato
 
 
 def weighted_sum(terms: Scalars, weights: LossSettings) -> Float[Tensor, ""]:
-    """Weighted sum of the terms that have a weight (Eq. 9)."""
-    weighted = {name: getattr(weights, name) for name in terms if name in type(weights).model_fields}
-    return torch.stack([weight * terms[name] for name, weight in weighted.items()]).sum()
+    """Weighted sum of all terms but the :data:`DIAGNOSTICS` (Eq. 9); every other term has a weight of its name."""
+    weighted = [getattr(weights, name) * value for name, value in terms.items() if name not in DIAGNOSTICS]
+    return torch.stack(weighted).sum()
 
 
 def backward_generator(model: ShelfNet, forward: GeneratorForward, loss: Tensor, adversarial: Tensor | None) -> None:

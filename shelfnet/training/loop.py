@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -47,7 +48,8 @@ NO_HOOKS = Hooks(validate=lambda *_: {}, record=lambda *_: None, save=lambda _: 
 """Hooks of the processes other than the main one."""
 
 PhaseStep = Callable[[Batch, Any], tuple[Scalars, Renders]]
-"""Takes the batch and the generator's renders of the iteration so far; returns its terms and the renders."""
+"""Takes the batch and the :class:`Renders` of the generator (``None`` for the generator itself), which come first in an
+iteration; returns its terms and the renders."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +63,14 @@ class Phase:
 
 def train_phases(state: TrainState, context: TrainContext) -> list[Phase]:
     """Phases of an iteration, in order, as the settings ask for them."""
-    train, losses = context.settings.train, context.settings.losses
-    generator = Phase("generator", 1, lambda batch, _: generator_step(state, context, batch))
-    discriminator = Phase(
-        "discriminator",
-        train.discriminator_every,
-        lambda batch, renders: discriminator_step(state, context, batch, renders),
-    )
-    r1 = Phase("r1", train.r1_every, lambda batch, renders: r1_step(state, context, batch, renders))
-    phases = [generator, discriminator, r1]
-    used = {"generator": True, "discriminator": losses.adversarial > 0, "r1": losses.adversarial * losses.r1_gamma > 0}
-    return [phase for phase in phases if used[phase.name]]
+    settings, losses = context.settings.train, context.settings.losses
+    phases = [Phase("generator", 1, lambda batch, _: generator_step(state, context, batch))]
+    if losses.adversarial > 0:
+        step = partial(discriminator_step, state, context)
+        phases.append(Phase("discriminator", settings.discriminator_every, step))
+    if losses.adversarial > 0 and losses.r1_gamma > 0:
+        phases.append(Phase("r1", settings.r1_every, partial(r1_step, state, context)))
+    return phases
 
 
 class Iteration:
@@ -109,16 +108,16 @@ class Iteration:
         for phase in self.phases:
             if state.iteration % phase.every == 0:
                 new_terms, renders = phase.step(batch, renders)
-                (state.last_lazy_terms if phase.name != "generator" else terms).update(new_terms)
+                (terms if phase.every == 1 else state.last_lazy_terms).update(new_terms)
         return terms | state.last_lazy_terms
 
 
 def follow_schedules(state: TrainState, context: TrainContext) -> None:
     """Set the learning rates and the latent scale of the coming iteration, in place."""
-    train = context.settings.train
+    settings = context.settings.train
     for optimiser in state.optimisers().values():
-        set_learning_rate(optimiser, learning_rate(train, state.iteration))
-    context.latent_scale.fill_(latent_scale(train, state.iteration))
+        set_learning_rate(optimiser, learning_rate(settings, state.iteration))
+    context.latent_scale.fill_(latent_scale(settings, state.iteration))
 
 
 def train(state: TrainState, context: TrainContext, store: ImageStore, hooks: Hooks, name: str) -> None:
@@ -150,20 +149,20 @@ def train(state: TrainState, context: TrainContext, store: ImageStore, hooks: Ho
         log_is_due = _is_due(state.iteration, settings.log_every, settings.iterations)
         save_is_due = state.iteration % settings.checkpoint_every == 0
         finite.add(state.iteration, terms)
-        if log_is_due or save_is_due or state.device.type == "cpu":  # on a GPU, reading a value synchronises
+        if log_is_due or save_is_due or state.device.type == "cpu":  # a GPU is read only when it is read anyway
             finite.check()
         if log_is_due:
             _log_terms(state, context, terms, hooks, clock, name)
         if _is_due(state.iteration, settings.validate_every, settings.iterations):
             validation.start()
-        if save_is_due:
+        if save_is_due:  # the last iteration is published by the caller instead
             validation.finish()
             hooks.save(state)
     validation.finish()
 
 
 class Validation:
-    """Validates the present network: immediately on a CPU, in a thread next to training on a GPU.
+    """Validates the present network: immediately on a CPU, in a thread on a GPU, since most of it is host work.
 
     Args:
         state: Run whose result is validated.
@@ -204,7 +203,7 @@ class Validation:
 
 def validate(state: TrainState, hooks: Hooks, name: str) -> None:
     """Validate the present network and record the numbers."""
-    state.model.eval()
+    state.result.eval()
     with torch.no_grad():
         values = hooks.validate(state.result, state.iteration)
     _record_validation(state, state.iteration, values, hooks, name)
@@ -241,8 +240,8 @@ def _is_due(iteration: int, every: int, last: int) -> bool:
 def _captured(step: PhaseStep, rng: torch.Generator) -> PhaseStep:
     """A phase as a CUDA graph, captured anew where the size of the renders changes.
 
-    A captured generator phase returns the same :class:`Renders` at every replay. Until it is captured, every iteration
-    has new ones, and the phases that read them stay eager.
+    The key holds the identity of the renders. The discriminator is therefore captured only once the generator's graph
+    returns the same tensors at every replay.
     """
     graphed = CudaGraphed(step, rng)
     return lambda batch, renders: graphed((batch.targets.shape, renders), batch, renders)

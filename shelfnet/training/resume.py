@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def load_progress(folder: Path, state: TrainState, signature: Signature, *, is_m
         Whether there was progress to resume.
     """
     if not folder.exists() and _previous(folder).exists():  # saving was interrupted between the two renames
-        _previous(folder).rename(folder)
+        with suppress(FileNotFoundError):  # another process of the run was faster
+            _previous(folder).rename(folder)
     if not (folder / STATE).is_file():
         return False
     plain = json.loads((folder / STATE).read_text())

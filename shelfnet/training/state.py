@@ -66,7 +66,7 @@ class TrainState:
 
     @torch.no_grad()
     def update_average(self, decay: float) -> None:
-        """Move the average towards the latest weights; ``decay`` warms up over the first iterations."""
+        """Move the average towards the latest weights; ``decay`` warms up as in TensorFlow's moving averages."""
         if self.average is None:
             return
         decay = min(decay, (1 + self.iteration) / (10 + self.iteration))
@@ -100,7 +100,7 @@ def build_state(
     return TrainState(
         model=network,
         discriminator=discriminator,
-        average=copy.deepcopy(network).requires_grad_(False) if train.ema_decay > 0 else None,
+        average=copy.deepcopy(network).requires_grad_(False).eval() if train.ema_decay > 0 else None,
         generator_optimiser=fused_adam(network, train.learning_rate),
         discriminator_optimiser=fused_adam(discriminator, train.learning_rate),
         rng=torch.Generator(device).manual_seed(seed),

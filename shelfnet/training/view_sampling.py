@@ -22,8 +22,8 @@ def prior_views(prior: ViewPrior, uniform: Float[Tensor, "b 2"]) -> tuple[Float[
 def sample_hypothesis(weights: Float[Tensor, "b k"], uniform: Float[Tensor, "b k"]) -> Int[Tensor, "b"]:
     """Index of one hypothesis per row, drawn in proportion to its weight.
 
-    The hypothesis whose exponential clock of rate ``weights`` rings first is drawn. ``torch.multinomial`` draws from
-    the same distribution but synchronises the host with the device.
+    This is an exponential race: the argmin of Exp(1) / w selects i with probability w_i. ``torch.multinomial`` draws
+    from the same distribution but synchronises the host with the device.
 
     Args:
         weights: Nonnegative weights.

@@ -61,7 +61,7 @@ def test_validation_measures_the_result_in_evaluation_mode(tiny, store, ema_deca
     measured, recorded, training = [], [], []
 
     def validate(model, iteration):
-        measured.append((model is state.result, iteration, state.model.training))
+        measured.append((model is state.result, iteration, model.training))
         return {"chamfer": 0.1 * iteration}
 
     state.generator_optimiser.register_step_pre_hook(lambda *_: training.append(state.model.training))

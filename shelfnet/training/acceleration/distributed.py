@@ -1,7 +1,9 @@
 """Data-parallel training: every process takes a share of each batch, and all take the same optimiser step.
 
 Every process draws the random numbers of the whole batch from generators in the same state and keeps the rows of its
-share. Losses and gradients therefore equal those of one process on the whole batch.
+share. Losses and gradients therefore equal those of one process on the whole batch, with three exceptions: the
+augmentation of the discriminator and the random backgrounds of CLIP repeat their draws in every process, and the pose
+prior compares the moments of each process's share.
 """
 
 from collections.abc import Iterable
