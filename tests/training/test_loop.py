@@ -91,13 +91,16 @@ def test_non_finite_loss_stops_the_run_before_it_is_saved(tiny, store):
 
 
 @pytest.mark.slow
-def test_three_hundred_iterations_in_bfloat16_end_where_float32_does(tiny, store):
-    ends = {}
+def test_training_in_bfloat16_ends_where_float32_does(tiny, store):
+    """Averaged over seeds: rounding, like a seed, moves a single run by several percent."""
+    names, ends = ("loss/mask", "loss/rgb", "loss/total"), {}
     for precision in ("float32", "bfloat16"):
-        train = {"precision": precision, "iterations": 300, "constant_iterations": 200, "log_every": 10}
-        state, context = build_run(tiny({"losses": {"adversarial": 0.0}, "train": train}))
-        loop.train(state, context, store, NO_HOOKS, "run")
-        last = [row for row in state.history if row[0] > 200]
-        names = ("loss/mask", "loss/rgb", "loss/total")
-        ends[precision] = [sum(value for _, n, value in last if n == name) for name in names]
+        train = {"precision": precision, "iterations": 150, "constant_iterations": 100, "log_every": 10}
+        ends[precision] = dict.fromkeys(names, 0.0)
+        for seed in range(3):
+            state, context = build_run(tiny({"losses": {"adversarial": 0.0}, "train": train}), seed)
+            loop.train(state, context, store, NO_HOOKS, "run")
+            for iteration, name, value in state.history:
+                if iteration > 100 and name in names:
+                    ends[precision][name] += value
     assert ends["bfloat16"] == pytest.approx(ends["float32"], rel=0.05)
