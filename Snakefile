@@ -20,7 +20,7 @@ except ModuleNotFoundError as error:
 min_version("9.0")
 
 
-# Relative to the project, so that the default also applies with --directory.
+# Path of the project's config.yaml, which also holds with --directory.
 configfile: os.path.relpath(os.path.join(workflow.basedir, "config.yaml"))
 
 

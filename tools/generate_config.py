@@ -31,7 +31,7 @@ HEAD = """\
 # All settings, with the values of the embedded default: generated furniture, two CPU cores, no downloads.
 # tools/generate_config.py writes this file from shelfnet/config. Put your own values into an overlay, as in
 # workflow/presets/: --configfile workflow/presets/paper.yaml. An overlay names only what differs: mappings are merged,
-# lists are replaced. An unknown key stops the run with its name.
+# lists are replaced. An unknown key stops the run, and the message names it.
 """
 
 

@@ -14,7 +14,7 @@ DESCRIPTIONS = {
     "clip": "CLIP loss on captions (Eq. 11).",
     "triplane_clip": "Both.",
     "se3": "SE(3)-equivariant decoder (section 2.4 of the paper).",
-    "clip_bg": "Ours: CLIP loss on renders over random backgrounds, so that it cannot paint one.",
+    "clip_bg": "Ours: CLIP loss on renders over random backgrounds, so that the network cannot paint a background.",
     "best": "Beyond the paper: the changes to base that helped in docs/experiments.md.",
 }
 

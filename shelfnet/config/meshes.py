@@ -58,7 +58,7 @@ class RefineWeights(Section):
 class RefineSettings(Section):
     """Refinement of vertices and camera through the differentiable rasterizer."""
 
-    enabled: bool = Field(default=True, description="Whether meshes are refined; false passes the coarse meshes on.")
+    enabled: bool = Field(default=True, description="Whether meshes are refined; false copies the coarse meshes.")
     rasterizer: Literal["own", "pytorch3d"] = Field(
         default="own", description="Rasterizer: own | pytorch3d (where it is installed)."
     )
@@ -78,7 +78,7 @@ class RefineSettings(Section):
     sigma: float = Field(
         default=5e-5,
         gt=0.0,
-        description="Softness of silhouettes in squared NDC distance; sqrt(9.2 sigma) is about half a pixel.",
+        description="Softness of silhouettes in squared NDC distance; edges fade over about sqrt(9.2 sigma).",
     )
     max_faces: Count = Field(default=1_000, description="Maximum number of faces; meshes are simplified to it first.")
     batch_size: Count = Field(default=8, description="Number of meshes refined in parallel.")

@@ -17,7 +17,7 @@ class EncoderSettings(Section):
     widths: tuple[Count, ...] = Field(default=(16, 32, 64, 128), description="Channels per stage.")
     latent_dim: Count = Field(default=64, description="Dimension of z.")
     camera_hypotheses: Count = Field(
-        default=4, description="Number of predicted views per image; a classifier learns which one is right."
+        default=4, description="Number of view hypotheses per image; a classifier learns to select one."
     )
     hypothesis_temperature: float = Field(
         default=0.01,
@@ -84,7 +84,9 @@ class DiscriminatorSettings(Section):
         default=32, description="Channels of the first layer, doubled with every downsampling."
     )
     max_channels: Count = Field(default=128, description="Maximum number of channels.")
-    style_heads: bool = Field(default=True, description="Whether means and deviations of features are judged as well.")
+    style_heads: bool = Field(
+        default=True, description="Whether heads on the means and standard deviations of features judge as well."
+    )
     sees_mask: bool = Field(default=False, description="Whether the mask is a fourth input channel.")
     augment: bool = Field(default=False, description="Whether inputs are augmented differentiably.")
 

@@ -44,16 +44,14 @@ class RenderSettings(Section):
     shards: Count = Field(default=4, description="Number of output files, and of jobs, that the models are split into.")
     seed: int = Field(default=0, description="Random seed of the views.")
     samples: Count = Field(default=8, description="Cycles samples per pixel.")
-    denoise: bool = Field(
-        default=False, description="Whether Cycles denoises; four times the render time at this size."
-    )
+    denoise: bool = Field(default=False, description="Whether Cycles denoises, which multiplies the render time.")
     fov_deg: float = Field(
         default=35.0, gt=1.0, lt=120.0, description="Field of view in degrees, also for training and meshes."
     )
     camera_distance: float = Field(
         default=2.6,
         gt=0.9,
-        description="Distance of the camera from the object's centre, in longest sides of the object.",
+        description="Distance of the camera from the object's centre, in units of the object's longest side.",
     )
     prior: ViewPrior = ViewPrior()
     model_timeout_s: float = Field(

@@ -39,7 +39,7 @@ class Config(Section):
     ablations: dict[str, dict[str, Any]] = Field(
         default_factory=default_ablations,
         min_length=1,
-        description="Named sets of overrides of the settings above; all share dataset, render and tracking. The row "
+        description="Named sets of overrides of the settings above; all share the rest. The row "
         "untrained (base with zero iterations) is always added.",
     )
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(

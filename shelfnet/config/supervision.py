@@ -63,7 +63,7 @@ class LossSettings(Section):
     hypothesis: Weight = Field(default=1.0, description="Weight of the classifier of camera hypotheses.")
     kl: Weight = Field(default=0.1, description="Weight of the KL divergence of z from a standard normal.")
     adversarial: Weight = Field(
-        default=0.3, description="Weight of the adversarial loss (Eq. 7), half for each kind of render."
+        default=0.3, description="Weight of the adversarial loss (Eq. 7), half each for predicted and novel views."
     )
     clip: Weight = Field(default=0.0, description="Weight of the CLIP loss (Eq. 11).")
     r1_gamma: Weight = Field(default=0.0, description="R1 gradient penalty of the discriminator on real images.")

@@ -25,7 +25,7 @@ class TrainSettings(Section):
         default=32,
         ge=8,
         le=256,
-        description="Render size of these in pixels per side; later model.renderer.resolution_px.",
+        description="Render size in pixels per side during coarse_iterations; later model.renderer.resolution_px.",
     )
     shared_shape_iterations: int = Field(
         default=0,
@@ -33,7 +33,7 @@ class TrainSettings(Section):
         description="Number of initial iterations that decode one shape for all images of a batch.",
     )
     latent_ramp_iterations: int = Field(
-        default=0, ge=0, description="Number of iterations after these in which the latents gain their full weight."
+        default=0, ge=0, description="Number of iterations over which the latent scale then rises linearly to 1."
     )
     content_views: int = Field(
         default=0,
@@ -52,7 +52,7 @@ class TrainSettings(Section):
         default=0.98,
         ge=0.0,
         lt=1.0,
-        description="Decay of the running average of the weights, which is the result; 0 keeps none.",
+        description="Decay of the exponential moving average of the weights, which is saved; 0 keeps none.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(default="cpu", description="Device: auto | cpu | cuda.")
     precision: Literal["auto", "float32", "bfloat16"] = Field(

@@ -1,4 +1,7 @@
-"""Content loss L_content (Eq. 8): the encoder recovers view and latent from a render."""
+"""Content loss L_content (Eq. 8): the encoder recovers view and latent from a render.
+
+Its terms are combined to view + content_latent * latent + content_choice * choice, with the weights of the settings.
+"""
 
 import cmath
 import math
@@ -40,7 +43,7 @@ def content_terms(
         encoding: Encoding of the renders.
         azimuth: Camera azimuth of the renders in radians.
         elevation: Camera elevation of the renders in radians.
-        latent: Unscaled latents of the rendered objects. While the curriculum decodes scaled latents, scaled targets
+        latent: Unscaled latents of the rendered objects. While the latent scale is below 1, scaled targets
             would make the latents shrink with every encoding.
     """
     error = view_error(encoding.view_azimuths, encoding.view_elevations, azimuth[:, None], elevation[:, None])

@@ -69,8 +69,8 @@ class ResidualBlock(nn.Module):
 class ViewHead(nn.Module):
     """View hypotheses and their logits.
 
-    A single azimuth is predicted as (cos, sin). Several are each confined to an overlapping sector of the circle, so
-    they cannot coincide. Elevations are confined to the range of the prior.
+    A single azimuth is predicted as (cos, sin). Several are each confined to a sector of the circle that overlaps its
+    neighbours, so they cannot all collapse to one view. Elevations are confined to the range of the prior.
     """
 
     SECTOR_OVERLAP = 1.25
@@ -103,7 +103,11 @@ class ViewHead(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Residual network with a latent head and a view head; blocks (2, 2, 2, 2) give a ResNet-18."""
+    """Residual network with a latent head and a view head.
+
+    Blocks (2, 2, 2, 2) and widths (64, 128, 256, 512) give the layout of ResNet-18 with group normalisation. Inputs of
+    128 pixels and more pass its stem, a 7 x 7 convolution and max pooling; smaller ones a 3 x 3 convolution.
+    """
 
     VIEW_CELLS = 4
 

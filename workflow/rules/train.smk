@@ -32,7 +32,7 @@ rule train_clip:
 rule train:
     input:
         shards=RENDERS,
-        surfaces=SURFACES,
+        surfaces=SURFACES,  # for validation curves; training reads image, mask and caption alone
         clip=clip_weights,
     output:
         weights="results/{ablation}/seed{seed}/model.safetensors",
