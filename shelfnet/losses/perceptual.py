@@ -5,7 +5,6 @@ from pathlib import Path
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torchvision.models import AlexNet_Weights, alexnet
 
 from shelfnet.config.supervision import PerceptualSettings
 from shelfnet.networks.encoder import resize
@@ -55,6 +54,9 @@ class PerceptualLoss(nn.Module):
 
 
 def _alexnet_features(settings: PerceptualSettings) -> nn.Sequential:
+    # torchvision imports torch's compiler, seconds that only training should pay.
+    from torchvision.models import alexnet
+
     if settings.weights == "untrained":
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
@@ -65,6 +67,8 @@ def _alexnet_features(settings: PerceptualSettings) -> nn.Sequential:
 
 
 def _imagenet_weights(settings: PerceptualSettings) -> dict[str, Tensor]:
+    from torchvision.models import AlexNet_Weights
+
     if settings.weights == "file":
         if settings.path is None or not Path(settings.path).is_file():
             raise FileNotFoundError(f"perceptual.path: no AlexNet weights at {settings.path!r}")

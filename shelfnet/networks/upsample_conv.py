@@ -37,7 +37,6 @@ def upsample_conv(
     return out if bias is None else out + bias.to(out.dtype).reshape(-1, *[1] * (x.ndim - 2))
 
 
-@torch.compiler.assume_constant_result
 @cache
 def axis_taps(size: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "3 fine coarse"]:
     """Matrices that upsample an axis of ``size`` cells and shift it by each of three taps.

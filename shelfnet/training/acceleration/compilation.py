@@ -13,6 +13,7 @@ from torch import nn
 
 from shelfnet.networks.decoders import TriplaneDecoder
 from shelfnet.networks.shelfnet import ShelfNet
+from shelfnet.networks.upsample_conv import axis_taps
 
 if TYPE_CHECKING:
     from shelfnet.losses.clip import ClipLoss
@@ -44,6 +45,8 @@ def compile_networks(networks: Iterable[nn.Module], device: torch.device) -> boo
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache / "shelfnet" / "inductor"))
     torch._dynamo.config.suppress_errors = True
     torch._dynamo.config.recompile_limit = RECOMPILE_LIMIT
+    # Not a decorator of axis_taps: it would import torch's compiler in every stage.
+    torch.compiler.assume_constant_result(axis_taps)
     for network in networks:
         network.compile(dynamic=False)
     return True
