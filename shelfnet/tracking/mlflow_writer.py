@@ -160,7 +160,7 @@ class MlflowWriter:
 
         key, headline = event["key"], event["headline"]
         table = pd.read_csv(path)
-        names = table[key].astype(str).agg(" ".join, axis="columns").rename(" ".join(key))
+        names = table[key].astype(str).agg(" ".join, axis="columns").rename(" ".join(key))  # pyright: ignore[reportCallIssue, reportArgumentType]
         others = [name for name in table if name not in (*key, headline)]
         self.client.log_table(
             run_id, pd.concat([names, table[[headline, *others]]], axis=1), f"tables/{path.stem}.json"

@@ -70,7 +70,7 @@ class TrainState:
         if self.average is None:
             return
         decay = min(decay, (1 + self.iteration) / (10 + self.iteration))
-        torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1.0 - decay)
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1.0 - decay)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def build_model(settings: ModelSettings, render: RenderSettings, seed: int) -> ShelfNet:

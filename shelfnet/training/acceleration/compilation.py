@@ -61,7 +61,7 @@ def networks_to_compile(
     if isinstance(decoder, TriplaneDecoder):
         yield from (decoder.first, *decoder.blocks, decoder.head.to_occupancy, decoder.head.to_features)
     else:
-        yield decoder.backbone
+        yield decoder.backbone  # pyright: ignore[reportReturnType]
     if perceptual is not None:
         yield perceptual
     if clip is not None:

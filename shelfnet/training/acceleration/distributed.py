@@ -54,7 +54,7 @@ class DistributedContext:
         gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
         means = self._mean(torch.cat([gradient.flatten() for gradient in gradients]))
         pieces = means.split([gradient.numel() for gradient in gradients])
-        torch._foreach_copy_(gradients, [p.view_as(g) for p, g in zip(pieces, gradients, strict=True)])
+        torch._foreach_copy_(gradients, [p.view_as(g) for p, g in zip(pieces, gradients, strict=True)])  # pyright: ignore[reportPrivateImportUsage]
 
     def mean(self, values: Iterable[Tensor]) -> list[float]:
         """Means of scalars over the processes, in one all-reduce and one transfer to the host."""

@@ -35,7 +35,7 @@ def run_in_processes(processes: int, device: str, function: Callable[..., None],
     else:
         with tempfile.TemporaryDirectory() as folder:
             rendezvous = Path(folder, "rendezvous").as_uri()
-            torch.multiprocessing.start_processes(
+            torch.multiprocessing.start_processes(  # pyright: ignore[reportPrivateImportUsage]
                 _spawned, (processes, rendezvous, device, function, arguments), processes, start_method="spawn"
             )
 
