@@ -5,6 +5,11 @@ import os
 # One thread per test process: `pytest -n` runs one process per core. Set before torch and numpy are imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 install_import_hook("shelfnet", "beartype.beartype")
+
+# Examples take longer when other test processes keep the cores busy.
+settings.register_profile("parallel", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("parallel")

@@ -28,7 +28,7 @@ def results(tmp_path_factory):
         for step in range(1100):
             journal.metrics(step, {"loss/rgb": 1.0 / (1 + step)})
         journal.metrics(1099, {"validation/chamfer": float("nan")})
-        journal.artifact(folder / "samples.png", "images")
+        journal.artifact(folder / "samples.png", "plots")
         journal.image(50, "samples (%)", folder / "samples.png")
         journal.image(100, "samples (%)", folder / "samples.png")
         journal.table(folder / "chamfer.csv", key=("model_id", "view"), headline="chamfer")
@@ -86,7 +86,7 @@ def test_the_experiment_opens_as_model_training(results, mirrored):
 
 
 def test_artifacts_lie_below_results(results, mirrored):
-    copies = list((results / "mlartifacts").glob("*/artifacts/images/samples.png"))
+    copies = list((results / "mlartifacts").glob("*/artifacts/plots/samples.png"))
     assert len(copies) == 2
 
 
