@@ -143,7 +143,7 @@ def _train_process(distributed: DistributedContext, job: TrainJob) -> None:
     shutil.rmtree(job.resume, ignore_errors=True)
     for file in (WEIGHTS, DESCRIPTION, METRICS):
         events.artifact(job.output / file, "checkpoint")
-    events.artifact(job.output / "samples.png", "images")
+    events.artifact(job.output / "samples.png", "pictures")
 
 
 def _clip_loss(job: TrainJob, store: ImageStore, device: torch.device) -> tuple[ClipLoss | None, str]:
