@@ -12,9 +12,7 @@ import pyarrow as pa
 from jaxtyping import Float, UInt8
 
 from shelfnet.data.shards.encoding import encode_png
-from shelfnet.data.tags import TAG_FIELDS, ObjectTags, tags_of
-
-_SUPER_CATEGORY, _CATEGORY, *_OTHER_TAGS = TAG_FIELDS
+from shelfnet.data.tags import ObjectTags, tags_of
 
 SCHEMA = pa.schema(
     [
@@ -23,9 +21,11 @@ SCHEMA = pa.schema(
         ("view", pa.int32()),
         ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
         ("caption", pa.string()),
-        _CATEGORY,
-        _SUPER_CATEGORY,
-        *_OTHER_TAGS,
+        ("category", pa.string()),
+        ("super_category", pa.string()),
+        ("style", pa.string()),
+        ("theme", pa.string()),
+        ("material", pa.string()),
         ("azimuth_deg", pa.float32()),
         ("elevation_deg", pa.float32()),
         ("cam2world", pa.list_(pa.float32(), 16)),
