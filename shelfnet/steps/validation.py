@@ -12,7 +12,7 @@ from torch import Tensor
 from shelfnet.config.stage_inputs import TrainInputs
 from shelfnet.data.shards.reader import load_evaluation_views
 from shelfnet.data.surfaces import load_surfaces
-from shelfnet.evaluation.alignment import AlignmentPair, ValidationSet, YRotation, fit_y_rotation
+from shelfnet.evaluation.alignment import VALIDATION, AlignmentPair, ValidationSet, YRotation, fit_y_rotation
 from shelfnet.evaluation.metrics import CURVE_POINTS, WORST, WORST_AZIMUTH_ERROR_DEG, azimuth_error_deg, chamfer
 from shelfnet.evaluation.neighbours import neighbour_index
 from shelfnet.geometry.meshes import Mesh, sample_surface
@@ -74,14 +74,14 @@ class SilhouetteValidator:
         settings: Settings of the ablation.
         level: Occupancy at the surface.
         shards: Shards of images.
-        among: Models to measure on; the whole validation split if ``None``.
+        model_ids: Models to measure on; the whole validation split if ``None``.
     """
 
     def __init__(
-        self, settings: TrainInputs, level: float, shards: Sequence[Path], among: Container[str] | None = None
+        self, settings: TrainInputs, level: float, shards: Sequence[Path], model_ids: Container[str] | None = None
     ) -> None:
         self.views = load_evaluation_views(
-            shards, "validation", None, model_ids=among, max_views=settings.train.validation_views
+            shards, VALIDATION, None, model_ids=model_ids, max_views=settings.train.validation_views
         )
         self.resolution = settings.model.decoder.occupancy_resolution
         self.level = level
@@ -143,7 +143,7 @@ class ShapeValidator:
         self, settings: TrainInputs, level: float, shards: Sequence[Path], surfaces: Sequence[Path], seed: int
     ) -> None:
         stored = load_surfaces(surfaces)
-        self.silhouettes = SilhouetteValidator(settings, level, shards, among=stored)
+        self.silhouettes = SilhouetteValidator(settings, level, shards, model_ids=stored)
         self.model_ids = self.silhouettes.views.model_ids
         self.true_azimuth_deg = self.silhouettes.views.azimuths_deg
         self.seed = seed
@@ -160,7 +160,7 @@ class ShapeValidator:
         """
         predictions = self.silhouettes.predict(model, latent_scale)
         pairs = self._pairs(predictions.meshes)
-        subsampled = tuple(_subsampled(pair) for pair in pairs if pair)
+        subsampled = tuple(_subsampled(pair) for pair in pairs if pair is not None)
         rotation = fit_y_rotation(ValidationSet(subsampled), self.alignment_steps)
         distances = [WORST.chamfer if pair is None else self._chamfer(pair, rotation) for pair in pairs]
         return {
@@ -184,7 +184,7 @@ class ShapeValidator:
                 pairs.append(None)
                 continue
             points, _ = sample_surface(mesh, CURVE_POINTS, generator)
-            pairs.append(AlignmentPair(model_id, "validation", points, self.true_points[model_id]))
+            pairs.append(AlignmentPair(model_id, VALIDATION, points, self.true_points[model_id]))
         return pairs
 
     def _chamfer(self, pair: AlignmentPair, rotation: YRotation) -> float:
