@@ -22,6 +22,12 @@ class EvaluateSettings(Section):
     icp_iterations: int = Field(
         default=20, ge=0, description="Maximum number of ICP iterations for chamfer_icp; 0 makes it equal to chamfer."
     )
+    unicorn_points: int = Field(
+        default=100_000, ge=256, description="Number of area-uniform points per surface for chamfer_unicorn."
+    )
+    unicorn_iterations: int = Field(
+        default=100, ge=0, description="Number of steps of the fit with one scale per axis in chamfer_unicorn."
+    )
     bootstrap_samples: Count = Field(
         default=2_000, description="Number of bootstrap samples over objects and seeds, for the intervals."
     )

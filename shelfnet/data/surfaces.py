@@ -1,4 +1,4 @@
-"""Ground-truth surfaces for the evaluation: points, normals and occupancy of each model in the object frame.
+"""Ground-truth surfaces for the evaluation: points, normals, occupancy and mesh of each model in the object frame.
 
 A file has one row group per model, so readers hold one model at a time. Its metadata list the models of the shard whose
 surface could not be sampled.
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Num
 
 from shelfnet.data.occupancy import pack, solid_occupancy, unpack
 from shelfnet.data.seeding import hashed_integer
@@ -31,6 +31,8 @@ SCHEMA = pa.schema(
         ("points", pa.list_(pa.float32())),
         ("normals", pa.list_(pa.float32())),
         ("occupancy", pa.binary()),
+        ("vertices", pa.list_(pa.float32())),
+        ("faces", pa.list_(pa.int32())),
     ]
 )
 """Columns of a shard of surfaces."""
@@ -41,16 +43,25 @@ REFUSED = "refused"
 
 @dataclass(frozen=True)
 class SurfaceSamples:
-    """The true surface of one model in the object frame."""
+    """The true surface of one model in the object frame.
+
+    Attributes:
+        points: Area-uniform points.
+        normals: Unit normals of the faces at the points.
+        occupancy: Filled cells of [-1/2, 1/2]^3.
+        split: Split of the model.
+        mesh: The surface itself, for metrics that need more points.
+    """
 
     points: Float[np.ndarray, "n 3"]
     normals: Float[np.ndarray, "n 3"]
     occupancy: Bool[np.ndarray, "z y x"]
     split: str
+    mesh: Mesh
 
 
 def measure_surface(mesh: Mesh, model_id: str, split: str, n_points: int, seed: int) -> SurfaceSamples:
-    """Area-uniform points with normals, and solid occupancy, of a mesh in its file's frame.
+    """Area-uniform points with normals, solid occupancy, and the mesh in the object frame.
 
     Args:
         mesh: Mesh in the frame and unit of its file.
@@ -59,10 +70,18 @@ def measure_surface(mesh: Mesh, model_id: str, split: str, n_points: int, seed: 
         n_points: Number of points on the surface.
         seed: Seed of the settings.
     """
-    normalised = normalise(mesh)
+    normalised = _stored(normalise(mesh))
     rng = np.random.default_rng(hashed_integer(f"surface-{seed}\0{model_id}"))
     points, normals = sample_surface(normalised, n_points, rng)
-    return SurfaceSamples(points.astype(np.float32), normals.astype(np.float32), solid_occupancy(normalised), split)
+    return SurfaceSamples(
+        points.astype(np.float32), normals.astype(np.float32), solid_occupancy(normalised), split, normalised
+    )
+
+
+def _stored(mesh: Mesh) -> Mesh:
+    """The mesh as files hold it: used vertices only, rounded to float32."""
+    used, faces = np.unique(mesh.faces, return_inverse=True)
+    return Mesh(mesh.vertices[used].astype(np.float32).astype(np.float64), faces.reshape(-1, 3).astype(np.int64))
 
 
 def write_surfaces(path: Path, surfaces: Iterable[tuple[str, SurfaceSamples | None]]) -> None:
@@ -167,6 +186,8 @@ def _row(model_id: str, surface: SurfaceSamples) -> dict[str, Any]:
         "points": surface.points.astype(np.float32).ravel(),
         "normals": surface.normals.astype(np.float32).ravel(),
         "occupancy": pack(surface.occupancy),
+        "vertices": surface.mesh.vertices.astype(np.float32).ravel(),
+        "faces": surface.mesh.faces.astype(np.int32).ravel(),
     }
 
 
@@ -174,9 +195,15 @@ def _surface(row: pa.Table) -> SurfaceSamples:
     points, normals = (_triples(row[name]) for name in ("points", "normals"))
     if len(points) != len(normals):
         raise ValueError(f"expected as many normals as points, got {len(normals)} and {len(points)}")
-    return SurfaceSamples(points, normals, unpack(row["occupancy"][0].as_py()), row["split"][0].as_py())
+    return SurfaceSamples(points, normals, unpack(row["occupancy"][0].as_py()), row["split"][0].as_py(), _mesh(row))
 
 
-def _triples(column: pa.ChunkedArray) -> Float[np.ndarray, "n 3"]:
-    values = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return values.astype(np.float32).reshape(-1, 3)
+def _mesh(row: pa.Table) -> Mesh:
+    vertices, faces = _triples(row["vertices"]).astype(np.float64), _triples(row["faces"]).astype(np.int64)
+    if not (np.isfinite(vertices).all() and faces.size and faces.min() >= 0 and faces.max() < len(vertices)):
+        raise ValueError(f"expected faces among {len(vertices)} finite vertices")
+    return Mesh(vertices, faces)
+
+
+def _triples(column: pa.ChunkedArray) -> Num[np.ndarray, "n 3"]:
+    return column.combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, 3)

@@ -1,4 +1,4 @@
-"""Alignment of predictions: one rotation per trained model, fitted on validation, and rigid ICP per object.
+"""Alignment of predictions: one rotation per trained model, fitted on validation; cameras; rigid ICP per object.
 
 Nothing ties the azimuth of the learned canonical frame to the object frame, so one rotation about +Y is fitted per
 trained model. The fit accepts only a :class:`ValidationSet`, which refuses every other split.
@@ -13,7 +13,7 @@ from jaxtyping import Float
 from scipy.optimize import minimize_scalar
 
 from shelfnet.evaluation.neighbours import Backend, NeighbourIndex, neighbour_index
-from shelfnet.geometry.cameras import rotation_about_y
+from shelfnet.geometry.cameras import look_at_origin, rotation_about_y
 
 VALIDATION = "validation"
 _ANGLE_TOLERANCE_DEG = 0.05
@@ -131,6 +131,20 @@ def _rotations(angles_deg: Float[np.ndarray, "a"]) -> Float[np.ndarray, "a 3 3"]
 def wrap_deg(angle_deg: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
     """Angles in degrees wrapped into [-180, 180)."""
     return np.remainder(angle_deg + 180.0, 360.0) - 180.0
+
+
+def rotation_between_views(
+    predicted_deg: tuple[float, float], true_deg: tuple[float, float]
+) -> Float[np.ndarray, "3 3"]:
+    """Rotation from the learned frame to the object frame under which both cameras see the same image.
+
+    Args:
+        predicted_deg: Azimuth and elevation of the predicted camera in the learned frame.
+        true_deg: Azimuth and elevation of the true camera in the object frame.
+    """
+    azimuth, elevation = torch.deg2rad(torch.tensor([predicted_deg, true_deg], dtype=torch.float64)).T
+    predicted, true = look_at_origin(azimuth, elevation, 1.0)[:, :3, :3].numpy()
+    return true @ predicted.T
 
 
 @dataclass(frozen=True)

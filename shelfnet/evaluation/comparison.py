@@ -16,6 +16,7 @@ BASE = "base"
 STAGES = ("coarse", "refined")
 MEAN_METRICS = (
     "chamfer_icp",
+    "chamfer_unicorn",
     "chamfer_l2",
     "fscore",
     "iou",
@@ -30,6 +31,7 @@ NEEDS_TRUTH = (
     "ci_low",
     "ci_high",
     "chamfer_icp",
+    "chamfer_unicorn",
     "chamfer_l2",
     "fscore",
     "iou",

@@ -45,6 +45,7 @@ COMPARISON_COLUMNS = (
     ComparisonColumn("beats_mean_shape", "beats mean_shape"),
     ComparisonColumn("median", "median ↓", ".4f", "lower"),
     ComparisonColumn("chamfer_icp", "after ICP ↓", ".4f", "lower"),
+    ComparisonColumn("chamfer_unicorn", "Unicorn's protocol ↓", ".4f", "lower"),
     ComparisonColumn("chamfer_l2", "chamfer_l2 ↓", ".4f", "lower"),
     ComparisonColumn("fscore", "F-score ↑", ".3f", "higher"),
     ComparisonColumn("iou", "IoU ↑", ".3f", "higher"),

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 
 from shelfnet.evaluation.alignment import SearchablePoints, iterative_closest_point, wrap_deg
 from shelfnet.evaluation.neighbours import Backend, Neighbours, neighbour_index
+from shelfnet.evaluation.unicorn import chamfer_unicorn
 
 NORMALISATION = "bounding box centred, true longest side 1"
 CURVE_POINTS = 2_048
@@ -32,6 +33,7 @@ class SurfaceMetrics:
         chamfer: CD-L1, half the sum of both mean unsquared distances, in units of the longest side.
         chamfer_l2: Sum of both mean squared distances with the longest side scaled to [-1, 1].
         chamfer_icp: ``chamfer`` after rigid ICP per object.
+        chamfer_unicorn: CD-L1 by the protocol of Unicorn (:mod:`shelfnet.evaluation.unicorn`).
         fscore: Harmonic mean of precision and recall.
         precision: Fraction of predicted points within the threshold of the true surface.
         recall: Fraction of true points within the threshold of the predicted surface.
@@ -42,6 +44,7 @@ class SurfaceMetrics:
     chamfer: float
     chamfer_l2: float
     chamfer_icp: float
+    chamfer_unicorn: float
     fscore: float
     precision: float
     recall: float
@@ -53,6 +56,7 @@ WORST = SurfaceMetrics(
     chamfer=CUBE_DIAGONAL,
     chamfer_l2=2.0 * (_L2_SCALE * CUBE_DIAGONAL) ** 2,
     chamfer_icp=CUBE_DIAGONAL,
+    chamfer_unicorn=CUBE_DIAGONAL,
     fscore=0.0,
     precision=0.0,
     recall=0.0,
@@ -75,32 +79,44 @@ class SampledSurface(SearchablePoints):
         index: Nearest-neighbour index of ``points``.
         normals: Unit normals of the faces at the points.
         occupancy: Filled cells of [-1/2, 1/2]^3.
+        dense: More points, in the pose and scale of ``chamfer_unicorn``, with their index.
     """
 
     normals: Float[np.ndarray, "n 3"]
     occupancy: Bool[np.ndarray, "r r r"]
+    dense: SearchablePoints
 
 
 def sampled_surface(
     points: Float[np.ndarray, "n 3"],
     normals: Float[np.ndarray, "n 3"],
     occupancy: Bool[np.ndarray, "r r r"],
+    dense: Float[np.ndarray, "k 3"],
     backend: Backend = "scipy",
 ) -> SampledSurface:
-    """A surface with its index, which all metrics and all predictions of an object share."""
-    return SampledSurface(points=points, index=neighbour_index(points, backend), normals=normals, occupancy=occupancy)
+    """A surface with its indices, which all metrics and all predictions of an object share."""
+    index, dense_index = neighbour_index(points, backend), neighbour_index(dense, backend)
+    return SampledSurface(points, index, normals, occupancy, SearchablePoints(dense, dense_index))
 
 
 def surface_metrics(
-    predicted: SampledSurface, true: SampledSurface, *, fscore_threshold: float, icp_iterations: int
+    predicted: SampledSurface,
+    true: SampledSurface,
+    *,
+    fscore_threshold: float,
+    icp_iterations: int,
+    unicorn_iterations: int,
+    backend: Backend = "scipy",
 ) -> SurfaceMetrics:
-    """All metrics of a predicted surface, from one query in each direction and one more after ICP.
+    """All metrics of a predicted surface.
 
     Args:
         predicted: Aligned prediction.
         true: True surface.
         fscore_threshold: Distance up to which a point counts as correct, in units of the longest side.
         icp_iterations: Largest number of ICP iterations; with 0, ``chamfer_icp`` equals ``chamfer``.
+        unicorn_iterations: Number of steps of the fit of ``chamfer_unicorn``.
+        backend: Nearest-neighbour backend.
     """
     to_true, to_predicted = true.index(predicted.points), predicted.index(true.points)
     precision = fraction_within(to_true.distances, fscore_threshold)
@@ -109,6 +125,7 @@ def surface_metrics(
         chamfer=chamfer(to_true.distances, to_predicted.distances),
         chamfer_l2=chamfer_l2(to_true.distances, to_predicted.distances),
         chamfer_icp=chamfer_icp(predicted, true, icp_iterations),
+        chamfer_unicorn=chamfer_unicorn(predicted.dense.points, true.dense, unicorn_iterations, backend),
         fscore=fscore(precision, recall),
         precision=precision,
         recall=recall,

@@ -17,6 +17,7 @@ COLUMNS = (
     "chamfer",
     "chamfer_l2",
     "chamfer_icp",
+    "chamfer_unicorn",
     "fscore",
     "precision",
     "recall",

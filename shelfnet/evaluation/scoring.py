@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.data.occupancy import RESOLUTION, solid_occupancy
+from shelfnet.data.seeding import named_generator
 from shelfnet.data.surfaces import SurfaceSamples
 from shelfnet.evaluation.alignment import YRotation
 from shelfnet.evaluation.components import connectivity
@@ -25,6 +26,7 @@ from shelfnet.evaluation.metrics import (
     sampled_surface,
     surface_metrics,
 )
+from shelfnet.evaluation.unicorn import unicorn_points
 from shelfnet.geometry.meshes import Mesh, sample_surface
 
 _REACH = 1.5
@@ -74,7 +76,7 @@ def score_in_parallel(
 
 
 def true_surface(surface: SurfaceSamples, model_id: str, settings: EvaluateSettings) -> SampledSurface:
-    """The first ``settings.n_points`` points of a stored surface, indexed.
+    """The first ``settings.n_points`` points of a stored surface, and points of its mesh for ``chamfer_unicorn``.
 
     Raises:
         ValueError: The surface has fewer points.
@@ -85,18 +87,37 @@ def true_surface(surface: SurfaceSamples, model_id: str, settings: EvaluateSetti
             f"model {model_id}: expected {n} surface points (evaluate.n_points), got {len(surface.points)}"
             " (dataset.surface_points)"
         )
-    return sampled_surface(surface.points[:n], surface.normals[:n], surface.occupancy, settings.backend)
+    generator = named_generator(settings.seed, f"unicorn/{model_id}")
+    dense = unicorn_points(surface.mesh, settings.unicorn_points, generator)
+    return sampled_surface(surface.points[:n], surface.normals[:n], surface.occupancy, dense, settings.backend)
 
 
 def score_mesh(
-    mesh: Mesh, alignment: YRotation, true: SampledSurface, settings: EvaluateSettings, generator: np.random.Generator
+    mesh: Mesh,
+    alignment: YRotation,
+    true: SampledSurface,
+    settings: EvaluateSettings,
+    generator: np.random.Generator,
+    by_cameras: Float[np.ndarray, "3 3"] | None = None,
 ) -> Score:
-    """Align, sample and measure a predicted mesh; :data:`EMPTY_SCORE` if it has no surface."""
+    """Align, sample and measure a predicted mesh; :data:`EMPTY_SCORE` if it has no surface.
+
+    Args:
+        mesh: Prediction in the learned frame.
+        alignment: Rotation into the object frame, for all metrics but ``chamfer_unicorn``.
+        true: True surface.
+        settings: Points, thresholds and backend.
+        generator: Draws the points of the prediction.
+        by_cameras: Rotation into the object frame by the cameras of the image, for ``chamfer_unicorn``; ``None`` for
+            ``alignment``.
+    """
     if not has_surface(mesh):
         return EMPTY_SCORE
     aligned = Mesh(alignment.apply(mesh.vertices), mesh.faces)
     points, normals = sample_surface(aligned, settings.n_points, generator)
-    predicted = sampled_surface(points, normals, prediction_occupancy(aligned), settings.backend)
+    posed = aligned if by_cameras is None else Mesh(mesh.vertices @ by_cameras.T, mesh.faces)
+    dense = unicorn_points(posed, settings.unicorn_points, generator)
+    predicted = sampled_surface(points, normals, prediction_occupancy(aligned), dense, settings.backend)
     parts = connectivity(aligned)
     return Score("ok", _measure(predicted, true, settings), float(parts.components), parts.floater_fraction)
 
@@ -134,5 +155,10 @@ def prediction_occupancy(mesh: Mesh) -> Bool[np.ndarray, "z y x"]:
 
 def _measure(predicted: SampledSurface, true: SampledSurface, settings: EvaluateSettings) -> SurfaceMetrics:
     return surface_metrics(
-        predicted, true, fscore_threshold=settings.fscore_threshold, icp_iterations=settings.icp_iterations
+        predicted,
+        true,
+        fscore_threshold=settings.fscore_threshold,
+        icp_iterations=settings.icp_iterations,
+        unicorn_iterations=settings.unicorn_iterations,
+        backend=settings.backend,
     )

@@ -1,18 +1,27 @@
 """Measure the predictions of one trained model against the true surfaces."""
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.data.seeding import named_generator
 from shelfnet.data.shards.reader import load_view_labels
 from shelfnet.data.surfaces import SurfaceDataset, load_surfaces
-from shelfnet.evaluation.alignment import VALIDATION, AlignmentPair, ValidationSet, YRotation, fit_y_rotation
+from shelfnet.evaluation.alignment import (
+    VALIDATION,
+    AlignmentPair,
+    ValidationSet,
+    YRotation,
+    fit_y_rotation,
+    rotation_between_views,
+)
 from shelfnet.evaluation.metrics import (
     NORMALISATION,
     WORST_AZIMUTH_ERROR_DEG,
@@ -34,7 +43,16 @@ ALIGNMENT_POINTS = 512
 """Points per surface for fitting the rotation."""
 ALIGNMENT_PREDICTIONS = 128
 """Largest number of validation predictions for fitting the rotation, evenly spread."""
-_JOURNAL_MEANS = ("chamfer", "chamfer_l2", "chamfer_icp", "fscore", "iou", "normal_consistency", "floater_fraction")
+_JOURNAL_MEANS = (
+    "chamfer",
+    "chamfer_l2",
+    "chamfer_icp",
+    "chamfer_unicorn",
+    "fscore",
+    "iou",
+    "normal_consistency",
+    "floater_fraction",
+)
 
 
 def evaluate(
@@ -84,8 +102,8 @@ def evaluate(
     )
     logger.info("%s seed %d: alignment %s", ablation, seed, alignment.label)
     rows = score_in_parallel(
-        lambda views: _score_model(views, truth, alignment, settings),
-        [views for _, views in test.groupby("model_id")],
+        lambda group: _score_model(group, truth, alignment, settings),
+        [group for _, group in test.merge(views, on=["model_id", "view"]).groupby("model_id")],
         threads,
     )
     rows = _with_view_errors(rows, views, alignment)
@@ -166,10 +184,18 @@ def _score_model(
         score = EMPTY_SCORE
         if row.status == "ok":
             generator = named_generator(settings.seed, f"{row.stage}/{model_id}/{row.view}")
-            score = score_mesh(load_glb(row.mesh).mesh, alignment, true, settings, generator)
+            score = score_mesh(load_glb(row.mesh).mesh, alignment, true, settings, generator, _by_cameras(row))
         names = ("model_id", "view", "stage", "azimuth_deg", "elevation_deg")
         kept = {name: getattr(row, name) for name in names}
         yield kept | {"mask_iou": np.nan_to_num(row.mask_iou)} | score.columns()
+
+
+def _by_cameras(row: Any) -> Float[np.ndarray, "3 3"] | None:
+    """Rotation of a prediction into the object frame by its cameras; ``None`` without a predicted view."""
+    predicted = (row.azimuth_deg, row.elevation_deg)
+    if not all(map(math.isfinite, predicted)):
+        return None
+    return rotation_between_views(predicted, (row.true_azimuth_deg, row.true_elevation_deg))
 
 
 def _with_view_errors(rows: pd.DataFrame, views: pd.DataFrame, alignment: YRotation) -> pd.DataFrame:

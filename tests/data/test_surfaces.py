@@ -1,4 +1,5 @@
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -14,7 +15,8 @@ TETRAHEDRON = Mesh(
 def surface(split="train", value=0.0):
     grid = np.zeros((32, 32, 32), dtype=bool)
     grid[3, 5, 7] = True
-    return SurfaceSamples(np.full((4, 3), value, np.float32), np.eye(4, 3, dtype=np.float32), grid, split)
+    points, normals = np.full((4, 3), value, np.float32), np.eye(4, 3, dtype=np.float32)
+    return SurfaceSamples(points, normals, grid, split, TETRAHEDRON)
 
 
 def test_points_and_normals_of_box():
@@ -28,6 +30,25 @@ def test_points_and_normals_of_box():
     assert distances.min(axis=0).max() < 1e-5
     np.testing.assert_allclose(np.linalg.norm(measured.normals, axis=1), 1.0, rtol=1e-5)
     np.testing.assert_allclose(measured.normals[z == z.min()][0], [0, 0, -1], atol=1e-6)
+
+
+def test_mesh_is_normalised_and_has_no_unused_vertices():
+    vertices = np.concatenate([np.full((1, 3), 9.0), TETRAHEDRON.vertices])
+    mesh = measure_surface(Mesh(vertices, TETRAHEDRON.faces + 1), "a", "test", 500, seed=0).mesh
+    np.testing.assert_allclose(mesh.vertices, TETRAHEDRON.vertices / 4.0 - [0.5, 0.25, 0.125])
+    np.testing.assert_array_equal(mesh.faces, TETRAHEDRON.faces)
+    np.testing.assert_array_equal(mesh.vertices, mesh.vertices.astype(np.float32))
+
+
+@pytest.mark.parametrize("faces", [[0, 1, 4], [-1, 1, 2], [], [0, 1]], ids=["beyond", "negative", "none", "no triple"])
+def test_faces_without_their_vertices_are_refused(tmp_path, faces):
+    path = tmp_path / "0.parquet"
+    write_surfaces(path, [("a", surface())])
+    table = pq.read_table(path)
+    column = pa.chunked_array([[faces]], SCHEMA.field("faces").type)
+    pq.write_table(table.set_column(SCHEMA.get_field_index("faces"), "faces", column), path)
+    with pytest.raises(ShardError, match=r"0\.parquet: model 'a'"):
+        load_surfaces([path])["a"]
 
 
 def test_points_depend_on_model_and_seed():
@@ -54,6 +75,8 @@ def test_round_trip(tmp_path):
     assert surfaces["c"].split == "train"
     np.testing.assert_array_equal(surfaces["b"].occupancy, surface().occupancy)
     np.testing.assert_array_equal(surfaces["b"].normals, surface().normals)
+    np.testing.assert_array_equal(surfaces["b"].mesh.vertices, TETRAHEDRON.vertices)
+    np.testing.assert_array_equal(surfaces["b"].mesh.faces, TETRAHEDRON.faces)
     with pytest.raises(KeyError):
         surfaces["z"]
     assert pq.read_schema(paths[0]).equals(SCHEMA)

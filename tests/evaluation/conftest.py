@@ -47,4 +47,11 @@ def l_shape(make_box, join) -> Mesh:
 
 @pytest.fixture
 def settings() -> EvaluateSettings:
-    return EvaluateSettings(n_points=1_000, icp_iterations=10, alignment_steps=24, bootstrap_samples=200)
+    return EvaluateSettings(
+        n_points=1_000,
+        icp_iterations=10,
+        unicorn_points=1_000,
+        unicorn_iterations=10,
+        alignment_steps=24,
+        bootstrap_samples=200,
+    )

@@ -16,6 +16,7 @@ from shelfnet.evaluation.alignment import (
     fit_rigid,
     fit_y_rotation,
     iterative_closest_point,
+    rotation_between_views,
     wrap_deg,
 )
 from shelfnet.evaluation.metrics import azimuth_error_deg
@@ -139,3 +140,17 @@ def test_icp_lowers_the_symmetric_squared_distance(l_shape):
     losses = [objective(iterations) for iterations in range(0, 16, 3)]
     assert all(after <= before + 1e-12 for before, after in pairwise(losses))
     assert losses[-1] < 0.2 * losses[0]
+
+
+def test_rotation_between_views_makes_both_cameras_see_the_same():
+    predicted_deg, true_deg = (30.0, 12.0), (-75.0, 4.0)
+    points = np.random.default_rng(0).normal(size=(20, 3))
+    rotation = rotation_between_views(predicted_deg, true_deg)
+    learned, object_frame = (
+        look_at_origin(*torch.deg2rad(torch.tensor(view, dtype=torch.float64)), 2.0).numpy()
+        for view in (predicted_deg, true_deg)
+    )
+    seen = (points - learned[:3, 3]) @ learned[:3, :3]
+    np.testing.assert_allclose((points @ rotation.T - object_frame[:3, 3]) @ object_frame[:3, :3], seen, atol=1e-12)
+    level = rotation_between_views((30.0, 5.0), (50.0, 5.0))
+    np.testing.assert_allclose(level @ points.T, YRotation(20.0, 1).apply(points).T, atol=1e-12)

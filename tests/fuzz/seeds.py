@@ -15,6 +15,7 @@ from shelfnet.data.catalogue.models import CatalogueModel
 from shelfnet.data.predictions import Prediction
 from shelfnet.data.shards import schema
 from shelfnet.data.surfaces import SurfaceSamples
+from shelfnet.geometry.meshes import Mesh
 
 OBJ = b"""# a chair of a kind
 mtllib model.mtl
@@ -88,7 +89,8 @@ def surface_shard() -> bytes:
     """Surfaces of three models, one row group per model."""
     stream = io.BytesIO()
     grid = np.zeros((32, 32, 32), dtype=bool)
-    surface = SurfaceSamples(np.zeros((8, 3), np.float32), np.ones((8, 3), np.float32), grid, "test")
+    mesh = Mesh(np.eye(3), np.array([[0, 1, 2]]))
+    surface = SurfaceSamples(np.zeros((8, 3), np.float32), np.ones((8, 3), np.float32), grid, "test", mesh)
     rows = [surfaces._row(model, replace(surface, split=split)) for model, split in _MODELS]
     schema = surfaces.SCHEMA.with_metadata({surfaces.REFUSED: '["d"]'})
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), stream, row_group_size=1)

@@ -22,7 +22,9 @@ from shelfnet.steps.evaluate import collect_rows, evaluate
 
 SPLITS = {"v0": "validation", "v1": "validation", "t0": "test", "t1": "test", "a0": "train"}
 TURN_DEG = -35.0
-SETTINGS = EvaluateSettings(n_points=600, alignment_steps=24, icp_iterations=5)
+SETTINGS = EvaluateSettings(
+    n_points=600, alignment_steps=24, icp_iterations=5, unicorn_points=1_000, unicorn_iterations=20
+)
 
 
 def true_mesh(model_id):
@@ -143,6 +145,7 @@ def test_perfect_predictions_in_a_rotated_frame_score_at_the_floor(run, predict)
         (model, view, stage) for model in ("t0", "t1") for view in (0, 1) for stage in ("coarse", "refined")
     }
     assert rows["chamfer"].max() < 0.05
+    assert rows["chamfer_unicorn"].max() < 0.04
     assert rows["iou"].min() > 0.7
     assert rows["azimuth_error_deg"].max() < 3.0
     np.testing.assert_allclose(rows["elevation_error_deg"], 3.0, atol=1e-3)
@@ -198,6 +201,17 @@ def test_results_repeat(run, predict):
     folders = predict("coarse")
     pd.testing.assert_frame_equal(run(folders)[0], run(folders)[0])
     pd.testing.assert_frame_equal(run(folders)[0], run(folders, threads=3)[0])
+
+
+def test_only_the_unicorn_protocol_depends_on_the_predicted_view(run, predict):
+    view = ("t1", 1)
+    wrong = true_azimuth(*view) + TURN_DEG + 90.0
+    rows, _ = run(predict("coarse"))
+    turned, _ = run(predict("coarse", {view: {"azimuth_deg": wrong}}))
+    same = (rows["model_id"] != view[0]) | (rows["view"] != view[1])
+    pd.testing.assert_series_equal(turned["chamfer"], rows["chamfer"])
+    pd.testing.assert_series_equal(turned["chamfer_unicorn"][same], rows["chamfer_unicorn"][same])
+    assert turned["chamfer_unicorn"][~same].item() > 1.5 * rows["chamfer_unicorn"][~same].item()
 
 
 def test_fit_uses_the_split_of_the_true_surface(run, predict, monkeypatch):

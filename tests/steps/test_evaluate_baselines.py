@@ -17,7 +17,9 @@ from shelfnet.steps import evaluate_baselines as step
 
 DEPTHS = {"r0": 0.2, "r1": 0.5, "r2": 0.6, "r3": 1.0, "t0": 0.55, "t1": 0.3, "v0": 0.4, "v1": 0.9}
 SPLIT = {"r": "train", "t": "test", "v": "validation"}
-SETTINGS = EvaluateSettings(n_points=500, icp_iterations=2, random_train_draws=3)
+SETTINGS = EvaluateSettings(
+    n_points=500, icp_iterations=2, unicorn_points=500, unicorn_iterations=2, random_train_draws=3
+)
 VALIDATION_VIEWS = 3
 
 

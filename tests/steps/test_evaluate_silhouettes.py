@@ -15,7 +15,17 @@ from shelfnet.geometry.meshes import Mesh
 from shelfnet.reconstruction.coloured_mesh import ColouredMesh, save_glb
 from shelfnet.steps.evaluate_silhouettes import evaluate_silhouettes, evaluate_sphere
 
-NEEDS_TRUTH = ["chamfer", "chamfer_l2", "chamfer_icp", "fscore", "precision", "recall", "iou", "normal_consistency"]
+NEEDS_TRUTH = [
+    "chamfer",
+    "chamfer_l2",
+    "chamfer_icp",
+    "chamfer_unicorn",
+    "fscore",
+    "precision",
+    "recall",
+    "iou",
+    "normal_consistency",
+]
 NEEDS_TRUTH += ["azimuth_error_deg", "elevation_error_deg", "n_points", "normalisation"]
 
 

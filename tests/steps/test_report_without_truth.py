@@ -21,7 +21,17 @@ from shelfnet.steps import draw_figures as figures_step
 from shelfnet.steps import write_report as report_step
 from shelfnet.steps.compare import compare
 
-BLANK = ["chamfer", "chamfer_l2", "chamfer_icp", "fscore", "precision", "recall", "iou", "normal_consistency"]
+BLANK = [
+    "chamfer",
+    "chamfer_l2",
+    "chamfer_icp",
+    "chamfer_unicorn",
+    "fscore",
+    "precision",
+    "recall",
+    "iou",
+    "normal_consistency",
+]
 BLANK += ["azimuth_error_deg", "elevation_error_deg", "n_points", "normalisation", "alignment_deg"]
 CONFIG = tree_config("base", "untrained", dataset={"kind": "images"})
 
