@@ -5,6 +5,7 @@ left of a process that is killed, and the next process replaces it.
 """
 
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +15,15 @@ from pathlib import Path
 def complete_file(final: Path) -> Iterator[Path]:
     """Yield a temporary path that is renamed to ``final`` at the end, or removed if the block raises.
 
-    The parent folder is created if needed. An existing file stays until it is replaced.
+    The parent folder is created if needed. An existing file stays until it is replaced. The file gets the mode that the
+    umask gives to new files, whatever its writer chose: safetensors files are otherwise readable by their owner alone.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     temporary = partial_path(final)
+    mode = _mode_of_new_files(temporary)
     try:
         yield temporary
+        temporary.chmod(mode)
         publish(temporary, final)
     finally:
         temporary.unlink(missing_ok=True)
@@ -50,3 +54,15 @@ def partial_path(final: Path) -> Path:
 def publish(temporary: Path, final: Path) -> None:
     """Rename a complete file or folder to its final path, replacing an existing file."""
     temporary.replace(final)
+
+
+def _mode_of_new_files(probe: Path) -> int:
+    """Mode of a new file in the folder of ``probe``, which is created for that and removed.
+
+    The umask itself can only be read by changing it, which is unsafe if there are threads.
+    """
+    probe.unlink(missing_ok=True)
+    probe.touch()
+    mode = stat.S_IMODE(probe.stat().st_mode)
+    probe.unlink()
+    return mode

@@ -1,5 +1,8 @@
 """Files and folders appear complete or not at all."""
 
+import os
+import stat
+
 import pytest
 
 from shelfnet.publishing import complete_file, complete_folder
@@ -64,3 +67,17 @@ def test_folder_is_replaced_whole(tmp_path):
     (final / "stale").write_text("")
     make("folder", final, "new")
     assert [path.name for path in final.iterdir()] == ["content"]
+
+
+@pytest.mark.parametrize(("umask", "expected"), [(0o022, 0o644), (0o027, 0o640), (0o002, 0o664)])
+def test_files_get_the_mode_of_the_umask(tmp_path, umask, expected):
+    """Also a file that its writer creates as private, as safetensors does, and one that replaces a private file."""
+    final = tmp_path / "out"
+    final.touch(0o600)
+    before = os.umask(umask)
+    try:
+        with complete_file(final) as temporary:
+            temporary.touch(0o600)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(final.stat().st_mode) == expected

@@ -1,6 +1,7 @@
 """Choice of the checkpoint: the named one, else the newest."""
 
 import logging
+import os
 from pathlib import Path
 
 from shelfnet.cli.errors import UsageError
@@ -15,9 +16,10 @@ def named_checkpoint(folder: Path) -> Path:
     """Check the folder given on the command line.
 
     Raises:
-        UsageError: The folder holds no checkpoint; the message suggests nearby ones.
+        UsageError: The folder holds no checkpoint or may not be read; the message suggests nearby checkpoints.
     """
-    if folder.is_dir() and (folder / DESCRIPTION).is_file():
+    _require_access(folder, f"--checkpoint {folder}")
+    if (folder / DESCRIPTION).is_file():
         return folder
     near = sorted(path.parent for path in folder.glob(f"seed*/{DESCRIPTION}")) if folder.is_dir() else []
     if folder.name in (DESCRIPTION, WEIGHTS):
@@ -33,6 +35,8 @@ def newest_checkpoint(results: Path) -> Path:
     Raises:
         UsageError: There is none; the message says how to train one.
     """
+    for folder in (results, *results.glob("*/"), *results.glob("*/seed*/")):
+        _require_access(folder, "no --checkpoint given")
     found = [path for path in results.glob(f"*/seed*/{DESCRIPTION}") if path.parent.parent.name != UNTRAINED]
     if not found:
         raise UsageError(
@@ -42,3 +46,18 @@ def newest_checkpoint(results: Path) -> Path:
     newest = max(found, key=lambda path: (path.stat().st_mtime_ns, path)).parent
     log.info("no --checkpoint given: using %s, the newest of %d trained models in %s", newest, len(found), results)
     return newest
+
+
+def _require_access(folder: Path, option: str) -> None:
+    """Refuse an existing folder that this user may not list and enter.
+
+    Raises:
+        UsageError: The folder is one of these; ``option`` begins the message.
+    """
+    try:
+        effective = os.access in os.supports_effective_ids
+        is_closed = folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK, effective_ids=effective)
+    except PermissionError:  # a folder above it
+        is_closed = True
+    if is_closed:
+        raise UsageError(f"{option}: this user may not read {folder}; its owner can allow it with chmod a+rX")

@@ -89,35 +89,47 @@ def read_run_description(folder: Path) -> RunDescription:
     """Description of the model in a folder.
 
     Raises:
-        CheckpointError: The file is missing or damaged, or lacks a key.
+        CheckpointError: The file is missing, may not be read, is damaged, or lacks a key.
     """
     path = folder / DESCRIPTION
+    _require_readable(path)
     try:
         return RunDescription.model_validate_json(path.read_bytes())
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{folder}: no checkpoint here ({error})") from error
     except ValidationError as error:
         faults = (f"{'.'.join(map(str, fault['loc'])) or 'JSON'}: {fault['msg']}" for fault in error.errors())
         raise CheckpointError(f"{path}: not a usable description of a model: {'; '.join(faults)}") from error
-    except OSError as error:
-        raise CheckpointError(f"{path}: {error}") from error
 
 
 def load_model(folder: Path, device: torch.device | str = "cpu") -> ShelfNet:
     """The trained network of a folder, in evaluation mode and without gradients.
 
     Raises:
-        CheckpointError: A file is missing, damaged, or belongs to another network.
+        CheckpointError: A file is missing, may not be read, is damaged, or belongs to another network.
     """
     description = read_run_description(folder)
+    _require_readable(folder / WEIGHTS)  # safetensors reports a file that may not be read as missing
     try:
         model = ShelfNet(description.model, description.render)
         model.load_state_dict(load_file(folder / WEIGHTS))
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{folder}: no checkpoint here ({error})") from error
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         raise CheckpointError(f"{folder / WEIGHTS}: not usable weights of this model: {error}") from error
     return model.to(device).eval().requires_grad_(False)
+
+
+def _require_readable(path: Path) -> None:
+    """Refuse a file that is missing or may not be read.
+
+    Raises:
+        CheckpointError: The file is one of these.
+    """
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such file, so there is no checkpoint in this folder") from None
+    except PermissionError:
+        raise CheckpointError(f"{path}: this user may not read it; its owner can allow it with chmod a+rX") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror}") from error
 
 
 def cpu_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

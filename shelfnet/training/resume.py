@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from shelfnet.networks.checkpoint import cpu_tensors
-from shelfnet.publishing import partial_path, publish
+from shelfnet.publishing import complete_file, partial_path, publish
 from shelfnet.training.state import TrainState
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,8 @@ def save_progress(folder: Path, state: TrainState, signature: Signature) -> None
     temporary = partial_path(folder)
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    save_file(cpu_tensors(_tensors(state)), temporary / TENSORS)
+    with complete_file(temporary / TENSORS) as tensors:
+        save_file(cpu_tensors(_tensors(state)), tensors)
     plain = {"iteration": state.iteration, "signature": asdict(signature), "history": state.history}
     (temporary / STATE).write_text(json.dumps(plain))
     if folder.exists():

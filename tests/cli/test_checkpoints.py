@@ -2,6 +2,7 @@ import logging
 import os
 
 import pytest
+from unprivileged import reachable_folder, unprivileged
 
 from shelfnet.cli.checkpoints import named_checkpoint, newest_checkpoint
 from shelfnet.cli.errors import UsageError
@@ -53,3 +54,16 @@ def test_wrong_checkpoint_suggests_nearby_ones(tmp_path, named, meant):
         named_checkpoint(tmp_path / named)
     assert str(refused.value).startswith(f"--checkpoint {tmp_path / named}: ")
     assert str(refused.value).endswith(meant.format(tmp_path))
+
+
+@pytest.mark.parametrize("closed", ["base", "base/seed0"])
+def test_closed_folder_is_not_called_empty(closed):
+    with reachable_folder() as results:
+        folder = finish(results / "base" / "seed0", 100)
+        (results / closed).chmod(0)
+        with unprivileged():
+            with pytest.raises(UsageError, match=rf"{closed}.*chmod"):
+                newest_checkpoint(results)
+            with pytest.raises(UsageError, match=rf"--checkpoint.*{closed}.*chmod"):
+                named_checkpoint(folder)
+        (results / closed).chmod(0o755)

@@ -7,6 +7,7 @@ import torch
 from run_descriptions import run_description, write_run_description
 from safetensors.torch import save_file
 from tiny_training import build_run, tiny_settings
+from unprivileged import reachable_folder, unprivileged
 
 from shelfnet.networks.checkpoint import (
     DESCRIPTION,
@@ -126,3 +127,20 @@ def test_weights_of_another_representation_name_their_file(tmp_path):
     (tmp_path / "voxel" / WEIGHTS).write_bytes((tmp_path / "triplane" / WEIGHTS).read_bytes())
     with pytest.raises(CheckpointError, match=str(tmp_path / "voxel" / WEIGHTS)):
         load_model(tmp_path / "voxel")
+
+
+def test_weights_are_readable_as_the_umask_says(tmp_path):
+    save_tiny_model(tmp_path)
+    assert (tmp_path / WEIGHTS).stat().st_mode == (tmp_path / DESCRIPTION).stat().st_mode
+
+
+@pytest.mark.parametrize("file", [DESCRIPTION, WEIGHTS])
+def test_file_that_may_not_be_read_is_not_called_missing(file):
+    with reachable_folder() as folder:
+        save_tiny_model(folder)
+        (folder / file).chmod(0)
+        with unprivileged(), pytest.raises(CheckpointError) as raised:
+            load_model(folder)
+    assert str(folder / file) in str(raised.value)
+    assert "chmod" in str(raised.value)
+    assert "no such" not in str(raised.value).lower()
