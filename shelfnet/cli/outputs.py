@@ -1,11 +1,21 @@
 """Output paths of the photos on a command line."""
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shelfnet.cli.errors import UsageError
+from shelfnet.data.importers.convert import SUFFIXES as MODEL_SUFFIXES
+from shelfnet.data.photographs.files import SUFFIXES as PHOTO_SUFFIXES
 from shelfnet.data.photographs.files import find_mask, find_photos
+from shelfnet.data.sources.folder import UNSUPPORTED_SUFFIXES
+
+FILE_SUFFIXES = frozenset((*MODEL_SUFFIXES, *UNSUPPORTED_SUFFIXES, *PHOTO_SUFFIXES, ".gif", ".pdf", ".svg"))
+"""Suffixes of names that mean a file; any other name, such as ``meshes_v1.0``, means a folder."""
+SHOWN_NAMES = 5
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,8 @@ def plan_outputs(photos: Sequence[Path], mask: Path | None, output: Path, previe
     """List the photos with the files to write.
 
     Args:
-        photos: Image files, and folders to search for images.
+        photos: Image files, and folders to search for images. Files that are the mask of another one are not photos:
+            ``*.png`` also matches ``chair_mask.png``.
         mask: Mask of a single photo.
         output: ``.glb`` file for a single photo, else a folder, in which folders of photos keep their structure.
         preview: ``.png`` file for a single photo, or a folder as for ``output``; ``None`` for no previews.
@@ -39,13 +50,15 @@ def plan_outputs(photos: Sequence[Path], mask: Path | None, output: Path, previe
     Raises:
         UsageError: There is no photo, a mask for several photos, or an impossible output path.
     """
-    single = len(photos) == 1 and not photos[0].is_dir()
+    inputs = _without_masks(_find_inputs(photos))
+    single = len(inputs) == 1 and not any(path.is_dir() for path in photos)
     if mask is not None and not single:
         raise UsageError(
             "--mask takes the mask of a single photo; store masks of several next to them: "
             "chair_mask.png or masks/chair.png"
         )
-    inputs = [_Input(photos[0], mask or find_mask(photos[0]), Path(photos[0].stem))] if single else _find_inputs(photos)
+    if mask is not None:
+        inputs = [replace(inputs[0], mask=mask)]
     _check_place(output, ".glb", "--output", single)
     if preview is not None:
         _check_place(preview, ".png", "--preview", single)
@@ -68,6 +81,17 @@ def _find_inputs(photos: Sequence[Path]) -> list[_Input]:
             raise UsageError(f"{path}: expected photos in this folder, found none{others}")
         inputs += [_Input(photo, mask, photo.relative_to(path).with_suffix("")) for photo, mask in found.masks.items()]
     return inputs
+
+
+def _without_masks(inputs: Sequence[_Input]) -> list[_Input]:
+    """Inputs except those that are the mask of another input, which are logged."""
+    masks = {entry.mask.resolve() for entry in inputs if entry.mask is not None}
+    photos = [entry for entry in inputs if entry.photo.resolve() not in masks]
+    if len(photos) < len(inputs):
+        names = [str(entry.photo) for entry in inputs if entry.photo.resolve() in masks]
+        more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+        log.info("masks of other photos, not photos themselves: %s%s", ", ".join(names[:SHOWN_NAMES]), more)
+    return photos
 
 
 def _distinct(names: Sequence[Path]) -> list[Path]:
@@ -96,7 +120,7 @@ def _check_place(place: Path, suffix: str, option: str, single: bool) -> None:
     if _is_file_name(place, suffix):
         if not single:
             raise UsageError(f"{option} {place}: expected a folder for several photos, got a file name")
-    elif place.suffix and not place.is_dir():
+    elif place.suffix.lower() in FILE_SUFFIXES and not place.is_dir():
         raise UsageError(f"{option} {place}: expected a {suffix} file or a folder")
     elif place.is_file():
         raise UsageError(f"{option} {place}: expected a folder, got a file")

@@ -1,5 +1,6 @@
 """Output paths of photos, and arguments that are refused."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,35 @@ def test_impossible_arguments_are_refused(photos, tmp_path, inputs, options, mes
     places = {"output": tmp_path / "out"} | {name: tmp_path / place for name, place in options.items()}
     with pytest.raises(UsageError, match=message):
         plan(tmp_path / inputs, **places)
+
+
+def test_masks_that_a_shell_pattern_matches_are_not_photos(photos, tmp_path, caplog):
+    matched = sorted(path for path in photos.rglob("*") if path.is_file())
+    with caplog.at_level(logging.INFO, "shelfnet"):
+        planned = plan(matched, tmp_path / "out")
+    assert [outputs.photo for outputs in planned] == [photos / "a.png", photos / "b.jpg", photos / "old" / "a.png"]
+    assert "a_mask.png" in caplog.text and str(photos / "old" / "masks" / "a.png") in caplog.text
+
+
+def test_photo_and_its_mask_are_one_photo(photos, tmp_path):
+    (outputs,) = plan([photos / "a.png", photos / "a_mask.png"], tmp_path / "chair.glb")
+    assert (outputs.photo, outputs.mask) == (photos / "a.png", photos / "a_mask.png")
+    assert outputs.mesh == tmp_path / "chair.glb"
+
+
+def test_mask_without_its_photo_is_a_photo(photos, tmp_path):
+    assert plan(photos / "a_mask.png", tmp_path / "out")[0].photo == photos / "a_mask.png"
+
+
+@pytest.mark.parametrize("name", ["meshes_v1.0", "2026.11.28", "run.new", "v2.final"])
+def test_folder_names_may_have_a_dot(photos, tmp_path, name):
+    (outputs,) = plan(photos / "b.jpg", tmp_path / name, preview=tmp_path / "seen" / name)
+    assert outputs.mesh == tmp_path / name / "b.glb"
+    assert outputs.preview == tmp_path / "seen" / name / "b.png"
+    assert plan(photos, tmp_path / name)[0].mesh == tmp_path / name / "a.glb"
+
+
+@pytest.mark.parametrize("name", ["chair.obj", "chair.GLTF", "chair.ply", "chair.usdz", "chair.png"])
+def test_other_file_formats_are_not_taken_for_folders(photos, tmp_path, name):
+    with pytest.raises(UsageError, match=name):
+        plan(photos / "b.jpg", tmp_path / name)
