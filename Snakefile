@@ -1,6 +1,7 @@
 """From a data set to a report: images, training, meshes, metrics."""
 
 import os
+import re
 import sys
 
 from snakemake.utils import min_version
@@ -16,6 +17,12 @@ except ModuleNotFoundError as error:
         f"{sys.executable}, which runs Snakemake, has no package {error.name!r}: "
         "source .venv/bin/activate (`make setup` makes .venv)"
     ) from None
+
+if re.search(r"[^\w@%+=:,./~-]", sys.executable):
+    raise SystemExit(
+        f"{sys.executable!r}: Snakemake cannot run jobs with this interpreter, because its path contains a blank or "
+        "another character that is special to the shell; move the environment (or the project) to another path"
+    )
 
 min_version("9.0")
 

@@ -78,6 +78,19 @@ MESSAGE
     return 1
 }
 
+# Snakemake runs the interpreter of .venv by its unquoted path, so that a path with a blank would stop the first job.
+check_path() {
+    if [[ ! "$1" =~ [[:space:]\"\'\`\$\&\;\(\)\<\>\|\*\?\[\{\}\!\#\\] ]]; then return; fi
+    cat >&2 << MESSAGE
+setup: the path of the project contains a blank or another character that is special to the shell:
+    $1
+    Snakemake cannot run jobs there. Move the project, for example with
+    mv $(printf '%q' "$1") ~/shelfnet
+    and run the command again in the new folder. Data and results (--directory) may be in any path.
+MESSAGE
+    return 1
+}
+
 # The scripts of an environment contain the path of its folder, so an environment that was moved is created again.
 make_venv() {
     if is_usable "$VENV/bin/python" && grep -qF "$PWD/$VENV/bin/" "$VENV/bin/pip" 2> /dev/null; then return; fi
@@ -135,6 +148,7 @@ install_browser() {
 }
 
 main() {
+    check_path "$PWD"
     make_venv
     check_system_libraries
     install_browser

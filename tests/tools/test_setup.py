@@ -1,6 +1,7 @@
 """setup.sh finds CPython 3.11 or explains how to get it, and installs a browser where it may."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -90,3 +91,22 @@ def test_browser_is_installed_in_ci_as_root(commands: Path, ci: str, present: bo
     done = call("install_browser", commands, CI=ci)
     assert done.returncode == 0
     assert ("installing chromium" in done.stderr) == installed
+
+
+@pytest.mark.parametrize(
+    ("path", "refused"),
+    [
+        ("/home/me/shelfnet", False),
+        ("/home/josé/shelf-net_2.0+x", False),
+        ("/home/me/my project", True),
+        ("/Users/me/it's mine", True),
+        ("/home/me/a$b", True),
+        ("/home/me/(copy)", True),
+        ("/home/me/a&b", True),
+    ],
+)
+def test_path_that_the_shell_would_split_is_refused_before_installing(commands: Path, path: str, refused: bool):
+    done = call(f"check_path {shlex.quote(path)}", commands)
+    assert (done.returncode != 0) == refused
+    assert (path in done.stderr) == refused
+    assert ("mv " in done.stderr) == refused

@@ -76,3 +76,12 @@ def test_missing_package_suggests_the_environment(project: Path):
     assert run.stderr.splitlines()[-1].startswith(f"{sys.executable}, which runs Snakemake, has no package 'shelfnet")
     assert "source .venv/bin/activate" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(("path", "refused"), [("/my project/python", True), ("/josé/python3.11", False)])
+def test_interpreter_that_the_shell_would_split_is_refused(project: Path, path: str, refused: bool):
+    called = f"import sys; sys.executable = {path!r}; from snakemake.cli import main; main(['--list-rules'])"
+    run = subprocess.run([sys.executable, "-c", called], cwd=project, capture_output=True, text=True, check=False)
+    assert (run.returncode != 0) == refused
+    assert (path in run.stderr.splitlines()[-1]) == refused
+    assert "Traceback" not in run.stderr
