@@ -11,6 +11,7 @@ BIN := .venv/bin
 .DEFAULT_GOAL := all
 
 all: setup
+	@$(BIN)/python tools/stale_lock.py
 	$(BIN)/snakemake --cores 8 all
 
 test: lint
