@@ -14,12 +14,20 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from shelfnet.config.workflow import TrackingSettings
 from shelfnet.tracking.pending import known_states, plan_runs
 
 WRITER = "shelfnet.tracking.mlflow_writer"
+MANUALLY = "python -m shelfnet.steps.mirror_tracking"
+MAX_CHARACTERS = 600
+"""Length of the problem of a report."""
+_LAST_FRAME = re.compile(r'.*^  File "[^\n]*\n(    [^\n]*\n)*', re.DOTALL | re.MULTILINE)
+"""Everything up to the message of the last exception of a traceback."""
+_APPENDED = ("[SQL:", "[parameters:", "(Background on this error at:")
+"""Lines that SQLAlchemy adds below the message of the data base."""
 
 log = logging.getLogger(__name__)
 
@@ -79,9 +87,25 @@ def _judge(child: subprocess.CompletedProcess[str], pending: int, settings: Trac
     if child.returncode == -signal.SIGALRM:
         problem = f"no progress within {settings.timeout_s:g} s"
     else:
-        problem = _without_password((child.stderr.strip().splitlines() or [f"exit status {child.returncode}"])[-1])
-    log.warning("MLflow at %s: %s; %d events stay in the journal", _without_password(settings.uri), problem, pending)
+        problem = _without_password(_cause(child, settings))
+    log.warning(
+        "MLflow at %s: %s; %d events stay in the journal: the next run sends them, or %s",
+        _without_password(settings.uri),
+        problem,
+        pending,
+        MANUALLY,
+    )
     return MirrorReport(pending=pending, problem=problem)
+
+
+def _cause(child: subprocess.CompletedProcess[str], settings: TrackingSettings) -> str:
+    """One line on why the child failed: its exception without SQL statements and web addresses that follow it."""
+    after_frames = _LAST_FRAME.sub("", child.stderr)
+    message = takewhile(lambda line: not line.startswith(_APPENDED), after_frames.splitlines())
+    cause = " ".join(" ".join(message).split())[:MAX_CHARACTERS] or f"exit status {child.returncode}"
+    if "database is locked" not in cause:
+        return cause
+    return f"{settings.uri.removeprefix('sqlite:///')} is locked by another process that writes to it ({cause})"
 
 
 def _count_pending(journals: Path, settings: TrackingSettings) -> int:

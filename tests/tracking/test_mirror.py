@@ -159,6 +159,18 @@ def test_a_server_that_never_answers_is_given_up_in_time(tmp_path):
     assert report.problem == "no progress within 0.9 s"
 
 
+def test_a_locked_data_base_is_named_as_the_cause(results, settings, mirrored, tmp_path, caplog):
+    Journal(tmp_path / "journal" / "clip.jsonl", "clip").metrics(1, {"loss": 1.0})
+    with sqlite3.connect(results / "mlflow.db", isolation_level=None) as other:
+        other.execute("begin exclusive")
+        report = mirror(tmp_path / "journal", settings, tmp_path)
+        other.execute("rollback")
+    assert report.pending == 1
+    assert "locked" in report.problem and str(results / "mlflow.db") in report.problem
+    assert "http" not in report.problem and "\n" not in report.problem
+    assert "shelfnet.steps.mirror_tracking" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
