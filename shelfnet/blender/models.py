@@ -12,9 +12,10 @@ from jaxtyping import Float, Int, UInt8
 from shelfnet.blender.axes import BLENDER_FROM_OBJECT
 from shelfnet.blender.runtime import bpy, mathutils, quiet_stdout
 from shelfnet.data.lighting import ROUGHNESS, SPECULAR_LEVEL
-from shelfnet.data.obj.materials import Material, ModelMaterials, read_materials
+from shelfnet.data.obj.appearance import load_shown_model
+from shelfnet.data.obj.materials import Material, ModelMaterials
 from shelfnet.data.obj.reader import ModelError
-from shelfnet.data.obj.writer import ObjText, material_name, read_obj_text
+from shelfnet.data.obj.writer import material_name, write_obj_text
 from shelfnet.geometry.meshes import Mesh, normalise
 
 MODEL_DATA = ("objects", "meshes", "materials", "images", "curves", "collections")
@@ -44,21 +45,21 @@ def used_vertices(model: bpy.types.Object) -> Float[np.ndarray, "v 3"]:
 
 
 def _load(scene: bpy.types.Scene, obj_path: Path) -> bpy.types.Object:
-    text = read_obj_text(obj_path)
+    shown = load_shown_model(obj_path)
     try:
-        model = _import(scene, text)
+        model = _import(scene, write_obj_text(shown.geometry))
         _normalise(model)
-        _assign_materials(model, read_materials(obj_path.parent, text))
+        _assign_materials(model, shown.materials)
     except Exception as error:  # Blender raises RuntimeError, ValueError, UnicodeError, ...
         raise ModelError(f"{obj_path.name}: Blender cannot import it: {error}") from error
     return model
 
 
-def _import(scene: bpy.types.Scene, obj: ObjText) -> bpy.types.Object:
+def _import(scene: bpy.types.Scene, obj_text: bytes) -> bpy.types.Object:
     known = set(scene.objects)
     with TemporaryDirectory(prefix="shelfnet-obj-") as folder, quiet_stdout():
         copy = Path(folder) / "model.obj"
-        copy.write_bytes(obj.text)
+        copy.write_bytes(obj_text)
         bpy.ops.wm.obj_import(filepath=str(copy), forward_axis="NEGATIVE_Z", up_axis="Y", use_split_objects=False)
     meshes = [item for item in scene.objects if item not in known and item.type == "MESH"]
     if len(meshes) != 1:

@@ -2,13 +2,14 @@
 
 import shutil
 import stat
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from shelfnet.data.file_names import folded_name
 
 CHUNK_BYTES = 1024**2
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
@@ -89,21 +90,16 @@ def _check(entries: list[zipfile.ZipInfo], archive_bytes: int, limits: Limits) -
     empty = sum(entry.file_size == 0 and not entry.is_dir() for entry in entries)
     if empty > limits.empty_files:
         raise ArchiveError(f"expected at most {limits.empty_files} empty files, got {empty}")
-    files = {_canonical_name(entry.filename) for entry in entries if not entry.is_dir()}
+    files = {folded_name(entry.filename.rstrip("/")) for entry in entries if not entry.is_dir()}
     seen: set[str] = set()
     for entry in entries:
-        name = _canonical_name(entry.filename)
+        name = folded_name(entry.filename.rstrip("/"))
         fault = _entry_fault(entry, limits) or _name_fault(name, seen, files)
         if fault is not None:
             raise ArchiveError(f"entry {entry.filename[:200]!r} {fault}")
         seen.add(name)
     if total > max(limits.ratio_free_bytes, limits.ratio * archive_bytes):
         raise ArchiveError(f"grows from {archive_bytes} to {total} bytes")
-
-
-def _canonical_name(name: str) -> str:
-    """A name without case and Unicode composition, which some file systems ignore."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.rstrip("/")).casefold())
 
 
 def _name_fault(name: str, seen: set[str], files: set[str]) -> str | None:

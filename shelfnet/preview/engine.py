@@ -37,5 +37,5 @@ class PyrenderEngine:
         Raises:
             ModelError: The model cannot be loaded.
         """
-        primitives = [submesh_primitive(submesh.mesh, submesh.material) for submesh in load_submeshes(obj_path)]
+        primitives = [submesh_primitive(submesh) for submesh in load_submeshes(obj_path)]
         return self._previewer.render_primitives(primitives, cam2world)

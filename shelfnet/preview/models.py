@@ -1,25 +1,32 @@
 """Loading of OBJ models as one submesh per material, from the model's own folder only."""
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import trimesh
+from jaxtyping import Bool, Float
 
-from shelfnet.data.obj.materials import Material, read_materials
+from shelfnet.data.obj.appearance import load_shown_model
+from shelfnet.data.obj.materials import Material
+from shelfnet.data.obj.parser import NONE, ObjModel
 from shelfnet.data.obj.reader import ModelError
-from shelfnet.data.obj.writer import material_name, read_obj_text
-from shelfnet.geometry.meshes import Normalisation, bounding_normalisation
-
-MTL_NAME = "materials.mtl"
+from shelfnet.geometry.meshes import Mesh, bounding_normalisation
 
 
 @dataclass(frozen=True)
 class Submesh:
-    """Triangles in the object frame with one material."""
+    """Triangles in the object frame with one material; no two triangles share a vertex.
 
-    mesh: trimesh.Trimesh
+    Attributes:
+        mesh: Positions and triangles.
+        normals: Unit normal of each vertex.
+        uv: Texture coordinates with (0, 0) at the lower left; zero where the file has none.
+        material: Colour or texture.
+    """
+
+    mesh: Mesh
+    normals: Float[np.ndarray, "v 3"]
+    uv: Float[np.ndarray, "v 2"]
     material: Material
 
 
@@ -29,40 +36,33 @@ def load_submeshes(obj_path: Path) -> list[Submesh]:
     Raises:
         ModelError: The file has no usable mesh.
     """
-    text = read_obj_text(obj_path)
-    materials = read_materials(obj_path.parent, text)
-    by_name = {material_name(index): material for index, material in enumerate(materials.numbered)}
+    shown = load_shown_model(obj_path)
+    model = shown.geometry
+    a, b, c = model.faces.T
+    solid = (a != b) & (b != c) & (c != a)
     try:
-        meshes = _normalise(_load(text.text, list(by_name)))
-    except Exception as error:  # trimesh raises ValueError, IndexError, KeyError and others
+        transform = bounding_normalisation(model.vertices[np.unique(model.faces[solid])])
+    except ValueError as error:
         raise ModelError(f"{obj_path.name}: cannot be loaded for display: {error}") from error
-    return [Submesh(mesh, by_name.get(_material_name(mesh), materials.unnamed)) for mesh in meshes]
+    vertices = transform.apply(model.vertices)
+    submeshes = []
+    for index in np.unique(model.face_materials[solid]).tolist():
+        material = shown.materials.unnamed if index == NONE else shown.materials.numbered[index]
+        submeshes.append(_submesh(model, vertices, solid & (model.face_materials == index), material))
+    return submeshes
 
 
-def _load(text: bytes, names: list[str]) -> list[trimesh.Trimesh]:
-    """Meshes by material. An in-memory material library makes trimesh keep the material names."""
-    library = "\n".join(f"newmtl {name}\nKd 1 1 1" for name in names).encode()
-    stream = io.BytesIO(b"mtllib " + MTL_NAME.encode() + b"\n" + text)
-    scene = trimesh.load_scene(stream, file_type="obj", resolver={MTL_NAME: library}, process=False)
-    meshes = [item for item in scene.geometry.values() if isinstance(item, trimesh.Trimesh) and len(item.faces)]
-    if not meshes:
-        raise ModelError("expected a mesh with faces, got none")
-    return meshes
-
-
-def _normalise(meshes: list[trimesh.Trimesh]) -> list[trimesh.Trimesh]:
-    transform = bounding_normalisation(np.concatenate([mesh.vertices[np.unique(mesh.faces)] for mesh in meshes]))
-    return [_transform(mesh, transform) for mesh in meshes]
-
-
-def _transform(mesh: trimesh.Trimesh, transform: Normalisation) -> trimesh.Trimesh:
-    """Apply ``transform``, which preserves the normals of the file."""
-    normals = np.array(mesh.vertex_normals)
-    transformed = mesh.copy()
-    transformed.vertices = transform.apply(np.array(mesh.vertices))
-    transformed.vertex_normals = normals
-    return transformed
-
-
-def _material_name(mesh: trimesh.Trimesh) -> str:
-    return getattr(getattr(mesh.visual, "material", None), "name", None) or ""
+def _submesh(
+    model: ObjModel, vertices: Float[np.ndarray, "v 3"], chosen: Bool[np.ndarray, "f"], material: Material
+) -> Submesh:
+    corners = model.faces[chosen].ravel()
+    textures = model.face_textures[chosen].ravel()
+    uv = np.zeros((len(corners), 2))
+    uv[textures != NONE] = model.texture_points[textures[textures != NONE]]
+    normals = model.normals[model.face_normals[chosen].ravel()]
+    return Submesh(
+        mesh=Mesh(vertices[corners], np.arange(len(corners)).reshape(-1, 3)),
+        normals=normals / np.linalg.norm(normals, axis=1, keepdims=True),
+        uv=uv,
+        material=material,
+    )

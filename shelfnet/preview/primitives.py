@@ -2,12 +2,13 @@
 
 import numpy as np
 import trimesh
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from trimesh.visual import ColorVisuals
 
 from shelfnet.data.lighting import ROUGHNESS
 from shelfnet.data.obj.materials import NEUTRAL_GREY, Material
 from shelfnet.geometry.colours import linear_from_srgb
+from shelfnet.preview.models import Submesh
 from shelfnet.preview.opengl import pyrender
 
 
@@ -16,7 +17,13 @@ def predicted_primitive(mesh: trimesh.Trimesh) -> pyrender.Primitive:
     visual = mesh.visual
     image = getattr(getattr(visual, "material", None), "baseColorTexture", None)
     if image is not None:
-        return submesh_primitive(mesh, Material((1.0, 1.0, 1.0), texture=np.asarray(image.convert("RGB"))))
+        return _textured_primitive(
+            mesh.vertices,
+            mesh.vertex_normals,
+            mesh.faces,
+            visual.uv,
+            Material((1.0, 1.0, 1.0), texture=np.asarray(image.convert("RGB"))),
+        )
     vertex_colours = visual.vertex_colors if isinstance(visual, ColorVisuals) and visual.kind == "vertex" else None
     return pyrender.Primitive(
         positions=mesh.vertices.astype(np.float32),
@@ -27,14 +34,24 @@ def predicted_primitive(mesh: trimesh.Trimesh) -> pyrender.Primitive:
     )
 
 
-def submesh_primitive(mesh: trimesh.Trimesh, material: Material) -> pyrender.Primitive:
-    """Primitive of a submesh, shaded with the normals of its file."""
-    uv = getattr(mesh.visual, "uv", None)
-    coordinates = np.zeros((len(mesh.vertices), 2)) if uv is None else uv
+def submesh_primitive(submesh: Submesh) -> pyrender.Primitive:
+    """Primitive of a submesh, shaded with its normals."""
+    mesh = submesh.mesh
+    return _textured_primitive(mesh.vertices, submesh.normals, mesh.faces, submesh.uv, submesh.material)
+
+
+def _textured_primitive(
+    vertices: Float[np.ndarray, "v 3"],
+    normals: Float[np.ndarray, "v 3"],
+    faces: Int[np.ndarray, "f 3"],
+    uv: Float[np.ndarray, "v 2"] | None,
+    material: Material,
+) -> pyrender.Primitive:
+    coordinates = np.zeros((len(vertices), 2)) if uv is None else uv
     return pyrender.Primitive(
-        positions=mesh.vertices.astype(np.float32),
-        normals=mesh.vertex_normals.astype(np.float32),
-        indices=mesh.faces.astype(np.uint32),
+        positions=vertices.astype(np.float32),
+        normals=normals.astype(np.float32),
+        indices=faces.astype(np.uint32),
         texcoord_0=np.nan_to_num(coordinates, posinf=0.0, neginf=0.0).astype(np.float32),
         material=_metallic_roughness(material),
     )

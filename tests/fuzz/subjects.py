@@ -16,7 +16,6 @@ from shelfnet.data.catalogue.quarantine import read_quarantine, write_quarantine
 from shelfnet.data.images import ImageError, decode_png
 from shelfnet.data.obj.materials import load_texture, read_materials
 from shelfnet.data.obj.reader import ModelError, load_obj
-from shelfnet.data.obj.writer import ObjText, read_obj_text
 from shelfnet.data.photographs.tags import read_photo_tags
 from shelfnet.data.predictions import PredictionsError, read_predictions
 from shelfnet.data.shards import reader
@@ -83,9 +82,7 @@ def _read_obj(path: Path) -> None:
     measured = surfaces.measure_surface(mesh, "a", "test", 64, 0)
     if not (np.abs(measured.points) <= 0.5 + 1e-6).all():
         raise AssertionError("points outside the unit cube")
-    text = read_obj_text(path)
-    read_materials(path.parent, text)
-    shown = sum(float(part.mesh.area) for part in _parts(path))
+    shown = sum(float(part.mesh.face_areas().sum()) for part in _parts(path))
     true = float(normalise(mesh).face_areas().sum())
     if not np.isclose(shown, true, rtol=1e-3):
         raise AssertionError(f"renderers show an area of {shown}, the true one is {true}")
@@ -99,7 +96,7 @@ def _parts(path: Path) -> list:
 
 
 def _read_mtl(path: Path) -> None:
-    found = read_materials(path.parent, ObjText(b"", ("wood", "tin", ""), (path.name,)))
+    found = read_materials(path.parent, ("wood", "tin", ""), (path.name,))
     for material in (*found.numbered, found.unnamed):
         if not all(0.0 <= channel <= 1.0 for channel in material.colour):
             raise AssertionError(f"a colour of {material.colour}")

@@ -44,7 +44,7 @@ def blender_area(scene: bpy.types.Scene, path: Path) -> float:
 
 def check(scene: bpy.types.Scene, path: Path) -> None:
     true = normalise(load_obj(path, MAX_FACES))
-    shown = sum(float(part.mesh.area) for part in load_submeshes(path))
+    shown = sum(float(part.mesh.face_areas().sum()) for part in load_submeshes(path))
     assert shown == pytest.approx(float(true.face_areas().sum()), rel=1e-3), path
     assert blender_area(scene, path) == pytest.approx(distinct_area(true.vertices, true.faces), rel=1e-3), path
 

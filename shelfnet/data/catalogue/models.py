@@ -150,7 +150,7 @@ def _measure(root: Path, folder: Path | None, max_faces: int) -> MeshStatistics:
     obj_path = folder / OBJ_NAME
     model = load_obj_model(obj_path, max_faces)
     used = model.vertices[np.unique(model.faces)]
-    materials = read_materials(folder, model)
+    materials = read_materials(folder, model.materials, model.libraries)
     longest_side_m = float((used.max(axis=0) - used.min(axis=0)).max())
     if not PLAUSIBLE_SIDE_M[0] <= longest_side_m <= PLAUSIBLE_SIDE_M[1]:
         logger.warning("%s: a longest side of %g m is not plausible", folder.name, longest_side_m)

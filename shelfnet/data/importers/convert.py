@@ -12,6 +12,7 @@ from shelfnet.data.importers.future3d_writer import write_model, write_parts
 from shelfnet.data.importers.glb import import_glb
 from shelfnet.data.importers.material_parts import WHITE, MaterialPart
 from shelfnet.data.importers.ply_stl import import_ply, import_stl
+from shelfnet.data.obj.appearance import place_textures
 from shelfnet.data.obj.materials import ModelMaterials, read_materials
 from shelfnet.data.obj.parser import NONE, ObjModel
 from shelfnet.data.obj.reader import MAX_COORDINATE, ModelError, load_obj, load_obj_model
@@ -89,7 +90,8 @@ def transform_obj(model: ObjModel, matrix: Float[np.ndarray, "3 3"], offset: Flo
 
 def _convert_obj(source: Path, max_faces: int, folder: Path, matrix: Float[np.ndarray, "3 3"]) -> None:
     model = load_obj_model(source, max_faces)
-    materials = read_materials(source.parent, model)
+    materials = read_materials(source.parent, model.materials, model.libraries)
+    model = place_textures(model, materials)
     part = vertex_coloured_part(model, materials)
     if part is not None:
         _convert_parts([part], folder, matrix)

@@ -11,8 +11,9 @@ from trimesh.visual import ColorVisuals
 from shelfnet.data.images import ImageError
 from shelfnet.data.importers.material_parts import WHITE, MaterialPart, check_counts
 from shelfnet.data.obj.materials import Material, load_texture
+from shelfnet.data.obj.model_files import ModelFiles
 from shelfnet.data.obj.parser import decode_text
-from shelfnet.data.obj.reader import MAX_OBJ_BYTES, ModelError, file_inside, require_regular_file
+from shelfnet.data.obj.reader import MAX_OBJ_BYTES, ModelError, require_regular_file
 from shelfnet.geometry.colours import linear_from_srgb
 
 MAX_HEADER_BYTES = 64 * 1024
@@ -108,7 +109,7 @@ def _to_linear(colours: UInt8[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 3"]:
 def _load_texture(path: Path, name: str | None) -> UInt8[np.ndarray, "h w 3"] | None:
     if name is None:
         return None
-    found = file_inside(path.parent, name)
+    found = ModelFiles(path.parent).find_named(name)
     if found is None:
         raise ModelError(f"{path.name}: no texture {name[:80]!r} inside its folder")
     try:

@@ -1,13 +1,13 @@
 """Materials of a model: its MTL file and textures, read only from its own folder.
 
 Everything is opaque: ``d``, ``Tr`` and the alpha of textures are ignored, because many exporters write them wrongly and
-masks would get holes. Texture options (``-s``, ``-o``, ...) are skipped.
+masks would get holes. Of the options of textures, scale (``-s``) and offset (``-o``) are used.
 """
 
 import io
 import logging
-import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
 from shelfnet.data.images import TEXTURE_FORMATS, ImageError, check_size
-from shelfnet.data.obj.parser import ObjModel, decode_text
-from shelfnet.data.obj.reader import file_inside
-from shelfnet.data.obj.writer import ObjText
+from shelfnet.data.obj.model_files import ModelFiles, without_comment
+from shelfnet.data.obj.mtl import UNPLACED, MtlEntry, TexturePlacement, parse_mtl
+from shelfnet.data.obj.parser import decode_text
 
 log = logging.getLogger(__name__)
 
@@ -26,26 +26,21 @@ NEUTRAL_GREY = (0.6, 0.6, 0.6)
 FALLBACK_TEXTURE = "texture.png"
 MAX_TEXTURE_SIDE_PX = 1024
 MAX_MTL_BYTES = 16 * 2**20
-TEXTURE_OPTION = re.compile(
-    r"-(?:(?:o|s|t)(?:\s+[-+.\deE]+){1,3}|mm(?:\s+\S+){2}|"
-    r"(?:blendu|blendv|boost|texres|clamp|bm|imfchan|cc|type)\s+\S+)\s+"
-)
 
 
 @dataclass(frozen=True)
 class Material:
-    """An sRGB texture (first row on top) or, without one, an sRGB colour."""
+    """An sRGB texture (first row on top) or, without one, an sRGB colour.
+
+    Attributes:
+        colour: The colour.
+        texture: The texture.
+        placement: Placement of the texture, not yet applied to the texture coordinates of the model.
+    """
 
     colour: tuple[float, float, float] = NEUTRAL_GREY
     texture: UInt8[np.ndarray, "h w 3"] | None = None
-
-
-@dataclass(frozen=True)
-class MtlEntry:
-    """Colour and texture name of a material in an MTL file."""
-
-    colour: tuple[float, float, float] | None = None
-    texture: str | None = None
+    placement: TexturePlacement = UNPLACED
 
 
 @dataclass(frozen=True)
@@ -56,35 +51,26 @@ class ModelMaterials:
     unnamed: Material = field(default_factory=Material)
 
 
-def read_materials(folder: Path, obj: ObjModel | ObjText) -> ModelMaterials:
+def read_materials(folder: Path, materials: Sequence[str], libraries: Sequence[str]) -> ModelMaterials:
     """The materials of an OBJ; unusable textures and libraries are logged and replaced.
 
     A material uses its ``map_Kd``, else its ``Kd``. If the library lacks the material, or its texture cannot be used,
     it uses ``texture.png`` next to the OBJ, else its ``Kd`` or a neutral grey.
+
+    Args:
+        folder: Folder of the OBJ.
+        materials: Names of the materials.
+        libraries: The ``mtllib`` statements, without the keyword.
     """
-    entries = _read_libraries(folder, obj.libraries)
-    textures = _TextureFolder(folder)
+    files = ModelFiles(folder)
+    definitions = _read_libraries(files, libraries)
+    textures = _Textures(files)
     return ModelMaterials(
-        numbered=tuple(_material(entries.get(name), textures) for name in obj.materials),
+        numbered=tuple(
+            _material(definitions.get(name) or definitions.get(without_comment(name)), textures) for name in materials
+        ),
         unnamed=_material(None, textures),
     )
-
-
-def parse_mtl(text: str) -> dict[str, MtlEntry]:
-    """Colours (``Kd``) and textures (``map_Kd``) of an MTL file by material; other statements are skipped."""
-    entries: dict[str, MtlEntry] = {}
-    name = None
-    for line in text.splitlines():
-        keyword, *words = line.strip().split(maxsplit=1) or [""]
-        rest = words[0] if words else ""
-        if keyword == "newmtl":
-            name = rest
-            entries[name] = MtlEntry()
-        elif name is not None and keyword == "Kd":
-            entries[name] = MtlEntry(_parse_colour(rest), entries[name].texture)
-        elif name is not None and keyword == "map_Kd":
-            entries[name] = MtlEntry(entries[name].colour, _texture_name(rest))
-    return entries
 
 
 def load_texture(source: Path | io.BytesIO) -> UInt8[np.ndarray, "h w 3"]:
@@ -105,66 +91,72 @@ def load_texture(source: Path | io.BytesIO) -> UInt8[np.ndarray, "h w 3"]:
         raise ImageError(f"{name}{error}") from error
 
 
-class _TextureFolder:
-    """Textures of one folder, each decoded once."""
+class _Textures:
+    """Textures of one model, each decoded once."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, files: ModelFiles) -> None:
+        self._files = files
         self._decoded: dict[Path, UInt8[np.ndarray, "h w 3"] | None] = {}
 
-    def get(self, name: str) -> UInt8[np.ndarray, "h w 3"] | None:
+    def get(self, name: str, beside: Path) -> UInt8[np.ndarray, "h w 3"] | None:
         """The texture of that name, or None (and a log message) if it cannot be used."""
-        path = file_inside(self.folder, name)
+        path = self._files.find_named(name, beside)
         if path is None:
-            log.warning("%s: no texture %r inside the model's folder", self.folder.name, name)
+            log.warning("%s: no texture %r inside the model's folder", self._files.folder.name, name)
             return None
+        return self._decode(path)
+
+    def fallback(self) -> UInt8[np.ndarray, "h w 3"] | None:
+        """``texture.png`` next to the OBJ, if it exists."""
+        path = self._files.find_relative(FALLBACK_TEXTURE)
+        return None if path is None else self._decode(path)
+
+    def _decode(self, path: Path) -> UInt8[np.ndarray, "h w 3"] | None:
         if path not in self._decoded:
             try:
                 self._decoded[path] = load_texture(path)
             except ImageError as error:
-                log.warning("%s: texture cannot be used: %s", self.folder.name, error)
+                log.warning("%s: texture cannot be used: %s", self._files.folder.name, error)
                 self._decoded[path] = None
         return self._decoded[path]
 
-    def fallback(self) -> UInt8[np.ndarray, "h w 3"] | None:
-        """``texture.png`` next to the OBJ, if it exists."""
-        return self.get(FALLBACK_TEXTURE) if file_inside(self.folder, FALLBACK_TEXTURE) else None
+
+@dataclass(frozen=True)
+class _Definition:
+    """A material of a library, and the folder of the library."""
+
+    entry: MtlEntry
+    folder: Path
 
 
-def _material(entry: MtlEntry | None, textures: _TextureFolder) -> Material:
-    if entry is None:
+def _material(definition: _Definition | None, textures: _Textures) -> Material:
+    if definition is None:
         return Material(texture=textures.fallback())
+    entry = definition.entry
     colour = entry.colour or NEUTRAL_GREY
     if entry.texture is None:
         return Material(colour)
-    texture = textures.get(entry.texture)
-    return Material(colour, texture if texture is not None else textures.fallback())
+    texture = textures.get(entry.texture, definition.folder)
+    if texture is None:
+        return Material(colour, textures.fallback())
+    return Material(colour, texture, entry.placement)
 
 
-def _read_libraries(folder: Path, libraries: tuple[str, ...]) -> dict[str, MtlEntry]:
-    entries: dict[str, MtlEntry] = {}
-    for name in libraries:
-        path = file_inside(folder, name)
-        if path is None or path.stat().st_size > MAX_MTL_BYTES:
-            log.warning("%s: no usable material library %r inside the model's folder", folder.name, name)
-            continue
-        entries |= parse_mtl(decode_text(path.read_bytes()).lstrip("\ufeff"))
-    return entries
-
-
-def _parse_colour(text: str) -> tuple[float, float, float] | None:
-    try:
-        red, green, blue = (float(word) for word in text.split()[:3])
-    except ValueError:
-        return None
-    colour = np.array([red, green, blue])
-    return tuple(colour.clip(0.0, 1.0).tolist()) if np.isfinite(colour).all() else None
-
-
-def _texture_name(text: str) -> str:
-    while match := TEXTURE_OPTION.match(text):
-        text = text[match.end() :]
-    return text.strip()
+def _read_libraries(files: ModelFiles, statements: Sequence[str]) -> dict[str, _Definition]:
+    """Materials by name, with and without a comment after it; the first definition of a name is used."""
+    definitions: dict[str, _Definition] = {}
+    for statement in statements:
+        paths, missing = files.find_libraries(statement)
+        for path in paths:
+            if path.stat().st_size > MAX_MTL_BYTES:
+                missing.append(path.name)
+                continue
+            entries = parse_mtl(decode_text(path.read_bytes()).lstrip("\ufeff"))
+            definitions = {name: _Definition(entry, path.parent) for name, entry in entries.items()} | definitions
+        for name in missing:
+            log.warning("%s: no usable material library %r inside the model's folder", files.folder.name, name)
+    bare = {without_comment(name): definition for name, definition in reversed(definitions.items())}
+    return bare | definitions
 
 
 def _to_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:

@@ -16,6 +16,8 @@ from shelfnet.data.obj.polygons import triangulate
 
 NONE = -1
 """Index of a missing material, texture coordinate or normal."""
+NAME_KEYWORDS = ("usemtl", "mtllib")
+"""Keywords of statements with a name, which may contain the character that starts a comment elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class ObjModel:
         smooth: Whether the face is in a smoothing group.
         polygons: Index of the polygon in the file that contains the triangle.
         materials: Material names in the order of their first ``usemtl``.
-        libraries: Names in the ``mtllib`` statements.
+        libraries: The ``mtllib`` statements without the keyword; one may contain several names.
     """
 
     vertices: Float[np.ndarray, "v 3"]
@@ -84,11 +86,13 @@ def decode_text(content: bytes) -> str:
 
 
 def _statements(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Line numbers and stripped statements, without a byte order mark; a backslash joins a line with the next one."""
+    """Line numbers and stripped statements without comments; a backslash joins a line with the next one."""
     pending = ""
     number = 0
     for number, line in enumerate(lines, start=1):
         text = (line.removeprefix("\xef\xbb\xbf") if number == 1 else line).strip()
+        if "#" in text and "\0" not in text and not (pending or text).startswith(NAME_KEYWORDS):
+            text = text.partition("#")[0].rstrip()
         if text.endswith("\\"):
             pending += text[:-1] + " "
             continue

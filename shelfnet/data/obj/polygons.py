@@ -1,11 +1,19 @@
 """Triangulation of polygons with any number of corners."""
 
+import mapbox_earcut
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-MAX_CONCAVE_CORNERS = 256
-MAX_CONCAVE_WORK = 1 << 20
-"""Limit of the sum of squared corner counts: ear clipping is quadratic and must end in bounded time."""
+MAX_CONCAVE_WORK = 1 << 32
+"""Limit of the sum of squared corner counts of concave polygons, reached by one polygon of 65 536 corners.
+
+The time of ear clipping is quadratic at worst: such a polygon took up to 6 seconds.
+"""
+
+MAX_CROSSING_CORNERS = 256
+"""Largest polygon that may cross itself. Its surface is not defined, but small ones hardly change a model."""
+AREA_TOLERANCE = 1e-3
+"""Relative difference between the areas of an outline and of its triangles above which the outline crosses itself."""
 
 
 def triangulate(
@@ -13,7 +21,8 @@ def triangulate(
 ) -> Int[np.ndarray, "f 3"]:
     """Triangles of polygons with the same orientation: fans of convex polygons, ear clipping of concave ones.
 
-    The result is ordered by the size of the polygons, smallest first. Degenerate polygons become fans.
+    The result is ordered by the size of the polygons, smallest first. Concave polygons may lose corners on straight
+    edges; polygons without an area become fans.
 
     Args:
         vertices: Positions.
@@ -21,22 +30,26 @@ def triangulate(
         sizes: Number of corners of each polygon, at least 3.
 
     Raises:
-        ValueError: The concave polygons are too large or too many for bounded time.
+        ValueError: The concave polygons are too large or too many for bounded time, or a large one crosses itself.
     """
     starts = np.cumsum(sizes) - sizes
     parts, work = [np.empty((0, 3), dtype=np.int64)], 0
     for size in np.unique(sizes).tolist():
         polygons = corners[starts[sizes == size, None] + np.arange(size)]
-        concave = np.flatnonzero(~_is_convex(_flatten(vertices[polygons]))) if size > 3 else np.empty(0, dtype=np.int64)
+        if size == 3:
+            parts.append(polygons)
+            continue
+        flat = _flatten(vertices[polygons])
         if size == 4:
-            polygons, concave = _from_reflex_corner(vertices, polygons), concave[:0]
+            parts.append(_fans(_from_reflex_corner(flat, polygons)).reshape(-1, 3))
+            continue
+        convex = _is_convex(flat)
+        parts.append(_fans(polygons[convex]).reshape(-1, 3))
+        concave = np.flatnonzero(~convex)
         work += len(concave) * size**2
-        if len(concave) and (size > MAX_CONCAVE_CORNERS or work > MAX_CONCAVE_WORK):
+        if work > MAX_CONCAVE_WORK:
             raise ValueError(f"too many or too large concave faces: {len(concave)} with {size} corners")
-        triangles = _fans(polygons)
-        for index in concave:
-            triangles[index] = polygons[index][_clip_ears(_flatten(vertices[polygons[index, None]])[0])]
-        parts.append(triangles.reshape(-1, 3))
+        parts += [polygons[index][_clip_ears(flat[index])] for index in concave]
     return np.concatenate(parts)
 
 
@@ -45,9 +58,8 @@ def _fans(polygons: Int[np.ndarray, "m n"]) -> Int[np.ndarray, "m k 3"]:
     return np.stack([hubs, polygons[:, 1:-1], polygons[:, 2:]], axis=-1)
 
 
-def _from_reflex_corner(vertices: Float[np.ndarray, "v 3"], quads: Int[np.ndarray, "m 4"]) -> Int[np.ndarray, "m 4"]:
+def _from_reflex_corner(flat: Float[np.ndarray, "m 4 2"], quads: Int[np.ndarray, "m 4"]) -> Int[np.ndarray, "m 4"]:
     """Quads rotated to start at their reflex corner, from which a fan is valid; convex quads are unchanged."""
-    flat = _flatten(vertices[quads])
     turns = _cross(flat - np.roll(flat, 1, axis=1), np.roll(flat, -1, axis=1) - flat)
     first = np.where(turns.min(axis=1) < 0.0, turns.argmin(axis=1), 0)
     return np.take_along_axis(quads, (first[:, None] + np.arange(4)) % 4, axis=1)
@@ -76,29 +88,15 @@ def _is_convex(flat: Float[np.ndarray, "m n 2"]) -> Bool[np.ndarray, "m"]:
 
 
 def _clip_ears(flat: Float[np.ndarray, "n 2"]) -> Int[np.ndarray, "k 3"]:
-    remaining = list(range(len(flat)))
-    triangles = []
-    while len(remaining) > 3:
-        ear = _find_ear(flat[remaining])
-        before, after = (ear - 1) % len(remaining), (ear + 1) % len(remaining)
-        triangles.append([remaining[before], remaining[ear], remaining[after]])
-        del remaining[ear]
-    return np.array([*triangles, remaining])
-
-
-def _find_ear(flat: Float[np.ndarray, "n 2"]) -> int:
-    """A corner whose triangle is inside and contains no other; the flattest corner of a self-intersecting outline."""
-    before, after = np.roll(flat, 1, axis=0), np.roll(flat, -1, axis=0)
-    turns = _cross(flat - before, after - flat)
-    for corner in np.argsort(-turns):
-        if turns[corner] <= 0.0:
-            break
-        a, b, c = before[corner], flat[corner], after[corner]
-        inside = (_cross(b - a, flat - a) >= 0) & (_cross(c - b, flat - b) >= 0) & (_cross(a - c, flat - c) >= 0)
-        is_corner = (flat == a).all(axis=1) | (flat == b).all(axis=1) | (flat == c).all(axis=1)
-        if not (inside & ~is_corner).any():
-            return int(corner)
-    return int(np.abs(turns).argmin())
+    """Triangles of an outline; a fan if it has no area."""
+    rings = np.array([len(flat)], dtype=np.uint32)
+    triangles = mapbox_earcut.triangulate_float64(np.ascontiguousarray(flat), rings).reshape(-1, 3).astype(np.int64)
+    if len(flat) > MAX_CROSSING_CORNERS:
+        a, b, c = np.moveaxis(flat[triangles], 1, 0)
+        covered, area = np.abs(_cross(b - a, c - a)).sum(), np.abs(_cross(flat, np.roll(flat, -1, axis=0)).sum())
+        if not abs(covered - area) <= AREA_TOLERANCE * area:
+            raise ValueError(f"the outline of a face with {len(flat)} corners crosses itself")
+    return triangles if len(triangles) else _fans(np.arange(len(flat))[None])[0]
 
 
 def _cross(a: Float[np.ndarray, "*#n 2"], b: Float[np.ndarray, "*#n 2"]) -> Float[np.ndarray, "*#n"]:

@@ -1,8 +1,7 @@
 """Untrusted Wavefront OBJ files, read within limits and refused if they hold no usable shape."""
 
-import re
 import stat
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +12,6 @@ MAX_OBJ_BYTES = 512 * 1024**2
 MIN_EXTENT, MAX_EXTENT = 1e-6, 1e7
 """Longest sides, in the file's unit, that single precision can represent."""
 MAX_COORDINATE = 1e9
-DRIVE_LETTER = re.compile(r"^[A-Za-z]:")
 
 
 class ModelError(ValueError):
@@ -70,22 +68,6 @@ def require_regular_file(path: Path, max_bytes: int) -> None:
         raise ModelError(f"{path.name}: expected a regular file, got a {kind}")
     if status.st_size > max_bytes:
         raise ModelError(f"{path.name}: expected at most {max_bytes} bytes, got {status.st_size}")
-
-
-def file_inside(folder: Path, name: str) -> Path | None:
-    """The regular file that a name in a model's files refers to, or None if there is none inside ``folder``.
-
-    Absolute names, drive letters, ``..`` and symbolic links that leave the folder are not followed.
-    """
-    relative = PurePosixPath(name.strip().replace("\\", "/"))
-    if relative.is_absolute() or DRIVE_LETTER.match(name.strip()) or ".." in relative.parts:
-        return None
-    try:
-        resolved = (folder / relative).resolve(strict=True)
-        inside = resolved.is_relative_to(folder.resolve(strict=True)) and resolved.is_file()
-    except (OSError, RuntimeError, ValueError):
-        return None
-    return resolved if inside else None
 
 
 def _check_shape(mesh: Mesh) -> None:

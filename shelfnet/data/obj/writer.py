@@ -1,41 +1,9 @@
 """Models rewritten as self-contained OBJ text, which every importer reads in the same way."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from shelfnet.data.obj.parser import NONE, ObjModel
-from shelfnet.data.obj.reader import load_obj_model
-
-MAX_FACES = 50_000_000
-"""Limit of triangles; the catalogue has already applied the configured limit."""
-
-
-@dataclass(frozen=True)
-class ObjText:
-    """A self-contained OBJ.
-
-    Attributes:
-        text: OBJ statements; materials are named ``material_0``, ``material_1``, ...
-        materials: Original names of these materials, in the same order.
-        libraries: Names in the original ``mtllib`` statements.
-    """
-
-    text: bytes
-    materials: tuple[str, ...]
-    libraries: tuple[str, ...]
-
-
-def read_obj_text(obj_path: Path) -> ObjText:
-    """Read an OBJ file of any line ending and encoding, and rewrite it.
-
-    Raises:
-        ModelError: The file has no usable model, or is a link.
-    """
-    model = load_obj_model(obj_path, MAX_FACES)
-    return ObjText(write_obj_text(model), model.materials, model.libraries)
 
 
 def write_obj_text(model: ObjModel) -> bytes:

@@ -7,8 +7,7 @@ from PIL import Image
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.importers.convert import Orientation, convert_model
 from shelfnet.data.obj.materials import read_materials
-from shelfnet.data.obj.reader import ModelError, load_obj
-from shelfnet.data.obj.writer import read_obj_text
+from shelfnet.data.obj.reader import ModelError, load_obj, load_obj_model
 from shelfnet.steps.render_engines import ENGINES, open_engine
 
 
@@ -21,7 +20,8 @@ def convert(tmp_path):
         folder.mkdir(parents=True)
         convert_model(source, folder, Orientation(**orientation), 1000)
         obj = folder / "raw_model.obj"
-        return load_obj(obj, 1000), read_materials(folder, read_obj_text(obj)), obj
+        model = load_obj_model(obj, 1000)
+        return load_obj(obj, 1000), read_materials(folder, model.materials, model.libraries), obj
 
     return run
 

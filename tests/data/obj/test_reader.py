@@ -48,6 +48,8 @@ def test_agrees_with_reference_reader(tmp_path):
         "# " + "x" * 300_000 + "\n" + TRIANGLE + "f 1 2 3\n",
         b"# \xe6\xa4 \xff \x85 latin\n" + TRIANGLE.encode() + b"usemtl \xd6\xd0\nf 1 2 3\n",
         "f 1 2 3\n" + TRIANGLE,
+        "v 0 0 0 # one\nv 1 0 0# two\nv 0 1 0 #\nvt 0 0 # t\nvn 0 0 1 # n\ns 1 # s\nf 1/1/1 2/1/1 3/1/1 # f 9 9 9\n",
+        "# C:\\models\\\n" + TRIANGLE + "# \\\nf 1 2 3 # \\\n",
     ],
 )
 def test_equivalent_spellings(tmp_path, content):
@@ -81,6 +83,8 @@ def test_negative_indices(tmp_path):
         ("v 0 0\n" + TRIANGLE + "f 1 2 3\n", "line 1: .*coordinates.* 2"),
         ("v 0,5 0,5 0,5\n", "line 1"),
         (TRIANGLE + "f 1 2 3\0\n", "line 4: .*NUL byte"),
+        (TRIANGLE + "f 1 2 3 # \0\n", "line 4: .*NUL byte"),
+        (TRIANGLE + "f 1 2 # 3\n", "line 4: .*corners.* 2"),
         ((TRIANGLE + "f 1 2 3\n").encode("utf-16"), "NUL byte"),
         (b"glTF\x02\0\0\0\x10\0\0\0", "NUL byte"),
         ("v 1 1 1\n" * 3 + "f 1 2 3\n", "longest side"),
