@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,6 +13,17 @@ from shelfnet.data.obj.reader import ModelError
 MAX_PARTS = 50_000
 """Largest number of parts in a file, before parts of one material are merged."""
 WHITE = Material((1.0, 1.0, 1.0))
+
+
+class Wrap(Enum):
+    """What a texture shows beyond its edge: itself, its mirror image, or its edge pixels."""
+
+    REPEAT = "repeat"
+    MIRROR = "mirror"
+    CLAMP = "clamp"
+
+
+REPEATED = (Wrap.REPEAT, Wrap.REPEAT)
 
 
 @dataclass(frozen=True)
@@ -25,6 +37,7 @@ class MaterialPart:
         normals: Unit vertex normals, or ``None`` if the file has none.
         uv: Texture coordinates as in OBJ, with (0, 0) at the lower left.
         colours: Linear RGB vertex colours in [0, 1], multiplied with the material.
+        wrap: Wrap modes of the texture in u and v.
     """
 
     vertices: Float[np.ndarray, "v 3"]
@@ -33,6 +46,7 @@ class MaterialPart:
     normals: Float[np.ndarray, "v 3"] | None = None
     uv: Float[np.ndarray, "v 2"] | None = None
     colours: Float[np.ndarray, "v 3"] | None = None
+    wrap: tuple[Wrap, Wrap] = REPEATED
 
 
 def check_counts(n_vertices: int, n_faces: int, max_faces: int) -> None:
@@ -71,4 +85,5 @@ def _merge(group: list[MaterialPart]) -> MaterialPart:
         normals=joined("normals"),
         uv=joined("uv"),
         colours=joined("colours"),
+        wrap=group[0].wrap,
     )

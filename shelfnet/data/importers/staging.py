@@ -22,6 +22,7 @@ from shelfnet.data.catalogue.selection import select_models
 from shelfnet.data.catalogue.splits import sampling_order
 from shelfnet.data.folders import link_or_copy, remove_others
 from shelfnet.data.importers.convert import SUFFIXES, Orientation, convert_model
+from shelfnet.data.importers.glb_container import may_refer_to_files
 from shelfnet.dependencies import code_digest
 from shelfnet.isolation import IsolatedWorker
 from shelfnet.publishing import partial_path, publish
@@ -150,9 +151,10 @@ class _StampMaker:
         self._folders: dict[Path, str] = {}
 
     def make(self, path: Path) -> str:
-        """Stamp of a file. GLB and STL are self-contained; other formats may read files of their folder."""
+        """Stamp of a file. STL and most GLB files are self-contained; others may read files of their folder."""
         status = path.stat()
-        self_contained = path.suffix.lower() in (".glb", ".stl")
+        suffix = path.suffix.lower()
+        self_contained = suffix == ".stl" or (suffix == ".glb" and not may_refer_to_files(path))
         parts = {
             "file": [str(path), status.st_size, status.st_mtime_ns],
             "beside": "" if self_contained else self._folder_digest(path.parent),

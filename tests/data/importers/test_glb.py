@@ -172,7 +172,7 @@ def edited(path, value):
         (edited(["accessors", 0, "bufferView"], 99), "99 in bufferViews"),
         (edited(["accessors", 0, "bufferView"], -1), "-1 in bufferViews"),
         (edited(["accessors", 0, "componentType"], 1), "broken glTF"),
-        (edited(["accessors", 0, "sparse"], {}), "accessor 0: sparse"),
+        (edited(["accessors", 0, "sparse"], {}), "broken glTF"),
         (edited(["bufferViews", 0, "byteLength"], 1 << 40), "buffer view 0"),
         (edited(["bufferViews", 0, "byteStride"], 1), "accessor 0"),
         (edited(["nodes", 0, "children"], [0]), "node 0"),

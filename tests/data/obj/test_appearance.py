@@ -65,7 +65,7 @@ def prism(smoothing):
     """An upright prism of eight sides, with a side in front, without normals."""
     angles = np.deg2rad(22.5 + 45 * np.arange(8))
     ring = 0.5 * np.stack([np.sin(angles), np.zeros(8), np.cos(angles)], axis=1)
-    vertices = np.concatenate([ring, ring + [0, 1, 0]])
+    vertices = np.concatenate([ring, ring + np.array([0, 1, 0])])
     sides = [f"f {i + 1} {(i + 1) % 8 + 1} {(i + 1) % 8 + 9} {i + 9}" for i in range(8)]
     return "\n".join([*(f"v {x} {y} {z}" for x, y, z in vertices), smoothing, *sides])
 
