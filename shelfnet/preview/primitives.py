@@ -21,7 +21,7 @@ def predicted_primitive(mesh: trimesh.Trimesh) -> pyrender.Primitive:
             mesh.vertices,
             mesh.vertex_normals,
             mesh.faces,
-            visual.uv,
+            getattr(visual, "uv", None),
             Material((1.0, 1.0, 1.0), texture=np.asarray(image.convert("RGB"))),
         )
     vertex_colours = visual.vertex_colors if isinstance(visual, ColorVisuals) and visual.kind == "vertex" else None

@@ -96,7 +96,7 @@ class MaterialReader:
 
     def _wrap(self, texture: dict[str, Any]) -> tuple[Wrap, Wrap]:
         sampler = self._container.entry("samplers", texture["sampler"]) if "sampler" in texture else {}
-        across, along = (WRAPS.get(sampler.get(key), Wrap.REPEAT) for key in ("wrapS", "wrapT"))
+        across, along = (WRAPS.get(sampler.get(key, 0), Wrap.REPEAT) for key in ("wrapS", "wrapT"))
         return across, along
 
 
