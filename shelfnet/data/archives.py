@@ -72,6 +72,8 @@ def _open_checked(archive: Path, limits: Limits) -> Iterator[tuple[zipfile.ZipFi
     """An open archive with its entries, all checked; errors raised while it is open name the archive."""
     try:
         with zipfile.ZipFile(archive) as opened:
+            for entry in opened.infolist():
+                entry.filename = entry.filename.replace("\\", "/")  # as archives of .NET Framework are meant
             entries = [entry for entry in opened.infolist() if not DEBRIS & set(PurePosixPath(entry.filename).parts)]
             _check(entries, archive.stat().st_size, limits)
             yield opened, entries
@@ -109,9 +111,9 @@ def _name_fault(name: str, seen: set[str], files: set[str]) -> str | None:
 
 
 def _entry_fault(entry: zipfile.ZipInfo, limits: Limits) -> str | None:
-    name = entry.orig_filename
+    name = entry.orig_filename.replace("\\", "/")
     mode = entry.external_attr >> 16
-    if "\\" in name or "\0" in name or ":" in name or name.startswith("/") or ".." in PurePosixPath(name).parts:
+    if "\0" in name or ":" in name or name.startswith("/") or ".." in PurePosixPath(name).parts:
         return "leaves the folder"
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "is a link or a device"

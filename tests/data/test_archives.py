@@ -4,7 +4,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from shelfnet.data.archives import ArchiveError, Limits, extract_zip
+from shelfnet.data.archives import ArchiveError, Limits, extract_zip, list_zip
 
 
 def make_zip(path, entries, compression=zipfile.ZIP_DEFLATED):
@@ -31,13 +31,41 @@ def test_extraction_skips_debris(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["../evil", "a/../../evil", "/evil", "..\\evil", "a\\b", "C:\\evil", "C:evil", "a/.."],
+    [
+        "../evil",
+        "a/../../evil",
+        "/evil",
+        "..\\evil",
+        "a\\..\\..\\evil",
+        "\\evil",
+        "\\\\host\\evil",
+        "C:\\evil",
+        "C:evil",
+        "a/..",
+    ],
 )
 def test_path_traversal_refused(tmp_path, name):
     archive = make_zip(tmp_path / "x.zip", [("good", b"1"), (name, b"2")])
     with pytest.raises(ArchiveError, match=r"x\.zip: entry .* leaves the folder"):
         extract_zip(archive, tmp_path / "in" / "out")
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["x.zip"]
+
+
+def test_backslashes_are_slashes(tmp_path):
+    """As .NET Framework writes them; also for folders."""
+    entries = [("a\\", b""), ("a\\b\\c.txt", b"1"), ("__MACOSX\\a\\._c.txt", b"2"), ("d/e.txt", b"3")]
+    archive = make_zip(tmp_path / "x.zip", entries)
+    extract_zip(archive, tmp_path / "out")
+    found = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*")}
+    assert found == {"a", "a/b", "a/b/c.txt", "d", "d/e.txt"}
+    assert (tmp_path / "out/a/b/c.txt").read_bytes() == b"1"
+    assert {str(path) for path in list_zip(archive)} == {"a/b/c.txt", "d/e.txt"}
+
+
+def test_backslashes_do_not_hide_collisions(tmp_path):
+    archive = make_zip(tmp_path / "x.zip", [("a/b", b"1"), ("A\\B", b"2")])
+    with pytest.raises(ArchiveError, match="occurs twice"):
+        extract_zip(archive, tmp_path / "out")
 
 
 def test_links_refused(tmp_path):
