@@ -1,5 +1,6 @@
 """One photo to one mesh, with a network that is loaded once."""
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,11 +12,14 @@ from shelfnet.config.images import ImagesSettings
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.photographs.crops import check_mask, crop_to_object
+from shelfnet.data.photographs.masks import isolate_object
 from shelfnet.data.photographs.reader import SegmentFn, read_photo
 from shelfnet.data.shards.encoding import check_image
 from shelfnet.networks.compositing import composite_on_white
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.reconstruction.single_view import Reconstruction, reconstruct_image, refine_reconstructions
+
+log = logging.getLogger(__name__)
 
 
 class EmptyMeshError(ValueError):
@@ -81,9 +85,11 @@ class Predictor:
         return PhotoReconstruction(crop, predicted)
 
     def _crop(self, photo: Path, mask: Path | None) -> UInt8[np.ndarray, "s s 4"]:
-        rgba = read_photo(photo, mask, self.segment)
-        check_mask(rgba, self.images.min_coverage, self.images.min_object_px)
-        crop = crop_to_object(rgba, self._crop_px(), self.object_share)
+        isolated = isolate_object(read_photo(photo, mask, self.segment))
+        for remark in isolated.remarks:
+            log.warning("%s: %s", photo, remark)
+        check_mask(isolated.rgba, self.images.min_coverage, self.images.min_object_px)
+        crop = crop_to_object(isolated.rgba, self._crop_px(), self.object_share)
         check_image(crop, photo.name)
         return crop
 

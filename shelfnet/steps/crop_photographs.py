@@ -2,7 +2,9 @@
 
 import logging
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,12 @@ from shelfnet.data.catalogue.quarantine import Quarantined, quarantine_model, re
 from shelfnet.data.obj.reader import ModelError
 from shelfnet.data.photographs.catalogue import Photograph, read_photographs
 from shelfnet.data.photographs.crops import check_mask, crop_to_object
+from shelfnet.data.photographs.masks import MaskRemark, isolate_object
 from shelfnet.data.photographs.reader import MissingMaskError, PhotoError, SegmentFn, read_photo
 from shelfnet.data.shards.encoding import check_image
 from shelfnet.data.shards.schema import ViewMetadata, image_row
 from shelfnet.data.shards.writer import write_shard
+from shelfnet.data.shown_names import shown_names
 from shelfnet.isolation import IsolatedWorker, WorkerFailedError
 from shelfnet.tracking.journal import Journal
 
@@ -37,9 +41,15 @@ UNKNOWN_CAMERA = ViewMetadata(
 
 ADVICE = "; add one, or set dataset.images.segmenter.kind: mask_rcnn"
 
-Crop = UInt8[np.ndarray, "s s 4"]
-
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A photograph cropped to its object, and remarks on its mask."""
+
+    rgba: UInt8[np.ndarray, "s s 4"]
+    remarks: tuple[MaskRemark, ...]
 
 
 def crop_photographs(
@@ -75,13 +85,16 @@ def crop_photographs(
     source = read_manifest(manifest)
     chosen = read_photographs(photographs, shard)
     unusable: list[Quarantined] = []
+    remarked: dict[MaskRemark, list[str]] = defaultdict(list)
     metadata = {"images": settings_json(settings), "dataset_digest": source.digest}
     make = partial(_make_crop, source.root, settings, resolution_px)
     try:
         with IsolatedWorker(make, timeout_s=timeout_s, memory_mb=memory_mb) as worker:
-            write_shard(output, _rows(chosen, worker, unusable), metadata)
+            write_shard(output, _rows(chosen, worker, unusable, remarked), metadata)
     finally:
         write_quarantine(quarantine, unusable)
+        for remark, names in remarked.items():
+            log.warning("%d photographs: %s: %s", len(names), remark, shown_names(names))
     log.info("%d of %d photographs cropped, %d refused", len(chosen) - len(unusable), len(chosen), len(unusable))
     events = Journal(journal, run="data")
     events.params({"images": settings.model_dump(mode="json")})
@@ -91,14 +104,24 @@ def crop_photographs(
 
 
 def _rows(
-    photographs: Sequence[Photograph], worker: IsolatedWorker[Photograph, Crop], unusable: list[Quarantined]
+    photographs: Sequence[Photograph],
+    worker: IsolatedWorker[Photograph, Crop],
+    unusable: list[Quarantined],
+    remarked: dict[MaskRemark, list[str]],
 ) -> Iterator[dict[str, Any]]:
-    """Rows of all usable photographs, one in memory at a time; the others are appended to ``unusable``."""
+    """Rows of all usable photographs, one in memory at a time.
+
+    The others are appended to ``unusable``, and photographs with a remarkable mask to ``remarked``.
+    """
     for photograph in photographs:
         try:
-            yield image_row(photograph, photograph.view, worker.run(photograph), UNKNOWN_CAMERA)
+            crop = worker.run(photograph)
         except (ModelError, WorkerFailedError) as error:
             unusable.append(quarantine_model(photograph.model_id, STAGE, error, photograph.photo_path))
+            continue
+        for remark in crop.remarks:
+            remarked[remark].append(photograph.photo_path)
+        yield image_row(photograph, photograph.view, crop.rgba, UNKNOWN_CAMERA)
     require_usable(unusable, len(photographs), "photographs")
 
 
@@ -116,11 +139,11 @@ def _make_crop(root: Path, settings: ImagesSettings, resolution_px: int) -> Call
 def _crop(
     photograph: Photograph, root: Path, settings: ImagesSettings, resolution_px: int, segment: SegmentFn | None
 ) -> Crop:
-    rgba = _read(photograph, root, segment)
-    check_mask(rgba, settings.min_coverage, settings.min_object_px)
-    crop = crop_to_object(rgba, resolution_px, settings.object_share)
+    isolated = isolate_object(_read(photograph, root, segment))
+    check_mask(isolated.rgba, settings.min_coverage, settings.min_object_px)
+    crop = crop_to_object(isolated.rgba, resolution_px, settings.object_share)
     check_image(crop, photograph.model_id)
-    return crop
+    return Crop(crop, isolated.remarks)
 
 
 def _read(photograph: Photograph, root: Path, segment: SegmentFn | None) -> UInt8[np.ndarray, "h w 4"]:

@@ -67,6 +67,16 @@ def test_crop_has_object_share(tmp_path, share):
     assert median_object_share([crop]) == pytest.approx(share, abs=1.5 / RENDER.resolution_px)
 
 
+def test_stray_pixel_of_the_mask_does_not_move_the_crop(tmp_path, caplog):
+    photo = write_photo(tmp_path / "a.png")
+    clean = predictor()(photo).crop
+    stray = np.asarray(Image.open(photo)).copy()
+    stray[0, 0, 3] = 255
+    Image.fromarray(stray).save(photo)
+    np.testing.assert_array_equal(predictor()(photo).crop, clean)
+    assert str(photo) in caplog.text
+
+
 def test_refinement_raises_mask_iou(tmp_path):
     photo = write_photo(tmp_path / "a.png")
     coarse, refined = (predictor(share=0.44, refine=refine)(photo).reconstruction for refine in (None, REFINE))

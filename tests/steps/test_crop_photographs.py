@@ -131,6 +131,18 @@ def test_missing_masks_are_segmented_or_quarantined(crop, weights):
     assert "chair, couch, bed, dining table" in refused.reason
 
 
+def test_remarks_on_masks_are_counted_with_names(crop, tmp_path, weights, caplog):
+    masked = np.asarray(Image.open(tmp_path / "in" / "masked.png"))
+    for name in ("first.png", "second.png"):
+        stray = masked.copy()
+        stray[-1, -1, 3] = 255
+        Image.fromarray(stray).save(tmp_path / "in" / name)
+    crops, _ = crop(weights="file", path=str(weights))
+    np.testing.assert_array_equal(crops["first"], crops["masked"])
+    (told,) = [record.getMessage() for record in caplog.records if "stray" in record.getMessage()]
+    assert "2 photographs" in told and "'first.png', 'second.png'" in told
+
+
 def test_missing_weights_stop_the_stage(crop, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch_home"))
     for variable in ("https_proxy", "HTTPS_PROXY"):

@@ -7,11 +7,10 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from shelfnet.data.photographs.masks import INSIDE
 from shelfnet.data.photographs.reader import FILTER, PhotoError
 from shelfnet.data.shards.encoding import MAX_COVERAGE
 
-INSIDE = 127
-"""Pixels with a larger alpha belong to the object."""
 FILTER_RADIUS = 1
 """Radius of the resampling filter in crop pixels."""
 

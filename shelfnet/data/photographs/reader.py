@@ -1,6 +1,6 @@
 """Read photographs of single objects as upright 8-bit sRGB, with the mask as alpha.
 
-The mask is the first of: a mask file, the alpha channel of the photo, the output of a segmenter.
+The mask is the first of: a mask file, the photo's alpha channel unless it masks nothing, the output of a segmenter.
 """
 
 import io
@@ -16,6 +16,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 from shelfnet.data.images import check_size
 from shelfnet.data.obj.reader import ModelError
 from shelfnet.data.photographs.files import FORMATS, mask_places
+from shelfnet.data.photographs.masks import masks_something
 
 SegmentFn = Callable[[UInt8[np.ndarray, "h w 3"]], Float[np.ndarray, "h w"]]
 """Returns the mask, in [0, 1], of the object in an sRGB photo; raises :class:`PhotoError` if it finds none."""
@@ -56,10 +57,12 @@ def read_photo(
     rgba = _read_rgba(path)
     if mask_path is not None:
         return _with_alpha(rgba, _read_mask(mask_path, rgba.shape[1], rgba.shape[0], path))
-    if rgba[..., 3].min() < 255:
+    if masks_something(rgba[..., 3]):
         return rgba
     if segment is None:
-        raise MissingMaskError(f"{path}: expected a mask of the object, found none in {mask_places(path)}")
+        has_alpha = bool(rgba[..., 3].min() < 255)
+        hint = ", and its alpha channel is opaque nearly everywhere" if has_alpha else ""
+        raise MissingMaskError(f"{path}: expected a mask of the object, found none in {mask_places(path)}{hint}")
     try:
         mask = segment(rgba[..., :3])
     except PhotoError as error:
@@ -73,8 +76,14 @@ def _read_rgba(path: Path) -> UInt8[np.ndarray, "h w 4"]:
     Raises:
         PhotoError: The file is missing, not an image, damaged or too large.
     """
-    if not path.is_file():
-        raise PhotoError(f"{path}: no such photo")
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise PhotoError(f"{path}: no such photo") from None
+    except PermissionError:
+        raise PhotoError(f"{path}: this user may not read it; its owner can allow it with chmod a+rX") from None
+    except OSError as error:
+        raise PhotoError(f"{path}: expected a file: {error.strerror}") from error
     try:
         with warnings.catch_warnings():  # about large images, which have a limit here, and about damaged EXIF
             warnings.simplefilter("ignore")
@@ -116,13 +125,13 @@ def _to_srgb(image: Image.Image) -> Image.Image:
 
 
 def _read_mask(path: Path, width_px: int, height_px: int, photo: Path) -> UInt8[np.ndarray, "h w"]:
-    """Read a mask at the size of its photo: its alpha channel if it has one, else brightness scaled to at most 255.
+    """Read a mask at the size of its photo: its alpha channel if that masks anything, else its brightness up to 255.
 
     Raises:
         PhotoError: The mask cannot be read, is constant, or has another aspect ratio.
     """
     rgba = _read_rgba(path)
-    values = rgba[..., 3] if rgba[..., 3].min() < 255 else rgba[..., :3].max(axis=-1)
+    values = rgba[..., 3] if masks_something(rgba[..., 3]) else rgba[..., :3].max(axis=-1)
     if values.min() == values.max():
         raise PhotoError(f"{path}: expected a mask that is bright on the object, got a constant image")
     height, width = values.shape

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
+from unprivileged import reachable_folder, unprivileged
 
 from shelfnet.data.photographs.reader import MissingMaskError, PhotoError, read_photo
 
@@ -60,6 +61,35 @@ def test_mask_file_is_the_mask(photo, mask):
 def test_mask_file_takes_precedence_over_alpha(tmp_path, mask):
     path = save(tmp_path / "chair.png", np.dstack([quadrants(), box_mask(0, 3, 0, 3)]))
     np.testing.assert_array_equal(read_photo(path, mask)[..., 3], box_mask())
+
+
+def nearly_opaque():
+    """The alpha channel of a screenshot: only a corner is transparent."""
+    alpha = np.full((HEIGHT, WIDTH), 255, np.uint8)
+    alpha[0, 0] = 0
+    return alpha
+
+
+def test_alpha_that_masks_nothing_is_no_mask(tmp_path):
+    path = save(tmp_path / "chair.png", np.dstack([quadrants(), nearly_opaque()]))
+    rgba = read_photo(path, None, lambda rgb: box_mask() / 255.0)
+    np.testing.assert_array_equal(rgba[..., 3], box_mask())
+    with pytest.raises(MissingMaskError, match="alpha channel is opaque"):
+        read_photo(path)
+
+
+def test_mask_whose_alpha_masks_nothing_is_read_by_brightness(tmp_path, photo):
+    grey = np.repeat(box_mask()[..., None], 3, axis=2)
+    mask = save(tmp_path / "cut.png", np.dstack([grey, np.full((HEIGHT, WIDTH), 254, np.uint8)]))
+    np.testing.assert_array_equal(read_photo(photo, mask)[..., 3], box_mask())
+
+
+def test_photo_that_may_not_be_read_is_not_called_broken():
+    with reachable_folder() as folder:
+        path = save(folder / "chair.png", quadrants())
+        path.chmod(0)
+        with unprivileged(), pytest.raises(PhotoError, match=r"chair\.png: this user may not read it"):
+            read_photo(path)
 
 
 def test_segmenter_runs_only_without_a_mask(tmp_path, photo, mask):
