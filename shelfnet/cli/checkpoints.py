@@ -1,11 +1,11 @@
 """Choice of the checkpoint: the named one, else the newest."""
 
 import logging
-import os
 from pathlib import Path
 
 from shelfnet.cli.errors import UsageError
 from shelfnet.config.load import UNTRAINED
+from shelfnet.file_tree import may_read
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +55,7 @@ def _require_access(folder: Path, option: str) -> None:
         UsageError: The folder is one of these; ``option`` begins the message.
     """
     try:
-        effective = os.access in os.supports_effective_ids
-        is_closed = folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK, effective_ids=effective)
+        is_closed = folder.is_dir() and not may_read(folder)
     except PermissionError:  # a folder above it
         is_closed = True
     if is_closed:

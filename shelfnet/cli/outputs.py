@@ -9,11 +9,11 @@ from shelfnet.cli.errors import UsageError
 from shelfnet.data.importers.convert import SUFFIXES as MODEL_SUFFIXES
 from shelfnet.data.photographs.files import SUFFIXES as PHOTO_SUFFIXES
 from shelfnet.data.photographs.files import find_mask, find_photos
+from shelfnet.data.shown_names import shown_names
 from shelfnet.data.sources.folder import UNSUPPORTED_SUFFIXES
 
 FILE_SUFFIXES = frozenset((*MODEL_SUFFIXES, *UNSUPPORTED_SUFFIXES, *PHOTO_SUFFIXES, ".gif", ".pdf", ".svg"))
 """Suffixes of names that mean a file; any other name, such as ``meshes_v1.0``, means a folder."""
-SHOWN_NAMES = 5
 
 log = logging.getLogger(__name__)
 
@@ -89,8 +89,7 @@ def _without_masks(inputs: Sequence[_Input]) -> list[_Input]:
     photos = [entry for entry in inputs if entry.photo.resolve() not in masks]
     if len(photos) < len(inputs):
         names = [str(entry.photo) for entry in inputs if entry.photo.resolve() in masks]
-        more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
-        log.info("masks of other photos, not photos themselves: %s%s", ", ".join(names[:SHOWN_NAMES]), more)
+        log.info("%d files are masks of other photos, not photos: %s", len(names), shown_names(names))
     return photos
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.config.load import ConfigError
+from shelfnet.file_tree import walk
 
 EXPECTED = {
     "3d_future": "3D-FUTURE: the folder with model_info.json, the folder with its zip files, or one zip file; "
@@ -63,7 +64,7 @@ def listing_digest(place: Path) -> str:
     """Digest of the names and sizes of a file or of the files in a folder.
 
     It is fast, and the same for a copy: modification times do not count. Neither do hidden files and folders, results
-    of the workflow and files that no stage reads. A link counts as itself.
+    of the workflow and files that no stage reads. A link counts as the file that it leads to.
     """
     digest = hashlib.sha256()
     for name, size in sorted(_files(place)):
@@ -77,8 +78,7 @@ def _files(place: Path) -> Iterator[tuple[str, int]]:
         yield place.name, place.stat().st_size
         return
     results = Path("results").resolve()
-    for folder, inner, names in os.walk(place):
-        inner[:] = [name for name in inner if not name.startswith(".") and Path(folder, name) != results]
-        for path in (Path(folder, name) for name in names if not name.startswith(".")):
-            if path.suffix.lower() in DATA_SUFFIXES:
-                yield str(path.relative_to(place)), path.lstat().st_size
+    for _, listing in walk(place, lambda folder: not folder.name.startswith(".") and folder != results):
+        for name, path in listing.files.items():
+            if not name.startswith(".") and path.suffix.lower() in DATA_SUFFIXES:
+                yield str(path.relative_to(place)), path.stat().st_size

@@ -12,7 +12,7 @@ from shelfnet.config.place import EXPECTED, find_place
 from shelfnet.data.archives import extract_zip
 from shelfnet.data.catalogue.manifest import Manifest, write_manifest
 from shelfnet.data.catalogue.model_info import DatasetError
-from shelfnet.data.photographs.files import TABLES, find_photos
+from shelfnet.data.photographs.files import find_photos, find_tables
 from shelfnet.provenance import code_version, file_digest
 from shelfnet.publishing import complete_folder
 from shelfnet.tracking.journal import Journal
@@ -63,6 +63,6 @@ def _extract(archive: Path, output_dir: Path) -> Path:
 def _digest(root: Path, files: Iterable[str]) -> str:
     """SHA-256 of names and contents of photographs, masks and the table of tags."""
     digest = hashlib.sha256()
-    for name in sorted({*files, *(table for table in TABLES if (root / table).is_file())}):
+    for name in sorted({*files, *(table.name for table in find_tables(root))}):
         digest.update(os.fsencode(name) + f":{file_digest(root / name)}\n".encode())
     return digest.hexdigest()

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from shelfnet.data.catalogue.model_info import FILE_NAME, DatasetError
-from shelfnet.data.folders import regular_files, subfolders
+from shelfnet.data.file_names import folded_name
+from shelfnet.data.folders import model_files
 from shelfnet.data.obj.reader import MAX_OBJ_BYTES
+from shelfnet.file_tree import list_folder, subfolders
 from shelfnet.provenance import file_digest
 
 MODEL_FOLDER = "3D-FUTURE-model"
@@ -35,74 +37,67 @@ def find_root(source: Path) -> Path:
     """
     lists = find_lists(source)
     if not lists:
-        raise DatasetError(
-            f"{source}: expected {FILE_NAME} in it or in {MODEL_FOLDER}/ below it, found none. {HOW_TO_GET}."
-        )
+        links = "".join(f"; {name} {fault}" for name, fault in list_folder(source).unusable.items())
+        expected = f"expected {FILE_NAME} in it or in {MODEL_FOLDER}/ below it, found none{links}"
+        raise DatasetError(f"{source}: {expected}. {HOW_TO_GET}.")
     if len(lists) > 1:
         raise DatasetError(f"{source}: expected one {FILE_NAME}, found {', '.join(map(str, lists))}; name one folder")
     return lists[0].parent
 
 
 def find_lists(source: Path) -> list[Path]:
-    """The ``model_info.json`` files at the smallest depth at which there is one."""
+    """The ``model_info.json`` files at the smallest depth at which there is one, without aliases by links."""
     level = [source]
     for _ in range(MAX_DEPTH):
         found = [folder / FILE_NAME for folder in level if (folder / FILE_NAME).is_file()]
         if found:
-            return found
+            distinct: dict[Path, Path] = {}
+            for path in found:
+                distinct.setdefault(path.resolve(), path)
+            return list(distinct.values())
         level = [inner for folder in level for inner in subfolders(folder).values()]
     return []
 
 
 def model_folders(root: Path) -> dict[str, Path]:
-    """Folders of models by name, without links: directly in the root or, as in the release's parts, one level deeper.
+    """Folders by name that may be models: those with an OBJ file at any depth, and all direct subfolders.
 
-    A folder directly in the root takes precedence over a deeper one of the same name.
+    The release's parts have models one level below the root, or two if each part was unpacked into a folder of its own.
     """
-    direct = subfolders(root)
-    deeper: dict[str, Path] = {}
-    for part in direct.values():
-        if not (part / OBJ_NAME).is_file():
-            for name, path in subfolders(part).items():
-                if (path / OBJ_NAME).is_file():
-                    deeper.setdefault(name, path)
-    return deeper | direct
+    return subfolders(root) | folders_with_obj(root)
 
 
-class FolderIndex:
-    """Case-insensitive lookup of model folders.
-
-    Args:
-        folders: Result of :func:`model_folders`.
-    """
-
-    def __init__(self, folders: Mapping[str, Path]) -> None:
-        self._folders = folders
-        self._similar: dict[str, list[Path]] = {}
-        for name, folder in folders.items():
-            self._similar.setdefault(name.casefold(), []).append(folder)
-
-    def find(self, model_id: str) -> Path | None:
-        """The folder of this exact name, else the only one whose name differs only in case."""
-        similar = self._similar.get(model_id.casefold(), [])
-        return self._folders.get(model_id, similar[0] if len(similar) == 1 else None)
+def folders_with_obj(root: Path) -> dict[str, Path]:
+    """Folders below a folder with the OBJ file of a model, by name; the least deep of several with the same name."""
+    models: dict[str, Path] = {}
+    level = [root]
+    for _ in range(MAX_DEPTH + 1):
+        below = [path for folder in level for path in subfolders(folder).values()]
+        level = []
+        for path in below:
+            if os.path.lexists(path / OBJ_NAME):
+                models.setdefault(path.name, path)
+            else:
+                level.append(path)
+    return models
 
 
 def unlisted_folders(folders: Mapping[str, Path], model_ids: Iterable[str]) -> list[str]:
     """Sorted names of the model folders that match no id."""
-    listed = {model_id.casefold() for model_id in model_ids}
-    names = (name for name in folders if name.casefold() not in listed)
+    listed = {folded_name(model_id) for model_id in model_ids}
+    names = (name for name in folders if folded_name(name) not in listed)
     return sorted(name for name in names if (folders[name] / OBJ_NAME).is_file())
 
 
 def content_digest(root: Path) -> str:
     """SHA-256 over ``model_info.json`` and the names and contents of the model files that the workflow reads.
 
-    Links are ignored. Files too large for any stage contribute their size instead of their content.
+    Links that leave their model are ignored, as stages do. Files too large for any stage contribute their size instead
+    of their content.
     """
     digest = hashlib.sha256(file_digest(root / FILE_NAME).encode())
     for name, folder in sorted(model_folders(root).items()):
-        for path in (path for path in regular_files(folder).values() if _is_read(path.name)):
+        for path in (path for path in model_files(folder, OBJ_NAME).values() if _is_read(path.name)):
             size = path.stat().st_size
             content = file_digest(path) if size <= MAX_OBJ_BYTES else str(size)
             digest.update(os.fsencode(f"{name}/{path.name}") + f":{content}\n".encode())

@@ -11,10 +11,9 @@ import pyarrow as pa
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue.captions import make_caption
-from shelfnet.data.catalogue.dataset_layout import OBJ_NAME, FolderIndex, model_folders, unlisted_folders
+from shelfnet.data.catalogue.dataset_layout import OBJ_NAME, model_folders, unlisted_folders
 from shelfnet.data.catalogue.model_info import (
     FILE_NAME,
-    MAX_ID_CHARACTERS,
     STAGE,
     DatasetError,
     ModelInfo,
@@ -23,11 +22,14 @@ from shelfnet.data.catalogue.model_info import (
 from shelfnet.data.catalogue.quarantine import Quarantined, first_reasons, quarantine_model
 from shelfnet.data.catalogue.selection import select_models
 from shelfnet.data.catalogue.splits import sampling_order, shard_of, split_of
+from shelfnet.data.name_index import NameIndex
 from shelfnet.data.obj.materials import read_materials
 from shelfnet.data.obj.reader import ModelError, load_obj_model
 from shelfnet.data.shards.schema import DatasetObject
+from shelfnet.data.shown_names import shown_names
 from shelfnet.data.tables import read_table, write_table
 from shelfnet.data.tags import TAG_FIELDS, TAGS
+from shelfnet.file_tree import list_folder
 from shelfnet.isolation import IsolatedWorker
 
 SCHEMA = pa.schema(
@@ -48,8 +50,6 @@ SCHEMA = pa.schema(
 
 PLAUSIBLE_SIDE_M = (0.05, 20.0)
 """Range of plausible longest sides in metres; outside it, the unit is probably wrong. Normalisation removes it."""
-
-SHOWN_NAMES = 5
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,8 @@ def make_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -> Cata
     chosen = {info.model_id: info for info in select_models(infos, settings)}
     folders = model_folders(root)
     _warn_of_unlisted(root, unlisted_folders(folders, (row.model_id for row in (*infos, *quarantined))))
-    index = FolderIndex(folders)
+    index = NameIndex(folders.items())
+    unusable = NameIndex(list_folder(root).unusable.items())
     usable: dict[str, MeshStatistics] = {}
     make = partial(_make_measure, root, settings.max_faces)
     with IsolatedWorker(make, timeout_s=settings.model_timeout_s, memory_mb=settings.model_memory_mb) as worker:
@@ -105,7 +106,7 @@ def make_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -> Cata
             if len(usable) == settings.max_models:
                 break
             try:
-                usable[model_id] = worker.run(index.find(model_id))
+                usable[model_id] = worker.run(_folder_of(model_id, index, unusable))
             except Exception as error:  # one faulty model must not stop the others
                 quarantined.append(quarantine_model(model_id, STAGE, error, f"{model_id}/{OBJ_NAME}"))
     if not usable:
@@ -133,20 +134,27 @@ def read_models(path: Path, shard: int | None = None) -> tuple[CatalogueModel, .
 
 
 def _warn_of_unlisted(root: Path, names: Sequence[str]) -> None:
-    """Log model folders missing from the list; ``repr`` escapes control characters and invalid UTF-8."""
+    """Log model folders missing from the list."""
     if names:
-        shown = ", ".join(repr(name[:MAX_ID_CHARACTERS]) for name in names[:SHOWN_NAMES])
-        logger.warning("%s: %d folders with models that %s does not list: %s", root, len(names), FILE_NAME, shown)
+        logger.warning(
+            "%s: %d folders with models that %s does not list: %s", root, len(names), FILE_NAME, shown_names(names)
+        )
 
 
-def _make_measure(root: Path, max_faces: int) -> Callable[[Path | None], MeshStatistics]:
+def _folder_of(model_id: str, folders: NameIndex[Path], unusable: NameIndex[str]) -> Path:
+    folder = folders.find(model_id)
+    if folder is not None:
+        return folder
+    fault = unusable.find(model_id)
+    raise ModelError("no folder of this name" if fault is None else f"its folder {fault}")
+
+
+def _make_measure(root: Path, max_faces: int) -> Callable[[Path], MeshStatistics]:
     """The function that a child process applies to each model."""
     return lambda folder: _measure(root, folder, max_faces)
 
 
-def _measure(root: Path, folder: Path | None, max_faces: int) -> MeshStatistics:
-    if folder is None:
-        raise ModelError("no folder of this name")
+def _measure(root: Path, folder: Path, max_faces: int) -> MeshStatistics:
     obj_path = folder / OBJ_NAME
     model = load_obj_model(obj_path, max_faces)
     used = model.vertices[np.unique(model.faces)]

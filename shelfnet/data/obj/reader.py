@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from shelfnet.data.obj.parser import ObjModel, parse_obj
+from shelfnet.file_tree import link_fault
 from shelfnet.geometry.meshes import Mesh
 
 MAX_OBJ_BYTES = 512 * 1024**2
@@ -22,7 +23,7 @@ def load_obj(path: Path, max_faces: int) -> Mesh:
     """The triangles of an OBJ file in the file's own frame and unit; polygons are triangulated.
 
     Args:
-        path: A regular file; links are refused.
+        path: A regular file, or a link to one.
         max_faces: Maximum number of triangles, and a quarter of the maximum number of vertices.
 
     Raises:
@@ -52,18 +53,23 @@ def load_obj_model(path: Path, max_faces: int) -> ObjModel:
 
 
 def require_regular_file(path: Path, max_bytes: int) -> None:
-    """Refuse missing files, links, folders, devices and files that are too large.
+    """Refuse missing files, links that lead to no file, folders, devices and files that are too large.
 
     Raises:
         ModelError: The path is one of these.
     """
     try:
-        status = path.lstat()
+        fault = link_fault(path)
+        if fault is not None:
+            raise ModelError(f"{path.name} {fault}")
+        status = path.stat()
+    except ModelError:
+        raise
     except (OSError, ValueError) as error:
         reason = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be reached ({error})"
         raise ModelError(f"{path.name} {reason}") from error
     if not stat.S_ISREG(status.st_mode):
-        kinds = {stat.S_IFLNK: "symbolic link", stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe"}
+        kinds = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe"}
         kind = kinds.get(stat.S_IFMT(status.st_mode), "device")
         raise ModelError(f"{path.name}: expected a regular file, got a {kind}")
     if status.st_size > max_bytes:

@@ -15,13 +15,13 @@ import pyarrow as pa
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue.captions import make_caption
-from shelfnet.data.catalogue.model_info import STAGE, DatasetError, ModelInfo, is_safe_id
+from shelfnet.data.catalogue.model_info import DatasetError, ModelInfo, is_safe_id
 from shelfnet.data.catalogue.models import SCHEMA as MODELS_SCHEMA
 from shelfnet.data.catalogue.quarantine import Quarantined
 from shelfnet.data.catalogue.selection import select_models
 from shelfnet.data.catalogue.splits import sampling_order, shard_of, split_of
 from shelfnet.data.photographs.files import find_photos
-from shelfnet.data.photographs.tags import PhotoTags, read_photo_tags
+from shelfnet.data.photographs.tags import PhotoTags, match_photos, read_photo_tags
 from shelfnet.data.shards.schema import DatasetObject
 from shelfnet.data.tables import read_table, write_table
 from shelfnet.data.tags import TAG_FIELDS, TAGS, tags_of
@@ -75,8 +75,8 @@ def make_photo_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -
         DatasetError: The table of tags cannot be read, or no photograph is left.
     """
     masks = find_photos(root).below_root()
-    table = read_photo_tags(root)
-    refused = [*table.refused, *(_missing(photo) for photo in table.tags if photo not in masks)]
+    table = match_photos(read_photo_tags(root), masks)
+    refused = table.refused
     unusable = {row.path for row in refused}
     tags = {photo: table.tags.get(photo, PhotoTags()) for photo in masks if photo not in unusable}
     if not tags:
@@ -162,10 +162,6 @@ def _name_of(photo: str) -> str:
 
 def _hashed_name(photo: str) -> str:
     return f"photo-{hashlib.sha256(photo.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
-
-
-def _missing(photo: str) -> Quarantined:
-    return Quarantined("", STAGE, "the table of tags names a missing photograph", photo)
 
 
 def _warn_of_one_caption(photographs: Sequence[Photograph]) -> None:

@@ -5,28 +5,30 @@ The mask of ``chair.jpg`` is the first of these, with any suffix of photographs:
 1. ``chair_mask.png`` in the same folder,
 2. ``masks/chair.png`` in the same folder,
 3. ``../masks/chair.png``, if it is unambiguous: no photograph in ``..`` or in another of its folders has the same name.
+
+Letter case and Unicode composition are ignored where only one photograph fits.
 """
 
-import glob
 import logging
-import os
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
 from pathlib import Path
 
 from shelfnet.data.archives import DEBRIS
+from shelfnet.data.file_names import folded_name
+from shelfnet.data.name_index import NameIndex
+from shelfnet.data.shown_names import SHOWN_NAMES, shown_names
+from shelfnet.file_tree import Listing, files_in, list_folder, may_read, walk
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
 TABLES = ("photographs.csv", "photographs.parquet")
 """Tables of tags in the root folder."""
-EXPECTED = DEBRIS | {*TABLES}
+EXPECTED = frozenset(map(folded_name, (*DEBRIS, *TABLES)))
 """Files that are ignored without a warning."""
 MASK_SUFFIX = "_mask"
 MASK_FOLDER = "masks"
-SHOWN_NAMES = 5
 
 logger = logging.getLogger(__name__)
 
@@ -63,38 +65,50 @@ class FoundPhotos:
 def find_photos(root: Path) -> FoundPhotos:
     """Photographs below a folder, each with its mask file; files of other kinds are counted.
 
-    Hidden files and folders are ignored. Links to folders, and links to files outside ``root``, are not followed.
-    Skipped files are logged.
+    Hidden files and folders are ignored. Links are followed. Skipped files, unusable links, and masks without a
+    photograph are logged.
     """
-    images = cache(partial(_images_in, root=root))
-    masks: dict[Path, Path | None] = {}
+    photos: dict[Path, list[Path]] = {}
+    below: dict[Path, list[Path]] = {}
+    beside: dict[Path, list[Path]] = {}
     skipped: Counter[str] = Counter()
-    for place, folders, names in os.walk(root):
-        folder = Path(place)
-        holds_masks = folder.name == MASK_FOLDER and folder != root
-        folders[:] = [] if holds_masks else [name for name in folders if not name.startswith(".")]
-        skipped.update(_other_suffixes(names))
-        if not holds_masks:
-            own = _own_masks(images(folder), images(folder / MASK_FOLDER))
-            taken = set(own.values())
-            masks |= {path: own.get(path.stem) for path in images(folder) if path not in taken}
-    masks |= _masks_in_parent(masks, root, images)
+    unusable: list[str] = []
+    for folder, listing in _walk(root):
+        skipped.update(_other_suffixes(listing.files))
+        unusable += [f"{_below(folder / name, root)} {fault}" for name, fault in listing.unusable.items()]
+        images = _images(listing)
+        if _holds_masks(folder, root):
+            below[folder.parent] = below.get(folder.parent, []) + images
+        else:
+            beside[folder] = [path for path in images if _is_named_as_mask(path)]
+            photos[folder] = [path for path in images if not _is_named_as_mask(path)]
+    masks: dict[Path, Path | None] = {path: None for images in photos.values() for path in images}
+    for folder, images in photos.items():
+        masks |= _own_masks(images, beside[folder], below.get(folder, []))
+    for parent, images in below.items():
+        masks |= _masks_for_subfolders(parent, images, masks)
     found = FoundPhotos(root, dict(sorted(masks.items())), skipped)
-    if skipped:
-        logger.warning("%s: %s", root, found.skipped_text())
-    if (outside := root.absolute().parent / MASK_FOLDER).is_dir() and None in masks.values():
-        logger.warning("%s is outside the folder of photographs: to use it, set dataset.path to its parent", outside)
+    _warn_of_unused(root, found, [path for images in (*below.values(), *beside.values()) for path in images], unusable)
     return found
 
 
 def find_mask(photo: Path) -> Path | None:
-    """Mask file of one photograph, or ``None``. Links are followed, since there is no root folder to stay inside."""
-    own = _own_masks(_images_in(photo.parent), _images_in(photo.parent / MASK_FOLDER))
-    if photo.stem in own:
-        return own[photo.stem]
-    parent = photo.absolute().parent.parent
-    mask = _by_stem(_images_in(parent / MASK_FOLDER)).get(photo.stem)
-    return mask if mask is not None and len(_folders_with(parent, photo.stem)) == 1 else None
+    """Mask file of one photograph, or ``None``."""
+    folder = photo.absolute().parent
+    if not folder.is_dir():
+        return None
+    listing = list_folder(folder)
+    images = [folder / photo.name, *(path for path in _images(listing) if not _is_named_as_mask(path))]
+    beside = [path for path in _images(listing) if _is_named_as_mask(path)]
+    own = _own_masks(images, beside, _masks_in(listing)).get(folder / photo.name)
+    if own is not None:
+        return _relative_as(photo, own)
+    parent = folder.parent
+    masks = [path for path in _masks_in(list_folder(parent)) if folded_name(path.stem) == folded_name(photo.stem)]
+    if not masks or parent == folder:
+        return None
+    around = dict.fromkeys((folder / photo.name, *_photos_around(parent)))
+    return _masks_for_subfolders(parent, masks, around).get(folder / photo.name)
 
 
 def mask_places(photo: Path) -> str:
@@ -103,66 +117,125 @@ def mask_places(photo: Path) -> str:
     return f"'{photo.stem}{MASK_SUFFIX}.*', '{below}' and '../{below}'"
 
 
-def _own_masks(images: Iterable[Path], below: Iterable[Path]) -> dict[str, Path]:
-    """Masks by photograph stem: files named ``*_mask`` take precedence over the folder ``masks``."""
-    beside = {path.stem.removesuffix(MASK_SUFFIX): path for path in images if path.stem.endswith(MASK_SUFFIX)}
-    return _by_stem(below) | beside
+def find_tables(root: Path) -> list[Path]:
+    """Tables of tags in the root folder, whatever the letter case of their names."""
+    return [path for name, path in files_in(root).items() if folded_name(name) in TABLES]
 
 
-def _masks_in_parent(
-    masks: Mapping[Path, Path | None], root: Path, images: Callable[[Path], list[Path]]
-) -> dict[Path, Path]:
-    """Masks from ``../masks`` for photographs without a mask; ambiguous ones are left out with a warning."""
-    folders_of: dict[tuple[Path, str], set[Path]] = defaultdict(set)
-    for path in masks:
-        for folder in (path.parent, path.parent.parent):
-            folders_of[folder, path.stem].add(path.parent)
-    by_stem = cache(lambda folder: _by_stem(images(folder / MASK_FOLDER)))
-    without = [path for path, mask in masks.items() if mask is None and path.parent != root]
-    found = {path: mask for path in without if (mask := by_stem(path.parent.parent).get(path.stem))}
-    ambiguous = sorted(path for path in found if len(folders_of[path.parent.parent, path.stem]) > 1)
+def _walk(root: Path) -> Iterator[tuple[Path, Listing]]:
+    """Folders that may hold photographs or masks; folders in a folder of masks are left out."""
+    if root.is_dir():
+        yield from walk(root, lambda path: not path.name.startswith(".") and not _holds_masks(path.parent, root))
+
+
+def _holds_masks(folder: Path, root: Path) -> bool:
+    return folded_name(folder.name) == MASK_FOLDER and folder != root
+
+
+def _is_named_as_mask(path: Path) -> bool:
+    return folded_name(path.stem).endswith(MASK_SUFFIX)
+
+
+def _photographed(mask: Path) -> str:
+    """Stem of the photograph that a mask is named after."""
+    return mask.stem[: -len(MASK_SUFFIX)] if _is_named_as_mask(mask) else mask.stem
+
+
+def _own_masks(photos: Sequence[Path], beside: Iterable[Path], below: Iterable[Path]) -> dict[Path, Path]:
+    """Masks of the photographs of one folder: files named ``*_mask`` take precedence over the folder ``masks``."""
+    index = NameIndex((path.stem, path) for path in photos)
+    by_stem = [(path.stem, path) for path in below], [(_photographed(path), path) for path in beside]
+    return {photo: mask for named in by_stem for photo, mask in _assigned(named, index).items()}
+
+
+def _assigned(masks: Iterable[tuple[str, Path]], photos: NameIndex[Path]) -> dict[Path, Path]:
+    """Masks by photograph; a mask of the same stem takes precedence over one in another letter case."""
+    assigned: dict[Path, Path] = {}
+    for stem, mask in masks:
+        for photo in _same_stem(photos.matches(stem)):
+            if photo.stem == stem or photo not in assigned:
+                assigned[photo] = mask
+    return assigned
+
+
+def _same_stem(matches: list[Path]) -> list[Path]:
+    """The matches if they have one stem; several stems, which differ in letter case, are ambiguous."""
+    return matches if len({path.stem for path in matches}) == 1 else []
+
+
+def _masks_for_subfolders(parent: Path, masks: Iterable[Path], photos: Mapping[Path, Path | None]) -> dict[Path, Path]:
+    """Masks from ``masks`` for photographs in the folders beside it; ambiguous ones are left out with a warning.
+
+    Args:
+        parent: Folder with the folder of masks.
+        masks: Images in the folder of masks.
+        photos: Masks by photograph, so far.
+    """
+    near = [path for path in photos if path.parent == parent or path.parent.parent == parent]
+    index = NameIndex((path.stem, path) for path in near)
+    found: dict[Path, Path] = {}
+    ambiguous: list[str] = []
+    for mask in masks:
+        matches = _same_stem(index.matches(mask.stem))
+        without = [path for path in matches if photos[path] is None and path.parent != parent]
+        if len({path.parent for path in matches}) > 1:
+            ambiguous += [str(path) for path in without]
+        else:
+            found |= dict.fromkeys(without, mask)
     if ambiguous:
-        shown = ", ".join(repr(str(path)) for path in ambiguous[:SHOWN_NAMES])
-        logger.warning("%d photographs have an ambiguous mask, which is not used: %s", len(ambiguous), shown)
-    return {path: mask for path, mask in found.items() if path not in set(ambiguous)}
+        logger.warning(
+            "%d photographs have an ambiguous mask, which is not used: %s", len(ambiguous), shown_names(ambiguous)
+        )
+    return found
 
 
-def _folders_with(parent: Path, stem: str) -> set[Path]:
-    """Folders with a photograph of this stem: ``parent`` itself and its subfolders, without ``masks``."""
-    name = f"{glob.escape(stem)}.*"
-    paths = [*parent.glob(name), *parent.glob(f"*/{name}")]
-    return {path.parent for path in paths if _is_photo(path) and path.stem == stem and path.parent.name != MASK_FOLDER}
+def _photos_around(parent: Path) -> Iterator[Path]:
+    """Photographs in a folder and its subfolders, without folders of masks and those that this user may not read."""
+    listing = list_folder(parent)
+    yield from (path for path in _images(listing) if not _is_named_as_mask(path))
+    for folder in listing.folders.values():
+        if not _holds_masks(folder, parent) and not folder.name.startswith(".") and may_read(folder):
+            yield from (path for path in _images(list_folder(folder)) if not _is_named_as_mask(path))
 
 
-def _by_stem(paths: Iterable[Path]) -> dict[str, Path]:
-    return {path.stem: path for path in paths}
+def _masks_in(listing: Listing) -> list[Path]:
+    """Images in the subfolders for masks."""
+    folders = [path for name, path in listing.folders.items() if folded_name(name) == MASK_FOLDER]
+    return [path for folder in folders for path in _images(list_folder(folder))]
 
 
-def _images_in(folder: Path, root: Path | None = None) -> list[Path]:
-    """Sorted images in a folder, without links that leave ``root``."""
-    images = sorted(path for path in folder.iterdir() if _is_photo(path)) if folder.is_dir() else []
-    outside = {path for path in images if root is not None and _leaves_root(path, root)}
-    if outside:
-        shown = ", ".join(repr(path.name) for path in sorted(outside)[:SHOWN_NAMES])
-        logger.warning("%r: %d links leave %r and are not followed: %s", str(folder), len(outside), str(root), shown)
-    return [path for path in images if path not in outside]
+def _images(listing: Listing) -> list[Path]:
+    return [
+        path for name, path in listing.files.items() if path.suffix.lower() in SUFFIXES and not name.startswith(".")
+    ]
 
 
-def _leaves_root(path: Path, root: Path) -> bool:
-    """Whether a link, or a file in a linked folder, leaves ``root``; ``os.walk`` follows no other links."""
-    is_link = path.is_symlink() or path.parent.is_symlink()
-    return is_link and not path.resolve().is_relative_to(root.resolve())
+def _relative_as(photo: Path, mask: Path) -> Path:
+    """The path of a mask, relative if the path of its photograph is."""
+    folder = photo.absolute().parent
+    return photo.parent / mask.relative_to(folder)
 
 
-def _is_photo(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+def _warn_of_unused(root: Path, found: FoundPhotos, masks: Iterable[Path], unusable: Sequence[str]) -> None:
+    """Log skipped files, unusable links, masks without a photograph, and masks outside the root."""
+    if found.skipped:
+        logger.warning("%s: %s", root, found.skipped_text())
+    if unusable:
+        logger.warning("%s: %d links are unusable: %s", root, len(unusable), shown_names(unusable))
+    used = set(found.masks.values())
+    unused = sorted(_below(mask, root) for mask in masks if mask not in used)
+    if unused:
+        logger.warning("%s: %d masks match no single photograph: %s", root, len(unused), shown_names(unused))
+    outside = root.absolute().parent / MASK_FOLDER
+    if outside.is_dir() and None in found.masks.values():
+        logger.warning("%s is outside the folder of photographs: to use it, set dataset.path to its parent", outside)
 
 
 def _other_suffixes(names: Iterable[str]) -> Iterator[str]:
     """Suffixes of files that are neither images nor expected."""
     for name in names:
         suffix = Path(name).suffix.lower()
-        if suffix not in SUFFIXES and not name.startswith(".") and name not in EXPECTED:
+        if suffix not in SUFFIXES and not name.startswith(".") and folded_name(name) not in EXPECTED:
             yield suffix
 
 

@@ -1,14 +1,16 @@
 """Read the tags of photographs from ``photographs.csv`` or ``photographs.parquet``."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shelfnet.data.catalogue.model_info import STAGE, DatasetError, clean_tag, is_safe_id
 from shelfnet.data.catalogue.quarantine import Quarantined
 from shelfnet.data.catalogue.tag_tables import read_tag_table
-from shelfnet.data.photographs.files import TABLES
+from shelfnet.data.name_index import PathIndex
+from shelfnet.data.photographs.files import TABLES, find_tables
+from shelfnet.data.shown_names import shown_names
 from shelfnet.data.tags import TAGS, ObjectTags
 
 KEY = "photo"
@@ -28,7 +30,7 @@ class PhotoTags(ObjectTags):
 
 @dataclass(frozen=True)
 class TagTable:
-    """Tags by photograph, and the photographs with an unusable row."""
+    """Tags by photograph, and the photographs or rows that are refused."""
 
     tags: Mapping[str, PhotoTags]
     refused: tuple[Quarantined, ...]
@@ -40,15 +42,17 @@ def read_photo_tags(root: Path) -> TagTable:
     Raises:
         DatasetError: There are two tables, or the table cannot be read or has no column ``photo``.
     """
-    paths = [root / name for name in TABLES if (root / name).is_file()]
+    paths = find_tables(root)
     if len(paths) > 1:
         raise DatasetError(f"{root}: expected one of {' and '.join(TABLES)}, found both")
     if not paths:
         return TagTable({}, ())
     tags: dict[str, PhotoTags] = {}
     refused = []
+    n_nameless = 0
     for row in read_tag_table(paths[0], (KEY,), OPTIONAL_COLUMNS):
         if KEY not in row:
+            n_nameless += 1
             continue
         photo = row[KEY].strip().replace("\\", "/").removeprefix("./")
         if photo in tags:
@@ -58,4 +62,38 @@ def read_photo_tags(root: Path) -> TagTable:
         object_id = tags[photo].object_id
         if object_id is not None and not is_safe_id(object_id):
             refused.append(Quarantined(object_id, STAGE, f"{paths[0].name}: object_id is not a safe file name", photo))
+    if n_nameless:
+        logger.warning("%s: %d rows have no %s", paths[0], n_nameless, KEY)
     return TagTable(tags, tuple(refused))
+
+
+def match_photos(table: TagTable, photos: Iterable[str]) -> TagTable:
+    """A table with the paths of its photographs as they are on disk.
+
+    Rows that match no single photograph are refused; they are logged, as are rows that repeat a photograph.
+
+    Args:
+        table: Tags by photograph as the table spells it; see :class:`~shelfnet.data.name_index.PathIndex`.
+        photos: Paths of all photographs below the root.
+    """
+    paths = PathIndex(photos)
+    found = {row: paths.find(row) for row in table.tags}
+    unmatched = [row for row, photo in found.items() if photo is None]
+    tags: dict[str, PhotoTags] = {}
+    repeated: list[str] = []
+    for row, photo in found.items():
+        if photo is not None:
+            repeated += [row] if photo in tags else []
+            tags.setdefault(photo, table.tags[row])
+    if unmatched:
+        counts = f"{len(unmatched)} of {len(found)} rows match no single photograph"
+        logger.warning("table of tags: %s and are not used: %s", counts, shown_names(unmatched))
+    if repeated:
+        logger.warning(
+            "table of tags: %d rows repeat a photograph, whose first row is used: %s",
+            len(repeated),
+            shown_names(repeated),
+        )
+    missing = "the table of tags names no single photograph"
+    refused = [replace(row, path=found[row.path] or row.path) for row in table.refused]
+    return TagTable(tags, (*refused, *(Quarantined("", STAGE, missing, row) for row in unmatched)))

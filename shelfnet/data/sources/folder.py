@@ -4,7 +4,7 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from shelfnet.data.catalogue.model_info import DatasetError, ModelInfo, clean_tag
@@ -12,14 +12,16 @@ from shelfnet.data.catalogue.quarantine import Quarantined
 from shelfnet.data.catalogue.tag_tables import read_tag_table
 from shelfnet.data.importers.convert import SUFFIXES
 from shelfnet.data.importers.staging import STAGE, FetchFn, ImportedModel
+from shelfnet.data.name_index import NameIndex, PathIndex
+from shelfnet.data.shown_names import shown_names
 from shelfnet.data.tags import TAGS
+from shelfnet.file_tree import walk
 
 UNSUPPORTED_SUFFIXES = frozenset(
     (".3ds", ".3mf", ".abc", ".blend", ".dae", ".fbx", ".gltf", ".max", ".off", ".skp", ".usd", ".usda", ".usdc")
 ) | {".usdz", ".wrl", ".x3d"}
 """Model formats that cannot be read: such files are quarantined; files of any other format are ignored."""
 MAX_FILES = 1_000_000
-MAX_DEPTH = 32
 SLUG_CHARACTERS = 48
 DIGEST_CHARACTERS = 12
 KEY_COLUMNS = ("model_id", "file", "file_name", "path")
@@ -28,20 +30,26 @@ logger = logging.getLogger(__name__)
 
 
 def find_models(root: Path, tags: Path | None) -> tuple[list[ImportedModel], list[Quarantined]]:
-    """The models below a folder, sorted by path, and the files in unsupported formats.
+    """The models below a folder, sorted by path, and the files that cannot be read: other formats, unusable links.
 
-    Hidden files and folders are ignored, and links are not followed.
+    Hidden files and folders are ignored. Links are followed; a file that is found several ways is used once.
 
     Raises:
         DatasetError: There is no folder or no model in it, there are too many files, or the tags cannot be read.
     """
     if not root.is_dir():
         raise DatasetError(f"{root}: expected a folder of {', '.join(SUFFIXES)} files")
-    files = sorted(_files(root))
+    files, unusable = _files(root)
     models = {model_id_of(file): file for file in files if file.suffix.lower() in SUFFIXES}
-    refused = [_unsupported(file) for file in files if file.suffix.lower() in UNSUPPORTED_SUFFIXES]
+    refused = [_refused(file, fault) for file, fault in sorted(unusable.items())]
+    reason = f"expected one of {', '.join(SUFFIXES)}"
+    refused += [_refused(file, reason) for file in files if file.suffix.lower() in UNSUPPORTED_SUFFIXES]
+    if refused:
+        names = (f"{row.path}: {row.reason}" for row in refused)
+        logger.warning("%s: %d files cannot be read: %s", root, len(refused), shown_names(names))
     if not models:
-        raise DatasetError(f"{root}: expected {', '.join(SUFFIXES)} files in it or below, found {len(files)} others")
+        others = f"{len(files)} others and {len(unusable)} unusable links"
+        raise DatasetError(f"{root}: expected {', '.join(SUFFIXES)} files in it or below, found {others}")
     infos = read_folder_tags(tags, models) if tags is not None else {}
     found = [
         ImportedModel(infos.get(model_id) or ModelInfo(model_id), root / file, file.as_posix())
@@ -69,8 +77,8 @@ def model_id_of(file: PurePosixPath) -> str:
 def read_folder_tags(path: Path, files: Mapping[str, PurePosixPath]) -> dict[str, ModelInfo]:
     """Tags by model id; models without a row are missing, and missing columns are ``None``.
 
-    A row identifies its model by id, by path in the folder, or by file name, the latter two with or without suffix. A
-    file name shared by several models identifies none. The first row of a model is used.
+    A row identifies its model by id or by its file; see :class:`~shelfnet.data.name_index.PathIndex`. A file name that
+    several models share identifies none. The first row of a model is used. Rows that are not used are logged.
 
     Args:
         path: Table with one of :data:`KEY_COLUMNS` and any of :data:`~shelfnet.data.tags.TAGS`; see
@@ -80,53 +88,68 @@ def read_folder_tags(path: Path, files: Mapping[str, PurePosixPath]) -> dict[str
     Raises:
         DatasetError: The table cannot be read or has no key column.
     """
-    model_ids = _model_ids_by_name(files)
+    ids = NameIndex((model_id, model_id) for model_id in files)
+    by_path = {file.as_posix(): model_id for model_id, file in files.items()}
+    paths = PathIndex(by_path)
     tags: dict[str, ModelInfo] = {}
     unknown: list[str] = []
+    repeated: list[str] = []
     for row in read_tag_table(path, KEY_COLUMNS, TAGS):
         key = next((row[column].strip() for column in KEY_COLUMNS if column in row), "")
-        model_id = model_ids.get(_folded(key))
+        model_id = ids.find(key) or by_path.get(paths.find(key) or "")
         if model_id is None:
             unknown.append(key)
-        elif model_id not in tags:
+        elif model_id in tags:
+            repeated.append(key)
+        else:
             tags[model_id] = ModelInfo(model_id, **{name: clean_tag(model_id, name, row.get(name)) for name in TAGS})
     if unknown:
-        logger.warning("%s: %d rows match no single model, the first ones are %s", path, len(unknown), unknown[:3])
+        logger.warning("%s: %d rows match no single model: %s", path, len(unknown), shown_names(unknown))
+    if repeated:
+        logger.warning(
+            "%s: %d rows repeat a model, whose first row is used: %s", path, len(repeated), shown_names(repeated)
+        )
     return tags
 
 
-def _model_ids_by_name(files: Mapping[str, PurePosixPath]) -> dict[str, str | None]:
-    """Model ids by every name a row may use; None for ambiguous names."""
-    names: dict[str, str | None] = {}
-    for model_id, file in files.items():
-        for name in {_folded(str(spelling)) for spelling in (file, file.with_suffix(""), file.name, file.stem)}:
-            names[name] = None if name in names else model_id
-    return names | {_folded(model_id): model_id for model_id in files}
+def _files(root: Path) -> tuple[list[PurePosixPath], dict[PurePosixPath, str]]:
+    """Files below a folder, relative to it and sorted, and the faults of unusable links.
+
+    Of the links to one file, only the first is listed, and none if the file itself is a model.
+
+    Raises:
+        DatasetError: There are too many files.
+    """
+    files: list[PurePosixPath] = []
+    links: list[PurePosixPath] = []
+    unusable: dict[PurePosixPath, str] = {}
+    for folder, listing in walk(root, lambda path: not path.name.startswith(".")):
+        below = PurePosixPath(folder.relative_to(root).as_posix())
+        for name, path in listing.files.items():
+            if not name.startswith("."):
+                (links if path.is_symlink() else files).append(below / name)
+        unusable |= {below / name: fault for name, fault in listing.unusable.items() if not name.startswith(".")}
+        if len(files) + len(links) > MAX_FILES:
+            raise DatasetError(f"{root}: expected at most {MAX_FILES} files")
+    return sorted([*files, *_distinct(root, links, files)]), unusable
 
 
-def _folded(name: str) -> str:
-    return name.replace("\\", "/").removeprefix("./").casefold()
+def _distinct(root: Path, links: Iterable[PurePosixPath], files: Iterable[PurePosixPath]) -> list[PurePosixPath]:
+    """Links to files that are neither among ``files``, as models, nor the target of an earlier link."""
+    links = sorted(links)
+    seen = {_identity(root / file) for file in files if file.suffix.lower() in SUFFIXES} if links else set()
+    distinct = []
+    for link in links:
+        if (identity := _identity(root / link)) not in seen:
+            seen.add(identity)
+            distinct.append(link)
+    return distinct
 
 
-def _files(root: Path) -> Iterator[PurePosixPath]:
-    """Regular files below a folder, relative to it."""
-    pending = [PurePosixPath()]
-    n_files = 0
-    while pending:
-        folder = pending.pop()
-        with os.scandir(root / folder) as entries:
-            for entry in entries:
-                n_files += 1
-                if n_files > MAX_FILES:
-                    raise DatasetError(f"{root}: expected at most {MAX_FILES} files")
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False) and len(folder.parts) < MAX_DEPTH:
-                    pending.append(folder / entry.name)
-                elif entry.is_file(follow_symlinks=False):
-                    yield folder / entry.name
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
-def _unsupported(file: PurePosixPath) -> Quarantined:
-    reason = f"{file.suffix.lower()} cannot be read, only {', '.join(SUFFIXES)}"
+def _refused(file: PurePosixPath, reason: str) -> Quarantined:
     return Quarantined(model_id_of(file), STAGE, reason, file.as_posix())

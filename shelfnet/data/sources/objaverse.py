@@ -24,8 +24,9 @@ from shelfnet.config.dataset import DatasetSettings, ObjaverseSettings
 from shelfnet.data.catalogue.model_info import DatasetError, ModelInfo
 from shelfnet.data.catalogue.models import CatalogueModel
 from shelfnet.data.catalogue.quarantine import Quarantined, first_reasons
-from shelfnet.data.folders import regular_files, subfolders
 from shelfnet.data.importers.staging import STAGE, ImportedModel
+from shelfnet.data.shown_names import shown_names
+from shelfnet.file_tree import list_folder, subfolders
 
 VERSION_FOLDER = "hf-objaverse-v1"
 ANNOTATIONS_NAME = "lvis-annotations.json.gz"
@@ -194,10 +195,13 @@ def _too_few(category: str, n_here: int, n_annotated: int, settings: ObjaverseSe
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """GLB files in the folder by uid, without links."""
+    """GLB files in the folder by uid; links that lead nowhere are logged."""
     objects = folder / OBJECTS_FOLDER
-    parts = subfolders(objects).values() if objects.is_dir() else ()
-    return {path.stem: path for part in parts for path in regular_files(part).values() if path.suffix == ".glb"}
+    parts = [list_folder(part) for part in subfolders(objects).values()] if objects.is_dir() else []
+    unusable = [f"{name} {fault}" for part in parts for name, fault in part.unusable.items()]
+    if unusable:
+        logger.warning("%s: %d links are unusable: %s", objects, len(unusable), shown_names(unusable))
+    return {path.stem: path for part in parts for path in part.files.values() if path.suffix == ".glb"}
 
 
 def _download(package: ModuleType, uids: Sequence[str], n_threads: int) -> dict[str, str]:

@@ -9,17 +9,18 @@ from pathlib import Path, PurePosixPath
 
 from shelfnet.data.catalogue.dataset_layout import (
     HOW_TO_GET,
-    MAX_DEPTH,
     MODEL_FOLDER,
     OBJ_NAME,
-    FolderIndex,
     find_lists,
     find_root,
+    folders_with_obj,
     model_folders,
 )
 from shelfnet.data.catalogue.model_info import FILE_NAME, DatasetError, read_model_info
-from shelfnet.data.folders import link_folder, remove_others, subfolders
+from shelfnet.data.folders import link_model, remove_others
+from shelfnet.data.name_index import NameIndex
 from shelfnet.data.sources.archive_parts import ArchiveContents, extract_part, is_complete, read_contents
+from shelfnet.file_tree import subfolders
 from shelfnet.provenance import file_digest
 from shelfnet.publishing import partial_path, publish
 
@@ -104,7 +105,7 @@ def assemble(release: Release, target: Path) -> Path:
         remove_others(root, archives)
         parts = [_part(name, archive, contents[archive], root, earlier) for name, archive in archives.items()]
         for name, folder in sorted(release.extracted.items()):
-            link_folder(folder, root / EXTRACTED / name)
+            link_model(folder, root / EXTRACTED / name, OBJ_NAME)
         _place_list(release, dict(zip(archives.values(), parts, strict=True)), root)
         for part in parts:
             if part.parent != root:
@@ -126,24 +127,14 @@ def _zip_files(source: Path) -> tuple[Path, ...]:
 
 
 def _extracted_models(source: Path) -> dict[str, Path]:
-    """Model folders below a folder by name; the least deep of several with the same name."""
-    models: dict[str, Path] = {}
-    level = [source]
-    for _ in range(MAX_DEPTH + 1):
-        below = [path for folder in level for path in subfolders(folder).values()]
-        level = []
-        for path in below:
-            if (path / OBJ_NAME).is_file():
-                models.setdefault(path.name, path)
-            else:
-                level.append(path)
-    return models
+    """Model folders below a folder by name, if their OBJ file is there."""
+    return {name: path for name, path in folders_with_obj(source).items() if (path / OBJ_NAME).is_file()}
 
 
 def _missing(root: Path) -> set[str]:
     """Case-folded ids of the list without a model folder."""
     infos, _ = read_model_info(root / FILE_NAME)
-    folders = FolderIndex(model_folders(root))
+    folders = NameIndex(model_folders(root).items())
     found = ((info.model_id, folders.find(info.model_id)) for info in infos)
     return {model_id.casefold() for model_id, path in found if path is None or not (path / OBJ_NAME).is_file()}
 

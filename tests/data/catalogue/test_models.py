@@ -41,17 +41,33 @@ def test_splits_stable_when_models_added(tmp_path, write_dataset):
     assert set(splits.values()) == {"train", "validation", "test"}
 
 
-def test_unusable_models_quarantined(tmp_path, write_dataset, box):
+def test_linked_models_are_usable(tmp_path, write_dataset, box):
+    root = write_dataset(tmp_path / "data", *"ab")
+    (tmp_path / "outside.obj").write_text(box)
+    (root / "a" / "raw_model.obj").unlink()
+    (root / "a" / "raw_model.obj").symlink_to("../../outside.obj")
+    (root / "b").rename(tmp_path / "elsewhere")
+    (root / "b").symlink_to("../elsewhere")
+    assert [model.model_id for model in make_catalogue(root, SETTINGS, 1).models] == ["a", "b"]
+
+
+def test_folder_that_is_a_broken_link_is_named(tmp_path, write_dataset):
+    root = write_dataset(tmp_path / "data", *"ab")
+    (root / "b").rename(tmp_path / "elsewhere")
+    (root / "b").symlink_to("/mnt/unmounted/b")
+    (refused,) = make_catalogue(root, SETTINGS, 1).quarantined
+    assert refused.reason == "its folder is a link to /mnt/unmounted/b, which does not exist"
+
+
+def test_unusable_models_quarantined(tmp_path, write_dataset):
     root = write_dataset(tmp_path / "data", *"abcdef")
     (root / "b" / "raw_model.obj").write_text("v 0 0 0\n")
     (root / "c" / "raw_model.obj").unlink()
     for file in (root / "d").iterdir():
         file.unlink()
     (root / "d").rmdir()
-    outside = tmp_path / "outside.obj"
-    outside.write_text(box)
     (root / "e" / "raw_model.obj").unlink()
-    (root / "e" / "raw_model.obj").symlink_to(outside)
+    (root / "e" / "raw_model.obj").symlink_to("../../outside.obj")
     found = make_catalogue(root, SETTINGS, 1)
     assert [model.model_id for model in found.models] == ["a", "f"]
     reasons = {row.model_id: row.reason for row in found.quarantined}
@@ -59,7 +75,7 @@ def test_unusable_models_quarantined(tmp_path, write_dataset, box):
         "b": "raw_model.obj: expected faces, got none (1 vertices)",
         "c": "raw_model.obj is not there",
         "d": "no folder of this name",
-        "e": "raw_model.obj: expected a regular file, got a symbolic link",
+        "e": "raw_model.obj is a link to ../../outside.obj, which does not exist",
     }
     assert (found.quarantined[0].stage, found.quarantined[0].path) == ("catalogue", "b/raw_model.obj")
 
@@ -187,7 +203,7 @@ def test_unlisted_models_warned(tmp_path, write_dataset, write_model, caplog):
     with caplog.at_level(logging.WARNING):
         assert len(make_catalogue(root, SETTINGS, 1).models) == 2
     (told,) = [record.getMessage() for record in caplog.records if "does not list" in record.getMessage()]
-    shown = "'chair\\udcff', 'inner', 'two\\nlines', 'v', 'w'"
+    shown = "'chair\\udcff', 'inner', 'two\\nlines', 'v', 'w' and 3 more"
     assert told == f"{root}: 8 folders with models that model_info.json does not list: {shown}"
     assert told.encode("utf-8")
 

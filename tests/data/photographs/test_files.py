@@ -1,10 +1,11 @@
 """Photographs and their masks by file name."""
 
 import logging
+import unicodedata
 
 import pytest
 
-from shelfnet.data.photographs.files import find_mask, find_photos
+from shelfnet.data.photographs.files import find_mask, find_photos, find_tables
 
 
 def touch(root, *names):
@@ -29,33 +30,77 @@ def test_mask_beside_the_photo_takes_precedence(tmp_path):
     assert find_photos(tmp_path).below_root() == {"a.jpg": "a_mask.png"}
 
 
-def test_links_to_folders_are_not_followed(tmp_path):
+def test_folder_that_links_to_itself_is_searched_once(tmp_path):
     (tmp_path / "a.png").write_bytes(b"")
     (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
     assert find_photos(tmp_path).below_root() == {"a.png": None}
     assert not find_photos(tmp_path / "nowhere").masks
 
 
-def test_links_that_leave_the_folder_are_not_followed(tmp_path, caplog):
-    outside, inside = tmp_path / "elsewhere", tmp_path / "photographs"
-    for folder in (outside, inside / "sub"):
-        folder.mkdir(parents=True)
-    for path in (outside / "b.png", outside / "a.png", inside / "a.jpg", inside / "sub" / "c.jpg"):
-        path.write_bytes(b"")
-    (inside / "b.png").symlink_to(outside / "b.png")
+def test_links_are_followed(tmp_path, caplog):
+    touch(tmp_path / "elsewhere", "b.png", "a.png", "set/d.jpg", "masks/c.png")
+    inside = touch(tmp_path / "photographs", "a.jpg", "sub/c.jpg")
+    (inside / "b.png").symlink_to(tmp_path / "elsewhere" / "b.png")
     (inside / "a_mask.png").symlink_to("../elsewhere/a.png")
-    (inside / "near.jpg").symlink_to("sub/c.jpg")
-    (inside / "sub" / "masks").symlink_to(outside)
-    (tmp_path / "alias").symlink_to(inside)
-    for root in (inside, tmp_path / "alias"):
-        with caplog.at_level("WARNING"):
-            found = find_photos(root)
-        assert found.below_root() == {"a.jpg": None, "near.jpg": None, "sub/c.jpg": None}
-        messages = [record.getMessage() for record in caplog.records]
-        assert len(messages) == 2
-        assert "2 links" in messages[0] and messages[0].endswith("'a_mask.png', 'b.png'")
-        caplog.clear()
-    assert find_mask(inside / "a.jpg") == inside / "a_mask.png"
+    (inside / "set").symlink_to("../elsewhere/set")
+    (inside / "sub" / "masks").symlink_to(tmp_path / "elsewhere" / "masks")
+    found = find_photos(inside)
+    assert found.below_root() == {
+        "a.jpg": "a_mask.png",
+        "b.png": None,
+        "set/d.jpg": None,
+        "sub/c.jpg": "sub/masks/c.png",
+    }
+    assert {photo: find_mask(photo) for photo in found.masks} == found.masks
+    assert not caplog.records
+
+
+def test_unusable_links_are_named(tmp_path, caplog):
+    touch(tmp_path, "a.jpg")
+    (tmp_path / "b.jpg").symlink_to("/mnt/unmounted/b.jpg")
+    (tmp_path / "more").symlink_to("../nowhere")
+    assert find_photos(tmp_path).below_root() == {"a.jpg": None}
+    assert "2 links" in caplog.text and "b.jpg is a link to /mnt/unmounted/b.jpg" in caplog.text
+
+
+def test_letter_case_and_unicode_composition_of_masks_are_ignored(tmp_path):
+    composed = {form: unicodedata.normalize(form, "é") for form in ("NFC", "NFD")}
+    names = ("Chair.JPG", "chair_Mask.PNG", "SOFA.jpg", "Masks/sofa.png", f"{composed['NFC']}.jpg")
+    touch(tmp_path, *names, f"{composed['NFD']}_mask.png", "sub/TABLE.jpg", "sub/masks/table.png")
+    found = find_photos(tmp_path)
+    assert found.below_root() == {
+        "Chair.JPG": "chair_Mask.PNG",
+        "SOFA.jpg": "Masks/sofa.png",
+        "sub/TABLE.jpg": "sub/masks/table.png",
+        f"{composed['NFC']}.jpg": f"{composed['NFD']}_mask.png",
+    }
+    assert {photo: find_mask(photo) for photo in found.masks} == found.masks
+
+
+def test_similar_name_does_not_take_the_mask_of_an_exact_one(tmp_path, caplog):
+    touch(tmp_path, "a.jpg", "A.jpg", "a_mask.png", "b.jpg", "B.jpg", "masks/b.png", "masks/B.png")
+    assert find_photos(tmp_path).below_root() == {
+        "A.jpg": None,
+        "B.jpg": "masks/B.png",
+        "a.jpg": "a_mask.png",
+        "b.jpg": "masks/b.png",
+    }
+    touch(tmp_path / "more", "é.jpg", "É.jpg", unicodedata.normalize("NFD", "É_mask.png").swapcase())
+    assert set(find_photos(tmp_path / "more").below_root()) == {"é.jpg", "É.jpg"}
+
+
+def test_masks_without_a_photograph_are_named(tmp_path, caplog):
+    touch(tmp_path, "a.jpg", "a_mask.png", "gone_mask.png", "masks/a.png", "masks/lost.png", "sub/b.jpg")
+    find_photos(tmp_path)
+    assert "3 masks" in caplog.text
+    assert all(repr(name) in caplog.text for name in ("gone_mask.png", "masks/a.png", "masks/lost.png"))
+
+
+@pytest.mark.parametrize("name", ["photographs.csv", "Photographs.CSV", "PHOTOGRAPHS.parquet"])
+def test_table_is_found_in_any_letter_case(tmp_path, name):
+    touch(tmp_path, "a.jpg", name)
+    assert find_tables(tmp_path) == [tmp_path / name]
+    assert find_photos(tmp_path).skipped_text() == ""
 
 
 @pytest.mark.parametrize("where", ["", "collection/"])
@@ -99,10 +144,10 @@ def test_masks_outside_the_root_are_only_reported(tmp_path, caplog):
     assert not caplog.records
 
 
-def test_linked_mask_folder_outside_the_root_is_not_used(tmp_path):
+def test_linked_folder_of_masks_is_used(tmp_path):
     touch(tmp_path, "elsewhere/1.png", "photographs/images/1.jpg")
     (tmp_path / "photographs" / "masks").symlink_to(tmp_path / "elsewhere")
-    assert find_photos(tmp_path / "photographs").below_root() == {"images/1.jpg": None}
+    assert find_photos(tmp_path / "photographs").below_root() == {"images/1.jpg": "masks/1.png"}
 
 
 def test_other_files_are_counted(tmp_path, caplog):

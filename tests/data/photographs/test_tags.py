@@ -1,10 +1,12 @@
 """Tables of tags, including malformed ones."""
 
+import unicodedata
+
 import pandas as pd
 import pytest
 
 from shelfnet.data.catalogue.model_info import DatasetError
-from shelfnet.data.photographs.tags import PhotoTags, read_photo_tags
+from shelfnet.data.photographs.tags import PhotoTags, TagTable, match_photos, read_photo_tags
 
 ROWS = [
     {"photo": "a.jpg", "object_id": "007", "category": "Stool", "style": "None", "price": "12"},
@@ -93,3 +95,43 @@ def test_unusable_tables_are_refused(tmp_path, files, message):
         (tmp_path / name).write_text(text)
     with pytest.raises(DatasetError, match=message):
         read_photo_tags(tmp_path)
+
+
+PHOTOS = ("images/chair0.jpg", "images/chair1.jpg", "images/chair2.jpg", "images/é.JPG", "a/x.jpg", "b/x.jpg")
+
+
+def table_of(*rows):
+    return TagTable({row: PhotoTags(category=str(number)) for number, row in enumerate(rows)}, ())
+
+
+def test_rows_find_their_photographs(caplog):
+    rows = ("chair0.jpg", "images/chair1", "images\\CHAIR2.JPG", unicodedata.normalize("NFD", "é"))
+    matched = match_photos(table_of(*rows), PHOTOS)
+    assert {photo: tags.category for photo, tags in matched.tags.items()} == dict(zip(PHOTOS, "0123", strict=False))
+    assert matched.refused == ()
+    assert not caplog.records
+
+
+def test_rows_without_a_photograph_are_counted_named_and_refused(caplog):
+    matched = match_photos(table_of("chair0.jpg", "gone.jpg", "x.jpg"), PHOTOS)
+    assert list(matched.tags) == ["images/chair0.jpg"]
+    assert [row.path for row in matched.refused] == ["gone.jpg", "x.jpg"]
+    assert "2 of 3 rows" in caplog.text and "'gone.jpg', 'x.jpg'" in caplog.text
+
+
+def test_rows_that_name_one_photograph_differently_are_counted(caplog):
+    matched = match_photos(table_of("chair0.jpg", "images/chair0.jpg"), PHOTOS)
+    assert matched.tags["images/chair0.jpg"].category == "0"
+    assert "1 rows" in caplog.text and "'images/chair0.jpg'" in caplog.text
+
+
+def test_refused_rows_name_the_photograph_on_disk(tmp_path):
+    (tmp_path / "photographs.csv").write_text("photo,object_id\nchair0,../../etc\n")
+    (refused,) = match_photos(read_photo_tags(tmp_path), PHOTOS).refused
+    assert refused.path == "images/chair0.jpg"
+
+
+def test_rows_without_a_name_are_counted(tmp_path, caplog):
+    (tmp_path / "photographs.csv").write_text("photo,style\n,Modern\na.jpg,Modern\n,Rustic\n")
+    assert list(read_photo_tags(tmp_path).tags) == ["a.jpg"]
+    assert "2 rows" in caplog.text

@@ -17,14 +17,59 @@ def touch(root, *names):
 
 def test_find_models(tmp_path):
     root = touch(tmp_path / "in", "a.GLB", "x/y/b.obj", "x/c.fbx", "x/wood.png", ".hidden/d.stl", "x/.e.ply", "x/f.ply")
-    (root / "link.glb").symlink_to(root / "a.GLB")
     (root / "loop").symlink_to(root)
     models, refused = find_models(root, None)
     assert [model.shown for model in models] == ["a.GLB", "x/f.ply", "x/y/b.obj"]
     assert models[2].path == root / "x/y/b.obj"
     assert [(row.path, row.reason) for row in refused] == [
-        ("x/c.fbx", ".fbx cannot be read, only .glb, .obj, .ply, .stl")
+        ("loop", f"is a link to {root}, a folder that contains the link"),
+        ("x/c.fbx", "expected one of .glb, .obj, .ply, .stl"),
     ]
+
+
+def test_linked_models_are_found(tmp_path):
+    touch(tmp_path / "elsewhere", "chair.glb", "more/sofa.glb", "more/old/stool.obj")
+    root = touch(tmp_path / "in", "copied.glb")
+    (root / "linked.glb").symlink_to("../elsewhere/chair.glb")
+    (root / "more").symlink_to(tmp_path / "elsewhere" / "more")
+    models, refused = find_models(root, None)
+    assert [model.shown for model in models] == ["copied.glb", "linked.glb", "more/old/stool.obj", "more/sofa.glb"]
+    assert all(model.path.is_file() for model in models)
+    assert refused == []
+
+
+def test_hub_cache_of_links_is_found(tmp_path):
+    """Snapshots of a hub are links to blobs without suffixes; two revisions share them."""
+    root = touch(tmp_path / "cache", "blobs/1", "blobs/2")
+    for revision, name, blob in (("r1", "a.glb", 1), ("r1", "b.glb", 2), ("r2", "a.glb", 1)):
+        (root / "snapshots" / revision).mkdir(parents=True, exist_ok=True)
+        (root / "snapshots" / revision / name).symlink_to(f"../../blobs/{blob}")
+    models, _ = find_models(root, None)
+    assert [model.shown for model in models] == ["snapshots/r1/a.glb", "snapshots/r1/b.glb"]
+
+
+def test_file_that_is_found_several_ways_is_one_model(tmp_path):
+    """Copies of a model would be in the training and the test split."""
+    root = touch(tmp_path / "in", "z/chair.glb")
+    (root / "a.glb").symlink_to("z/chair.glb")
+    (root / "b").symlink_to("z")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "back").symlink_to(root)
+    (root / "c").symlink_to(tmp_path / "outside")
+    models, _ = find_models(root, None)
+    assert [model.shown for model in models] == ["z/chair.glb"]
+
+
+def test_unusable_links_are_named(tmp_path, caplog):
+    root = touch(tmp_path / "in", "a.glb")
+    (root / "gone.glb").symlink_to("/mnt/unmounted/gone.glb")
+    (root / "self.glb").symlink_to("self.glb")
+    (root / "pipe.glb").symlink_to("/dev/null")
+    (root / "sofas").symlink_to("../nowhere")
+    models, refused = find_models(root, None)
+    assert [model.shown for model in models] == ["a.glb"]
+    assert {row.path for row in refused} == {"gone.glb", "self.glb", "pipe.glb", "sofas"}
+    assert "4 files" in caplog.text and "/mnt/unmounted/gone.glb" in caplog.text
 
 
 def test_no_models_or_folder_refused(tmp_path):

@@ -36,7 +36,12 @@ def test_row_keys(table, key):
 def test_ambiguous_or_unknown_name_ignored(table, caplog):
     with caplog.at_level(logging.WARNING):
         assert read_folder_tags(table("file,category\nred.glb,Sofa\nabsent,Sofa\n,Sofa\n"), FILES) == {}
-    assert "3 rows match no single model, the first ones are ['red.glb', 'absent', '']" in caplog.text
+    assert "3 rows match no single model: 'red.glb', 'absent', ''" in caplog.text
+
+
+def test_repeated_rows_are_counted(table, caplog):
+    read_folder_tags(table("file,category\nblue.obj,Sofa\nBLUE,Chair\n"), FILES)
+    assert "1 rows" in caplog.text and "'BLUE'" in caplog.text
 
 
 def test_first_row_used_and_empty_cells_missing(table):

@@ -122,12 +122,28 @@ def test_annotations_bomb_refused(mirror, monkeypatch):
         find_objects(settings(mirror=str(mirror)))
 
 
-def test_hostile_uids_and_links_ignored(mirror):
+def test_hostile_uids_ignored(mirror, caplog):
     version = mirror / "hf-objaverse-v1"
-    write_gzip(version / "lvis-annotations.json.gz", {"chair": ["../../x", 7, "c1", "link"]})
-    (version / "glbs" / "000-000" / "link.glb").symlink_to(version / "glbs" / "000-000" / "c1.glb")
+    write_gzip(version / "lvis-annotations.json.gz", {"chair": ["../../x", 7, "c1", "gone"]})
+    (version / "glbs" / "000-000" / "gone.glb").symlink_to("nowhere.glb")
     assert list(find_objects(settings(mirror=str(mirror)))) == ["c1"]
-    assert list(find_objects(settings(cache=str(mirror)))) == ["c1", "link"]
+    assert "gone.glb is a link to nowhere.glb" in caplog.text
+    assert list(find_objects(settings(cache=str(mirror)))) == ["c1", "gone"]
+
+
+def test_hub_cache_of_links_is_a_mirror(mirror, tmp_path):
+    version = mirror / "hf-objaverse-v1"
+    snapshot, blobs = tmp_path / "snapshots" / "r1", tmp_path / "blobs"
+    blobs.mkdir()
+    for number, path in enumerate(sorted(path for path in version.rglob("*") if path.is_file())):
+        linked = snapshot / path.relative_to(version)
+        linked.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(blobs / str(number))
+        linked.symlink_to(blobs / str(number))
+    wanted = settings(mirror=str(snapshot))
+    models, refused = fetch_objects(list(find_objects(wanted).values()), wanted)
+    assert [model.shown for model in models] == ["glbs/000-000/c1.glb", "glbs/000-002/c3.glb"]
+    assert refused == []
 
 
 def test_empty_categories_refused():
