@@ -84,7 +84,7 @@ class RefineSettings(Section):
     batch_size: Count = Field(default=8, description="Number of meshes refined in parallel.")
     texture: Texture = Field(
         default="atlas",
-        description="Colours: vertex | atlas (baked from the image where the surface is visible in it).",
+        description="Colours: vertex | atlas (baked from the image where it shows the surface or its mirror image).",
     )
     texture_px: TexturePx = Field(default=256, description="Texture size in pixels per side, for atlas only.")
     weights: RefineWeights = RefineWeights()

@@ -1,7 +1,7 @@
 """Projective texturing: surface colours sampled from a photo, with a weight for how well the photo sees each point."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -57,19 +57,34 @@ class PosedImage:
         """Camera matrix, OpenCV axes."""
         return look_at_origin(torch.tensor([self.azimuth]), torch.tensor([self.elevation]), self.camera_distance)
 
+    def mirrored(self) -> "PosedImage":
+        """The image that shows the object's mirror image in x: flipped, from the mirrored camera."""
+        return replace(self, image=self.image.flip(-1), mask=self.mask.flip(-1), azimuth=-self.azimuth)
+
 
 @dataclass(frozen=True)
-class ProjectedColours:
-    """sRGB of surface points as a photo shows them, and blending weights in [0, 1]; 0 means not visible."""
+class WeightedColours:
+    """sRGB of surface points from one source, and blending weights in [0, 1]; 0 means that the source has no colour."""
 
     colours: Float[np.ndarray, "n 3"]
     weights: Float[np.ndarray, "n"]
+
+    def over(self, below: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
+        """Blend with the colours that show where the weight is below 1."""
+        return below + self.weights[:, None] * (self.colours - below)
+
+    def or_else(self, other: "WeightedColours") -> "WeightedColours":
+        """This source, and another one where the weight is below 1."""
+        rest = (1.0 - self.weights) * other.weights
+        weights = self.weights + rest
+        total = self.weights[:, None] * self.colours + rest[:, None] * other.colours
+        return WeightedColours(total / np.maximum(weights, 1e-12)[:, None], weights)
 
 
 @torch.no_grad()
 def project_image(
     image: PosedImage, mesh: Mesh, points: Float[np.ndarray, "n 3"], normals: Float[np.ndarray, "n 3"]
-) -> ProjectedColours:
+) -> WeightedColours:
     """Sample an image at points on a mesh.
 
     Colours are sampled premultiplied by coverage, so that no background bleeds in. Weights fade at grazing angles,
@@ -88,11 +103,11 @@ def project_image(
     cosine = (normals * to_camera).sum(1) / np.maximum(np.linalg.norm(to_camera, axis=1), 1e-12)
     premultiplied, coverage = _sample(image, positions[0])
     weights = (
-        _smoothstep(cosine, *_COSINE_RANGE)
-        * _smoothstep(coverage, *_COVERAGE_RANGE)
+        smoothstep(cosine, *_COSINE_RANGE)
+        * smoothstep(coverage, *_COVERAGE_RANGE)
         * _visibility(image, mesh, positions[0].double().numpy(), depth[0].double().numpy(), cosine)
     )
-    return ProjectedColours(np.clip(premultiplied / np.maximum(coverage, 1e-6)[:, None], 0.0, 1.0), weights)
+    return WeightedColours(np.clip(premultiplied / np.maximum(coverage, 1e-6)[:, None], 0.0, 1.0), weights)
 
 
 def _sample(image: PosedImage, positions: Float[Tensor, "n 2"]) -> tuple[np.ndarray, np.ndarray]:
@@ -138,6 +153,7 @@ def _unoccluded_fraction(
     return fraction
 
 
-def _smoothstep(values: Float[np.ndarray, "n"], low: float, high: float) -> Float[np.ndarray, "n"]:
+def smoothstep(values: Float[np.ndarray, "n"], low: float, high: float) -> Float[np.ndarray, "n"]:
+    """Rise from 0 at ``low`` to 1 at ``high`` with zero slope at both ends."""
     t = np.clip((values - low) / (high - low), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)

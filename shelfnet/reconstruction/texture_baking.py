@@ -1,4 +1,4 @@
-"""Texture baking: the photo where it sees the surface, the predicted colours elsewhere."""
+"""Texture baking: colours from the photo as far as it shows the surface, from the prediction elsewhere."""
 
 from collections.abc import Callable
 
@@ -9,6 +9,7 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from shelfnet.geometry.meshes import Mesh
+from shelfnet.reconstruction.colour_transfer import nearest_visible
 from shelfnet.reconstruction.projective_texturing import PosedImage, project_image
 from shelfnet.reconstruction.uv_atlas import TextureMap, unwrap
 from shelfnet.renderer.texels import TexelFragments, rasterize_uv
@@ -28,11 +29,19 @@ def bake_texture(
 ) -> TextureMap:
     """Unwrap a mesh and bake its texture.
 
+    The colour of a texel comes from the first of these sources that has one. All but the last have weights, so that
+    they fade into each other:
+
+    1. The photo, where it shows the point.
+    2. The photo, where it shows the mirror image of the point in x, since furniture is mostly symmetric.
+    3. The nearest points with a like normal that 1 or 2 show.
+    4. The predicted colours.
+
     Args:
         mesh: Mesh with at least one face.
         image: Photo with its camera.
-        colours: Predicted colours, blended in where the photo does not see the surface.
-        texture_px: TexelFragments per side.
+        colours: Predicted colours.
+        texture_px: Texels per side.
         predicted_vertices: Vertex positions at which ``colours`` was predicted, if the mesh has moved since.
 
     Raises:
@@ -43,10 +52,12 @@ def bake_texture(
     if len(texels.texel) == 0:
         raise ValueError(f"expected charts that cover texels, got none at {texture_px} x {texture_px}")
     predicted_mesh = mesh if predicted_vertices is None else Mesh(predicted_vertices, mesh.faces)
-    seen = project_image(image, mesh, *_points_and_normals(texels, mesh))
+    points, normals = _points_and_normals(texels, mesh)
+    seen = project_image(image, mesh, points, normals)
+    visible = seen.or_else(project_image(image.mirrored(), mesh, points, normals))
+    known = visible.or_else(nearest_visible(points, normals, visible))
     predicted = colours(*_points_and_normals(texels, predicted_mesh))
-    blended = predicted + seen.weights[:, None] * (seen.colours - predicted)
-    return TextureMap(atlas, _to_pixels(texels, blended, texture_px))
+    return TextureMap(atlas, _to_pixels(texels, known.over(predicted), texture_px))
 
 
 def interpolated_colours(vertices: Float[np.ndarray, "v 3"], colours: Float[np.ndarray, "v 3"]) -> ColourField:

@@ -6,7 +6,7 @@ import torch
 import trimesh
 
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.reconstruction.projective_texturing import PosedImage, project_image
+from shelfnet.reconstruction.projective_texturing import PosedImage, WeightedColours, project_image
 
 FOV, DISTANCE, PX = math.radians(35.0), 2.6, 64
 
@@ -95,6 +95,30 @@ def test_sphere_does_not_occlude_its_front():
     facing = mesh.vertices @ direction / 0.4
     assert seen.weights[facing > 0.75].min() == pytest.approx(1.0)
     assert seen.weights[facing < 0.1].max() == 0.0
+
+
+def test_mirrored_image_shows_mirrored_points():
+    image = PosedImage(ramp(), torch.ones(PX, PX), 0.4, 0.3, FOV, DISTANCE)
+    points = np.array([[0.1, 0.2, 0.15], [-0.3, 0.1, 0.2]])
+    flip = np.array([-1.0, 1.0, 1.0])
+    normals = np.tile(image.cam2world()[0, :3, 3].numpy() / DISTANCE, (2, 1)).astype(np.float64)
+    nothing = Mesh(np.full((3, 3), -5.0), np.array([[0, 1, 2]]))
+    seen = project_image(image, nothing, points, normals)
+    mirrored = project_image(image.mirrored(), nothing, points * flip, normals * flip)
+    np.testing.assert_allclose(seen.weights, 1.0)
+    np.testing.assert_allclose(mirrored.weights, seen.weights, atol=1e-6)
+    np.testing.assert_allclose(mirrored.colours, seen.colours, atol=1e-5)
+
+
+def test_sources_follow_each_other():
+    red, green, blue = np.eye(3)
+    first = WeightedColours(np.tile(red, (3, 1)), np.array([1.0, 0.5, 0.0]))
+    second = WeightedColours(np.tile(green, (3, 1)), np.array([1.0, 0.5, 0.0]))
+    both = first.or_else(second)
+    np.testing.assert_allclose(both.weights, [1.0, 0.75, 0.0])
+    below = np.tile(blue, (3, 1))
+    np.testing.assert_allclose(both.over(below), [red, 0.5 * red + 0.25 * green + 0.25 * blue, blue])
+    np.testing.assert_allclose(both.over(below), first.over(second.over(below)))
 
 
 def test_points_outside_the_image_have_no_weight():

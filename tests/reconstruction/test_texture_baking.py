@@ -3,6 +3,7 @@ import math
 import numpy as np
 import torch
 import trimesh
+from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.reconstruction.projective_texturing import PosedImage
@@ -37,15 +38,50 @@ def painted_points(texture, mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
     return points, texture.pixels.reshape(-1, 3)[texels.texel.numpy()] / 255.0
 
 
-def test_visible_texels_show_photo_and_hidden_ones_prediction():
+def test_visible_texels_show_photo_and_distant_ones_prediction():
     texture = bake_texture(ball(), red_photograph(), blue, 96)
     points, colours = painted_points(texture, ball())
     direction = np.array([math.sin(0.6) * math.cos(0.2), math.sin(0.2), math.cos(0.6) * math.cos(0.2)])
-    facing = points @ direction / 0.4
+    facing, mirrored = points @ direction / 0.4, points @ (direction * [-1.0, 1.0, 1.0]) / 0.4
     np.testing.assert_allclose(colours[facing > 0.8], np.tile(RED, ((facing > 0.8).sum(), 1)))
-    np.testing.assert_allclose(colours[facing < 0.1], np.tile(BLUE, ((facing < 0.1).sum(), 1)))
-    between = colours[(facing > 0.45) & (facing < 0.55)]
-    assert ((between[:, 0] > 0.05) & (between[:, 0] < 0.95)).any()
+    distant = (facing < -0.6) & (mirrored < -0.6)
+    assert distant.any()
+    np.testing.assert_allclose(colours[distant], np.tile(BLUE, (distant.sum(), 1)))
+    assert ((colours[:, 0] > 0.05) & (colours[:, 0] < 0.95)).any()
+
+
+def test_hidden_texels_show_the_photo_of_their_mirror_image():
+    """A ball seen from the right: its left half has the colours of the right half."""
+    centres = (torch.arange(PX) + 0.5) / PX
+    down, right = torch.meshgrid(centres, centres, indexing="ij")
+    image = torch.stack([down, right, torch.zeros_like(right)])
+    photograph = PosedImage(image, torch.ones(PX, PX), 0.5 * math.pi, 0.2, FOV, DISTANCE)
+    points, colours = painted_points(bake_texture(ball(), photograph, blue, 96), ball())
+    left = np.flatnonzero(points[:, 0] < -0.3)
+    distances, nearest = cKDTree(points).query(points[left] * [-1.0, 1.0, 1.0])
+    assert len(left) > 100
+    assert distances.max() < 0.03
+    np.testing.assert_allclose(colours[left], colours[nearest], atol=0.04)
+    assert np.ptp(colours[left], axis=0)[:2].min() > 0.15
+
+
+def test_the_photo_precedes_its_mirror_image():
+    """Seen from the front, both halves keep their own colours."""
+    image = torch.zeros(3, PX, PX)
+    image[0, :, : PX // 2], image[1, :, PX // 2 :] = 1.0, 1.0
+    photograph = PosedImage(image, torch.ones(PX, PX), 0.0, 0.0, FOV, DISTANCE)
+    points, colours = painted_points(bake_texture(ball(), photograph, blue, 96), ball())
+    front = points[:, 2] > 0.3
+    for side, channel in ((-1.0, 0), (1.0, 1)):
+        np.testing.assert_allclose(colours[front & (side * points[:, 0] > 0.03)][:, channel], 1.0, atol=0.01)
+
+
+def test_colours_change_gradually_between_the_sources():
+    """On a ball, no two neighbouring texels differ much, although photo and prediction do."""
+    points, colours = painted_points(bake_texture(ball(), red_photograph(), blue, 128), ball())
+    one, other = cKDTree(points).query_pairs(0.015, output_type="ndarray").T
+    assert (colours[:, 0].min(), colours[:, 0].max()) == (0.0, 1.0)
+    assert np.abs(colours[one] - colours[other]).max() < 0.2
 
 
 def test_texture_has_no_gaps():
