@@ -42,10 +42,11 @@ def test_links_that_leave_a_model_are_left_out(tmp_path):
     (tmp_path / "in" / "key.png").symlink_to("../secret/key.png")
     (tmp_path / "in" / "textures" / "key.png").symlink_to("../../secret/key.png")
     (tmp_path / "in" / "oak.png").symlink_to("textures/oak.png")
-    link_model(tmp_path / "in", tmp_path / "deep" / "out", "raw_model.obj")
+    (tmp_path / "in" / "textures" / "key.obj").symlink_to("../../secret/key.png")
+    link_model(tmp_path / "in", tmp_path / "deep" / "out")
     assert names_below(tmp_path / "deep" / "out") == ["oak.png", "raw_model.obj", "textures", "textures/oak.png"]
     assert (tmp_path / "deep/out/textures/oak.png").samefile(tmp_path / "in/textures/oak.png")
-    assert list(model_files(tmp_path / "in", "raw_model.obj")) == ["oak.png", "raw_model.obj"]
+    assert list(model_files(tmp_path / "in")) == ["oak.png", "raw_model.obj"]
 
 
 def test_model_of_links_into_a_store_is_whole(tmp_path):
@@ -56,7 +57,7 @@ def test_model_of_links_into_a_store_is_whole(tmp_path):
         (tmp_path / "blobs" / blob).write_text(blob)
         (tmp_path / "in" / name).symlink_to(f"../blobs/{blob}")
     (tmp_path / "in" / "other.png").symlink_to("../secret.png")
-    assert list(model_files(tmp_path / "in", "raw_model.obj")) == ["raw_model.obj", "texture.png"]
-    link_model(tmp_path / "in", tmp_path / "out", "raw_model.obj")
+    assert list(model_files(tmp_path / "in")) == ["raw_model.obj", "texture.png"]
+    link_model(tmp_path / "in", tmp_path / "out")
     assert names_below(tmp_path / "out") == ["raw_model.obj", "texture.png"]
     assert (tmp_path / "out" / "texture.png").read_text() == "2"

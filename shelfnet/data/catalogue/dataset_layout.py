@@ -97,7 +97,7 @@ def content_digest(root: Path) -> str:
     """
     digest = hashlib.sha256(file_digest(root / FILE_NAME).encode())
     for name, folder in sorted(model_folders(root).items()):
-        for path in (path for path in model_files(folder, OBJ_NAME).values() if _is_read(path.name)):
+        for path in (path for path in model_files(folder).values() if _is_read(path.name)):
             size = path.stat().st_size
             content = file_digest(path) if size <= MAX_OBJ_BYTES else str(size)
             digest.update(os.fsencode(f"{name}/{path.name}") + f":{content}\n".encode())

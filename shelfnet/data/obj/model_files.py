@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from shelfnet.data.file_names import folded_name
+from shelfnet.data.folders import Confinement
 
 DRIVE_LETTER = re.compile(r"^[A-Za-z]:")
 COMMENT = re.compile(r"\s#.*$")
@@ -22,7 +23,8 @@ LIBRARY_NAME = re.compile(r'"[^"]*"|\'[^\']*\'|\S.*?\.mtl(?=\s|$)|\S+', re.IGNOR
 class ModelFiles:
     """Finder of the files of a model.
 
-    A file is found only if it is a regular file and remains inside the folder after symbolic links are followed.
+    A file is found only if it is a regular file that the model may refer to; see
+    :class:`~shelfnet.data.folders.Confinement`.
 
     Args:
         folder: Folder of the model.
@@ -30,6 +32,7 @@ class ModelFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._confinement = Confinement(folder)
         self._listings: dict[Path, dict[str, list[str]]] = {}
 
     def find_named(self, text: str, beside: Path | None = None) -> Path | None:
@@ -102,7 +105,7 @@ class ModelFiles:
 
     def _contains(self, path: Path) -> bool:
         try:
-            return path.resolve(strict=True).is_relative_to(self.folder.resolve(strict=True))
+            return self._confinement.admits(path)
         except (OSError, RuntimeError):
             return False
 

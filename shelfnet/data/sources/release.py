@@ -105,7 +105,7 @@ def assemble(release: Release, target: Path) -> Path:
         remove_others(root, archives)
         parts = [_part(name, archive, contents[archive], root, earlier) for name, archive in archives.items()]
         for name, folder in sorted(release.extracted.items()):
-            link_model(folder, root / EXTRACTED / name, OBJ_NAME)
+            link_model(folder, root / EXTRACTED / name)
         _place_list(release, dict(zip(archives.values(), parts, strict=True)), root)
         for part in parts:
             if part.parent != root:

@@ -136,3 +136,20 @@ def test_unusable_files_are_refused(tmp_path, convert):
     (tmp_path / "z.fbx").write_bytes(b"")
     with pytest.raises(ModelError, match=r"^z\.fbx: .*\.fbx"):
         convert(tmp_path / "z.fbx")
+
+
+def test_model_of_links_into_a_store_keeps_its_texture(tmp_path, convert):
+    """As in the cache of a hub, whose files have no suffixes."""
+    store, model = tmp_path / "blobs", tmp_path / "snapshot"
+    store.mkdir()
+    model.mkdir()
+    corners = "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\n"
+    (store / "0").write_text(f"mtllib x.mtl\n{corners}usemtl wood\nf 1/1 2/2 3/3\n")
+    (store / "1").write_text("newmtl wood\nmap_Kd wood.png\n")
+    Image.new("RGB", (4, 4), (200, 40, 20)).save(store / "2", "PNG")
+    for blob, name in enumerate(("x.obj", "x.mtl", "wood.png")):
+        (model / name).symlink_to(f"../blobs/{blob}")
+    _, materials, _ = convert(model / "x.obj")
+    (material,) = materials.numbered
+    assert material.texture is not None
+    assert tuple(material.texture[0, 0, :3]) == (200, 40, 20)

@@ -51,6 +51,19 @@ def test_other_names_match_nothing(folder, name):
     assert find(folder, name) is None
 
 
+def test_links_into_the_store_of_a_linked_model_are_followed(folder, tmp_path):
+    """A hub keeps all files of a model in one folder and links to them."""
+    (tmp_path / "blobs").mkdir()
+    for number, name in enumerate(("chair.obj", "wood.png")):
+        (tmp_path / "blobs" / str(number)).write_text(name)
+        (folder / name).symlink_to(f"../blobs/{number}")
+    assert find(folder, "wood.png") == folder / "wood.png"
+    assert find(folder, "WOOD.PNG") == folder / "wood.png"
+    assert find(folder, "far.png") is None
+    (folder / "chair.obj").unlink()
+    assert find(folder, "wood.png") is None
+
+
 def test_absolute_path_is_never_opened(folder, tmp_path):
     assert find(folder, str(tmp_path / "secret.png")) is None
     assert find(folder, str(folder / "maps" / "wood 1.png")) is None
