@@ -140,9 +140,9 @@ def test_broken_model_refused(engine, tmp_path, content):
         engine.render(tmp_path / "raw_model.obj", FRONT)
 
 
-def test_linked_obj_refused(engine, tmp_path):
+def test_linked_obj_is_rendered(engine, tmp_path):
     target = write_obj(tmp_path / "other", SINGLE)
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "raw_model.obj").symlink_to(target)
-    with pytest.raises(ModelError, match="symbolic link"):
-        engine.render(tmp_path / "model" / "raw_model.obj", FRONT)
+    linked, direct = (engine.render(path, FRONT) for path in (tmp_path / "model" / "raw_model.obj", target))
+    np.testing.assert_array_equal(linked[..., 3], direct[..., 3])

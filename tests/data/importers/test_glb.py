@@ -234,9 +234,12 @@ def test_files_that_are_no_glb_are_refused(tmp_path, content, message):
         import_glb(tmp_path / "x.glb", 1000)
 
 
-def test_links_are_refused(tmp_path, glb):
-    (tmp_path / "link.glb").symlink_to(glb.box().write(tmp_path / "x.glb"))
-    with pytest.raises(ModelError, match=r"^link\.glb: .*symbolic link"):
+def test_links_are_followed_or_named(tmp_path, glb):
+    path = glb.box().write(tmp_path / "x.glb")
+    (tmp_path / "link.glb").symlink_to(path)
+    assert len(import_glb(tmp_path / "link.glb", 1000)) == len(import_glb(path, 1000))
+    path.unlink()
+    with pytest.raises(ModelError, match=rf"^link\.glb is a link to {path}, which does not exist"):
         import_glb(tmp_path / "link.glb", 1000)
 
 

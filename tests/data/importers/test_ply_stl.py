@@ -121,8 +121,11 @@ def test_broken_stl_files_are_refused(tmp_path):
         import_stl(tmp_path / "x.stl", 100)
 
 
-def test_links_are_refused(tmp_path, box):
+def test_links_are_followed_or_named(tmp_path, box):
     box.export(tmp_path / "x.stl")
-    (tmp_path / "link.stl").symlink_to(tmp_path / "x.stl")
-    with pytest.raises(ModelError, match="symbolic link"):
+    (tmp_path / "link.stl").symlink_to("x.stl")
+    (part,) = import_stl(tmp_path / "link.stl", 100)
+    assert len(part.faces) == len(box.faces)
+    (tmp_path / "x.stl").unlink()
+    with pytest.raises(ModelError, match=r"link\.stl is a link to x\.stl, which does not exist"):
         import_stl(tmp_path / "link.stl", 100)

@@ -119,15 +119,27 @@ def test_limits_refused(tmp_path, monkeypatch):
         load(tmp_path, TRIANGLE)
 
 
-def test_only_regular_files_opened(tmp_path, box):
+def test_links_are_followed(tmp_path, box):
     (tmp_path / "real.obj").write_text(box)
-    (tmp_path / "link.obj").symlink_to(tmp_path / "real.obj")
-    (tmp_path / "loop.obj").symlink_to(tmp_path / "loop.obj")
+    (tmp_path / "link.obj").symlink_to("real.obj")
+    assert len(load_obj(tmp_path / "link.obj", 100).faces) == len(load_obj(tmp_path / "real.obj", 100).faces)
+
+
+def test_only_regular_files_opened(tmp_path):
+    (tmp_path / "link.obj").symlink_to("gone.obj")
+    (tmp_path / "loop.obj").symlink_to("loop.obj")
+    (tmp_path / "device.obj").symlink_to("/dev/zero")
     (tmp_path / "folder.obj").mkdir()
     os.mkfifo(tmp_path / "pipe.obj")
-    kinds = {"link": "symbolic link", "loop": "symbolic link", "folder": "folder", "pipe": "pipe"}
+    kinds = {
+        "link": "gone.obj, ",
+        "loop": "itself",
+        "device": "/dev/zero",
+        "folder": "folder",
+        "pipe": "pipe",
+    }
     for name, kind in kinds.items():
-        with pytest.raises(ModelError, match=rf"{name}\.obj: .*{kind}"):
+        with pytest.raises(ModelError, match=rf"{name}\.obj.* {kind}"):
             load_obj(tmp_path / f"{name}.obj", 100)
     for name in ("absent.obj", "x" * 300):
         with pytest.raises(ModelError):
