@@ -11,7 +11,8 @@ from shelfnet.data.importers.baking import bake_vertex_colours
 from shelfnet.data.importers.future3d_writer import write_model, write_parts
 from shelfnet.data.importers.glb import import_glb
 from shelfnet.data.importers.material_parts import WHITE, MaterialPart
-from shelfnet.data.importers.ply_stl import import_ply, import_stl
+from shelfnet.data.importers.ply import import_ply
+from shelfnet.data.importers.stl import import_stl
 from shelfnet.data.obj.appearance import place_textures
 from shelfnet.data.obj.materials import ModelMaterials, read_materials
 from shelfnet.data.obj.parser import NONE, ObjModel

@@ -7,7 +7,7 @@ corners have valid ones. Lines, points, curves and groups are skipped.
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -51,6 +51,18 @@ class ObjModel:
     polygons: Int[np.ndarray, "f"]
     materials: tuple[str, ...]
     libraries: tuple[str, ...]
+
+    def with_faces(self, chosen: Bool[np.ndarray, "f"]) -> "ObjModel":
+        """The model with some of its faces; vertices are kept."""
+        return replace(
+            self,
+            faces=self.faces[chosen],
+            face_textures=self.face_textures[chosen],
+            face_normals=self.face_normals[chosen],
+            face_materials=self.face_materials[chosen],
+            smooth=self.smooth[chosen],
+            polygons=self.polygons[chosen],
+        )
 
 
 def parse_obj(lines: Iterable[str], max_faces: int, max_coordinate: float) -> ObjModel:

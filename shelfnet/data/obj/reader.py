@@ -1,11 +1,13 @@
 """Untrusted Wavefront OBJ files, read within limits and refused if they hold no usable shape."""
 
+import logging
 import stat
 from pathlib import Path
 
 import numpy as np
 
 from shelfnet.data.obj.parser import ObjModel, parse_obj
+from shelfnet.data.obj.planes import large_planes
 from shelfnet.file_tree import link_fault
 from shelfnet.geometry.meshes import Mesh
 
@@ -13,6 +15,8 @@ MAX_OBJ_BYTES = 512 * 1024**2
 MIN_EXTENT, MAX_EXTENT = 1e-6, 1e7
 """Longest sides, in the file's unit, that single precision can represent."""
 MAX_COORDINATE = 1e9
+
+logger = logging.getLogger(__name__)
 
 
 class ModelError(ValueError):
@@ -37,6 +41,8 @@ def load_obj(path: Path, max_faces: int) -> Mesh:
 def load_obj_model(path: Path, max_faces: int) -> ObjModel:
     """An OBJ file with its colours, texture coordinates, normals and material names; see :func:`load_obj`.
 
+    Flat parts that are far larger than the rest are left out, with a warning.
+
     Raises:
         ModelError: As in :func:`load_obj`.
     """
@@ -44,6 +50,11 @@ def load_obj_model(path: Path, max_faces: int) -> ObjModel:
     try:
         with path.open(encoding="latin-1", newline=None) as lines:
             model = parse_obj(lines, max_faces, MAX_COORDINATE)
+        planes = large_planes(Mesh(model.vertices, model.faces))
+        if planes.any():
+            name = f"{path.parent.name}/{path.name}"
+            logger.warning("%s: left out %d triangles of a plane far larger than the rest", name, planes.sum())
+            model = model.with_faces(~planes)
         _check_shape(Mesh(model.vertices, model.faces))
     except OSError as error:
         raise ModelError(f"{path.name}: {error.strerror}") from error
