@@ -201,11 +201,13 @@ def test_data_after_the_elements_is_refused(tmp_path):
         import_ply(tmp_path / "x.ply", 100)
 
 
-def test_links_are_refused(tmp_path, box):
+def test_links_to_files_are_followed(tmp_path, box):
     box.export(tmp_path / "x.ply")
     (tmp_path / "link.ply").symlink_to(tmp_path / "x.ply")
-    with pytest.raises(ModelError, match="symbolic link"):
-        import_ply(tmp_path / "link.ply", 100)
+    assert len(import_ply(tmp_path / "link.ply", 100)[0].faces) == 12
+    (tmp_path / "loop.ply").symlink_to(tmp_path / "loop.ply")
+    with pytest.raises(ModelError, match=r"^loop\.ply is a link"):
+        import_ply(tmp_path / "loop.ply", 100)
 
 
 def test_mutated_files_are_imported_or_refused(tmp_path):

@@ -59,8 +59,10 @@ def test_truncated_files_are_refused(tmp_path, box):
             import_stl(tmp_path / "x.stl", 100)
 
 
-def test_links_are_refused(tmp_path, box):
+def test_links_to_files_are_followed(tmp_path, box):
     box.export(tmp_path / "x.stl")
     (tmp_path / "link.stl").symlink_to(tmp_path / "x.stl")
-    with pytest.raises(ModelError, match="symbolic link"):
-        import_stl(tmp_path / "link.stl", 100)
+    assert len(import_stl(tmp_path / "link.stl", 100)[0].faces) == 12
+    (tmp_path / "loop.stl").symlink_to(tmp_path / "loop.stl")
+    with pytest.raises(ModelError, match=r"^loop\.stl is a link"):
+        import_stl(tmp_path / "loop.stl", 100)
