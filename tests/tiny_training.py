@@ -32,6 +32,7 @@ TINY = {
             "plane_hidden": 8,
             "se3_multiplicities": [4, 2, 1],
             "symmetry": "features",
+            "blended_shapes": 0,
         },
         "renderer": {"resolution_px": 16, "samples_per_ray": 8, "feature_samples_per_ray": None, "colour_hidden": 8},
         "discriminator": {"base_channels": 8, "max_channels": 16},

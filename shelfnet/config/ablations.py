@@ -15,6 +15,7 @@ DESCRIPTIONS = {
     "triplane_clip": "Both.",
     "se3": "SE(3)-equivariant decoder (section 2.4 of the paper).",
     "clip_bg": "Ours: CLIP loss on renders over random backgrounds, so that the network cannot paint a background.",
+    "base_scratch": "base with the paper's own start: networks and views from scratch, no discovered views.",
     "best": "Beyond the paper: the changes to base that helped in docs/experiments.md.",
 }
 
@@ -28,9 +29,13 @@ def default_ablations() -> dict[str, dict[str, Any]]:
         "triplane_clip": {"model": {"decoder": {"representation": "triplane"}}, "losses": {"clip": 1.0}},
         "se3": {"model": {"decoder": {"representation": "se3"}}},
         "clip_bg": {"losses": {"clip": 1.0}, "clip": {"backgrounds": ["noise", "checker", "blurred_noise"]}},
+        "base_scratch": {
+            "model": {"decoder": {"blended_shapes": 0}},
+            "train": {"warm_start": {"enabled": False}},
+        },
         "best": {
             "losses": {"distortion": 3.0},
-            "train": {"shared_shape_iterations": 45, "latent_ramp_iterations": 135, "content_views": 2},
+            "train": {"content_views": 2},
             "reconstruct": {"level": 0.3},
         },
     }

@@ -21,7 +21,7 @@ UNTRAINED = "untrained"
 # fmt: off
 RESULT_FOLDERS = frozenset((
     "baselines", "benchmarks", "catalogue", "clip_model", "dataset", "figures", "journal", "logs", "mlartifacts",
-    "renders", "surfaces",
+    "renders", "surfaces", "views",
 ))
 # fmt: on
 """Folders in ``results`` whose names no ablation can have."""

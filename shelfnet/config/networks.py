@@ -58,6 +58,12 @@ class DecoderSettings(Section):
     se3_multiplicities: tuple[Count, Count, Count] = Field(
         default=(16, 8, 4), description="Multiplicities of the irreps of degree 0, 1 and 2, for se3 only."
     )
+    blended_shapes: int = Field(
+        default=32,
+        ge=0,
+        le=256,
+        description="Number of shared shapes to which the decoder adds a residual; 0 decodes without them.",
+    )
     symmetry: Literal["none", "features", "field"] = Field(
         default="field",
         description="Symmetry in x, enforced by averaging: none | features | field (also occupancy).",

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from shelfnet.config.ablations import default_ablations
 from shelfnet.config.dataset import DatasetSettings
+from shelfnet.config.discovery import DiscoverySettings
 from shelfnet.config.evaluate import EvaluateSettings, FiguresSettings
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.networks import ModelSettings
@@ -27,6 +28,7 @@ class Config(Section):
     render: RenderSettings = RenderSettings()
     clip: ClipSettings = ClipSettings()
     perceptual: PerceptualSettings = PerceptualSettings()
+    discovery: DiscoverySettings = DiscoverySettings()
     model: ModelSettings = ModelSettings()
     losses: LossSettings = LossSettings()
     train: TrainSettings = TrainSettings()

@@ -4,7 +4,33 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from shelfnet.config.section import Count, Section
+from shelfnet.config.section import Count, Fraction, Section
+
+
+class WarmStartSettings(Section):
+    """Warm start on the views and shapes that discovery found, before the losses of Eq. 9."""
+
+    enabled: bool = Field(default=True, description="Whether views are discovered and networks start from them.")
+    encoder_iterations: int = Field(default=400, ge=0, description="Number of optimiser steps of the encoder.")
+    encoder_batch_size: Count = Field(default=96, description="Number of images per step of the encoder.")
+    decoder_iterations: int = Field(default=300, ge=0, description="Number of optimiser steps of the decoder.")
+    decoder_batch_size: Count = Field(default=8, description="Number of objects per step of the decoder.")
+    learning_rate: float = Field(
+        default=2e-3, gt=0.0, description="Initial learning rate of Adam, which falls to a twentieth."
+    )
+    colour_weight: float = Field(
+        default=1.0, ge=0.0, description="Weight of the colours of the shapes for the decoder."
+    )
+    max_spread_deg: float = Field(
+        default=45.0,
+        gt=0.0,
+        le=180.0,
+        description="Largest spread of a found azimuth in degrees at which it is trusted.",
+    )
+    given_view_fraction: Fraction = Field(
+        default=1.0,
+        description="Fraction of the iterations, from the first one, that render trusted images at their found views.",
+    )
 
 
 class TrainSettings(Section):
@@ -35,6 +61,7 @@ class TrainSettings(Section):
     latent_ramp_iterations: int = Field(
         default=0, ge=0, description="Number of iterations over which the latent scale then rises linearly to 1."
     )
+    warm_start: WarmStartSettings = WarmStartSettings()
     content_views: int = Field(
         default=0,
         ge=0,

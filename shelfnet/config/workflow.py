@@ -36,6 +36,7 @@ class ResourceSettings(Section):
 
     catalogue: StageResources = Field(default=StageResources(), description="Also staging and true surfaces.")
     render: StageResources = StageResources(runtime_min=720)
+    discover_views: StageResources = StageResources()
     train_clip: StageResources = StageResources()
     train: StageResources = StageResources(runtime_min=2_880)
     reconstruct: StageResources = StageResources()

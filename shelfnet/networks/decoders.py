@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from shelfnet.config.networks import DecoderSettings
+from shelfnet.networks.blended_shapes import BlendedShapes
 from shelfnet.networks.modulated import INITIAL_OCCUPANCY_LOGIT, MappingNetwork, StyleBlock, scaled_leaky_relu
 from shelfnet.networks.precision import at_least_float32
 from shelfnet.networks.upsample_conv import upsample_conv
@@ -67,7 +68,8 @@ class OccupancyHead(nn.Module):
 class VoxelDecoder(nn.Module):
     """Decoder to a voxel field, with ordinary or SE(3)-equivariant convolutions (section 2.4).
 
-    Symmetry ``features`` averages the feature volume with its mirror image in x; ``field`` also the occupancy.
+    Symmetry ``features`` averages the feature volume with its mirror image in x; ``field`` also the occupancy. With
+    blended shapes, the backbone decodes a residual of their logits.
     """
 
     def __init__(self, settings: DecoderSettings, latent_dim: int) -> None:
@@ -75,10 +77,13 @@ class VoxelDecoder(nn.Module):
         self.symmetry = settings.symmetry
         self.mapping = MappingNetwork(latent_dim)
         self.backbone = _backbone(settings, latent_dim)
+        self.blended = _blended_shapes(settings, latent_dim)
 
     def forward(self, latent: Float[Tensor, "b d"]) -> Field:
         """Decode latents into fields."""
         features, logits = map(at_least_float32, self.backbone(self.mapping(latent)))
+        if self.blended is not None:
+            logits = logits + self.blended(latent)
         if self.symmetry != "none":
             features = mirror_average(features)
         if self.symmetry == "field":
@@ -108,7 +113,10 @@ class TriplaneHead(nn.Module):
 
 
 class TriplaneDecoder(nn.Module):
-    """StyleGAN2 decoder in 2D to a tri-plane field (section 2.3)."""
+    """StyleGAN2 decoder in 2D to a tri-plane field (section 2.3).
+
+    With blended shapes, the head decodes a residual of their logits, as in :class:`VoxelDecoder`.
+    """
 
     def __init__(self, settings: DecoderSettings, latent_dim: int) -> None:
         super().__init__()
@@ -122,6 +130,7 @@ class TriplaneDecoder(nn.Module):
         self.blocks = nn.ModuleList(StyleBlock(2, *pair, latent_dim) for pair in itertools.pairwise(channels))
         self.to_planes = nn.Conv2d(channels[-1], 3 * settings.plane_channels, 1)
         self.head = TriplaneHead(settings)
+        self.blended = _blended_shapes(settings, latent_dim)
 
     def forward(self, latent: Float[Tensor, "b d"]) -> Field:
         """Decode latents into fields."""
@@ -130,13 +139,24 @@ class TriplaneDecoder(nn.Module):
         for block in self.blocks:
             x = block(x, style)
         planes = at_least_float32(self.to_planes(x)).unflatten(1, (3, self.plane_channels))
-        return TriplaneField(mirror_average_planes(planes) if self.symmetric else planes, self.head, self.voxel_size)
+        shared_logits = None if self.blended is None else self.blended(latent)
+        if self.symmetric:
+            planes = mirror_average_planes(planes)
+            shared_logits = None if shared_logits is None else mirror_average(shared_logits)
+        return TriplaneField(planes, self.head, self.voxel_size, shared_logits)
 
 
 def build_decoder(settings: DecoderSettings, latent_dim: int) -> nn.Module:
     """The decoder of the configured representation."""
     decoder = TriplaneDecoder if settings.representation == "triplane" else VoxelDecoder
     return decoder(settings, latent_dim)
+
+
+def _blended_shapes(settings: DecoderSettings, latent_dim: int) -> BlendedShapes | None:
+    """Shared shapes whose sum with an untrained residual has the initial logit; none if not asked for."""
+    if settings.blended_shapes == 0:
+        return None
+    return BlendedShapes(settings.blended_shapes, settings.occupancy_resolution, latent_dim, -INITIAL_OCCUPANCY_LOGIT)
 
 
 def _backbone(settings: DecoderSettings, latent_dim: int) -> nn.Module:

@@ -34,6 +34,7 @@ FOLDER_STAGES = {
     "surfaces": "sample_surfaces",
     "renders": "render_views",
     "baselines": "evaluate_baselines",
+    "views": "discover_views",
     "clip_model": "train_clip",
     "figures": "draw_figures",
     "mlartifacts": "mirror_tracking",

@@ -35,11 +35,13 @@ class TriplaneField:
         planes: Features at cell centres over [-1/2, 1/2]^2.
         head: Decoder of aggregated features into occupancy and appearance.
         voxel_size: Path length, in object units, over which an occupancy is the opacity.
+        shared_logits: Occupancy logits that those of the head are added to, at cell centres; zero if ``None``.
     """
 
     planes: Float[Tensor, "b 3 p h w"]
     head: PointDecoder
     voxel_size: float
+    shared_logits: Float[Tensor, "b 1 z y x"] | None = None
 
     def occupancy(self, points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n"]:
         """Occupancy decoded from the aggregated feature, zero outside the cube."""
@@ -68,7 +70,10 @@ class TriplaneField:
         return weights, (weights[..., None] * features).sum(dim=2)
 
     def _occupancy(self, points: Float[Tensor, "b n 3"], aggregated: Float[Tensor, "b n p"]) -> Float[Tensor, "b n"]:
-        occupancy = torch.sigmoid(self.head.occupancy_logits(aggregated).to(points.dtype))
+        logits = self.head.occupancy_logits(aggregated).to(points.dtype)
+        if self.shared_logits is not None:
+            logits = logits + interpolate_grid(self.shared_logits, points, padding="border").squeeze(-1)
+        occupancy = torch.sigmoid(logits)
         return occupancy * (points.abs().amax(dim=-1) <= 0.5).to(points.dtype)
 
 

@@ -143,6 +143,7 @@ def _varied(settings: DecoderSettings, representation: str, resolution: int) -> 
             "occupancy_resolution": resolution,
             "plane_resolution": resolution,
             "symmetry": "none",
+            "blended_shapes": 0,
         }
     )
     return DecoderSettings.model_validate(varied)

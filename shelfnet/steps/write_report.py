@@ -19,6 +19,7 @@ from shelfnet.evaluation.comparison_text import (
 )
 from shelfnet.evaluation.results import has_truth, read_results
 from shelfnet.report.captions import DATA_FIGURES, FIGURE_CAPTIONS, NEED_TRUTH
+from shelfnet.report.discovery import SHEET, discovery_caption
 from shelfnet.report.health import check_health
 from shelfnet.report.html import MeshRow, Page, PageFigure, image_uri, png_uri, render_page, write_page
 from shelfnet.report.runs import Runs, each_run, evaluated_runs, read_curves, shard_paths
@@ -77,7 +78,7 @@ def write_report(
         seeds=tuple(all_seeds[:SHOWN_RUNS]),
         seeds_left_out=max(len(all_seeds) - SHOWN_RUNS, 0),
         figures=_images(figures, [name for name in FIGURE_CAPTIONS if name not in DATA_FIGURES], truth),
-        data_figures=_images(figures, DATA_FIGURES, truth),
+        data_figures=[*_images(figures, DATA_FIGURES, truth), *_discovery(config, results, truth)],
         health=check_health(rows, read_curves(runs)),
         dataset=dataset_summary(config, results),
         provenance=provenance_summary(config),
@@ -95,6 +96,15 @@ def write_report(
     write_page(output, render_page(page, mesh_data))
     log.info("%s: %.1f MB", output, output.stat().st_size / 1e6)
     Journal(journal, run="comparison").artifact(output)
+
+
+def _discovery(config: Config, results: Path, with_truth: bool) -> list[PageFigure]:
+    """The picture of the discovered views, where an ablation starts from them."""
+    sheet = results / "views" / SHEET
+    if not sheet.is_file():
+        return []
+    caption = discovery_caption(sheet.parent, shard_paths(config, results), with_truth)
+    return [PageFigure(png_uri(sheet.read_bytes()), caption)]
 
 
 def _headline_and_findings(compared: pd.DataFrame, with_truth: bool) -> tuple[list[str], list[str]]:

@@ -126,7 +126,10 @@ def forward_generator(state: TrainState, context: TrainContext, batch: Batch) ->
     uniform = rand(state.rng, *encoding.view_azimuths.shape)
     hypothesis_weights = weigh_hypotheses(context, model, decoded.detached, encoding, batch)
     index = sample_hypothesis(hypothesis_weights, uniform)
-    views = (Encoding.at(encoding.view_azimuths, index), Encoding.at(encoding.view_elevations, index))
+    views = (
+        torch.where(batch.view_is_given, batch.found_azimuth, Encoding.at(encoding.view_azimuths, index)),
+        torch.where(batch.view_is_given, batch.found_elevation, Encoding.at(encoding.view_elevations, index)),
+    )
     novel_views = prior_views(context.settings.render.prior, rand(state.rng, len(batch.images), 2))
     with context.autocast():
         at_view, at_novel_view = (

@@ -20,7 +20,7 @@ from shelfnet.training.discriminator_step import Renders, discriminator_step, r1
 from shelfnet.training.generator_step import generator_step
 from shelfnet.training.non_finite import FiniteCheck
 from shelfnet.training.progress_clock import ProgressClock
-from shelfnet.training.schedules import latent_scale, learning_rate, render_px
+from shelfnet.training.schedules import latent_scale, learning_rate, render_px, views_are_given
 from shelfnet.training.state import Scalars, TrainState
 
 log = logging.getLogger(__name__)
@@ -142,7 +142,8 @@ def train(state: TrainState, context: TrainContext, store: ImageStore, hooks: Ho
     state.model.train()
     while state.iteration < settings.iterations:
         size_px = render_px(settings, full_px, state.iteration)
-        batch = store.draw(settings.batch_size, state.rng, size_px, distributed)
+        give_views = views_are_given(settings, state.iteration)
+        batch = store.draw(settings.batch_size, state.rng, size_px, distributed, give_views=give_views)
         terms = run_iteration(batch)
         state.iteration += 1
         state.update_average(settings.ema_decay)

@@ -1,4 +1,4 @@
-"""Schedules over the iterations of a run: learning rate, render size and the scale of the latents."""
+"""Schedules over the iterations of a run: learning rate, render size, scale of the latents and given views."""
 
 from shelfnet.config.train import TrainSettings
 
@@ -32,3 +32,9 @@ def latent_scale(settings: TrainSettings, iteration: int) -> float:
     if ramped < 0:
         return 0.0
     return min(1.0, ramped / settings.latent_ramp_iterations) if settings.latent_ramp_iterations > 0 else 1.0
+
+
+def views_are_given(settings: TrainSettings, iteration: int) -> bool:
+    """Whether trusted images are rendered at the views that discovery found instead of predicted ones."""
+    warm_start = settings.warm_start
+    return warm_start.enabled and iteration < warm_start.given_view_fraction * settings.iterations

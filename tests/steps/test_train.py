@@ -41,6 +41,7 @@ TREE = validate(
                 "feature_resolution": 8,
                 "occupancy_resolution": 16,
                 "symmetry": "field",
+                "blended_shapes": 0,
             },
             "renderer": {
                 "resolution_px": 16,
@@ -107,7 +108,7 @@ def inputs(tmp_path):
 RECONSTRUCT, REFINE = ReconstructSettings(level=0.05), RefineSettings(iterations=7)
 
 
-def job(folder, inputs, settings=SETTINGS, clip=None, ablation="base"):
+def job(folder, inputs, settings=SETTINGS, clip=None, ablation="base", discovery=None):
     return TrainJob(
         settings=settings,
         reconstruct=RECONSTRUCT,
@@ -116,6 +117,7 @@ def job(folder, inputs, settings=SETTINGS, clip=None, ablation="base"):
         seed=1,
         **inputs,
         clip=clip,
+        discovery=discovery,
         output=folder,
         threads=1,
         journal=folder / "journal.jsonl",

@@ -1,5 +1,7 @@
 """The generator's step, apart from which weights each loss reaches (``test_gradients.py``)."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from tiny_training import build_run
@@ -46,7 +48,7 @@ def test_hypothesis_that_explains_the_image_has_the_largest_weight(run, store):
     field = VoxelField(logits, torch.randn(2, 4, 4, 4, 4, generator=torch.Generator().manual_seed(0)))
     with torch.no_grad():
         shown = state.model.render(field, encoding.view_azimuths[:, 2], encoding.view_elevations[:, 2])
-    posed = type(batch)(batch.images, shown.image, shown.mask, batch.captions)
+    posed = replace(batch, targets=shown.image, masks=shown.mask)
     weights = weigh_hypotheses(context, state.model, field, encoding, posed)
     assert weights.argmax(dim=1).tolist() == [2, 2]
     assert torch.allclose(weights.sum(dim=1), torch.ones(2))
@@ -92,3 +94,19 @@ def test_renders_and_terms_stay_float32_in_bfloat16_training(tiny, store):
     terms, _ = generator_step(state, context, batch)
     assert {value.dtype for value in terms.values()} == {torch.float32}
     assert {value.grad.dtype for value in state.model.parameters()} == {torch.float32}
+
+
+def test_trusted_image_is_rendered_at_its_found_view(run, store):
+    state, context = run
+    batch = store.draw(2, state.rng)
+    found = replace(
+        batch,
+        found_azimuth=torch.tensor([1.0, 2.0]),
+        found_elevation=torch.tensor([0.1, 0.2]),
+        view_is_given=torch.tensor([True, False]),
+    )
+    forward = forward_generator(state, context, found)
+    assert forward.azimuth[0].item() == 1.0
+    assert forward.elevation[0].item() == pytest.approx(0.1)
+    hypotheses = forward.encoding.view_azimuths[1]
+    assert (hypotheses - forward.azimuth[1]).abs().min() < 1e-6

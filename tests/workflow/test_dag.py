@@ -8,7 +8,7 @@ import pytest
 
 from tests.workflow.conftest import Snakemake
 
-ABLATIONS = 7
+ABLATIONS = 8
 
 
 def jobs(run: subprocess.CompletedProcess[str]) -> dict[str, int]:

@@ -11,6 +11,7 @@ RENDERS = [f"results/renders/shard-{shard}.parquet" for shard in SHARDS]
 SURFACES = [f"results/surfaces/shard-{shard}.parquet" for shard in SHARDS if CONFIG.dataset.has_truth]
 ABLATIONS = [*CONFIG.ablations, *([] if UNTRAINED in CONFIG.ablations else [UNTRAINED])]
 TABLES = [f"results/{ablation}/chamfer.csv" for ablation in ABLATIONS]
+DISCOVERED = ["results/views/views.parquet", "results/views/shapes.safetensors"]
 LEVELS = ["results/baselines/validation.csv"] if CONFIG.dataset.has_truth else []
 FIGURES = {
     "reconstructions": "results/figures/reconstructions.png",
@@ -117,6 +118,16 @@ def clip_weights(wildcards):
     return ["results/clip_model/model.safetensors"] if tree.losses.clip > 0 and tree.clip.source == "trained" else []
 
 
+def starts_from_discovery(tree):
+    """Whether training with these settings starts from the views and shapes of the rule ``discover_views``."""
+    return tree.train.warm_start.enabled and tree.train.iterations > 0
+
+
+def discovered_views(wildcards):
+    """Views and shapes of the rule ``discover_views``, for ablations that start from them."""
+    return DISCOVERED if starts_from_discovery(ablation_config(wildcards)) else []
+
+
 def parts(stage):
     """Input function for a stage's folders of meshes, of one ablation and seed."""
 
@@ -153,6 +164,10 @@ def warn_about_unread():
     own = Path(workflow.basedir, "config.yaml")
     if Path("config.yaml").is_file() and not own.samefile("config.yaml"):
         logger.warning(f"{Path('config.yaml').resolve()} is not read; pass --configfile to override settings of {own}")
+
+
+# Files of the discovery that the report shows; none if no ablation starts from it.
+DISCOVERY = DISCOVERED if any(starts_from_discovery(ablation_by_name(name)) for name in ABLATIONS) else []
 
 
 if workflow.is_main_process:

@@ -106,6 +106,7 @@ rule write_report:
         comparison=rules.compare.output.csv,
         figures=list(FIGURES.values()),
         tables=TABLES,
+        views=DISCOVERY,
     output:
         "results/report.html",
     log:

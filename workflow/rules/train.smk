@@ -1,4 +1,33 @@
-"""Training: a small CLIP model, and one network per ablation and seed."""
+"""Training: views of the training images, a small CLIP model, and one network per ablation and seed."""
+
+
+rule discover_views:
+    input:
+        shards=RENDERS,
+    output:
+        views="results/views/views.parquet",
+        shapes="results/views/shapes.safetensors",
+        sheet="results/views/discovery.png",
+    log:
+        "results/logs/discover_views.log",
+    benchmark:
+        "results/benchmarks/discover_views.tsv"
+    priority: 2  # nearly all trainings depend on it
+    conda:
+        "../../envs/train.yaml"
+    threads: CONFIG.resources.discover_views.threads
+    resources:
+        mem_mb=CONFIG.resources.discover_views.mem_mb,
+        runtime=CONFIG.resources.discover_views.runtime_min,
+        gpu=shared_gpus,
+    params:
+        settings=settings_json(CONFIG.discovery, CONFIG.render),
+        device=CONFIG.train.device,
+        code=code_digest("steps.discover_views"),
+    message:
+        "Discovering views and shared shapes of the training images"
+    script:
+        "../scripts/discover_views.py"
 
 
 rule train_clip:
@@ -34,6 +63,7 @@ rule train:
         shards=RENDERS,
         surfaces=SURFACES,  # for validation curves; training reads image, mask and caption alone
         clip=clip_weights,
+        views=discovered_views,
     output:
         weights="results/{ablation}/seed{seed}/model.safetensors",
         description="results/{ablation}/seed{seed}/model.json",

@@ -15,6 +15,7 @@ def main(job) -> None:
     # Not params of the rule, so that other mesh settings do not retrain.
     tree = for_ablation(validate(job.config), job.wildcards.ablation)
     (clip,) = paths(job.input.clip) or [None]
+    views = paths(job.input.views)
     train(
         TrainJob(
             settings=settings,
@@ -25,6 +26,7 @@ def main(job) -> None:
             shards=paths(job.input.shards),
             surfaces=paths(job.input.surfaces),
             clip=clip and clip.parent,
+            discovery=views[0].parent if views else None,
             output=Path(job.output.weights).parent,
             threads=job.threads,
             journal=journal(job),

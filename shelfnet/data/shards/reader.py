@@ -1,8 +1,9 @@
 """Readers of image shards: the views that training may see, and those that evaluation needs.
 
 The honesty rule is enforced here: :func:`load_training_views` requests only
-:data:`~shelfnet.data.shards.schema.TRAINING_COLUMNS` from the Parquet reader, so poses, geometry and identities are
-never read, and its result has no field for them.
+:data:`~shelfnet.data.shards.schema.TRAINING_COLUMNS` from the Parquet reader, and :func:`load_discovery_views` only
+:data:`~shelfnet.data.shards.schema.DISCOVERY_COLUMNS`, so poses, geometry and identities are never read, and their
+results have no field for them.
 """
 
 import sys
@@ -18,7 +19,14 @@ import pyarrow.parquet as pq
 from jaxtyping import Float, Int, UInt8
 
 from shelfnet.data.shards.image_stack import ImageStack
-from shelfnet.data.shards.schema import EVALUATION_COLUMNS, LABEL_COLUMNS, SCHEMA, TRAINING_COLUMNS, ShardError
+from shelfnet.data.shards.schema import (
+    DISCOVERY_COLUMNS,
+    EVALUATION_COLUMNS,
+    LABEL_COLUMNS,
+    SCHEMA,
+    TRAINING_COLUMNS,
+    ShardError,
+)
 from shelfnet.data.tables import cast_columns
 from shelfnet.data.tags import TAGS
 
@@ -35,6 +43,14 @@ class TrainingViews:
 
     images: UInt8[np.ndarray, "n h w 4"]
     captions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DiscoveryImages:
+    """What the discovery of views sees: images with their masks (alpha), and the super-category of each."""
+
+    images: UInt8[np.ndarray, "n h w 4"]
+    super_categories: tuple[str | None, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,17 +79,35 @@ def load_training_views(paths: Sequence[Path], split: str = "train") -> Training
         ShardError: A file is damaged or lacks a column, images cannot be decoded or differ in size, or the split
             is empty.
     """
+    images, captions = _load_images(paths, split, "caption", TRAINING_COLUMNS)
+    return TrainingViews(images=images, captions=captions)
+
+
+def load_discovery_views(paths: Sequence[Path]) -> DiscoveryImages:
+    """Images and super-categories of the training split, in the order of :func:`load_training_views`.
+
+    Raises:
+        ShardError: As in :func:`load_training_views`.
+    """
+    images, super_categories = _load_images(paths, "train", "super_category", DISCOVERY_COLUMNS)
+    return DiscoveryImages(images=images, super_categories=super_categories)
+
+
+def _load_images(
+    paths: Sequence[Path], split: str, label: str, columns: Sequence[str]
+) -> tuple[UInt8[np.ndarray, "n h w 4"], tuple[Any, ...]]:
+    """Images of one split, and the column ``label`` of each."""
     stack = ImageStack(sum(_count(path, split) for path in paths))
     if stack.size == 0:
         raise _empty_split(split, paths)
-    captions: list[str] = []
+    labels: list[str | None] = []
     for path in paths:
-        for first_row, batch in _batches(path, TRAINING_COLUMNS):
+        for first_row, batch in _batches(path, columns):
             for row, values in enumerate(batch.to_pylist(), start=first_row):
                 if values["split"] == split:
-                    stack.put(len(captions), values["image"], path, row)
-                    captions.append(sys.intern(values["caption"]))
-    return TrainingViews(images=stack.images, captions=tuple(captions))
+                    stack.put(len(labels), values["image"], path, row)
+                    labels.append(None if values[label] is None else sys.intern(values[label]))
+    return stack.images, tuple(labels)
 
 
 def load_evaluation_views(
@@ -119,6 +153,17 @@ def load_view_labels(
     """
     selected = _select(paths, split, views_per_model, model_ids, max_views)
     return ViewLabels(**_labels(_records(paths, selected, LABEL_COLUMNS, None)))
+
+
+def load_training_azimuths(paths: Sequence[Path]) -> Float[np.ndarray, "n"]:
+    """True azimuths of the training split in degrees, in the order of :func:`load_training_views`; for evaluation only.
+
+    Raises:
+        ShardError: A file is damaged or lacks a column.
+    """
+    columns = ("split", "azimuth_deg")
+    rows = (row for path in paths for _, batch in _batches(path, columns) for row in batch.to_pylist())
+    return np.array([row["azimuth_deg"] for row in rows if row["split"] == "train"], dtype=np.float64)
 
 
 def open_shard(path: Path, columns: Iterable[str]) -> pq.ParquetFile:

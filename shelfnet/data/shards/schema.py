@@ -39,6 +39,9 @@ SCHEMA = pa.schema(
 TRAINING_COLUMNS = ("image", "split", "caption")
 """All that training may read: no pose, no geometry, no identity."""
 
+DISCOVERY_COLUMNS = ("image", "split", "super_category")
+"""All that the discovery of views may read: no pose, no geometry, no identity."""
+
 LABEL_COLUMNS = ("model_id", "split", "view", "category", "azimuth_deg", "elevation_deg")
 """Columns that describe a view apart from its image and caption."""
 

@@ -1,0 +1,168 @@
+"""Warm start of encoder and decoder on the views and shapes that discovery found, before the losses of Eq. 4 to 9.
+
+The encoder learns view and latent of the training images, the decoder the shape of each latent. One image costs the
+encoder a tenth of what decoding and rendering an object costs, so thousands of images are seen in seconds.
+"""
+
+import logging
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from shelfnet.config.train import WarmStartSettings
+from shelfnet.losses.content import content_terms
+from shelfnet.losses.reconstruction import kl_loss
+from shelfnet.representations.voxels import VoxelField
+from shelfnet.training.acceleration.optimisers import fused_adam, set_learning_rate
+from shelfnet.training.batches import Batch, ImageStore
+from shelfnet.training.context import TrainContext
+from shelfnet.training.state import TrainState
+
+log = logging.getLogger(__name__)
+
+POINTS = 4096
+"""Number of random points per object at which the decoder is compared with its shape."""
+
+BRIGHTNESS = (0.85, 1.15)
+"""Range of the factors of colours in augmented images."""
+
+OCCUPANCY_RANGE = (0.005, 0.995)
+"""Range to which target occupancies are clamped, so that logits stay finite."""
+
+SHAPE_WEIGHT = 0.1
+KL_WEIGHT = 0.01
+LOG_EVERY = 100
+
+
+def warm_start(state: TrainState, context: TrainContext, store: ImageStore, shapes: VoxelField, name: str) -> None:
+    """Train encoder, then decoder; both optimisers of the run are fresh afterwards.
+
+    Args:
+        state: Fresh state, changed in place.
+        context: Settings.
+        store: Training images with their found views.
+        shapes: Shared shapes, one per row, with RGB as features.
+        name: Name of the run in the log.
+    """
+    settings = context.settings.train.warm_start
+    classifier = warm_start_encoder(state, context, store, len(shapes.occupancy_grid), settings, name)
+    blended = getattr(state.model.decoder, "blended", None)
+    if blended is not None:
+        counts = torch.bincount(store.found.shape, minlength=len(shapes.occupancy_grid))
+        kept = counts.argsort(descending=True)[: len(blended.scaled_logits)]
+        blended.start_from(shapes.occupancy_grid[kept], classifier.weight[kept], classifier.bias[kept])
+    warm_start_decoder(state, context, store, shapes, settings, name)
+    if state.average is not None:
+        state.average.load_state_dict(state.model.state_dict())
+
+
+def warm_start_encoder(
+    state: TrainState,
+    context: TrainContext,
+    store: ImageStore,
+    n_shapes: int,
+    settings: WarmStartSettings,
+    name: str,
+) -> nn.Linear:
+    """Teach the encoder the found views (terms of Eq. 8) and, by a linear classifier of the latent, the shapes."""
+    encoder, weights = state.model.encoder, context.settings.losses
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        classifier = nn.Linear(context.settings.model.encoder.latent_dim, n_shapes).to(state.device)
+    optimiser = fused_adam(nn.ModuleList([encoder, classifier]), settings.learning_rate)
+    for step in range(settings.encoder_iterations):
+        set_learning_rate(optimiser, _falling_rate(settings, step, settings.encoder_iterations))
+        rows = _random_rows(store, settings.encoder_batch_size, state.rng)
+        batch = store.take(rows, encoder.input_px)
+        images, azimuth = _augment(batch, store.found.azimuth[rows], state.rng)
+        encoding = encoder(images)
+        content = content_terms(encoding, azimuth, store.found.elevation[rows], encoding.latent.detach())
+        certain = store.found.is_certain[rows].float()
+        view = (certain * (content.view + weights.content_choice * content.choice)).sum() / certain.sum().clamp(min=1)
+        shape = functional.cross_entropy(classifier(encoding.latent), store.found.shape[rows])
+        loss = view + SHAPE_WEIGHT * shape + KL_WEIGHT * kl_loss(encoding.latent).mean()
+        _take_step(optimiser, loss, context, encoder, classifier)
+        if (step + 1) % LOG_EVERY == 0 or step + 1 == settings.encoder_iterations:
+            done = f"{step + 1}/{settings.encoder_iterations}"
+            log.info("%s  warm start of the encoder  %s  view %.3f  shape %.2f", name, done, view.item(), shape.item())
+    return classifier
+
+
+def warm_start_decoder(
+    state: TrainState,
+    context: TrainContext,
+    store: ImageStore,
+    shapes: VoxelField,
+    settings: WarmStartSettings,
+    name: str,
+) -> None:
+    """Teach the decoder, by cross-entropy at random points, the occupancy of the shape of each latent."""
+    model = state.model
+    optimiser = fused_adam(nn.ModuleList([model.decoder, model.colour]), settings.learning_rate)
+    for step in range(settings.decoder_iterations):
+        set_learning_rate(optimiser, _falling_rate(settings, step, settings.decoder_iterations))
+        rows = _random_rows(store, settings.decoder_batch_size, state.rng)
+        with torch.no_grad():
+            latent = model.encode(store.take(rows).images).latent
+            points = torch.rand(len(rows), POINTS, 3, generator=state.rng, device=state.device) - 0.5
+            number = store.found.shape[rows]
+            target = VoxelField(shapes.occupancy_grid[number], shapes.feature_grid[number])
+        field = model.decode(latent)
+        occupancy = same_opacity(target.occupancy(points), target.voxel_size, field.voxel_size)
+        predicted = field.occupancy(points).clamp(1e-5, 1.0 - 1e-5)
+        shape = functional.binary_cross_entropy(predicted, occupancy.clamp(*OCCUPANCY_RANGE))
+        error = (model.colour(field.features(points)) - target.features(points)).square().mean(dim=2)
+        colour = (occupancy * error).sum() / occupancy.sum().clamp(min=1.0)
+        _take_step(optimiser, shape + settings.colour_weight * colour, context, model.decoder, model.colour)
+        if (step + 1) % LOG_EVERY == 0 or step + 1 == settings.decoder_iterations:
+            done = f"{step + 1}/{settings.decoder_iterations}"
+            log.info(
+                "%s  warm start of the decoder  %s  cross-entropy %.4f  colour %.4f",
+                name,
+                done,
+                shape.item(),
+                colour.item(),
+            )
+
+
+def same_opacity(occupancy: Float[Tensor, "b n"], voxel_size: float, other_voxel_size: float) -> Float[Tensor, "b n"]:
+    """Occupancy that gives a path the same opacity where an occupancy is the opacity of ``other_voxel_size``."""
+    return 1.0 - (1.0 - occupancy.clamp(max=1.0 - 1e-6)) ** (other_voxel_size / voxel_size)
+
+
+def _augment(
+    batch: Batch, azimuth: Float[Tensor, "b"], rng: torch.Generator
+) -> tuple[Float[Tensor, "b 3 r r"], Float[Tensor, "b"]]:
+    """Mirror half of the images, whose objects are symmetric, and scale the colours of the objects.
+
+    Args:
+        batch: Images at the size of the encoder's input, as targets.
+        azimuth: Azimuths in radians.
+        rng: Source of random numbers.
+    """
+    mirrored, brightness = torch.rand(2, len(azimuth), 1, 1, 1, generator=rng, device=rng.device)
+    low, high = BRIGHTNESS
+    ground = 1.0 - batch.masks[:, None]
+    images = (ground + (low + (high - low) * brightness) * (batch.targets - ground)).clamp(0.0, 1.0)
+    images = torch.where(mirrored < 0.5, images.flip(-1), images)
+    return images, torch.where(mirrored.flatten() < 0.5, -azimuth, azimuth)
+
+
+def _random_rows(store: ImageStore, count: int, rng: torch.Generator) -> Tensor:
+    return torch.randint(len(store), (count,), generator=rng, device=rng.device)
+
+
+def _falling_rate(settings: WarmStartSettings, step: int, steps: int) -> float:
+    """Learning rate that falls exponentially to a twentieth."""
+    return settings.learning_rate * 0.05 ** (step / steps)
+
+
+def _take_step(optimiser: torch.optim.Optimizer, loss: Tensor, context: TrainContext, *trained: nn.Module) -> None:
+    """Optimiser step. All processes see the same batch; averaging keeps their weights equal to the last bit."""
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    for module in trained:
+        context.distributed.average_gradients(module)
+    optimiser.step()
