@@ -17,7 +17,7 @@ class Listing:
     Attributes:
         folders: Subfolders and links to folders by name.
         files: Regular files and links to such files by name; devices and pipes are left out.
-        unusable: Reason by name of a link that leads to neither.
+        unusable: Reason by name of a link that leads to neither, and of a folder that this user may not read.
     """
 
     folders: dict[str, Path]
@@ -38,6 +38,8 @@ def list_folder(folder: Path) -> Listing:
             fault = link_fault(path) if entry.is_symlink() else None
             if fault is not None:
                 listing.unusable[entry.name] = fault
+            elif entry.is_dir() and not may_read(path):
+                listing.unusable[entry.name] = "is a folder that this user may not read"
             elif entry.is_dir():
                 listing.folders[entry.name] = path
             elif entry.is_file():
@@ -65,7 +67,7 @@ def walk(root: Path, is_entered: Callable[[Path], bool]) -> Iterator[tuple[Path,
         is_entered: Whether to enter a subfolder.
 
     Raises:
-        OSError: This user may not read a folder.
+        OSError: This user may not read ``root``.
     """
     folders, links = [root], []
     seen: set[tuple[int, int]] = set()

@@ -86,3 +86,15 @@ def test_walk_leaves_folders_out(tmp_path):
     root = touch(tmp_path, "a/b/file", ".git/file")
     entered = [folder for folder, _ in walk(root, lambda path: not path.name.startswith("."))]
     assert root / ".git" not in entered and root / "a" / "b" in entered
+
+
+def test_folder_that_may_not_be_read_is_named():
+    """Such as lost+found in the root of a disk."""
+    with reachable_folder() as root:
+        touch(root, "a/file", "lost+found/file")
+        (root / "lost+found").chmod(0)
+        with unprivileged():
+            found = {folder.name: listing for folder, listing in walk(root, lambda path: True)}
+        (root / "lost+found").chmod(0o755)
+    assert set(found) == {root.name, "a"}
+    assert found[root.name].unusable == {"lost+found": "is a folder that this user may not read"}

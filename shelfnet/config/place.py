@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.config.load import ConfigError
-from shelfnet.file_tree import walk
+from shelfnet.file_tree import may_read, walk
 
 EXPECTED = {
     "3d_future": "3D-FUTURE: the folder with model_info.json, the folder with its zip files, or one zip file; "
@@ -38,7 +38,7 @@ def find_place(dataset: DatasetSettings, environment: Mapping[str, str]) -> Path
         The folder or file; ``None`` for data sets that are generated or downloaded.
 
     Raises:
-        ConfigError: No path is given, or it does not exist.
+        ConfigError: No path is given, or it does not exist or may not be read.
     """
     if not dataset.has_place:
         return None
@@ -48,9 +48,16 @@ def find_place(dataset: DatasetSettings, environment: Mapping[str, str]) -> Path
     if not given:
         raise ConfigError(f"{ways}: not set; expected {EXPECTED[dataset.kind]}")
     place = Path(given).expanduser().resolve()
-    if not place.exists():
-        named_by = f"the environment variable {dataset.path_env}" if from_variable else "dataset.path"
+    named_by = f"the environment variable {dataset.path_env}" if from_variable else "dataset.path"
+    try:
+        is_there, is_readable = place.exists(), may_read(place)
+    except PermissionError:  # a folder above it
+        is_there, is_readable = True, False
+    if not is_there:
         raise ConfigError(f"{place}, named by {named_by}, does not exist; expected {EXPECTED[dataset.kind]}")
+    if not is_readable:
+        advice = "its owner can allow it with chmod a+rX"
+        raise ConfigError(f"{place}, named by {named_by}, may not be read by this user; {advice}")
     return place
 
 

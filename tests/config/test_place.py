@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from unprivileged import reachable_folder, unprivileged
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.config.load import ConfigError
@@ -43,6 +44,31 @@ def test_missing_place_is_reported_with_its_source_and_expected_contents(tmp_pat
         find_place(dataset(kind=kind, path=str(tmp_path), path_env="FURNITURE"), {"FURNITURE": str(missing)})
     with pytest.raises(ConfigError, match=r"dataset\.path or SHELFNET_DATASET: not set"):
         find_place(dataset(kind=kind), {"SHELFNET_DATASET": ""})
+
+
+@pytest.mark.parametrize("closed", ["data", "data/set"])
+def test_place_that_may_not_be_read_is_not_called_missing(closed):
+    with reachable_folder() as folder:
+        fill(folder / "data" / "set", {"a.glb": 1})
+        (folder / closed).chmod(0)
+        with unprivileged(), pytest.raises(ConfigError, match=r"set, named by dataset\.path, may not be read.*chmod"):
+            find_place(dataset(path=str(folder / "data" / "set")), {})
+        (folder / closed).chmod(0o755)
+
+
+def test_digest_follows_links(tmp_path):
+    place, elsewhere = (
+        fill(tmp_path / "data", {"a.glb": 1}),
+        fill(tmp_path / "elsewhere", {"b.glb": 2, "more/c.obj": 3}),
+    )
+    copied = listing_digest(fill(tmp_path / "copied", {"a.glb": 1, "b.glb": 2, "more/c.obj": 3}))
+    (place / "b.glb").symlink_to("../elsewhere/b.glb")
+    (place / "more").symlink_to(elsewhere / "more")
+    (place / "loop").symlink_to(place)
+    (place / "gone.glb").symlink_to("nowhere")
+    assert listing_digest(place) == copied
+    fill(elsewhere, {"b.glb": 4})
+    assert listing_digest(place) != copied
 
 
 @pytest.mark.parametrize("other", [{"kind": "showroom"}, OBJAVERSE, {"kind": "3d_future", **ZIPS}])

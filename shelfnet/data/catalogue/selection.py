@@ -6,6 +6,8 @@ from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue.model_info import DatasetError, ModelInfo
+from shelfnet.data.file_names import folded_name
+from shelfnet.data.shown_names import shown_names
 
 MAX_BYTES = 64 * 1024**2
 
@@ -15,21 +17,21 @@ logger = logging.getLogger(__name__)
 def select_models(infos: Sequence[ModelInfo], settings: DatasetSettings) -> list[ModelInfo]:
     """Models of the selected categories that are not excluded, in their order.
 
-    Case and blanks around the slashes of a category are ignored.
+    Case and blanks around the slashes of a category are ignored, and case and Unicode composition of ids.
 
     Raises:
         DatasetError: No model is left, or the file of excluded ids cannot be read.
     """
     supers = {_folded(name) for name in settings.super_categories}
     categories = {_folded(name) for name in settings.categories}
-    excluded = {model_id.casefold() for model_id in excluded_ids(settings)}
+    excluded = {folded_name(model_id) for model_id in excluded_ids(settings)}
     _warn_of_unknown(excluded, infos)
     selected = [
         info
         for info in infos
         if (not supers or _folded(info.super_category) in supers)
         and (not categories or _folded(info.category) in categories)
-        and info.model_id.casefold() not in excluded
+        and folded_name(info.model_id) not in excluded
     ]
     if infos and not selected:
         raise DatasetError(_nothing_left(infos, settings, len(excluded)))
@@ -62,9 +64,9 @@ def _folded(tag: str | None) -> str:
 
 
 def _warn_of_unknown(excluded: Iterable[str], infos: Iterable[ModelInfo]) -> None:
-    unknown = sorted(set(excluded) - {info.model_id.casefold() for info in infos})
+    unknown = sorted(set(excluded) - {folded_name(info.model_id) for info in infos})
     if unknown:
-        logger.warning("dataset.exclude: %d ids match no model, the first ones are %s", len(unknown), unknown[:3])
+        logger.warning("dataset.exclude: %d ids match no model: %s", len(unknown), shown_names(unknown))
 
 
 def _nothing_left(infos: Sequence[ModelInfo], settings: DatasetSettings, n_excluded: int) -> str:

@@ -95,7 +95,7 @@ def find_photos(root: Path) -> FoundPhotos:
 def find_mask(photo: Path) -> Path | None:
     """Mask file of one photograph, or ``None``."""
     folder = photo.absolute().parent
-    if not folder.is_dir():
+    if not may_read(folder):
         return None
     listing = list_folder(folder)
     images = [folder / photo.name, *(path for path in _images(listing) if not _is_named_as_mask(path))]
@@ -104,8 +104,10 @@ def find_mask(photo: Path) -> Path | None:
     if own is not None:
         return _relative_as(photo, own)
     parent = folder.parent
+    if parent == folder or not may_read(parent):
+        return None
     masks = [path for path in _masks_in(list_folder(parent)) if folded_name(path.stem) == folded_name(photo.stem)]
-    if not masks or parent == folder:
+    if not masks:
         return None
     around = dict.fromkeys((folder / photo.name, *_photos_around(parent)))
     return _masks_for_subfolders(parent, masks, around).get(folder / photo.name)
@@ -190,11 +192,11 @@ def _masks_for_subfolders(parent: Path, masks: Iterable[Path], photos: Mapping[P
 
 
 def _photos_around(parent: Path) -> Iterator[Path]:
-    """Photographs in a folder and its subfolders, without folders of masks and those that this user may not read."""
+    """Photographs in a folder and its subfolders, without folders of masks."""
     listing = list_folder(parent)
     yield from (path for path in _images(listing) if not _is_named_as_mask(path))
     for folder in listing.folders.values():
-        if not _holds_masks(folder, parent) and not folder.name.startswith(".") and may_read(folder):
+        if not _holds_masks(folder, parent) and not folder.name.startswith("."):
             yield from (path for path in _images(list_folder(folder)) if not _is_named_as_mask(path))
 
 
@@ -221,7 +223,7 @@ def _warn_of_unused(root: Path, found: FoundPhotos, masks: Iterable[Path], unusa
     if found.skipped:
         logger.warning("%s: %s", root, found.skipped_text())
     if unusable:
-        logger.warning("%s: %d links are unusable: %s", root, len(unusable), shown_names(unusable))
+        logger.warning("%s: %d links or folders are unusable: %s", root, len(unusable), shown_names(unusable))
     used = set(found.masks.values())
     unused = sorted(_below(mask, root) for mask in masks if mask not in used)
     if unused:

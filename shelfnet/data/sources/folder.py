@@ -48,7 +48,7 @@ def find_models(root: Path, tags: Path | None) -> tuple[list[ImportedModel], lis
         names = (f"{row.path}: {row.reason}" for row in refused)
         logger.warning("%s: %d files cannot be read: %s", root, len(refused), shown_names(names))
     if not models:
-        others = f"{len(files)} others and {len(unusable)} unusable links"
+        others = f"{len(files)} others and {len(unusable)} unusable links or folders"
         raise DatasetError(f"{root}: expected {', '.join(SUFFIXES)} files in it or below, found {others}")
     infos = read_folder_tags(tags, models) if tags is not None else {}
     found = [

@@ -17,6 +17,7 @@ from shelfnet.data.catalogue.dataset_layout import (
     model_folders,
 )
 from shelfnet.data.catalogue.model_info import FILE_NAME, DatasetError, read_model_info
+from shelfnet.data.file_names import folded_name
 from shelfnet.data.folders import link_model, remove_others
 from shelfnet.data.name_index import NameIndex
 from shelfnet.data.sources.archive_parts import ArchiveContents, extract_part, is_complete, read_contents
@@ -132,11 +133,11 @@ def _extracted_models(source: Path) -> dict[str, Path]:
 
 
 def _missing(root: Path) -> set[str]:
-    """Case-folded ids of the list without a model folder."""
+    """Folded ids of the list without a model folder."""
     infos, _ = read_model_info(root / FILE_NAME)
     folders = NameIndex(model_folders(root).items())
     found = ((info.model_id, folders.find(info.model_id)) for info in infos)
-    return {model_id.casefold() for model_id, path in found if path is None or not (path / OBJ_NAME).is_file()}
+    return {folded_name(model_id) for model_id, path in found if path is None or not (path / OBJ_NAME).is_file()}
 
 
 def _needed(
@@ -211,7 +212,7 @@ def _place_list(release: Release, parts: Mapping[Path, Path], root: Path) -> Non
 
 
 def _folded(names: Iterable[str]) -> set[str]:
-    return {name.casefold() for name in names}
+    return {folded_name(name) for name in names}
 
 
 def _shown(archives: Iterable[Path]) -> str:

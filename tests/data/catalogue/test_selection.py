@@ -39,7 +39,7 @@ def test_exclusion_file(tmp_path):
 def test_unknown_ids_warned(caplog):
     with caplog.at_level(logging.WARNING):
         assert ids(exclude=("x", "y", "a")) == ["b", "c"]
-    assert "2 ids match no model, the first ones are ['x', 'y']" in caplog.text
+    assert "2 ids match no model: 'x', 'y'" in caplog.text
 
 
 def test_empty_selection_refused():

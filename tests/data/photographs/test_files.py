@@ -4,6 +4,7 @@ import logging
 import unicodedata
 
 import pytest
+from unprivileged import reachable_folder, unprivileged
 
 from shelfnet.data.photographs.files import find_mask, find_photos, find_tables
 
@@ -115,6 +116,17 @@ def test_find_mask_of_a_relative_path(tmp_path, monkeypatch):
     touch(tmp_path, "images/1.jpg", "masks/1.png")
     monkeypatch.chdir(tmp_path / "images")
     assert find_mask(type(tmp_path)("1.jpg")) == tmp_path / "masks" / "1.png"
+
+
+def test_mask_is_searched_only_where_this_user_may_look():
+    with reachable_folder() as folder:
+        touch(folder, "closed/images/1.jpg", "closed/masks/1.png")
+        photo = folder / "closed" / "images" / "1.jpg"
+        assert find_mask(photo) == folder / "closed" / "masks" / "1.png"
+        (folder / "closed").chmod(0o711)
+        with unprivileged():
+            assert find_mask(photo) is None
+        (folder / "closed").chmod(0o755)
 
 
 def test_nearest_mask_takes_precedence(tmp_path):
