@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from unprivileged import reachable_folder, unprivileged
 
 from shelfnet.cli.errors import UsageError
 from shelfnet.cli.outputs import plan_outputs
@@ -123,3 +124,10 @@ def test_folder_names_may_have_a_dot(photos, tmp_path, name):
 def test_other_file_formats_are_not_taken_for_folders(photos, tmp_path, name):
     with pytest.raises(UsageError, match=name):
         plan(photos / "b.jpg", tmp_path / name)
+
+
+def test_folder_that_may_not_be_read_is_named(tmp_path):
+    with reachable_folder() as folder:
+        (folder / "closed").mkdir(0o700)
+        with unprivileged(), pytest.raises(UsageError, match=r"closed: this user may not read"):
+            plan(folder / "closed", tmp_path / "out")

@@ -146,7 +146,7 @@ def _folder_of(model_id: str, folders: NameIndex[Path], unusable: NameIndex[str]
     if folder is not None:
         return folder
     fault = unusable.find(model_id)
-    raise ModelError("no folder of this name" if fault is None else f"its folder {fault}")
+    raise ModelError("no folder of this name" if fault is None else f"{model_id} {fault}")
 
 
 def _make_measure(root: Path, max_faces: int) -> Callable[[Path], MeshStatistics]:

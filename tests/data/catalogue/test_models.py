@@ -56,7 +56,7 @@ def test_folder_that_is_a_broken_link_is_named(tmp_path, write_dataset):
     (root / "b").rename(tmp_path / "elsewhere")
     (root / "b").symlink_to("/mnt/unmounted/b")
     (refused,) = make_catalogue(root, SETTINGS, 1).quarantined
-    assert refused.reason == "its folder is a link to /mnt/unmounted/b, which does not exist"
+    assert refused.reason == "b is a link to /mnt/unmounted/b, which does not exist"
 
 
 def test_unusable_models_quarantined(tmp_path, write_dataset):
