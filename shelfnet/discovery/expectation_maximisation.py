@@ -90,13 +90,7 @@ def plan_stages(settings: DiscoverySettings) -> list[Stage]:
 
 def pyramid_sizes(settings: DiscoverySettings) -> list[int]:
     """Image sizes in pixels per side that :func:`discover` compares."""
-    return sorted(
-        {
-            size
-            for stage in plan_start(settings) + plan_refinement(settings)
-            for size in (stage.fit_px, stage.compare_px)
-        }
-    )
+    return sorted({size for stage in plan_stages(settings) for size in (stage.fit_px, stage.compare_px)})
 
 
 def discover(
