@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from shelfnet.networks.shelfnet import ShelfNet
-from shelfnet.renderer.volume import visibility_weights
+from shelfnet.renderer.ray_march import visibility_weights
 from shelfnet.representations.field import Field
 
 _DEPTH = 0.15

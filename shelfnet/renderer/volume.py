@@ -9,6 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from shelfnet.geometry.cameras import camera_rays, look_at_origin
+from shelfnet.renderer.fused_march import can_fuse, march_rays_fused
+from shelfnet.renderer.ray_march import RaySegments, march_rays
 from shelfnet.representations.field import Field
 
 
@@ -56,6 +58,9 @@ def render_features(
 ) -> RenderedFeatures:
     """March rays through the unit cube and aggregate features by visibility.
 
+    Where numba is installed, float32 voxel fields on a CPU are marched by :func:`march_rays_fused`, and all others by
+    :func:`march_rays`.
+
     An occupancy is the opacity of a path one voxel long, so the result depends neither on the number of samples nor on
     the length of the ray inside the cube.
 
@@ -69,34 +74,21 @@ def render_features(
             evaluates all.
         jitter: Position of each pixel's samples within their intervals, in [0, 1); ``None`` uses the midpoints.
         views_per_object: Number of cameras per object.
-        max_rays: Number of rays cast per image (:func:`max_rays_in_cube`). Rays that miss the cube are dropped first;
-            ``None`` casts all.
+        max_rays: Number of rays marched per image (:func:`max_rays_in_cube`). Rays that miss the cube are dropped
+            first; ``None`` marches all. The fused march ignores it, since it skips the rays that miss.
     """
-    rays = _cast_rays(cam2world, fov, resolution_px, max_rays)
-    distances = rays.near[..., None] + rays.lengths[..., None] * _sample_offsets(rays, samples_per_ray, jitter)
-    points = rays.origins[:, None, None, :] + distances[..., None] * rays.directions[..., None, :]
-    step_in_voxels = rays.lengths[..., None] / (samples_per_ray * field.voxel_size)
-    weights, features = _aggregate(
-        field,
-        _group_by_object(points, views_per_object),
-        _group_by_object(step_in_voxels, views_per_object),
-        feature_samples_per_ray,
+    fused = can_fuse(field, cam2world)
+    rays = _cast_rays(cam2world, fov, resolution_px, None if fused else max_rays, jitter)
+    march = march_rays_fused if fused else march_rays
+    marched = march(field, rays.segments(views_per_object), samples_per_ray, feature_samples_per_ray)
+    weights, opacity, features = (
+        _split_views(values, views_per_object) for values in (marched.weights, marched.opacity, marched.features)
     )
-    weights, features = _split_views(weights, views_per_object), _split_views(features, views_per_object)
-    features_and_opacity = torch.cat([features, weights.sum(dim=-1, keepdim=True)], dim=-1)
-    image = rays.scatter_to_pixels(features_and_opacity).unflatten(1, (resolution_px, resolution_px))
-    return RenderedFeatures(image[..., :-1], image[..., -1], RayWeights(weights, rays.lengths, rays.pixels_per_image))
-
-
-def visibility_weights(
-    occupancy: Float[Tensor, "b r s"], step_in_voxels: Float[Tensor, "b r 1"]
-) -> Float[Tensor, "b r s"]:
-    """Rendering weight of each sample: its opacity times the transmittance of the samples before it."""
-    log_transparency = torch.log1p(-occupancy.clamp(max=1.0 - 1e-5)) * step_in_voxels
-    transmittance_after = torch.exp(torch.cumsum(log_transparency, dim=-1))
-    first = torch.ones_like(transmittance_after[..., :1])
-    transmittance_before = torch.cat([first, transmittance_after[..., :-1]], dim=-1)
-    return transmittance_before - transmittance_after
+    return RenderedFeatures(
+        features=rays.scatter_to_pixels(features).unflatten(1, (resolution_px, resolution_px)),
+        mask=rays.scatter_to_pixels(opacity[..., None]).reshape(-1, resolution_px, resolution_px),
+        rays=RayWeights(weights, rays.lengths, rays.pixels_per_image),
+    )
 
 
 def intersect_cube(
@@ -135,6 +127,7 @@ class _Rays:
     """Rays of a batch of images and their intersection with the cube.
 
     Attributes:
+        phases: Positions of the samples within their intervals.
         pixel: Row-major pixel index of each ray, or ``None`` if there is one ray per pixel in order.
     """
 
@@ -142,8 +135,16 @@ class _Rays:
     directions: Float[Tensor, "b r 3"]
     near: Float[Tensor, "b r"]
     lengths: Float[Tensor, "b r"]
+    phases: Float[Tensor, "b r"]
     pixel: Int[Tensor, "b r"] | None
     pixels_per_image: int
+
+    def segments(self, views_per_object: int) -> RaySegments:
+        """Parts of the rays inside the cube, with those of all views of an object together."""
+        starts = self.origins[:, None] + self.near[..., None] * self.directions
+        spans = self.lengths[..., None] * self.directions
+        values = (starts, spans, self.lengths, self.phases)
+        return RaySegments(*(_group_by_object(value, views_per_object) for value in values))
 
     def scatter_to_pixels(self, values: Float[Tensor, "b r c"]) -> Float[Tensor, "b p c"]:
         """Values of rays at their pixels, zero elsewhere."""
@@ -153,44 +154,25 @@ class _Rays:
         return blank.scatter(1, self.pixel[..., None].expand_as(values), values)
 
 
-def _cast_rays(cam2world: Float[Tensor, "b 4 4"], fov: float, resolution_px: int, max_rays: int | None) -> _Rays:
+def _cast_rays(
+    cam2world: Float[Tensor, "b 4 4"],
+    fov: float,
+    resolution_px: int,
+    max_rays: int | None,
+    jitter: Float[Tensor, "b p 1"] | None,
+) -> _Rays:
     with torch.autocast(cam2world.device.type, enabled=False):
         origins, directions = camera_rays(cam2world, fov, resolution_px)
     directions = directions.flatten(1, 2)
     near, lengths = intersect_cube(origins, directions)
+    phases = torch.full_like(lengths, 0.5) if jitter is None else jitter.squeeze(-1).to(lengths.dtype)
     pixels = directions.shape[1]
     if max_rays is None or max_rays >= pixels:
-        return _Rays(origins, directions, near, lengths, None, pixels)
+        return _Rays(origins, directions, near, lengths, phases, None, pixels)
     pixel = lengths.detach().topk(max_rays, dim=1, sorted=False).indices
     directions = directions.gather(1, pixel[..., None].expand(-1, -1, 3))
-    return _Rays(origins, directions, near.gather(1, pixel), lengths.gather(1, pixel), pixel, pixels)
-
-
-def _sample_offsets(rays: _Rays, samples: int, jitter: Float[Tensor, "b p 1"] | None) -> Float[Tensor, "b r s"]:
-    """Sample positions between entry into (0) and exit from (1) the cube."""
-    lengths = rays.lengths
-    starts = torch.arange(samples, device=lengths.device, dtype=lengths.dtype)
-    if jitter is None:
-        return (starts + 0.5).expand(*lengths.shape, samples) / samples
-    return (starts + (jitter if rays.pixel is None else jitter.gather(1, rays.pixel[..., None]))) / samples
-
-
-def _aggregate(
-    field: Field,
-    points: Float[Tensor, "b r s 3"],
-    step_in_voxels: Float[Tensor, "b r 1"],
-    feature_samples: int | None,
-) -> tuple[Float[Tensor, "b r s"], Float[Tensor, "b r c"]]:
-    """Rendering weights of the samples and the weighted mean of the features along each ray."""
-    if feature_samples is None or feature_samples >= points.shape[2]:
-        weights, total = field.march(points, lambda occupancy: visibility_weights(occupancy, step_in_voxels))
-        used = weights
-    else:
-        occupancy = field.occupancy(points.flatten(1, 2)).unflatten(1, points.shape[1:3])
-        weights = visibility_weights(occupancy, step_in_voxels)
-        used, index = weights.topk(feature_samples, dim=-1, sorted=False)
-        total = field.accumulate_features(points.gather(2, index[..., None].expand(-1, -1, -1, 3)), used)
-    return weights, total / (used.sum(dim=-1, keepdim=True) + 1e-4)
+    near, lengths, phases = (values.gather(1, pixel) for values in (near, lengths, phases))
+    return _Rays(origins, directions, near, lengths, phases, pixel, pixels)
 
 
 def _group_by_object(values: Float[Tensor, "v r *any"], views: int) -> Float[Tensor, "b n *any"]:

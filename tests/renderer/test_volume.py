@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from shelfnet.geometry.cameras import camera_rays, look_at_origin, project
-from shelfnet.renderer.volume import intersect_cube, max_rays_in_cube, render_features, visibility_weights
+from shelfnet.renderer.volume import intersect_cube, max_rays_in_cube, render_features
 from shelfnet.representations.voxels import VoxelField
 
 FOV, DISTANCE = math.radians(35.0), 2.6
@@ -82,15 +82,6 @@ def test_opacity_is_independent_of_the_number_of_samples():
     few, many = (render_features(faint, cams, FOV, 9, samples).mask[0, 4, 4].item() for samples in (32, 512))
     assert few == pytest.approx(many, rel=0.02)
     assert many == pytest.approx(1 - 0.9**16, rel=0.05)
-
-
-def test_visibility_weights_match_a_loop():
-    occupancy = torch.rand(2, 3, 7, generator=torch.Generator().manual_seed(0)).double() * 0.9
-    weights = visibility_weights(occupancy, torch.ones(2, 3, 1).double())
-    clear = torch.ones(2, 3).double()
-    for sample in range(7):
-        assert torch.allclose(weights[..., sample], clear * occupancy[..., sample])
-        clear = clear * (1 - occupancy[..., sample])
 
 
 def test_intersect_cube_of_a_hit_and_a_miss():
