@@ -127,7 +127,7 @@ class _FusedMarch(torch.autograd.Function):
 
 def _arrays(tensors: Sequence[Tensor], index: int) -> list[np.ndarray]:
     """One object's part of tensors, without copies."""
-    return [tensor.numpy()[index] for tensor in tensors]
+    return [tensor.detach().numpy()[index] for tensor in tensors]
 
 
 def _for_each_object(work: Callable[[int], None], objects: int) -> None:
