@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ def has_compiler() -> bool:
     return find_spec("numba") is not None
 
 
-def can_fuse(field: Field, rays: Tensor) -> bool:
+def can_fuse(field: Field, rays: Tensor) -> TypeGuard[VoxelField]:
     """Whether :func:`march_rays_fused` covers a field and a tensor of its rays: voxels in float32 on a CPU."""
     if not isinstance(field, VoxelField) or not has_compiler():
         return False
@@ -65,7 +65,7 @@ class _FusedMarch(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         from shelfnet.renderer.march_kernels import Grids, Rays, Samples, march_forward
 
-        size = tuple(features.shape[2:])
+        size = (features.shape[2], features.shape[3], features.shape[4])
         bordered = functional.pad(occupancy.squeeze(1), (1, 1, 1, 1, 1, 1)).contiguous()
         channels_last = features.permute(0, 2, 3, 4, 1).flatten(1).contiguous()
         grids, rays = (bordered, channels_last), [value.contiguous() for value in (starts, spans, steps, phases)]
@@ -75,7 +75,10 @@ class _FusedMarch(torch.autograd.Function):
 
         def march(o: int) -> None:
             march_forward(
-                Grids(*_arrays(grids, o), size), Rays(*_arrays(rays, o)), feature_samples, Samples(*_arrays(result, o))
+                Grids(*_arrays(grids, o), size=size),
+                Rays(*_arrays(rays, o)),
+                feature_samples,
+                Samples(*_arrays(result, o)),
             )
 
         _for_each_object(march, len(steps))
@@ -104,12 +107,12 @@ class _FusedMarch(torch.autograd.Function):
 
         def march(o: int) -> None:
             march_backward(
-                Grids(*_arrays(grids, o), ctx.size),
+                Grids(*_arrays(grids, o), size=ctx.size),
                 Rays(*_arrays(rays, o)),
                 ctx.feature_samples,
                 Samples(*_arrays(saved[6:], o)),
                 Samples(*_arrays(d_result, o)),
-                Grids(*_arrays(d_grids, o), ctx.size),
+                Grids(*_arrays(d_grids, o), size=ctx.size),
                 Rays(*_arrays(d_rays, o)),
                 with_rays,
             )

@@ -77,10 +77,13 @@ def render_features(
         max_rays: Number of rays marched per image (:func:`max_rays_in_cube`). Rays that miss the cube are dropped
             first; ``None`` marches all. The fused march ignores it, since it skips the rays that miss.
     """
-    fused = can_fuse(field, cam2world)
-    rays = _cast_rays(cam2world, fov, resolution_px, None if fused else max_rays, jitter)
-    march = march_rays_fused if fused else march_rays
-    marched = march(field, rays.segments(views_per_object), samples_per_ray, feature_samples_per_ray)
+    samples = samples_per_ray, feature_samples_per_ray
+    if can_fuse(field, cam2world):
+        rays = _cast_rays(cam2world, fov, resolution_px, None, jitter)
+        marched = march_rays_fused(field, rays.segments(views_per_object), *samples)
+    else:
+        rays = _cast_rays(cam2world, fov, resolution_px, max_rays, jitter)
+        marched = march_rays(field, rays.segments(views_per_object), *samples)
     weights, opacity, features = (
         _split_views(values, views_per_object) for values in (marched.weights, marched.opacity, marched.features)
     )
