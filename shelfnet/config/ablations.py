@@ -15,7 +15,7 @@ DESCRIPTIONS = {
     "triplane_clip": "Both.",
     "se3": "SE(3)-equivariant decoder (section 2.4 of the paper).",
     "clip_bg": "Ours: CLIP loss on renders over random backgrounds, so that the network cannot paint a background.",
-    "base_scratch": "base with the paper's own start: networks and views from scratch, no discovered views.",
+    "base_scratch": "base with the paper's own start, without discovered views, at the settings that suit it.",
     "best": "Beyond the paper: the changes to base that helped in docs/experiments.md.",
 }
 
@@ -31,7 +31,8 @@ def default_ablations() -> dict[str, dict[str, Any]]:
         "clip_bg": {"losses": {"clip": 1.0}, "clip": {"backgrounds": ["noise", "checker", "blurred_noise"]}},
         "base_scratch": {
             "model": {"decoder": {"blended_shapes": 0}},
-            "train": {"warm_start": {"enabled": False}},
+            "losses": {"mask": 10.0},
+            "train": {"warm_start": {"enabled": False}, "learning_rate": 2e-3},
         },
         "best": {
             "losses": {"distortion": 3.0},

@@ -52,7 +52,7 @@ class PerceptualSettings(Section):
 class LossSettings(Section):
     """Loss weights of Eq. 9. A weight of zero removes the term."""
 
-    mask: Weight = Field(default=10.0, description="Weight of the mask loss (Eq. 5).")
+    mask: Weight = Field(default=50.0, description="Weight of the mask loss (Eq. 5).")
     rgb: Weight = Field(default=10.0, description="Weight of the colour loss (Eq. 4).")
     perceptual: Weight = Field(default=0.1, description="Weight of the perceptual loss (Eq. 6).")
     content: Weight = Field(default=60.0, description="Weight of the content loss (Eq. 8), view term.")

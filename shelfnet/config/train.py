@@ -69,7 +69,7 @@ class TrainSettings(Section):
         description="Number of extra views from p(v) per object, for the content loss of the encoder alone.",
     )
     batch_size: int = Field(default=8, ge=2, description="Number of images per step, over all processes.")
-    learning_rate: float = Field(default=2e-3, gt=0.0, description="Learning rate of Adam, for all networks.")
+    learning_rate: float = Field(default=5e-4, gt=0.0, description="Learning rate of Adam, for all networks.")
     discriminator_every: Count = Field(default=2, description="Number of iterations per discriminator step.")
     r1_every: Count = Field(
         default=16,
