@@ -13,7 +13,7 @@ class WarmStartSettings(Section):
     enabled: bool = Field(default=True, description="Whether views are discovered and networks start from them.")
     encoder_iterations: int = Field(default=400, ge=0, description="Number of optimiser steps of the encoder.")
     encoder_batch_size: Count = Field(default=96, description="Number of images per step of the encoder.")
-    decoder_iterations: int = Field(default=300, ge=0, description="Number of optimiser steps of the decoder.")
+    decoder_iterations: int = Field(default=150, ge=0, description="Number of optimiser steps of the decoder.")
     decoder_batch_size: Count = Field(default=8, description="Number of objects per step of the decoder.")
     learning_rate: float = Field(
         default=2e-3, gt=0.0, description="Initial learning rate of Adam, which falls to a twentieth."
@@ -36,14 +36,14 @@ class WarmStartSettings(Section):
 class TrainSettings(Section):
     """Optimisation."""
 
-    iterations: int = Field(default=450, ge=0, description="Number of generator steps.")
+    iterations: int = Field(default=300, ge=0, description="Number of generator steps.")
     constant_iterations: int = Field(
-        default=320,
+        default=200,
         ge=0,
         description="Number of initial iterations at full learning rate, which then falls linearly to zero.",
     )
     coarse_iterations: int = Field(
-        default=270,
+        default=180,
         ge=0,
         description="Number of initial iterations rendered at coarse_px.",
     )
@@ -96,10 +96,10 @@ class TrainSettings(Section):
     )
     log_every: Count = Field(default=20, description="Number of iterations between rows of metrics.parquet.")
     validate_every: Count = Field(
-        default=90, description="Number of iterations between validations, the points of the curves."
+        default=60, description="Number of iterations between validations, the points of the curves."
     )
     validation_views: Count = Field(default=16, description="Number of views per validation.")
-    checkpoint_every: Count = Field(default=90, description="Number of iterations between checkpoints to resume from.")
+    checkpoint_every: Count = Field(default=60, description="Number of iterations between checkpoints to resume from.")
 
     @model_validator(mode="after")
     def _processes_divide_the_batch(self) -> "TrainSettings":

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shelfnet.config.load import load_config, read_overlays
+from shelfnet.config.load import for_ablation, load_config, read_overlays
 
 ROOT = Path(__file__).parents[2]
 OVERLAY = ROOT / "workflow" / "presets" / "paper.yaml"
@@ -63,3 +63,8 @@ def test_additions_to_the_original_code_are_off():
     assert (weights.clip, weights.r1_gamma, weights.pose_prior, weights.distortion) == (0.0, 0.0, 0.0, 0.0)
     assert not PAPER.model.discriminator.augment
     assert (PAPER.train.ema_decay, PAPER.train.content_views, PAPER.model.encoder.camera_hypotheses) == (0.0, 0, 1)
+
+
+def test_base_is_the_start_from_scratch():
+    base, scratch = for_ablation(PAPER, "base"), for_ablation(PAPER, "base_scratch")
+    assert base == scratch
