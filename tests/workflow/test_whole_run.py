@@ -7,7 +7,7 @@ import pytest
 
 from tests.workflow.conftest import Snakemake
 
-ABLATIONS = {"base", "triplane", "clip", "triplane_clip", "se3", "clip_bg", "best", "untrained"}
+ABLATIONS = {"base", "triplane", "clip", "triplane_clip", "se3", "clip_bg", "base_scratch", "best", "untrained"}
 EMPTY = "best"
 """Its surface level of 0.3 is above all occupancies after three iterations."""
 BASELINES = {"sphere", "random_train", "mean_shape"}
@@ -44,6 +44,8 @@ def test_whole_workflow(project: Path, snakemake: Snakemake):
         assert f"| `{method}` |" in table
         assert method in page
     assert (results / "mlflow.db").is_file()
+    assert len(pd.read_parquet(results / "views" / "views.parquet")) == (views["split"] == "train").sum()
+    assert (results / "views" / "discovery.png").stat().st_size > 1000
     assert not list(results.rglob("*.partial"))
 
     again = snakemake("--dry-run", *TINY)
