@@ -28,7 +28,8 @@ def code_version() -> str:
 def modules_digest(*modules: str) -> str:
     """Digest of the source code of modules, given by dotted names below ``shelfnet``.
 
-    A package's ``__init__`` (``"report.__init__"``) includes the package's data files: templates, styles, scripts.
+    A package's ``__init__`` (``"report.__init__"``) includes the package's data files: templates, styles, scripts. The
+    caches of Python and numba (``__pycache__``) are not part of it.
 
     Raises:
         ValueError: There is no such module.
@@ -45,8 +46,8 @@ def _source_files(module: str) -> list[Path]:
         raise ValueError(f"no module shelfnet.{module}")
     if source.stem != "__init__":
         return [source]
-    below = source.parent.rglob("*")
-    return [source, *sorted(file for file in below if file.is_file() and file.suffix not in (".py", ".pyc"))]
+    below = (file for file in source.parent.rglob("*") if file.is_file() and file.suffix != ".py")
+    return [source, *sorted(file for file in below if "__pycache__" not in file.parts)]
 
 
 def file_digest(path: Path) -> str:

@@ -69,6 +69,19 @@ def test_templates_affect_only_the_report(step: str, tmp_path: Path):
             before = code_digest(f"steps.{step}")
 
 
+def test_caches_affect_nothing(tmp_path: Path):
+    """Python and numba write their caches next to the modules, at the first run of a fresh checkout."""
+    shutil.copytree(provenance.PACKAGE, tmp_path / "shelfnet", ignore=shutil.ignore_patterns("__pycache__"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provenance, "PACKAGE", tmp_path / "shelfnet")
+        before = code_digest("steps.train")
+        cache = tmp_path / "shelfnet" / "renderer" / "__pycache__"
+        cache.mkdir()
+        for name in ("march_kernels.march-1.py311.nbi", "march_kernels.march-1.py311.1.nbc", "volume.pyc"):
+            (cache / name).write_bytes(b"compiled")
+        assert code_digest("steps.train") == before
+
+
 def test_unknown_module_is_named():
     with pytest.raises(ValueError, match=r"shelfnet\.steps\.nope"):
         needed_modules("steps.nope")

@@ -70,7 +70,12 @@ def test_texture_shows_image_where_visible(run):
     depth = loaded.mesh.vertices @ towards / RADIUS
     red = np.array([200, 40, 40]) / 255.0
     np.testing.assert_allclose(loaded.colours[depth > 0.9], np.broadcast_to(red, ((depth > 0.9).sum(), 3)), atol=0.02)
-    np.testing.assert_allclose(loaded.colours[depth < -0.2], 0.5 + loaded.mesh.vertices[depth < -0.2], atol=0.06)
+    mirrored = loaded.mesh.vertices @ (towards * [-1.0, 1.0, 1.0]) / RADIUS > 0.9
+    np.testing.assert_allclose(loaded.colours[mirrored], np.broadcast_to(red, (mirrored.sum(), 3)), atol=0.02)
+    # Behind, colours fade from those of the nearest visible points to the predicted ones.
+    predicted, found = 0.5 + loaded.mesh.vertices[depth < -0.2], loaded.colours[depth < -0.2]
+    assert (found >= np.minimum(predicted, red) - 0.06).all()
+    assert (found <= np.maximum(predicted, red) + 0.06).all()
 
 
 def test_mask_iou_compares_silhouette_with_mask(run, tmp_path):

@@ -114,8 +114,12 @@ def test_texture_shows_image_where_visible(run):
     depth = loaded.mesh.vertices @ towards / np.linalg.norm(loaded.mesh.vertices, axis=1)
     red = np.array([200, 40, 40]) / 255.0
     np.testing.assert_allclose(loaded.colours[depth > 0.9], np.broadcast_to(red, ((depth > 0.9).sum(), 3)), atol=0.03)
-    behind = depth < -0.2
-    np.testing.assert_allclose(loaded.colours[behind], 0.5 + loaded.mesh.vertices[behind], atol=0.1)
+    mirrored = loaded.mesh.vertices @ (towards * [-1.0, 1.0, 1.0]) / np.linalg.norm(loaded.mesh.vertices, axis=1) > 0.9
+    np.testing.assert_allclose(loaded.colours[mirrored], np.broadcast_to(red, (mirrored.sum(), 3)), atol=0.03)
+    # Behind, colours fade from those of the nearest visible points to the predicted ones.
+    predicted, found = 0.5 + loaded.mesh.vertices[depth < -0.2], loaded.colours[depth < -0.2]
+    assert (found >= np.minimum(predicted, red) - 0.1).all()
+    assert (found <= np.maximum(predicted, red) + 0.1).all()
 
 
 def test_empty_prediction_stays_empty(run):

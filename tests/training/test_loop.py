@@ -92,7 +92,11 @@ def test_non_finite_loss_stops_the_run_before_it_is_saved(tiny, store):
 
 @pytest.mark.slow
 def test_training_in_bfloat16_ends_where_float32_does(tiny, store):
-    """Averaged over seeds: rounding, like a seed, moves a single run by several percent."""
+    """Averaged over seeds: rounding, like a seed, moves a single run.
+
+    Among six seeds of float32, the standard deviation is 4 % for mask and colours, and 17 % for the total, most of
+    which is the content loss: 14 % for the difference of two means of three.
+    """
     names, ends = ("loss/mask", "loss/rgb", "loss/total"), {}
     for precision in ("float32", "bfloat16"):
         train = {"precision": precision, "iterations": 150, "constant_iterations": 100, "log_every": 10}
@@ -103,4 +107,5 @@ def test_training_in_bfloat16_ends_where_float32_does(tiny, store):
             for iteration, name, value in state.history:
                 if iteration > 100 and name in names:
                     ends[precision][name] += value
-    assert ends["bfloat16"] == pytest.approx(ends["float32"], rel=0.05)
+    for name, tolerance in zip(names, (0.05, 0.05, 0.25), strict=True):
+        assert ends["bfloat16"][name] == pytest.approx(ends["float32"][name], rel=tolerance), name

@@ -11,7 +11,7 @@ from tests.workflow.conftest import Snakemake
 from tests.workflow.test_dag import jobs
 
 OVERLAYS = ("--configfile", "workflow/presets/photos.yaml", "workflow/presets/tiny.yaml")
-ABLATIONS = {"base", "clip", "best", "untrained"}
+ABLATIONS = {"base", "clip", "untrained"}
 
 
 def test_photographs_replace_rendering(project: Path, snakemake: Snakemake):
