@@ -23,7 +23,7 @@ EPSILON = np.float32(1e-4)
 class Grids(NamedTuple):
     """Grids of an object, or their gradients.
 
-    Attributes:
+    Args:
         occupancy: Occupancy ``z y x`` with a border of zeros, one cell wide.
         features: Features ``z y x c``, flat.
         size: Cells of ``features`` along z, y and x.
@@ -37,7 +37,7 @@ class Grids(NamedTuple):
 class Rays(NamedTuple):
     """Rays through an object, or their gradients; sample ``s`` of ``n`` lies at ``start + (s + phase) / n * span``.
 
-    Attributes:
+    Args:
         starts: Points ``r 3`` at the entries into the cube.
         spans: Vectors ``r 3`` from there to the exits.
         steps: Distances ``r`` between samples in voxels.
@@ -53,7 +53,7 @@ class Rays(NamedTuple):
 class Samples(NamedTuple):
     """Results of a march.
 
-    Attributes:
+    Args:
         occupancy: Occupancy ``r s`` at the samples.
         weights: Rendering weights ``r s``.
         opacity: Sums ``r`` of the weights.
