@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+ALLOW_READING = "its owner can allow it with chmod a+rX"
+"""Remedy in messages about a file or folder that this user may not read."""
+
 
 @dataclass(frozen=True)
 class Listing:

@@ -50,6 +50,11 @@ def _source_files(module: str) -> list[Path]:
     return [source, *sorted(file for file in below if "__pycache__" not in file.parts)]
 
 
+def texts_digest(*texts: str) -> str:
+    """SHA-256 of texts, in their order."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
 def file_digest(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as stream:

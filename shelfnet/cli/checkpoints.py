@@ -5,7 +5,7 @@ from pathlib import Path
 
 from shelfnet.cli.errors import UsageError
 from shelfnet.config.load import UNTRAINED
-from shelfnet.file_tree import may_read
+from shelfnet.file_tree import ALLOW_READING, may_read
 
 log = logging.getLogger(__name__)
 
@@ -59,4 +59,4 @@ def _require_access(folder: Path, option: str) -> None:
     except PermissionError:  # a folder above it
         is_closed = True
     if is_closed:
-        raise UsageError(f"{option}: this user may not read {folder}; its owner can allow it with chmod a+rX")
+        raise UsageError(f"{option}: this user may not read {folder}; {ALLOW_READING}")

@@ -11,7 +11,7 @@ from shelfnet.data.photographs.files import SUFFIXES as PHOTO_SUFFIXES
 from shelfnet.data.photographs.files import find_mask, find_photos
 from shelfnet.data.shown_names import shown_names
 from shelfnet.data.sources.folder import UNSUPPORTED_SUFFIXES
-from shelfnet.file_tree import may_read
+from shelfnet.file_tree import ALLOW_READING, may_read
 
 FILE_SUFFIXES = frozenset((*MODEL_SUFFIXES, *UNSUPPORTED_SUFFIXES, *PHOTO_SUFFIXES, ".gif", ".pdf", ".svg"))
 """Suffixes of names that mean a file; any other name, such as ``meshes_v1.0``, means a folder."""
@@ -77,7 +77,7 @@ def _find_inputs(photos: Sequence[Path]) -> list[_Input]:
             inputs.append(_Input(path, find_mask(path), Path(path.stem)))
             continue
         if not may_read(path):
-            raise UsageError(f"{path}: this user may not read this folder; its owner can allow it with chmod a+rX")
+            raise UsageError(f"{path}: this user may not read this folder; {ALLOW_READING}")
         found = find_photos(path)
         if not found.masks:
             others = f" ({found.skipped_text()})" if found.skipped else ""

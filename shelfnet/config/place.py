@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.config.load import ConfigError
-from shelfnet.file_tree import may_read, walk
+from shelfnet.file_tree import ALLOW_READING, may_read, walk
 
 EXPECTED = {
     "3d_future": "3D-FUTURE: the folder with model_info.json, the folder with its zip files, or one zip file; "
@@ -56,8 +56,7 @@ def find_place(dataset: DatasetSettings, environment: Mapping[str, str]) -> Path
     if not is_there:
         raise ConfigError(f"{place}, named by {named_by}, does not exist; expected {EXPECTED[dataset.kind]}")
     if not is_readable:
-        advice = "its owner can allow it with chmod a+rX"
-        raise ConfigError(f"{place}, named by {named_by}, may not be read by this user; {advice}")
+        raise ConfigError(f"{place}, named by {named_by}, may not be read by this user; {ALLOW_READING}")
     return place
 
 

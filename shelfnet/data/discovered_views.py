@@ -18,8 +18,8 @@ from shelfnet.data.tables import cast_columns
 from shelfnet.provenance import code_version
 from shelfnet.publishing import complete_file
 
-VIEWS, SHAPES = "views.parquet", "shapes.safetensors"
-"""Names of the two files in the folder of the discovery."""
+VIEWS, SHAPES, SHEET = "views.parquet", "shapes.safetensors", "discovery.png"
+"""Names of the files in the folder of the discovery: table of views, shapes and their picture."""
 
 SCHEMA = pa.schema(
     [
@@ -78,7 +78,7 @@ class SharedShapes:
 
 
 def write_discovery(folder: Path, views: DiscoveredViews, shapes: SharedShapes, dataset_digest: str) -> None:
-    """Publish both files of a discovery.
+    """Publish the views and shapes of a discovery.
 
     Args:
         folder: Folder of the discovery; created if needed.
@@ -123,14 +123,17 @@ def read_discovered_views(folder: Path, dataset_digest: str) -> DiscoveredViews:
         raise DiscoveryError(f"{path}: expected the views of the training images: {error}") from error
     if digest != dataset_digest:
         raise DiscoveryError(f"{path}: belongs to other images; remove {folder} to find their views anew")
-    numbers = {name: np.array(columns[name], dtype=np.float32) for name in ("azimuth_deg", "elevation_deg")}
+    numbers = {
+        name: np.array(columns[name], dtype=np.float32)
+        for name in ("azimuth_deg", "elevation_deg", "spread_deg", "entropy")
+    }
     return DiscoveredViews(
         super_categories=tuple(columns["super_category"]),
         shapes=np.array(columns["shape"], dtype=np.int64),
         azimuths_deg=numbers["azimuth_deg"],
         elevations_deg=numbers["elevation_deg"],
-        spreads_deg=np.array(columns["spread_deg"], dtype=np.float32),
-        entropies=np.array(columns["entropy"], dtype=np.float32),
+        spreads_deg=numbers["spread_deg"],
+        entropies=numbers["entropy"],
         probabilities=probabilities,
     )
 

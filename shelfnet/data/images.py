@@ -1,11 +1,14 @@
-"""Decoding of untrusted images: oversized ones are refused before a pixel is decoded."""
+"""Image files: untrusted ones are decoded, where oversized ones are refused first, and our own are published."""
 
 import io
 import warnings
+from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
+
+from shelfnet.publishing import complete_file
 
 TEXTURE_FORMATS = ("PNG", "JPEG", "BMP", "TGA", "TIFF", "WEBP")
 """Raster formats only: formats such as EPS would start an interpreter."""
@@ -46,3 +49,9 @@ def check_size(image: Image.Image, max_pixels: int = MAX_PIXELS) -> None:
     """
     if image.width * image.height > max_pixels:
         raise ImageError(f"expected at most {max_pixels} pixels, got {image.width} x {image.height}")
+
+
+def save_png(path: Path, image: Float[np.ndarray, "h w 3"]) -> None:
+    """Publish an RGB image with values in [0, 1] as a PNG; its folder is created if needed."""
+    with complete_file(path) as temporary:
+        Image.fromarray(np.rint(255.0 * image.clip(0.0, 1.0)).astype(np.uint8)).save(temporary, format="PNG")

@@ -1,17 +1,16 @@
 """Picture of a discovery: each shape from four sides, next to training images of that shape."""
 
+import math
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image
 from torch import Tensor
 
+from shelfnet.data.images import save_png
 from shelfnet.discovery.expectation_maximisation import Discovery
 from shelfnet.discovery.image_pyramid import ImagePyramid
 from shelfnet.geometry.cameras import look_at_origin
-from shelfnet.publishing import complete_file
 from shelfnet.renderer.volume import render_features
 from shelfnet.representations.voxels import VoxelField
 
@@ -40,17 +39,13 @@ def save_contact_sheet(
         fov: Field of view in radians.
         distance: Distance of the cameras in object units.
     """
-    rows: list[tuple[int, Float[Tensor, "h w 3"]]] = []
-    for discovery, images in zip(discoveries, pyramids, strict=True):
-        chosen = discovery.shapes.argmax(dim=1)
-        for shape in range(len(discovery.logits)):
-            members = torch.nonzero(chosen == shape).flatten()
-            if len(members):
-                rows.append((len(members), _row(discovery, images, shape, members, fov, distance)))
-    rows.sort(key=lambda row: -row[0])
-    sheet = torch.cat([row for _, row in rows[:MAX_SHAPES]])
-    with complete_file(path) as temporary:
-        Image.fromarray((255.0 * sheet.clamp(0.0, 1.0)).round().byte().cpu().numpy()).save(temporary, format="PNG")
+    shapes = [
+        (discovery, images, shape, torch.nonzero(discovery.shapes.argmax(dim=1) == shape).flatten())
+        for discovery, images in zip(discoveries, pyramids, strict=True)
+        for shape in range(len(discovery.logits))
+    ]
+    used = sorted((row for row in shapes if len(row[3])), key=lambda row: -len(row[3]))
+    save_png(path, torch.cat([_row(*row, fov, distance) for row in used[:MAX_SHAPES]]).cpu().numpy())
 
 
 def _row(
@@ -60,7 +55,7 @@ def _row(
     views = discovery.best[shown] % discovery.grid.size
     around = torch.deg2rad(torch.tensor(AZIMUTHS_DEG, device=views.device))
     azimuth = torch.cat([around, discovery.grid.azimuth[views]])
-    level = torch.full_like(around, np.deg2rad(ELEVATION_DEG))
+    level = torch.full_like(around, math.radians(ELEVATION_DEG))
     elevation = torch.cat([level, discovery.grid.elevation[views]])
     field = VoxelField(torch.sigmoid(discovery.logits[shape : shape + 1]), discovery.colours[shape : shape + 1])
     cameras = look_at_origin(azimuth, elevation, distance)

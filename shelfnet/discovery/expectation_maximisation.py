@@ -1,8 +1,8 @@
 """Views and shared shapes of an image collection, by expectation-maximisation over a grid of views.
 
 Structure determination in cryo-electron microscopy does the same (RELION, cryoSPARC: ab-initio classes): no network is
-trained. The E-step compares images with renders of all shapes from all views; the M-step fits the shapes to images at
-views drawn from the posterior. One shape comes first, then copies of it with noise, at growing image sizes.
+trained. The E-step compares images with renders of all shapes from all views; the M-step fits the renders to the mean
+images of their views under the posterior. One shape comes first, then copies of it with noise, at growing image sizes.
 """
 
 import logging
@@ -146,7 +146,8 @@ def fit_single_shape(
         renders = mixture.render_all(cameras, px)
         temperature = first * (last / first) ** (step / steps)
         with torch.no_grad():
-            responsibilities = posterior(batch, renders, mixture.channel_weights, temperature, grid.size)
+            distances = squared_distances(batch, renders, mixture.channel_weights)
+            responsibilities = posterior(distances, temperature, grid.size)
             weights = responsibilities.sum(dim=0)
             means = (responsibilities.T @ batch.flatten(1)) / (weights[:, None] + 1e-8)
         error = (renders - means.view_as(renders)).square()
@@ -190,8 +191,7 @@ def e_step(
 ) -> Float[Tensor, "n kv"]:
     """Posterior of some images over all pairs of shape and view."""
     distances = _distances(mixture, images, rows, mixture.render_all(cameras, stage.compare_px), stage)
-    potentials = fit_view_potentials(distances, stage.temperature, len(cameras))
-    return log_posterior_of(-distances / stage.temperature, potentials).exp()
+    return posterior(distances, stage.temperature, len(cameras))
 
 
 @dataclass(frozen=True)

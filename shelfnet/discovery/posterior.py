@@ -43,22 +43,13 @@ def log_posterior_of(log_likelihood: Float[Tensor, "n m"], potentials: Float[Ten
     return summed - summed.logsumexp(dim=1, keepdim=True)
 
 
-def posterior(
-    images: Float[Tensor, "n 4 p p"],
-    renders: Float[Tensor, "m 4 p p"],
-    channel_weights: Float[Tensor, "1 4 1 1"],
-    temperature: float,
-    views: int,
-) -> Float[Tensor, "n m"]:
+def posterior(distances: Float[Tensor, "n m"], temperature: float, views: int) -> Float[Tensor, "n m"]:
     """Posterior over pairs of shape and view under the uniform view prior.
 
     Args:
-        images: RGB on white and masks.
-        renders: Those of all shapes from all views; the views of one shape are adjacent.
-        channel_weights: Weights of the channels in the squared distance.
+        distances: Distances of images from the renders of all shapes, where the views of one shape are adjacent.
         temperature: Squared distance at which the likelihood falls by a factor e.
         views: Number of views.
     """
-    distances = squared_distances(images, renders, channel_weights)
     potentials = fit_view_potentials(distances, temperature, views)
     return log_posterior_of(-distances / temperature, potentials).exp()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from shelfnet.evaluation.metrics import azimuth_error_deg
+
 STEP_DEG = 1.0
 """Spacing of the rotations among which the best one is chosen."""
 
@@ -48,6 +50,6 @@ def discovery_errors(
 
 def azimuth_errors_deg(found_deg: Float[np.ndarray, "n"], true_deg: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
     """Absolute azimuth errors in degrees, in [0, 180], after the rotation that minimises their median."""
-    rotations = np.arange(0.0, 360.0, STEP_DEG)[:, None]
-    errors = np.abs((found_deg - true_deg - rotations + 180.0) % 360.0 - 180.0)
+    rotations = np.arange(0.0, 360.0, STEP_DEG)
+    errors = np.stack([azimuth_error_deg(found_deg, true_deg, rotation) for rotation in rotations])
     return errors[np.median(errors, axis=1).argmin()]

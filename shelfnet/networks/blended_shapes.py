@@ -5,6 +5,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from shelfnet.representations.field import same_opacity
+
 SCALE = 10.0
 """Factor from the stored values to logits. Adam moves a weight by about its learning rate, so logits move faster."""
 
@@ -46,7 +48,7 @@ class BlendedShapes(nn.Module):
         """
         count, resolution = len(occupancy), self.scaled_logits.shape[-1]
         resized = functional.interpolate(occupancy, [resolution] * 3, mode="trilinear", align_corners=False)
-        resized = 1.0 - (1.0 - resized.clamp(max=1.0 - 1e-4)) ** (occupancy.shape[-1] / resolution)
+        resized = same_opacity(resized.clamp(max=1.0 - 1e-4), 1.0 / occupancy.shape[-1], 1.0 / resolution)
         self.scaled_logits[:count] = torch.logit(resized, eps=1e-3) / SCALE
         self.to_weights.weight[:count], self.to_weights.weight[count:] = weight, 0.0
         self.to_weights.bias[:count], self.to_weights.bias[count:] = bias, UNUSED

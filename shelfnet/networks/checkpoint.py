@@ -17,6 +17,7 @@ from shelfnet.config.render import RenderSettings
 from shelfnet.config.section import Fraction
 from shelfnet.config.supervision import LossSettings
 from shelfnet.config.train import TrainSettings
+from shelfnet.file_tree import ALLOW_READING
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.publishing import complete_file
 
@@ -127,7 +128,7 @@ def _require_readable(path: Path) -> None:
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file, so there is no checkpoint in this folder") from None
     except PermissionError:
-        raise CheckpointError(f"{path}: this user may not read it; its owner can allow it with chmod a+rX") from None
+        raise CheckpointError(f"{path}: this user may not read it; {ALLOW_READING}") from None
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror}") from error
 

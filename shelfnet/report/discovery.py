@@ -10,7 +10,6 @@ from shelfnet.data.shards.reader import load_training_azimuths
 from shelfnet.evaluation.discovered_views import discovery_errors
 from shelfnet.provenance import files_digest
 
-SHEET = "discovery.png"
 LAYOUT = (
     "Shared shapes that discovery found in the training images, most frequent first: each from four sides, then four of"
     " its images, each with the shape at the view that was found for it."

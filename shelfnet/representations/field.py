@@ -41,3 +41,14 @@ class Field(Protocol):
     ) -> tuple[Float[Tensor, "b r s"], Float[Tensor, "b r c"]]:
         """Rendering weights of ray samples and the features accumulated with them."""
         ...
+
+
+def same_opacity(occupancy: Float[Tensor, "*n"], voxel_size: float, other_voxel_size: float) -> Float[Tensor, "*n"]:
+    """Occupancy that gives paths the same opacity in a field of another voxel size.
+
+    Args:
+        occupancy: Opacity of a path of length ``voxel_size``.
+        voxel_size: Voxel size of the field, in any unit.
+        other_voxel_size: Voxel size of the other field, in the same unit.
+    """
+    return 1.0 - (1.0 - occupancy.clamp(max=1.0 - 1e-6)) ** (other_voxel_size / voxel_size)

@@ -1,6 +1,5 @@
 """Discover views and shared shapes in the training images, once per data set."""
 
-import hashlib
 import logging
 import math
 import shutil
@@ -13,7 +12,7 @@ import torch
 from shelfnet.config.discovery import DiscoverySettings
 from shelfnet.config.load import settings_json
 from shelfnet.config.render import RenderSettings
-from shelfnet.data.discovered_views import SHAPES, VIEWS, DiscoveredViews, SharedShapes, write_discovery
+from shelfnet.data.discovered_views import SHAPES, SHEET, VIEWS, DiscoveredViews, SharedShapes, write_discovery
 from shelfnet.data.shards.reader import load_discovery_views
 from shelfnet.dependencies import code_digest
 from shelfnet.devices import pick_device
@@ -23,13 +22,10 @@ from shelfnet.discovery.frames import align_frames
 from shelfnet.discovery.image_pyramid import ImagePyramid
 from shelfnet.discovery.progress import Progress
 from shelfnet.discovery.summary import summarise_views
-from shelfnet.provenance import code_version, files_digest
+from shelfnet.provenance import code_version, files_digest, texts_digest
 from shelfnet.tracking.journal import Journal
 
 log = logging.getLogger(__name__)
-
-SHEET = "discovery.png"
-"""Name of the picture in the folder of the discovery."""
 
 UNCERTAIN_SPREAD_DEG = 45.0
 UNCERTAIN_FRACTION = 0.5
@@ -70,9 +66,7 @@ def discover_views(
     digest = files_digest(shards)
     loaded = load_discovery_views(shards)
     _warn_without_masks(loaded.images)
-    signature = hashlib.sha256(
-        "\n".join([code_digest("steps.discover_views"), settings_json(settings, render), digest]).encode()
-    ).hexdigest()
+    signature = texts_digest(code_digest("steps.discover_views"), settings_json(settings, render), digest)
     names = sorted(set(loaded.super_categories), key=str)
     rows = [np.flatnonzero([name == own for own in loaded.super_categories]) for name in names]
     discoveries, pyramids = [], []

@@ -1,6 +1,5 @@
 """Train one ablation with one seed."""
 
-import hashlib
 import logging
 import shutil
 import time
@@ -24,7 +23,7 @@ from shelfnet.losses.clip import ClipLoss
 from shelfnet.networks.checkpoint import DESCRIPTION, WEIGHTS, RunDescription, save_model
 from shelfnet.networks.clip import load_clip
 from shelfnet.networks.shelfnet import ShelfNet
-from shelfnet.provenance import code_version, file_digest, files_digest
+from shelfnet.provenance import code_version, file_digest, files_digest, texts_digest
 from shelfnet.representations.voxels import VoxelField
 from shelfnet.steps.validation import build_validator
 from shelfnet.tracking.journal import Journal
@@ -108,8 +107,8 @@ class TrainJob:
             supervision += [file_digest(self.discovery / name) for name in (VIEWS, SHAPES)]
         return Signature(
             code=code_digest("steps.train"),
-            settings=_digest(settings_json(self.settings), str(self.seed)),
-            data=_digest(self.dataset_digest, *supervision),
+            settings=texts_digest(settings_json(self.settings), str(self.seed)),
+            data=texts_digest(self.dataset_digest, *supervision),
         )
 
 
@@ -241,7 +240,3 @@ def _publish(job: TrainJob, state: TrainState, store: ImageStore, clip_weights: 
     )
     save_model(job.output, state.result, description.model_dump(mode="json"))
     write_curves(job.output, state.history)
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

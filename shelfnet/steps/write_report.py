@@ -8,6 +8,7 @@ import pandas as pd
 import yaml
 
 from shelfnet.config.schema import Config
+from shelfnet.data.discovered_views import SHEET
 from shelfnet.data.shards.reader import load_evaluation_views
 from shelfnet.evaluation.comparison import STAGES
 from shelfnet.evaluation.comparison_columns import comparison_cells
@@ -19,7 +20,7 @@ from shelfnet.evaluation.comparison_text import (
 )
 from shelfnet.evaluation.results import has_truth, read_results
 from shelfnet.report.captions import DATA_FIGURES, FIGURE_CAPTIONS, NEED_TRUTH
-from shelfnet.report.discovery import SHEET, discovery_caption
+from shelfnet.report.discovery import discovery_caption
 from shelfnet.report.health import check_health
 from shelfnet.report.html import MeshRow, Page, PageFigure, image_uri, png_uri, render_page, write_page
 from shelfnet.report.runs import Runs, each_run, evaluated_runs, read_curves, shard_paths

@@ -20,7 +20,7 @@ from shelfnet.training.discriminator_step import Renders, discriminator_step, r1
 from shelfnet.training.generator_step import generator_step
 from shelfnet.training.non_finite import FiniteCheck
 from shelfnet.training.progress_clock import ProgressClock
-from shelfnet.training.schedules import latent_scale, learning_rate, render_px, views_are_given
+from shelfnet.training.schedules import is_due, latent_scale, learning_rate, render_px, views_are_given
 from shelfnet.training.state import Scalars, TrainState
 
 log = logging.getLogger(__name__)
@@ -147,14 +147,14 @@ def train(state: TrainState, context: TrainContext, store: ImageStore, hooks: Ho
         terms = run_iteration(batch)
         state.iteration += 1
         state.update_average(settings.ema_decay)
-        log_is_due = _is_due(state.iteration, settings.log_every, settings.iterations)
+        log_is_due = is_due(state.iteration, settings.log_every, settings.iterations)
         save_is_due = state.iteration % settings.checkpoint_every == 0
         finite.add(state.iteration, terms)
         if log_is_due or save_is_due or state.device.type == "cpu":  # a GPU is read only when it is read anyway
             finite.check()
         if log_is_due:
             _log_terms(state, context, terms, hooks, clock, name)
-        if _is_due(state.iteration, settings.validate_every, settings.iterations):
+        if is_due(state.iteration, settings.validate_every, settings.iterations):
             validation.start()
         if save_is_due:  # the last iteration is published by the caller instead
             validation.finish()
@@ -232,10 +232,6 @@ def _log_terms(
 def _record(state: TrainState, iteration: int, values: dict[str, float], hooks: Hooks) -> None:
     state.history += [(iteration, key, value) for key, value in values.items()]
     hooks.record(iteration, values)
-
-
-def _is_due(iteration: int, every: int, last: int) -> bool:
-    return iteration % every == 0 or iteration == last
 
 
 def _captured(step: PhaseStep, rng: torch.Generator) -> PhaseStep:

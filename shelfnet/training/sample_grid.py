@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import torch
-from PIL import Image
 
 from shelfnet.config.meshes import ChosenBy
+from shelfnet.data.images import save_png
 from shelfnet.inference import predict_view
 from shelfnet.networks.shelfnet import Rendering, ShelfNet
-from shelfnet.publishing import complete_file
 from shelfnet.training.batches import Batch
 
 NOVEL_VIEWS_DEG = ((0.0, 15.0), (90.0, 15.0))
@@ -36,5 +35,4 @@ def save_sample_grid(model: ShelfNet, batch: Batch, latent_scale: float, chosen_
         rows.append(model.render(field, azimuth, elevation).image)
     rows.append(predicted.mask[:, None].expand(-1, 3, -1, -1))
     grid = torch.stack(rows).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
-    with complete_file(path) as temporary:
-        Image.fromarray((grid.clamp(0, 1) * 255).round().byte().cpu().numpy()).save(temporary, format="PNG")
+    save_png(path, grid.cpu().numpy())

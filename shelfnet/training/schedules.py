@@ -34,6 +34,11 @@ def latent_scale(settings: TrainSettings, iteration: int) -> float:
     return min(1.0, ramped / settings.latent_ramp_iterations) if settings.latent_ramp_iterations > 0 else 1.0
 
 
+def is_due(iteration: int, every: int, last: int) -> bool:
+    """Whether something that happens every so many iterations, and at the last one, happens after ``iteration``."""
+    return iteration % every == 0 or iteration == last
+
+
 def views_are_given(settings: TrainSettings, iteration: int) -> bool:
     """Whether trusted images are rendered at the views that discovery found instead of predicted ones."""
     warm_start = settings.warm_start

@@ -14,10 +14,12 @@ from torch.nn import functional
 from shelfnet.config.train import WarmStartSettings
 from shelfnet.losses.content import content_terms
 from shelfnet.losses.reconstruction import kl_loss
+from shelfnet.representations.field import same_opacity
 from shelfnet.representations.voxels import VoxelField
 from shelfnet.training.acceleration.optimisers import fused_adam, set_learning_rate
 from shelfnet.training.batches import Batch, ImageStore
 from shelfnet.training.context import TrainContext
+from shelfnet.training.schedules import is_due
 from shelfnet.training.state import TrainState
 
 log = logging.getLogger(__name__)
@@ -84,7 +86,7 @@ def warm_start_encoder(
         shape = functional.cross_entropy(classifier(encoding.latent), store.found.shape[rows])
         loss = view + SHAPE_WEIGHT * shape + KL_WEIGHT * kl_loss(encoding.latent).mean()
         _take_step(optimiser, loss, context, encoder, classifier)
-        if (step + 1) % LOG_EVERY == 0 or step + 1 == settings.encoder_iterations:
+        if is_due(step + 1, LOG_EVERY, settings.encoder_iterations):
             done = f"{step + 1}/{settings.encoder_iterations}"
             log.info("%s  warm start of the encoder  %s  view %.3f  shape %.2f", name, done, view.item(), shape.item())
     return classifier
@@ -116,7 +118,7 @@ def warm_start_decoder(
         error = (model.colour(field.features(points)) - target.features(points)).square().mean(dim=2)
         colour = (occupancy * error).sum() / occupancy.sum().clamp(min=1.0)
         _take_step(optimiser, shape + settings.colour_weight * colour, context, model.decoder, model.colour)
-        if (step + 1) % LOG_EVERY == 0 or step + 1 == settings.decoder_iterations:
+        if is_due(step + 1, LOG_EVERY, settings.decoder_iterations):
             done = f"{step + 1}/{settings.decoder_iterations}"
             log.info(
                 "%s  warm start of the decoder  %s  cross-entropy %.4f  colour %.4f",
@@ -125,11 +127,6 @@ def warm_start_decoder(
                 shape.item(),
                 colour.item(),
             )
-
-
-def same_opacity(occupancy: Float[Tensor, "b n"], voxel_size: float, other_voxel_size: float) -> Float[Tensor, "b n"]:
-    """Occupancy that gives a path the same opacity where an occupancy is the opacity of ``other_voxel_size``."""
-    return 1.0 - (1.0 - occupancy.clamp(max=1.0 - 1e-6)) ** (other_voxel_size / voxel_size)
 
 
 def _augment(

@@ -25,5 +25,5 @@ def test_potentials_make_views_equally_frequent():
 def test_posterior_finds_the_nearest_render():
     renders = torch.rand(8, 4, 4, 4)
     images = renders[[3, 0, 6, 5, 1, 2, 4, 7]] + 0.01 * torch.randn(8, 4, 4, 4)
-    found = posterior(images, renders, WEIGHTS, 0.01, 4).argmax(dim=1)
+    found = posterior(squared_distances(images, renders, WEIGHTS), 0.01, 4).argmax(dim=1)
     assert found.tolist() == [3, 0, 6, 5, 1, 2, 4, 7]

@@ -10,9 +10,10 @@ from known_chair import RENDER, chair, chair_views, median_azimuth_error_deg
 from tiny_training import CPU, build_run, tiny_settings
 
 from shelfnet.data.shards.reader import TrainingViews
+from shelfnet.representations.field import same_opacity
 from shelfnet.representations.voxels import VoxelField
 from shelfnet.training.batches import FoundViews, ImageStore
-from shelfnet.training.warm_start import same_opacity, warm_start, warm_start_decoder, warm_start_encoder
+from shelfnet.training.warm_start import warm_start, warm_start_decoder, warm_start_encoder
 
 WARM_START = {
     "encoder_iterations": 80,

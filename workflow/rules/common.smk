@@ -166,9 +166,5 @@ def warn_about_unread():
         logger.warning(f"{Path('config.yaml').resolve()} is not read; pass --configfile to override settings of {own}")
 
 
-# Files of the discovery that the report shows; none if no ablation starts from it.
-DISCOVERY = DISCOVERED if any(starts_from_discovery(ablation_by_name(name)) for name in ABLATIONS) else []
-
-
 if workflow.is_main_process:
     warn_about_unread()

@@ -106,7 +106,7 @@ rule write_report:
         comparison=rules.compare.output.csv,
         figures=list(FIGURES.values()),
         tables=TABLES,
-        views=DISCOVERY,
+        views=DISCOVERED if any(map(starts_from_discovery, map(ablation_by_name, ABLATIONS))) else [],
     output:
         "results/report.html",
     log:

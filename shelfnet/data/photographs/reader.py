@@ -17,6 +17,7 @@ from shelfnet.data.images import check_size
 from shelfnet.data.obj.reader import ModelError
 from shelfnet.data.photographs.files import FORMATS, mask_places
 from shelfnet.data.photographs.masks import masks_something
+from shelfnet.file_tree import ALLOW_READING
 
 SegmentFn = Callable[[UInt8[np.ndarray, "h w 3"]], Float[np.ndarray, "h w"]]
 """Returns the mask, in [0, 1], of the object in an sRGB photo; raises :class:`PhotoError` if it finds none."""
@@ -81,7 +82,7 @@ def _read_rgba(path: Path) -> UInt8[np.ndarray, "h w 4"]:
     except FileNotFoundError:
         raise PhotoError(f"{path}: no such photo") from None
     except PermissionError:
-        raise PhotoError(f"{path}: this user may not read it; its owner can allow it with chmod a+rX") from None
+        raise PhotoError(f"{path}: this user may not read it; {ALLOW_READING}") from None
     except OSError as error:
         raise PhotoError(f"{path}: expected a file: {error.strerror}") from error
     try:
