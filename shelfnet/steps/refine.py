@@ -24,6 +24,8 @@ from shelfnet.tracking.journal import Journal
 
 log = logging.getLogger(__name__)
 
+TEST = "test"
+
 
 def refine(
     *,
@@ -36,9 +38,9 @@ def refine(
     output: Path,
     journal: Path,
 ) -> None:
-    """Refine the coarse meshes of one part against their input images, without using true poses.
+    """Refine the coarse meshes of the test split in one part against their input images, without using true poses.
 
-    A mesh whose mask IoU would fall is copied unchanged.
+    A mesh whose mask IoU would fall is copied unchanged. Validation meshes stay coarse: the rotation is fitted on those.
 
     Args:
         settings: Settings of the refinement. If it is disabled or has no iterations, all meshes are copied.
@@ -55,7 +57,7 @@ def refine(
         ShardError: A shard is damaged.
         MeshFileError: A coarse mesh is missing or damaged.
     """
-    rows = read_predictions(coarse)
+    rows = [row for row in read_predictions(coarse) if row.split == TEST]
     with complete_folder(output) as folder:
         if settings.enabled and settings.iterations > 0:
             views = _match_views(rows, load_input_views(shards, reconstruct.views_per_model), coarse)

@@ -53,7 +53,7 @@ def coarse_row(folder, model_id, view):
 def coarse(tmp_path):
     folder = tmp_path / "base" / "seed3" / "coarse" / "part-0"
     folder.mkdir(parents=True)
-    keys = [("v0", 0), ("v0", 1), ("t0", 0), EMPTY_VIEW, ("t1", 1)]
+    keys = [("v0", 0), ("t0", 0), ("t0", 1), EMPTY_VIEW, ("t1", 1)]
     write_predictions(folder, [coarse_row(folder, *key) for key in keys])
     return folder
 
@@ -77,14 +77,17 @@ def run(tmp_path, coarse):
     return refine
 
 
+def read_test_rows(folder):
+    return [row for row in read_predictions(folder) if row.split == "test"]
+
+
 def identity(rows):
     return [(row.model_id, row.split, row.view, row.status, row.mesh) for row in rows]
 
 
 def test_refinement_raises_mask_iou(run, coarse):
     output, rows = run()
-    before = read_predictions(coarse)
-    assert identity(rows) == identity(before)
+    assert identity(rows) == identity(read_test_rows(coarse))
     assert {row.stage for row in rows} == {"refined"}
     for row in rows:
         if row.mesh is not None:
@@ -132,14 +135,14 @@ def test_empty_prediction_stays_empty(run):
 @pytest.mark.parametrize("change", [{"enabled": False}, {"iterations": 0}])
 def test_disabled_refinement_copies_meshes(run, coarse, change):
     output, rows = run(**change)
-    for row, before in zip(rows, read_predictions(coarse), strict=True):
+    for row, before in zip(rows, read_test_rows(coarse), strict=True):
         assert row == replace(before, stage="refined", seconds=0.0)
         if row.mesh is not None:
             assert (output / row.mesh).read_bytes() == (coarse / row.mesh).read_bytes()
 
 
 def test_worse_mask_iou_keeps_coarse_mesh(run, coarse):
-    perfect = [replace(row, mask_iou=1.0) for row in read_predictions(coarse)]
+    perfect = [replace(row, mask_iou=1.0) for row in read_test_rows(coarse)]
     write_predictions(coarse, perfect)
     output, rows = run()
     for row, before in zip(rows, perfect, strict=True):
@@ -157,20 +160,20 @@ def test_batch_size(run, monkeypatch):
         return genuine(starts, *arguments)
 
     monkeypatch.setattr(step, "refine_reconstructions", spy)
-    run(batch_size=3, iterations=1)
-    assert sizes == [3, 1]
+    run(batch_size=2, iterations=1)
+    assert sizes == [2, 1]
 
 
 def test_view_missing_from_shards_is_named(run, coarse):
     rows = read_predictions(coarse)
-    write_predictions(coarse, [*rows, replace(rows[0], model_id="stranger")])
-    with pytest.raises(PredictionsError, match=r"view 0.*stranger"):
+    write_predictions(coarse, [*rows, replace(rows[-1], model_id="stranger")])
+    with pytest.raises(PredictionsError, match=r"view 1.*stranger"):
         run()
 
 
 def test_missing_mesh_is_named(run, coarse):
-    (coarse / "v0_001.glb").unlink()
-    with pytest.raises(MeshFileError, match=r"v0_001\.glb"):
+    (coarse / "t0_001.glb").unlink()
+    with pytest.raises(MeshFileError, match=r"t0_001\.glb"):
         run()
 
 
