@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shelfnet.geometry.meshes import Mesh
-    from shelfnet.reconstruction.predictor import Predictor
+    from shelfnet.prediction.predictor import Predictor
 
 __version__ = "0.1.0"
 
 __all__ = ["Mesh", "Predictor", "__version__"]
 
-_MODULES = {"Mesh": "shelfnet.geometry.meshes", "Predictor": "shelfnet.reconstruction.predictor"}
+_MODULES = {"Mesh": "shelfnet.geometry.meshes", "Predictor": "shelfnet.prediction.predictor"}
 
 
 def __getattr__(name: str) -> Any:

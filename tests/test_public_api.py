@@ -7,7 +7,7 @@ import pytest
 
 import shelfnet
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.reconstruction.predictor import Predictor
+from shelfnet.prediction.predictor import Predictor
 
 PROGRAM = """
 import sys, shelfnet

@@ -3,3 +3,13 @@
 
 class UsageError(Exception):
     """The command cannot start with these arguments, settings or checkpoint."""
+
+
+EXTRAS = {"torchvision": "masks", "e3nn": "se3", "pyrender": "report"}
+"""Optional dependency group of ``pyproject.toml`` by the package that an import missed."""
+
+
+def missing_package(error: ModuleNotFoundError) -> str:
+    """Message that names the missing package and how to install it."""
+    extra = EXTRAS.get(error.name or "")
+    return f"package {error.name} is missing; install {f'shelfnet[{extra}]' if extra else 'shelfnet'} with pip"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shelfnet import __version__
-from shelfnet.cli.errors import UsageError
+from shelfnet.cli.errors import UsageError, missing_package
 
 UNUSABLE, INTERRUPTED = 2, 130
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(options)
     except UsageError as error:
-        print(f"shelfnet {options.command}: {error}", file=sys.stderr)
+        print(f"shelfnet {options.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
         print(f"shelfnet {options.command}: interrupted", file=sys.stderr)
@@ -45,8 +45,12 @@ def _add_predict(command: argparse.ArgumentParser) -> None:
     add("photos", nargs="+", type=Path, metavar="PHOTO", help="image files, or folders of images")
     add("-o", "--output", type=Path, required=True, help="a .glb file for one photo, a folder for several")
     add("--mask", type=Path, help="mask of the photo; default: chair_mask.png, masks/chair.png, or the photo's alpha")
-    add("--checkpoint", type=Path, help="folder of a trained model; default: the newest one in results/*/seed*")
-    add("--config", type=Path, action="append", help="YAML settings that override config.yaml; repeatable")
+    add(
+        "--checkpoint",
+        type=Path,
+        help="folder of a model, or of results, of which the best is taken; default: the packaged one",
+    )
+    add("--config", type=Path, action="append", help="YAML settings that override those of the checkpoint; repeatable")
     add("--refine", action="store_true", help="fit mesh and camera to the photo; slower")
     add(
         "--texture",
@@ -65,5 +69,5 @@ def _predict(arguments: argparse.Namespace) -> int:
     try:
         from shelfnet.cli.predict import predict
     except ModuleNotFoundError as error:
-        raise UsageError(f"package {error.name} is missing; install shelfnet[train]") from error
+        raise UsageError(missing_package(error)) from error
     return predict(arguments)

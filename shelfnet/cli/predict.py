@@ -2,30 +2,24 @@
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import radians
 from pathlib import Path
+from typing import Any
 
-import torch
-
-from shelfnet.cli.checkpoints import named_checkpoint, newest_checkpoint
-from shelfnet.cli.errors import UsageError
+from shelfnet.cli.errors import UsageError, missing_package
 from shelfnet.cli.outputs import PhotoOutputs, plan_outputs
 from shelfnet.cli.previews import CELL_PX, Render, save_preview
 from shelfnet.cli.progress import Progress
-from shelfnet.cli.settings import mesh_settings, override_segmenter, prediction_settings
+from shelfnet.config.load import merge, read_overlays
 from shelfnet.data.photographs.reader import PhotoError
 from shelfnet.data.shards.encoding import UnusableImageError
-from shelfnet.devices import device_name, pick_device
-from shelfnet.networks.checkpoint import load_model, read_run_description
-from shelfnet.networks.segmenter import build_segmenter
+from shelfnet.devices import device_name
+from shelfnet.prediction.predictor import EmptyMeshError, Predictor
 from shelfnet.publishing import complete_file
 from shelfnet.reconstruction.coloured_mesh import save_glb
-from shelfnet.reconstruction.predictor import EmptyMeshError, Predictor
 from shelfnet.reconstruction.single_view import Reconstruction
-
-RESULTS = Path("results")
 
 PHOTO_ERRORS = (PhotoError, UnusableImageError, EmptyMeshError, OSError)
 """Errors of a single photo or its output files, after which the next photo follows."""
@@ -69,45 +63,39 @@ def _predict_photo(outputs: PhotoOutputs, predictor: Predictor, render: Render |
 
 def _load_predictor(arguments: argparse.Namespace) -> Predictor:
     started = time.perf_counter()
-    folder = named_checkpoint(arguments.checkpoint) if arguments.checkpoint else newest_checkpoint(RESULTS)
-    device = _pick_device(arguments.device)
     try:
-        description = read_run_description(folder)
-        config = prediction_settings(arguments.config or [], description.ablation)
-        images = config.dataset.images
-        reconstruct, refine = mesh_settings(config, refined=arguments.refine, texture=arguments.texture)
-        predictor = Predictor(
-            model=load_model(folder, device),
-            render=description.render,
-            object_share=description.object_share,
-            images=images,
-            reconstruct=reconstruct,
-            refine=refine,
-            segment=build_segmenter(override_segmenter(images.segmenter, _segmenter_overrides(arguments)), device),
+        predictor = Predictor.from_pretrained(
+            arguments.checkpoint, arguments.device, arguments.refine, _overrides(arguments)
         )
-    # The checkpoint or the segmenter's weights are missing or do not fit.
-    except (ValueError, FileNotFoundError) as error:
+    except ModuleNotFoundError as error:
+        raise UsageError(missing_package(error)) from error
+    # The model, the settings, the device or the weights of the segmenter are missing or do not fit.
+    except (ValueError, FileNotFoundError, RuntimeError) as error:
         raise UsageError(str(error)) from error
-    model = f"{folder} ({description.ablation}, {description.iterations} iterations) on {device_name(device)}"
-    print(f"model {model}, loaded in {time.perf_counter() - started:.1f} s", flush=True)
+    seconds = time.perf_counter() - started
+    print(f"model {predictor.name} on {device_name(predictor.device)}, loaded in {seconds:.1f} s", flush=True)
     return predictor
 
 
-def _pick_device(name: str) -> torch.device:
-    try:
-        return pick_device(name)
-    except RuntimeError as error:
-        raise UsageError(f"--{error}") from error
-
-
-def _segmenter_overrides(arguments: argparse.Namespace) -> dict[str, object]:
+def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Settings given on the command line: the files of ``--config``, then the other options."""
     weights: Path | None = arguments.segmenter_weights
-    return {
+    segmenter = {
         "kind": arguments.segmenter,
         "weights": weights and "file",
         "path": weights and str(weights),
         "categories": arguments.segmenter_category,
     }
+    written = "refine" if arguments.refine else "reconstruct"
+    options = {
+        "dataset": {"images": {"segmenter": _given(segmenter)}},
+        written: _given({"texture": arguments.texture}),
+    }
+    return merge(read_overlays(*arguments.config or []), options)
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from PIL import Image
 
 from shelfnet.data.glb import read_glb
 from shelfnet.geometry.cameras import look_at_origin
+from shelfnet.prediction.predictor import PhotoReconstruction
 from shelfnet.publishing import complete_file
-from shelfnet.reconstruction.predictor import PhotoReconstruction
 from shelfnet.reconstruction.single_view import Reconstruction
 
 CELL_PX = 256

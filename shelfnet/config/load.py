@@ -67,7 +67,7 @@ def read_overlays(*paths: Path) -> dict[str, Any]:
     for path in paths:
         try:
             loaded = yaml.safe_load(path.read_text())
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ConfigError(f"{path}: {error}") from error
         if not isinstance(loaded, Mapping):
             raise ConfigError(f"{path}: expected a mapping of settings, got {type(loaded).__name__}")

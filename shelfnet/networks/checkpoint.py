@@ -1,7 +1,7 @@
 """Trained models on disk: weights as safetensors and a description as plain JSON, never pickles."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +23,9 @@ from shelfnet.publishing import complete_file
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 """Names of the two files in the folder of a run."""
+
+SHOWN_FAULTS = 3
+"""Number of faults that a message lists."""
 
 
 class CheckpointError(ValueError):
@@ -97,8 +100,8 @@ def read_run_description(folder: Path) -> RunDescription:
     try:
         return RunDescription.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        faults = (f"{'.'.join(map(str, fault['loc'])) or 'JSON'}: {fault['msg']}" for fault in error.errors())
-        raise CheckpointError(f"{path}: not a usable description of a model: {'; '.join(faults)}") from error
+        faults = [f"{'.'.join(map(str, fault['loc'])) or 'JSON'}: {fault['msg']}" for fault in error.errors()]
+        raise CheckpointError(f"{path}: not a usable description of a model: {_first(faults)}") from error
 
 
 def load_model(folder: Path, device: torch.device | str = "cpu") -> ShelfNet:
@@ -111,10 +114,32 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> ShelfNet:
     _require_readable(folder / WEIGHTS)  # safetensors reports a file that may not be read as missing
     try:
         model = ShelfNet(description.model, description.render)
-        model.load_state_dict(load_file(folder / WEIGHTS))
+        weights = load_file(folder / WEIGHTS)
+        _check_shapes(model.state_dict(), weights)
+        model.load_state_dict(weights)
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         raise CheckpointError(f"{folder / WEIGHTS}: not usable weights of this model: {error}") from error
     return model.to(device).eval().requires_grad_(False)
+
+
+def _check_shapes(expected: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> None:
+    """Compare names and shapes of tensors.
+
+    Raises:
+        ValueError: They differ; torch's own message has one line per tensor.
+    """
+    faults = [f"{name} is missing" for name in expected if name not in stored]
+    faults += [f"{name} is unknown" for name in stored if name not in expected]
+    for name in sorted(expected.keys() & stored.keys()):
+        if expected[name].shape != stored[name].shape:
+            faults.append(f"{name} is {tuple(stored[name].shape)} instead of {tuple(expected[name].shape)}")
+    if faults:
+        raise ValueError(_first(faults))
+
+
+def _first(faults: Sequence[str]) -> str:
+    more = f"; and {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
+    return "; ".join(faults[:SHOWN_FAULTS]) + more
 
 
 def _require_readable(path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from shelfnet import __version__
 from shelfnet.cli import main as entry
+from shelfnet.cli.errors import missing_package
 from shelfnet.cli.main import main
 
 
@@ -43,4 +44,5 @@ def test_interrupt_exits_with_130(monkeypatch, capsys):
 def test_missing_package_names_the_extra(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "shelfnet.cli.predict", None)
     assert main(["predict", "a.png", "-o", "a.glb"]) == 2
-    assert "shelfnet[train]" in capsys.readouterr().err
+    assert "shelfnet.cli.predict" in capsys.readouterr().err
+    assert "shelfnet[masks]" in missing_package(ModuleNotFoundError(name="torchvision"))

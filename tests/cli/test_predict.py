@@ -6,24 +6,22 @@ import sys
 import numpy as np
 import pytest
 import torch
-import trimesh
 from photographed import RADIUS, BallNet, write_photo
 from PIL import Image
 from run_descriptions import write_run_description
+from trimesh.visual import ColorVisuals, TextureVisuals
 
 from shelfnet.cli import predict as command
 from shelfnet.cli.main import main
 from shelfnet.cli.previews import CELL_PX
+from shelfnet.data.glb import read_glb
 from shelfnet.data.photographs.reader import PhotoError
+from shelfnet.networks import segmenter
+from shelfnet.networks.checkpoint import load_model
+from shelfnet.prediction import predictor
 from shelfnet.reconstruction.coloured_mesh import load_glb
 
-
-@pytest.fixture(autouse=True)
-def small(checkpoint, tmp_path):
-    """Fast settings in the working directory."""
-    reconstruct = "reconstruct: {resolution: 16, level: 0.5, texture: vertex}\n"
-    refine = "refine: {iterations: 2, resolution_px: 24, max_faces: 200, texture: vertex}\n"
-    (tmp_path / "config.yaml").write_text(reconstruct + refine)
+pytestmark = pytest.mark.usefixtures("checkpoint")
 
 
 def predict(*arguments):
@@ -46,9 +44,8 @@ def test_one_photo(tmp_path, capsys):
 def test_texture_option(tmp_path, stage):
     assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "a.glb", "--texture", "atlas", *stage) == 0
     assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "b.glb", "--texture", "vertex", *stage) == 0
-    baked, plain = (trimesh.load(tmp_path / name, force="mesh").visual.material for name in ("a.glb", "b.glb"))
-    assert min(baked.baseColorTexture.size) > 16
-    assert plain.baseColorTexture is None
+    baked, plain = (read_glb(tmp_path / name).visual for name in ("a.glb", "b.glb"))
+    assert isinstance(baked, TextureVisuals) and isinstance(plain, ColorVisuals)
 
 
 def test_bad_photo_is_reported_and_skipped(tmp_path, capsys):
@@ -86,7 +83,7 @@ def test_missing_photo_is_reported_and_skipped(tmp_path, capsys):
 
 
 def test_empty_prediction_writes_no_file(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(command, "load_model", lambda folder, device: BallNet(radius=-1.0))
+    monkeypatch.setattr(predictor, "load_model", lambda folder, device: BallNet(radius=-1.0))
     assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "chair.glb") == 1
     assert "a.png: skipped" in capsys.readouterr().err
     assert not (tmp_path / "chair.glb").exists()
@@ -100,13 +97,13 @@ def test_unwritable_output_is_reported(tmp_path, capsys):
 
 def spy_on_predictor(monkeypatch):
     made = []
-    genuine = command.Predictor
+    genuine = command.Predictor.from_pretrained
 
-    def make(**fields):
-        made.append(genuine(**fields))
+    def load(*arguments):
+        made.append(genuine(*arguments))
         return made[-1]
 
-    monkeypatch.setattr(command, "Predictor", make)
+    monkeypatch.setattr(command.Predictor, "from_pretrained", load)
     return made
 
 
@@ -147,7 +144,7 @@ def test_segmenter_options(tmp_path, monkeypatch, capsys):
             raise PhotoError("the segmenter sees no bed")
         return (rgb[..., 0] < 250).astype(np.float32)
 
-    monkeypatch.setattr(command, "build_segmenter", build)
+    monkeypatch.setattr(segmenter, "build_segmenter", build)
     photo = write_photo(tmp_path / "a.jpg", alpha=False)
     photo.with_name("a_mask.png").unlink()
     Image.new("RGB", (50, 50), "white").save(tmp_path / "b.jpg")
@@ -182,7 +179,7 @@ def test_unusable_arguments_exit_with_2(tmp_path, checkpoint, capsys):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_missing_gpu_exits_with_2(tmp_path, capsys):
     told = refusal(capsys, write_photo(tmp_path / "a.png"), "-o", tmp_path / "x.glb", "--device", "cuda")
-    assert "--device" in told
+    assert "device" in told and "GPU" in told
 
 
 def test_missing_opengl_refuses_only_previews(tmp_path, monkeypatch, capsys):
@@ -190,3 +187,31 @@ def test_missing_opengl_refuses_only_previews(tmp_path, monkeypatch, capsys):
     photo = write_photo(tmp_path / "a.png")
     assert "shelfnet[report]" in refusal(capsys, photo, "-o", tmp_path / "x.glb", "--preview", tmp_path / "x.png")
     assert predict(photo, "-o", tmp_path / "x.glb") == 0
+
+
+def test_working_folder_does_not_change_the_mesh(tmp_path, checkpoint, monkeypatch):
+    """A configuration in the working directory belongs to the workflow; ``--config`` overrides the checkpoint."""
+    photo = write_photo(tmp_path / "a.png")
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    coarser = tmp_path / "two" / "config.yaml"
+    coarser.write_text("reconstruct: {resolution: 8, level: 0.9, texture: atlas}\nrefine: {max_faces: 60}\n")
+    for folder in ("one", "two"):
+        monkeypatch.chdir(tmp_path / folder)
+        assert predict(photo, "-o", "x.glb", "--checkpoint", checkpoint, "--refine") == 0
+    assert predict(photo, "-o", "y.glb", "--checkpoint", checkpoint, "--refine", "--config", coarser) == 0
+    one, two, other = (tmp_path / name for name in ("one/x.glb", "two/x.glb", "two/y.glb"))
+    assert one.read_bytes() == two.read_bytes()
+    assert len(load_glb(other).mesh.faces) <= 60 < len(load_glb(two).mesh.faces)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("model.json", b'{"model_type": "bert"}'), ("model.json", b"\xff"), ("model.safetensors", b"\x80\x02pickle")],
+)
+def test_weights_of_another_program_are_refused_in_one_line(tmp_path, checkpoint, monkeypatch, capsys, name, content):
+    monkeypatch.setattr(predictor, "load_model", load_model)
+    (checkpoint / "model.safetensors").write_bytes(b"")
+    (checkpoint / name).write_bytes(content)
+    (line,) = refusal(capsys, write_photo(tmp_path / "a.png"), "-o", tmp_path / "x.glb").splitlines()[-1:]
+    assert name in line and len(line) < 500

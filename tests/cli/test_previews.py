@@ -7,8 +7,8 @@ from PIL import Image
 
 from shelfnet.cli.previews import CELL_PX, TURNS_DEG, save_preview
 from shelfnet.geometry.meshes import Mesh
+from shelfnet.prediction.predictor import PhotoReconstruction
 from shelfnet.reconstruction.coloured_mesh import ColouredMesh, save_glb
-from shelfnet.reconstruction.predictor import PhotoReconstruction
 from shelfnet.reconstruction.single_view import Reconstruction
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from run_descriptions import run_description, write_run_description
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tiny_training import build_run, tiny_settings
 from unprivileged import reachable_folder, unprivileged
 
@@ -144,3 +144,24 @@ def test_file_that_may_not_be_read_is_not_called_missing(file):
     assert str(folder / file) in str(raised.value)
     assert "chmod" in str(raised.value)
     assert "no such" not in str(raised.value).lower()
+
+
+def test_weights_of_another_network_are_refused_briefly(tmp_path):
+    save_tiny_model(tmp_path)
+    weights = load_file(tmp_path / WEIGHTS)
+    first, second, *_ = weights
+    save_file({first: torch.zeros(2, 3), second: weights[second], "pooler.weight": torch.zeros(1)}, tmp_path / WEIGHTS)
+    with pytest.raises(CheckpointError, match=r"is missing; .* and \d+ more") as refused:
+        load_model(tmp_path)
+    assert "\n" not in str(refused.value) and len(str(refused.value)) < 500
+    save_file(weights | {first: torch.zeros(2, 3)}, tmp_path / WEIGHTS)
+    with pytest.raises(CheckpointError, match=rf"{first} is \(2, 3\) instead of"):
+        load_model(tmp_path)
+
+
+def test_half_precision_is_read_as_single(tmp_path):
+    model = save_tiny_model(tmp_path)
+    save_file({name: value.half() for name, value in load_file(tmp_path / WEIGHTS).items()}, tmp_path / WEIGHTS)
+    loaded = load_model(tmp_path).state_dict()
+    for name, value in model.state_dict().items():
+        assert torch.equal(loaded[name], value.half().to(value.dtype))

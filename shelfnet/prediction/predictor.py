@@ -1,22 +1,30 @@
 """One photo to one mesh, with a network that is loaded once."""
 
+from __future__ import annotations
+
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from shelfnet.config.images import ImagesSettings
+from shelfnet.config.images import ImagesSettings, SegmenterSettings
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.photographs.crops import check_mask, crop_to_object
 from shelfnet.data.photographs.masks import isolate_object
 from shelfnet.data.photographs.reader import SegmentFn, read_photo
 from shelfnet.data.shards.encoding import check_image
+from shelfnet.devices import pick_device
+from shelfnet.networks.checkpoint import load_model, read_run_description
 from shelfnet.networks.compositing import composite_on_white
 from shelfnet.networks.shelfnet import ShelfNet
+from shelfnet.prediction.checkpoints import find_checkpoint
+from shelfnet.prediction.settings import prediction_settings
 from shelfnet.reconstruction.single_view import Reconstruction, reconstruct_image, refine_reconstructions
 
 log = logging.getLogger(__name__)
@@ -40,7 +48,7 @@ class Predictor:
 
     Example::
 
-        predictor = Predictor(model, render, object_share)
+        predictor = Predictor.from_pretrained()
         mesh = predictor(Path("chair.png")).reconstruction.surface.mesh
 
     Attributes:
@@ -51,6 +59,7 @@ class Predictor:
         reconstruct: Resolution, level and size of the mesh.
         refine: Settings of the refinement; ``None`` skips it.
         segment: Segmenter for photos without a mask; ``None`` refuses them.
+        name: Folder, ablation and iterations of the model, for messages.
     """
 
     model: ShelfNet
@@ -60,6 +69,52 @@ class Predictor:
     reconstruct: ReconstructSettings = field(default_factory=ReconstructSettings)
     refine: RefineSettings | None = None
     segment: SegmentFn | None = None
+    name: str = ""
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the network."""
+        return next(self.model.parameters()).device
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path: Path | None = None,
+        device: str = "auto",
+        refine: bool = True,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> Predictor:
+        """Load a trained model with the camera, crop and mesh settings of its checkpoint.
+
+        Args:
+            path: Folder of the model, or a folder of results, whose best model is taken. ``None`` takes the weights
+                that come with the package.
+            device: ``auto``, ``cpu`` or ``cuda``.
+            refine: Whether to fit mesh and camera to the photo.
+            overrides: Settings that replace those of the checkpoint, as in ``config.yaml``, for example
+                ``{"refine": {"max_faces": 4000}}``.
+
+        Raises:
+            CheckpointError: There is no usable model.
+            ConfigError: An override is misspelt or out of range.
+            RuntimeError: ``cuda`` is asked for and there is no CUDA GPU.
+            FileNotFoundError: The weights of the segmenter are not available.
+            ValueError: The file with the weights of the segmenter holds something else.
+        """
+        folder = find_checkpoint(path)
+        target = pick_device(device)
+        description = read_run_description(folder)
+        settings = prediction_settings(description, overrides or {})
+        return cls(
+            model=load_model(folder, target),
+            render=description.render,
+            object_share=description.object_share,
+            images=settings.images,
+            reconstruct=settings.reconstruct,
+            refine=settings.refine if refine else None,
+            segment=_build_segmenter(settings.images.segmenter, target),
+            name=f"{folder} ({description.ablation}, {description.iterations} iterations)",
+        )
 
     def __call__(self, photo: Path, mask: Path | None = None) -> PhotoReconstruction:
         """Predict the mesh of the object in a photo.
@@ -75,7 +130,7 @@ class Predictor:
             EmptyMeshError: The network predicts no surface.
         """
         crop = self._crop(photo, mask)
-        rgba = torch.from_numpy(crop).permute(2, 0, 1)[None].to(next(self.model.parameters()).device)
+        rgba = torch.from_numpy(crop).permute(2, 0, 1)[None].to(self.device)
         image, alpha = composite_on_white(rgba)
         predicted = reconstruct_image(self.model, image, alpha, self.reconstruct, self.render)
         if predicted.surface.mesh.is_empty:
@@ -97,3 +152,11 @@ class Predictor:
         """Side of the crop: that of the training images, or of the baked texture if that is finer."""
         stages = [stage for stage in (self.reconstruct, self.refine) if stage is not None]
         return max([self.render.resolution_px, *(stage.texture_px for stage in stages if stage.texture == "atlas")])
+
+
+def _build_segmenter(settings: SegmenterSettings, device: torch.device) -> SegmentFn | None:
+    if settings.kind == "none":
+        return None
+    from shelfnet.networks.segmenter import build_segmenter  # needs torchvision
+
+    return build_segmenter(settings, device)

@@ -13,8 +13,8 @@ from shelfnet.data.photographs.crops import median_object_share
 from shelfnet.data.photographs.reader import PhotoError
 from shelfnet.data.predictions import read_predictions
 from shelfnet.data.shards.encoding import UnusableImageError
+from shelfnet.prediction.predictor import EmptyMeshError, Predictor
 from shelfnet.reconstruction.coloured_mesh import load_glb
-from shelfnet.reconstruction.predictor import EmptyMeshError, Predictor
 from shelfnet.steps import reconstruct as step
 
 SETTINGS = ReconstructSettings(resolution=16, level=0.5, texture="vertex")
