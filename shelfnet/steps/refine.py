@@ -40,7 +40,8 @@ def refine(
 ) -> None:
     """Refine the coarse meshes of the test split in one part against their input images, without using true poses.
 
-    A mesh whose mask IoU would fall is copied unchanged. Validation meshes stay coarse: the rotation is fitted on those.
+    A mesh whose mask IoU would fall is copied unchanged. Validation meshes stay coarse: the rotation is fitted on
+    those.
 
     Args:
         settings: Settings of the refinement. If it is disabled or has no iterations, all meshes are copied.
