@@ -4,7 +4,7 @@ import logging
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -20,7 +20,14 @@ from shelfnet.data.shards.reader import load_training_views
 from shelfnet.dependencies import code_digest
 from shelfnet.devices import device_name, pick_device
 from shelfnet.losses.clip import ClipLoss
-from shelfnet.networks.checkpoint import DESCRIPTION, WEIGHTS, RunDescription, save_model
+from shelfnet.networks.checkpoint import (
+    DESCRIPTION,
+    WEIGHTS,
+    CheckpointError,
+    RunDescription,
+    read_run_description,
+    save_model,
+)
 from shelfnet.networks.clip import load_clip
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.provenance import code_version, file_digest, files_digest, texts_digest
@@ -34,7 +41,8 @@ from shelfnet.training.acceleration.processes import run_in_processes
 from shelfnet.training.batches import FoundViews, ImageStore
 from shelfnet.training.context import build_context
 from shelfnet.training.curves import METRICS, write_curves
-from shelfnet.training.resume import Signature, load_progress, save_progress
+from shelfnet.training.resume import Signature, load_progress, remove_progress, save_progress
+from shelfnet.training.run_lock import hold_run_folder
 from shelfnet.training.sample_grid import save_sample_grid
 from shelfnet.training.schedules import latent_scale
 from shelfnet.training.state import TrainState, build_state
@@ -115,11 +123,28 @@ class TrainJob:
 def train(job: TrainJob) -> None:
     """Train, or resume an interrupted run with the same code, settings and data, and publish the last checkpoint.
 
+    A training of the same run that a killed workflow left behind is waited for. If it publishes what this one would,
+    nothing is left to do.
+
     Raises:
         NonFiniteLossError: A loss is infinite or NaN.
     """
     settings = job.settings.train
-    run_in_processes(settings.processes, settings.device, _train_process, {"job": job})
+    with hold_run_folder(job.output) as waited:
+        if waited and _is_finished(job):
+            log.info("%s: finished by the training that was waited for", job.name)
+            return
+        run_in_processes(settings.processes, settings.device, _train_process, {"job": job})
+
+
+def _is_finished(job: TrainJob) -> bool:
+    """Whether the run folder holds the result of this job."""
+    if not all((job.output / name).is_file() for name in (WEIGHTS, METRICS, "samples.png")):
+        return False
+    try:
+        return read_run_description(job.output).signature == asdict(job.signature)
+    except CheckpointError:
+        return False
 
 
 def _train_process(distributed: DistributedContext, job: TrainJob) -> None:
@@ -149,7 +174,7 @@ def _train_process(distributed: DistributedContext, job: TrainJob) -> None:
         loop.validate(state, hooks, job.name)
     loop.train(state, context, store, hooks, job.name)
     _publish(job, state, store, clip_weights, time.perf_counter() - started)
-    shutil.rmtree(job.resume, ignore_errors=True)
+    remove_progress(job.resume)
     for file in (WEIGHTS, DESCRIPTION, METRICS):
         events.artifact(job.output / file, "checkpoint")
     events.artifact(job.output / "samples.png", "pictures")
@@ -237,6 +262,7 @@ def _publish(job: TrainJob, state: TrainState, store: ImageStore, clip_weights: 
         code_version=code_version(),
         device=device_name(state.device),
         seconds=round(seconds, 1),
+        signature=asdict(job.signature),
     )
     save_model(job.output, state.result, description.model_dump(mode="json"))
     write_curves(job.output, state.history)

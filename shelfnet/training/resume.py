@@ -2,17 +2,20 @@
 
 import json
 import logging
+import os
 import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from shelfnet.networks.checkpoint import cpu_tensors
+from shelfnet.provenance import file_digest
 from shelfnet.publishing import complete_file, partial_path, publish
 from shelfnet.training.state import TrainState
 
@@ -36,49 +39,97 @@ class Signature:
     data: str
 
 
+class DamagedProgressError(ValueError):
+    """Saved progress cannot be read; the message names the file."""
+
+
 def save_progress(folder: Path, state: TrainState, signature: Signature) -> None:
-    """Save a state; the previous one is replaced only by a complete new one."""
+    """Save a state, and keep the one before it in a folder beside it.
+
+    The new state is on the disk, not only in the cache of the operating system, before the older one is given up.
+    """
     temporary = partial_path(folder)
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     with complete_file(temporary / TENSORS) as tensors:
         save_file(cpu_tensors(_tensors(state)), tensors)
-    plain = {"iteration": state.iteration, "signature": asdict(signature), "history": state.history}
+    plain = {
+        "iteration": state.iteration,
+        "signature": asdict(signature),
+        "history": state.history,
+        "tensors_sha256": file_digest(temporary / TENSORS),
+    }
     (temporary / STATE).write_text(json.dumps(plain))
+    for path in (temporary / TENSORS, temporary / STATE, temporary):
+        _flush_to_disk(path)
     if folder.exists():
         shutil.rmtree(_previous(folder), ignore_errors=True)
         folder.rename(_previous(folder))
     publish(temporary, folder)
-    shutil.rmtree(_previous(folder), ignore_errors=True)
 
 
 def load_progress(folder: Path, state: TrainState, signature: Signature, *, is_main: bool = True) -> bool:
     """Bring a fresh state to where an interrupted run with the same signature was.
 
+    Where the last saved state is damaged, the one before it is resumed, or none.
+
     Args:
         folder: Folder that :func:`save_progress` wrote.
         state: Fresh state of the same networks.
         signature: Signature of the present run.
-        is_main: Whether this process warns where there is progress with another signature.
+        is_main: Whether this process warns of damaged progress, and of progress with another signature.
 
     Returns:
         Whether there was progress to resume.
     """
-    if not folder.exists() and _previous(folder).exists():  # saving was interrupted between the two renames
-        with suppress(FileNotFoundError):  # another process of the run was faster
-            _previous(folder).rename(folder)
-    if not (folder / STATE).is_file():
-        return False
-    plain = json.loads((folder / STATE).read_text())
-    differing = _differing_parts(plain["signature"], signature)
-    if differing:
+    for saved in (folder, _previous(folder)):
+        if not saved.exists():
+            continue
+        try:
+            plain, tensors = _read(saved)
+        except DamagedProgressError as error:
+            if is_main:
+                log.warning("%s; this progress is not resumed", error)
+            continue
+        differing = _differing_parts(plain["signature"], signature)
+        if not differing:
+            _restore(state, plain, tensors)
+            return True
         if is_main:
             made, parts = plain["iteration"], ", ".join(differing)
-            log.warning(
-                "%s: training starts anew, since its %d iterations were made with other %s", folder, made, parts
-            )
+            log.warning("%s: training starts anew, since its %d iterations were made with other %s", saved, made, parts)
         return False
-    tensors = load_file(folder / TENSORS)
+    return False
+
+
+def remove_progress(folder: Path) -> None:
+    """Remove all saved states of a finished run."""
+    for saved in (folder, _previous(folder)):
+        shutil.rmtree(saved, ignore_errors=True)
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Plain values and tensors of a saved state.
+
+    Raises:
+        DamagedProgressError: A file is missing, truncated or altered.
+    """
+    path = folder / STATE
+    try:
+        plain = json.loads(path.read_text())
+        iteration, _, _, expected = (plain[key] for key in ("iteration", "signature", "history", "tensors_sha256"))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DamagedProgressError(f"{path}: missing or damaged ({type(error).__name__}: {error})") from error
+    path = folder / TENSORS
+    try:
+        if file_digest(path) != expected:
+            raise DamagedProgressError(f"{path}: damaged: not the bytes that were saved after {iteration} iterations")
+        return plain, load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise DamagedProgressError(f"{path}: missing or damaged ({error})") from error
+
+
+def _restore(state: TrainState, plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
     for name, module in state.modules().items():
         module.load_state_dict(_below(tensors, f"{name}/"))
     for name, optimiser in state.optimisers().items():
@@ -88,7 +139,15 @@ def load_progress(folder: Path, state: TrainState, signature: Signature, *, is_m
     state.last_lazy_terms = {name: value.to(state.device) for name, value in lazy_terms.items()}
     state.iteration = plain["iteration"]
     state.history = [tuple(row) for row in plain["history"]]
-    return True
+
+
+def _flush_to_disk(path: Path) -> None:
+    """Wait until a file, or the list of files of a folder, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _tensors(state: TrainState) -> dict[str, Tensor]:
@@ -122,7 +181,7 @@ def _differing_parts(saved: object, signature: Signature) -> list[str]:
 
 
 def _previous(folder: Path) -> Path:
-    """Place of the previous state until the next one is complete."""
+    """Place of the state before the last one."""
     return folder.with_name(folder.name + ".old")
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -158,6 +159,21 @@ def test_description_holds_the_settings_of_the_run(tmp_path, inputs):
     sections = (found.model, found.render, found.losses, found.train, found.reconstruct, found.refine)
     assert sections == (SETTINGS.model, SETTINGS.render, SETTINGS.losses, SETTINGS.train, RECONSTRUCT, REFINE)
     assert found.validation_level == RECONSTRUCT.level
+
+
+@pytest.mark.parametrize(("others", "trains_again"), [({}, False), ({"seed": 2}, True)], ids=["same", "other seed"])
+def test_result_of_a_training_that_was_waited_for_is_kept(tmp_path, inputs, monkeypatch, others, trains_again):
+    """A killed workflow leaves a training behind, which finishes while the next workflow's training waits."""
+
+    @contextmanager
+    def wait_for_the_other(folder):
+        yield True
+
+    run(tmp_path / "run", inputs)
+    before = (tmp_path / "run/model.json").read_bytes()
+    monkeypatch.setattr(steps_train, "hold_run_folder", wait_for_the_other)
+    train(replace(job(tmp_path / "run", inputs), **others))
+    assert ((tmp_path / "run/model.json").read_bytes() != before) is trains_again
 
 
 class InterruptionError(Exception):

@@ -10,7 +10,7 @@ from tiny_training import build_run
 from shelfnet.config.load import merge
 from shelfnet.training import loop
 from shelfnet.training.acceleration.devices import to_channels_last
-from shelfnet.training.resume import Signature, load_progress, save_progress
+from shelfnet.training.resume import Signature, load_progress, remove_progress, save_progress
 
 SIGNATURE = Signature(code="same", settings="same", data="same")
 
@@ -87,7 +87,7 @@ def test_save_that_dies_between_its_renames_loses_nothing(tiny, tmp_path):
     fresh = build_run(tiny(), seed=5).state
     assert load_progress(tmp_path / "resume", fresh, SIGNATURE) and fresh.iteration == 2
     save_progress(tmp_path / "resume", fresh, SIGNATURE)
-    assert [path.name for path in tmp_path.iterdir()] == ["resume"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["resume", "resume.old"]
 
 
 def test_save_that_dies_while_writing_keeps_the_previous_progress(tiny, tmp_path, monkeypatch):
@@ -102,7 +102,40 @@ def test_save_that_dies_while_writing_keeps_the_previous_progress(tiny, tmp_path
     fresh = build_run(tiny(), seed=5).state
     assert load_progress(tmp_path / "resume", fresh, SIGNATURE) and fresh.iteration == 2
     save_progress(tmp_path / "resume", state, SIGNATURE)
-    assert [path.name for path in tmp_path.iterdir()] == ["resume"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["resume", "resume.old"]
+    remove_progress(tmp_path / "resume")
+    assert list(tmp_path.iterdir()) == []
+
+
+DAMAGES = {
+    "truncated tensors": ("state.safetensors", lambda data: data[: len(data) // 2]),
+    "flipped bit": ("state.safetensors", lambda data: data[:-9] + bytes([data[-9] ^ 1]) + data[-8:]),
+    "no tensors": ("state.safetensors", None),
+    "empty state": ("state.json", lambda data: b""),
+    "truncated state": ("state.json", lambda data: data[:-7]),
+    "state of another kind": ("state.json", lambda data: b"[1, 2]"),
+    "no state": ("state.json", None),
+}
+
+
+@pytest.mark.parametrize("earlier", [True, False], ids=["earlier state", "no earlier state"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_progress_is_named_and_the_state_before_it_resumed(tiny, tmp_path, caplog, damage, earlier):
+    state = build_run(tiny()).state
+    for iteration in (2, 4) if earlier else (4,):
+        state.iteration = iteration
+        save_progress(tmp_path / "resume", state, SIGNATURE)
+    name, change = DAMAGES[damage]
+    path = tmp_path / "resume" / name
+    if change is None:
+        path.unlink()
+    else:
+        path.write_bytes(change(path.read_bytes()))
+    fresh = build_run(tiny(), seed=5).state
+    assert load_progress(tmp_path / "resume", fresh, SIGNATURE) is earlier
+    assert fresh.iteration == (2 if earlier else 0)
+    (warning,) = caplog.messages
+    assert str(path) in warning
 
 
 def interrupted(*_):
