@@ -48,6 +48,7 @@ rule all:
     input:
         "results/comparison.csv",
         "results/comparison.md",
+        "results/comparison.tex",
         FIGURES.values(),
         "results/report.html",
 

@@ -1,5 +1,6 @@
-"""Columns of the comparison as ``comparison.md`` and ``report.html`` show them, and the text of every cell."""
+"""Columns of the comparison as ``comparison.md``, ``comparison.tex`` and ``report.html`` show them, and their cells."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,40 +22,40 @@ class ComparisonColumn:
         title: Heading.
         format: Format specification of a value.
         better: Which values are better; ``None`` for columns without a best value.
-        interval: Whether ``{name}_ci_low`` and ``{name}_ci_high`` follow the value in brackets.
+        interval: Prefix of the columns ``{interval}_low`` and ``{interval}_high``, shown in the cell of the value.
+        headline: Whether the column is always shown; the others are further metrics.
     """
 
     name: str
     title: str
     format: str = ""
     better: Literal["lower", "higher"] | None = None
-    interval: bool = False
+    interval: str | None = None
+    headline: bool = False
 
 
 COMPARISON_COLUMNS = (
-    ComparisonColumn("ablation", "method"),
-    ComparisonColumn("stage", "stage"),
-    ComparisonColumn("mean", "chamfer ↓", ".4f", "lower"),
-    ComparisonColumn("ci_low", "95 % from", ".4f"),
-    ComparisonColumn("ci_high", "to", ".4f"),
+    ComparisonColumn("mean", "chamfer ↓", ".4f", "lower", interval="ci", headline=True),
+    ComparisonColumn(
+        "difference_to_mean_shape", "vs mean_shape", "+.4f", interval="difference_to_mean_shape_ci", headline=True
+    ),
+    ComparisonColumn("difference_to_base", "vs base", "+.4f", interval="difference_to_base_ci", headline=True),
+    ComparisonColumn("fscore", "F-score ↑", ".3f", "higher", headline=True),
+    ComparisonColumn("azimuth_error_deg", "azimuth error (°) ↓", ".1f", "lower", headline=True),
+    ComparisonColumn("mask_iou", "mask IoU ↑", ".3f", "higher", interval="mask_iou_ci", headline=True),
+    ComparisonColumn(
+        "mask_iou_difference_to_base", "vs base", "+.3f", interval="mask_iou_difference_to_base_ci", headline=True
+    ),
+    ComparisonColumn("n_empty", "empty", headline=True),
     ComparisonColumn("n_objects", "objects"),
     ComparisonColumn("n_seeds", "seeds"),
-    ComparisonColumn("n_empty", "empty"),
-    ComparisonColumn("difference_to_base", "vs base", "+.4f", interval=True),
-    ComparisonColumn("difference_to_mean_shape", "vs mean_shape", "+.4f", interval=True),
     ComparisonColumn("beats_mean_shape", "beats mean_shape"),
     ComparisonColumn("median", "median ↓", ".4f", "lower"),
     ComparisonColumn("chamfer_icp", "after ICP ↓", ".4f", "lower"),
     ComparisonColumn("chamfer_unicorn", "Unicorn's protocol ↓", ".4f", "lower"),
     ComparisonColumn("chamfer_l2", "chamfer_l2 ↓", ".4f", "lower"),
-    ComparisonColumn("fscore", "F-score ↑", ".3f", "higher"),
     ComparisonColumn("iou", "IoU ↑", ".3f", "higher"),
     ComparisonColumn("normal_consistency", "normals ↑", ".3f", "higher"),
-    ComparisonColumn("azimuth_error_deg", "azimuth error (°) ↓", ".1f", "lower"),
-    ComparisonColumn("mask_iou", "mask IoU ↑", ".3f", "higher"),
-    ComparisonColumn("mask_iou_ci_low", "95 % from", ".3f"),
-    ComparisonColumn("mask_iou_ci_high", "to", ".3f"),
-    ComparisonColumn("mask_iou_difference_to_base", "vs base", "+.3f", interval=True),
     ComparisonColumn("components", "pieces", ".1f"),
     ComparisonColumn("floater_fraction", "floaters ↓", ".3f", "lower"),
     ComparisonColumn("n_faces", "faces", ".0f"),
@@ -64,64 +65,98 @@ COMPARISON_COLUMNS = (
 
 @dataclass(frozen=True)
 class ComparisonCell:
-    """Text of a cell, the value that sorts it (empty if unknown), and whether no other row is better."""
+    """One value of a row.
+
+    Attributes:
+        text: The value as text.
+        interval: Its 95 % interval in brackets; empty if it has none.
+        value: The value with all digits, by which rows are sorted; empty if unknown.
+        best: Whether no other row is better.
+    """
 
     text: str
+    interval: str
     value: str
     best: bool
 
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """Cells of one method; ``trivial`` methods have learned nothing from images."""
+    """Cells of one method and stage; ``trivial`` methods look at no image or are not trained."""
 
+    ablation: str
+    stage: str
     cells: tuple[ComparisonCell, ...]
     trivial: bool
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the method has no stages."""
+        return self.ablation in BASELINES
 
 
 @dataclass(frozen=True)
 class ComparisonCells:
-    """The comparison as text."""
+    """The comparison as text, best row first."""
 
-    titles: tuple[str, ...]
+    columns: tuple[ComparisonColumn, ...]
     rows: tuple[ComparisonRow, ...]
 
 
 def comparison_cells(comparison: pd.DataFrame) -> ComparisonCells:
-    """Format every cell; columns that are missing or have no value in any row are left out."""
-    columns = [column for column in COMPARISON_COLUMNS if column.name in comparison.dropna(axis="columns", how="all")]
+    """Format every cell, and sort the rows by ``chamfer``, or by mask IoU without true shapes.
+
+    Columns that are missing or have no value in any row are left out.
+    """
+    known = comparison.dropna(axis="columns", how="all")
+    columns = tuple(column for column in COMPARISON_COLUMNS if column.name in known)
     best = {column.name: _best(comparison, column) for column in columns}
     rows = [
         ComparisonRow(
+            ablation=str(row["ablation"]),
+            stage=str(row["stage"]),
             cells=tuple(_cell(row, column, best[column.name]) for column in columns),
             trivial=row["ablation"] in (*BASELINES, UNTRAINED),
         )
-        for row in comparison.to_dict("records")
+        for row in sorted_by_quality(comparison).to_dict("records")
     ]
-    return ComparisonCells(tuple(column.title for column in columns), tuple(rows))
+    return ComparisonCells(columns, tuple(rows))
+
+
+def sorted_by_quality(comparison: pd.DataFrame) -> pd.DataFrame:
+    """Rows by rising ``chamfer``, or by falling mask IoU without true shapes."""
+    with_truth = bool(comparison["mean"].notna().any())
+    return comparison.sort_values("mean" if with_truth else "mask_iou", ascending=with_truth, kind="stable")
 
 
 def markdown_table(comparison: pd.DataFrame) -> str:
     """The comparison as a GitHub table with the best value of each column in bold."""
-    cells = comparison_cells(comparison)
-    lines = [cells.titles, ["---"] * len(cells.titles)]
-    for row in cells.rows:
-        name, *others = row.cells
-        lines.append([f"`{name.text}`", *(f"**{cell.text}**" if cell.best else cell.text for cell in others)])
+    shown = comparison_cells(comparison)
+    titles = ["method", "stage", *(column.title for column in shown.columns)]
+    lines = [titles, ["---"] * len(titles)]
+    for row in shown.rows:
+        lines.append([f"`{row.ablation}`", row.stage, *map(_markdown_cell, row.cells)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _markdown_cell(cell: ComparisonCell) -> str:
+    text = f"**{cell.text}**" if cell.best else cell.text
+    return f"{text} {cell.interval}".strip()
 
 
 def _cell(row: dict[Any, Any], column: ComparisonColumn, best: str | None) -> ComparisonCell:
     value = row[column.name]
     if pd.isna(value):
-        return ComparisonCell(_unknown(row["ablation"], column), "", False)
+        return ComparisonCell(_unknown(row["ablation"], column), "", "", False)
     text = format(value, column.format)
     if column.name == "beats_mean_shape":
         text = UNKNOWN if row["ablation"] in BASELINES else "yes" if value else "no"
-    if column.interval:
-        low, high = (format(row[f"{column.name}_{end}"], column.format) for end in ("ci_low", "ci_high"))
-        text += f" [{low}, {high}]"
-    return ComparisonCell(text, str(value), text == best)
+    return ComparisonCell(text, _interval(row, column), str(value), text == best)
+
+
+def _interval(row: dict[Any, Any], column: ComparisonColumn) -> str:
+    low, high = (float(row.get(f"{column.interval}_{end}", math.nan)) for end in ("low", "high"))
+    return "" if math.isnan(low) else f"[{low:{column.format}}, {high:{column.format}}]"
 
 
 def _unknown(ablation: str, column: ComparisonColumn) -> str:

@@ -14,7 +14,6 @@ from shelfnet.evaluation.verdict import (
     Finding,
     Outcome,
     RefinementEffect,
-    Verdict,
     chamfer_verdict,
     silhouette_verdict,
 )
@@ -61,14 +60,18 @@ def silhouette_markdown(comparison: pd.DataFrame, provenance: Mapping[str, str])
 
 
 def chamfer_sentences(comparison: pd.DataFrame) -> list[str]:
-    """The best method, then one text per trained ablation, then the effect of refinement."""
+    """The verdict, then one text per trained ablation, then the effect of refinement."""
     verdict = chamfer_verdict(comparison)
     findings = [_against_mean_shape(finding) + _against_base(finding.to_base) for finding in verdict.findings]
-    return [_lead(verdict), *findings, *([_refinement(verdict.refinement)] if verdict.refinement else [])]
+    return [
+        chamfer_verdict_sentence(comparison),
+        *findings,
+        *([_refinement(verdict.refinement)] if verdict.refinement else []),
+    ]
 
 
 def silhouette_sentences(comparison: pd.DataFrame) -> list[str]:
-    """The best method by mask IoU, and how the trained ablations compare with what has learned nothing."""
+    """The best method by mask IoU, and how the trained ablations compare with methods without training."""
     verdict = silhouette_verdict(comparison)
     if verdict is None:
         return ["No trained model was evaluated."]
@@ -84,29 +87,37 @@ def silhouette_sentences(comparison: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _lead(verdict: Verdict) -> str:
-    ablation, stage = verdict.best
-    winners = [f"`{own.ablation}`" for own in verdict.findings if own.to_mean_shape.outcome is Outcome.BETTER]
-    beat = f"{_listed(winners)} {'beats' if len(winners) == 1 else 'beat'}" if winners else "None beats"
+def chamfer_verdict_sentence(comparison: pd.DataFrame) -> str:
+    """The best trained method, its ``chamfer``, and its difference to ``mean_shape``, in one sentence."""
+    verdict = chamfer_verdict(comparison)
+    best, level = verdict.best, f"{verdict.mean_shape_chamfer:.4f}"
+    if best is None:
+        return f"No trained method was evaluated; `{MEAN_SHAPE}` has a `chamfer` of {level}."
+    interval = best.chamfer
+    lead = (
+        f"The best method is `{best.ablation}` ({best.stage}), with a mean `chamfer` of {interval.estimate:.4f}"
+        f" [{interval.low:.4f}, {interval.high:.4f}]"
+    )
+    difference, runs = best.to_mean_shape.interval, _in_few_runs(best.to_mean_shape)
+    if best.to_mean_shape.outcome is Outcome.BETTER:
+        return (
+            f"{lead}, {-difference.estimate:.4f} [{-difference.high:.4f}, {-difference.low:.4f}] below"
+            f" `{MEAN_SHAPE}` ({level}){runs}."
+        )
+    relation = "is worse than" if best.to_mean_shape.outcome is Outcome.WORSE else "cannot be told from"
     return (
-        f"The lowest mean `chamfer` is {verdict.best_chamfer:.4f}, by `{ablation}` ({stage})."
-        f" {beat} `{MEAN_SHAPE}` ({verdict.mean_shape_chamfer:.4f}) beyond chance."
+        f"{lead}; it {relation} `{MEAN_SHAPE}` ({level}, difference {difference.estimate:+.4f} {_range(difference)})."
     )
 
 
 def _against_mean_shape(finding: Finding) -> str:
     name, difference = f"`{finding.ablation}` ({finding.stage})", finding.to_mean_shape.interval
+    runs = _in_few_runs(finding.to_mean_shape)
     if finding.to_mean_shape.outcome is Outcome.BETTER:
-        runs = _in_few_runs(finding.to_mean_shape)
         return f"{name} beats `{MEAN_SHAPE}`{runs} by {-difference.estimate:.4f} ({_range(difference)})."
-    if difference.estimate < 0.0:
-        return (
-            f"{name} is {-difference.estimate:.4f} below `{MEAN_SHAPE}`, but not beyond chance ({_range(difference)})."
-        )
-    return (
-        f"{name} does not beat `{MEAN_SHAPE}` (difference +{difference.estimate:.4f}, {_range(difference)}): it has"
-        " learned nothing about the instance."
-    )
+    if finding.to_mean_shape.outcome is Outcome.WORSE:
+        return f"{name} is worse than `{MEAN_SHAPE}`{runs} by {difference.estimate:.4f} ({_range(difference)})."
+    return f"{name} cannot be told from `{MEAN_SHAPE}` ({difference.estimate:+.4f}, {_range(difference)})."
 
 
 def _against_base(difference: Difference | None) -> str:
@@ -117,7 +128,7 @@ def _against_base(difference: Difference | None) -> str:
         return f" It beats `{BASE}`{runs} by {-interval.estimate:.4f} ({_range(interval)})."
     if difference.outcome is Outcome.WORSE:
         return f" It is worse than `{BASE}`{runs} by {interval.estimate:.4f} ({_range(interval)})."
-    return f" It cannot be told apart from `{BASE}` ({interval.estimate:+.4f}, {_range(interval)})."
+    return f" It cannot be told from `{BASE}` ({interval.estimate:+.4f}, {_range(interval)})."
 
 
 def _in_few_runs(difference: Difference) -> str:

@@ -47,17 +47,19 @@ class Difference:
 
 @dataclass(frozen=True)
 class Finding:
-    """How a trained ablation, at its last stage, compares with ``mean_shape`` and with ``base``.
+    """How a trained ablation at one stage compares with ``mean_shape`` and with ``base``.
 
     Attributes:
         ablation: Name of the ablation.
-        stage: Its last stage.
+        stage: The stage.
+        chamfer: Its mean Chamfer distance.
         to_mean_shape: Difference to ``mean_shape``.
         to_base: Difference to ``base``; ``None`` for ``base`` itself or if ``base`` was not evaluated.
     """
 
     ablation: str
     stage: str
+    chamfer: Interval
     to_mean_shape: Difference
     to_base: Difference | None
 
@@ -82,15 +84,13 @@ class Verdict:
     """Conclusions by Chamfer distance.
 
     Attributes:
-        best: Ablation and stage with the lowest mean.
-        best_chamfer: That mean.
+        best: Trained ablation and stage with the lowest mean; ``None`` if no trained ablation was evaluated.
         mean_shape_chamfer: Mean of ``mean_shape``.
-        findings: One per trained ablation.
+        findings: One per trained ablation, at its last stage.
         refinement: Effect of refinement; ``None`` if nothing was refined.
     """
 
-    best: tuple[str, str]
-    best_chamfer: float
+    best: Finding | None
     mean_shape_chamfer: float
     findings: tuple[Finding, ...]
     refinement: RefinementEffect | None
@@ -98,7 +98,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class ReferenceLevel:
-    """Mask IoU of a method that has learned nothing, and the trained ablations that are not above it."""
+    """Mask IoU of a method without training, and the trained ablations that are not above it."""
 
     name: str
     mask_iou: float
@@ -123,11 +123,11 @@ class SilhouetteVerdict:
 def chamfer_verdict(comparison: pd.DataFrame) -> Verdict:
     """Conclusions from a comparison with true shapes."""
     rows = comparison.to_dict("records")
-    best = min(rows, key=lambda row: row["mean"])
+    trained = [row for row in rows if row["ablation"] not in (*BASELINES, UNTRAINED)]
+    best = min(trained, key=lambda row: row["mean"], default=None)
     base_seeds = min((row["n_seeds"] for row in rows if row["ablation"] == BASE), default=0)
     return Verdict(
-        best=(best["ablation"], best["stage"]),
-        best_chamfer=float(best["mean"]),
+        best=None if best is None else _finding(best, base_seeds),
         mean_shape_chamfer=float(next(row["mean"] for row in rows if row["ablation"] == MEAN_SHAPE)),
         findings=tuple(_finding(row, base_seeds) for row in _trained(_last_stages(rows))),
         refinement=_refinement_effect(rows),
@@ -163,6 +163,7 @@ def _finding(row: Row, base_seeds: int) -> Finding:
     return Finding(
         ablation=row["ablation"],
         stage=row["stage"],
+        chamfer=Interval(float(row["mean"]), float(row["ci_low"]), float(row["ci_high"])),
         to_mean_shape=Difference(_interval(row, "difference_to_mean_shape"), int(row["n_seeds"])),
         to_base=None if math.isnan(to_base.estimate) else Difference(to_base, int(min(row["n_seeds"], base_seeds))),
     )

@@ -11,7 +11,8 @@ FIGURE_CAPTIONS = {
         "Chamfer distance on the validation split during training, log scale: mean over seeds and, if there are"
         " several, a band from the lowest to the highest. Grey lines are the trivial baselines, measured like the"
         f" curves: on validation views, with {CURVE_POINTS:,} points per side. The test table has other objects and"
-        " more points, which make every distance smaller. The curve selects no checkpoint."
+        " more points, which make every distance smaller. The curve selects no checkpoint. The dotted vertical line is"
+        " where the renders of training become larger. Untrained is far off the scale; the legend gives its value."
     ),
     "mask_iou_curves": (
         "Mask IoU of neural renders from the predicted views on the validation split during training: mean over seeds"
@@ -27,9 +28,9 @@ FIGURE_CAPTIONS = {
     ),
     "view_prior": "Predicted and true test views, and the range of the prior p(v).",
     "floaters": (
-        "Surface outside the largest connected piece, and number of pieces, of every test prediction with a surface;"
-        " means with 95 % intervals over objects and, if there are several, seeds. Below: effect of random backgrounds"
-        " behind CLIP's renders, paired by object."
+        "Surface outside the largest connected piece, and number of pieces, of every test prediction with a surface,"
+        " without untrained; means with 95 % intervals over objects and, if there are several, seeds. Below: effect of"
+        " random backgrounds behind CLIP's renders, paired by object."
     ),
     "loss_curves": (
         "Unweighted loss terms during training: mean over seeds (faint) and its running mean over nine logged values."
@@ -43,6 +44,8 @@ FIGURE_CAPTIONS = {
     "view_sphere": "Views of all images on the sphere around the object.",
 }
 """Captions by file name without suffix, in the order of the report."""
+COLUMN_FIGURES = frozenset({"chamfer_curves", "mask_iou_curves", "chamfer_by_category"})
+"""Figures as wide as one column of a paper; the others are as wide as its text."""
 DATA_FIGURES = ("contact_sheet", "view_sphere")
 """Figures in the data section of the page."""
 NEED_TRUTH = frozenset({"chamfer_curves", "chamfer_by_category", "azimuth_confusion", "view_sphere"})

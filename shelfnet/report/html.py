@@ -1,22 +1,17 @@
 """``report.html``: one self-contained file that needs no network."""
 
 import base64
-import io
-import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import jinja2
-import numpy as np
-from jaxtyping import UInt8
 from markupsafe import Markup, escape
-from PIL import Image
 
 from shelfnet.evaluation.comparison_columns import ComparisonCells
 from shelfnet.publishing import complete_file
+from shelfnet.report.gallery import Gallery
 from shelfnet.report.health import AblationHealth
 from shelfnet.report.runs import EvaluatedRun
 from shelfnet.report.summary import DatasetSummary
@@ -24,27 +19,11 @@ from shelfnet.report.summary import DatasetSummary
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure as a data URI, with its caption."""
+    """A figure as a data URI, with its caption; a wide one takes the whole width of the page."""
 
     image: str
     caption: str
-
-
-@dataclass(frozen=True)
-class MeshRow:
-    """One test view in the viewer.
-
-    Attributes:
-        index: Index of its meshes in the viewer's data.
-        caption: Caption of the object.
-        image: Input image as a data URI.
-        names: Truth and ablations, in the order of the canvases.
-    """
-
-    index: int
-    caption: str
-    image: str
-    names: tuple[str, ...]
+    wide: bool
 
 
 @dataclass(frozen=True)
@@ -53,14 +32,13 @@ class Page:
 
     Attributes:
         has_truth: Whether the data set has true shapes.
-        headline: Sentences on top of the page.
+        headline: Sentences on top of the page; the first one is the verdict.
         findings: Conclusions about each method.
         caveats: Limits of the numbers.
         comparison: Comparison table.
-        meshes: Test views in the viewer.
-        stages: Stages in the viewer.
-        seeds: Seeds in the viewer.
-        seeds_left_out: Number of seeds that the viewer leaves out.
+        gallery: Test objects with their meshes.
+        fov_deg: Field of view of their cameras.
+        distance: Distance of their cameras from the origin.
         figures: Figures of the results.
         data_figures: Figures of the data set.
         health: Health of each ablation.
@@ -76,10 +54,9 @@ class Page:
     findings: list[str]
     caveats: list[str]
     comparison: ComparisonCells
-    meshes: list[MeshRow]
-    stages: tuple[str, ...]
-    seeds: tuple[int, ...]
-    seeds_left_out: int
+    gallery: Gallery
+    fov_deg: float
+    distance: float
     figures: list[PageFigure]
     data_figures: list[PageFigure]
     health: list[AblationHealth]
@@ -90,31 +67,32 @@ class Page:
     configuration: str
 
 
-def render_page(page: Page, mesh_data: Mapping[str, Any]) -> str:
+def render_page(page: Page) -> str:
     """The page as one HTML document with its styles, scripts, images and meshes inside.
 
     Args:
         page: Content; every text in it is escaped.
-        mesh_data: ``fov_deg, distance, stages, runs, rows`` for ``viewer.js``.
     """
-    loader = jinja2.PackageLoader("shelfnet.report", "templates")
     environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.PackageLoader("shelfnet.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-
     environment.filters["inline_markdown"] = inline_markdown
-
-    def template_file(name: str) -> Markup:
-        return Markup(loader.get_source(environment, name)[0])
-
+    environment.filters["base64"] = lambda data: base64.b64encode(data).decode("ascii")
     return environment.get_template("report.html.j2").render(
         page=page,
-        style=template_file("style.css"),
-        viewer=template_file("viewer.js"),
-        tables=template_file("tables.js"),
-        # An unescaped "<" could end the script element around the data.
-        mesh_data=Markup(json.dumps(mesh_data, separators=(",", ":")).replace("<", "\\u003c")),
+        style=_package_file("templates/style.css"),
+        tables=_package_file("templates/tables.js"),
+        gallery=_package_file("templates/gallery.js"),
+        model_viewer=_package_file("vendor/model-viewer/model-viewer.min.js"),
     )
+
+
+def _package_file(path: str) -> Markup:
+    return Markup(files("shelfnet.report").joinpath(path).read_text(encoding="utf-8"))
 
 
 def inline_markdown(text: str) -> Markup:
@@ -127,15 +105,3 @@ def write_page(path: Path, html: str) -> None:
     """Publish the document."""
     with complete_file(path) as temporary:
         temporary.write_text(html, encoding="utf-8")
-
-
-def image_uri(rgba: UInt8[np.ndarray, "h w 4"]) -> str:
-    """Pixels as a data URI of a PNG."""
-    stream = io.BytesIO()
-    Image.fromarray(rgba).save(stream, "png", optimize=True)
-    return png_uri(stream.getvalue())
-
-
-def png_uri(png: bytes) -> str:
-    """A PNG as a data URI."""
-    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"

@@ -14,6 +14,7 @@ from shelfnet.data.catalogue.models import read_models
 from shelfnet.data.obj.reader import load_obj
 from shelfnet.data.shards.reader import EvaluationViews
 from shelfnet.geometry.meshes import normalise
+from shelfnet.preview.models import Submesh, load_submeshes
 from shelfnet.report.runs import Runs, aligned_predictions
 
 
@@ -40,6 +41,7 @@ class ShownView:
 
     Attributes:
         model_id: Id of the object.
+        view: Number of the image.
         caption: Caption of the image.
         image: Input image.
         azimuth_deg: True azimuth; NaN if unknown.
@@ -49,6 +51,7 @@ class ShownView:
     """
 
     model_id: str
+    view: int
     caption: str
     image: UInt8[np.ndarray, "h w 4"]
     azimuth_deg: float
@@ -81,28 +84,31 @@ class TrueMeshes:
         mesh = normalise(load_obj(self._root / self._paths[model_id], self._max_faces))
         return trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
 
+    def submeshes(self, model_id: str) -> list[Submesh]:
+        """Parts of a model with their materials; errors as for its mesh."""
+        return load_submeshes(self._root / self._paths[model_id])
+
 
 def collect_shown_views(
     runs: Runs,
     test: EvaluationViews,
     truth: TrueMeshes | None,
     count: int,
-    run: int = 0,
 ) -> list[ShownView]:
-    """A few test views, evenly spread over the models, with the predictions of one run of each ablation.
+    """A few test views, evenly spread over the models, with the predictions of the first run of each ablation.
 
     Args:
         runs: Runs by ablation.
         test: Images of the test split.
         truth: True meshes; ``None`` if the data set has no true shapes.
         count: Number of views.
-        run: Rank of the seed whose predictions are shown; an ablation with fewer seeds has none.
     """
     rows = {(test.model_ids[row], int(test.views[row])): row for row in range(len(test.model_ids))}
-    predictions = {name: aligned_predictions(own[run]) for name, own in runs.items() if run < len(own)}
+    predictions = {name: aligned_predictions(own[0]) for name, own in runs.items() if own}
     return [
         ShownView(
             model_id=model_id,
+            view=view,
             caption=test.captions[row],
             image=test.images[row],
             azimuth_deg=float(test.azimuths_deg[row]),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.evaluation.comparison import comparison_table, silhouette_table
+from shelfnet.evaluation.comparison_latex import comparison_latex
 from shelfnet.evaluation.comparison_text import comparison_markdown, silhouette_markdown
 from shelfnet.evaluation.results import has_truth, read_results, write_table
 from shelfnet.publishing import complete_file
@@ -18,10 +19,11 @@ def compare(
     baselines: Path,
     output_csv: Path,
     output_md: Path,
+    output_tex: Path,
     provenance: Mapping[str, str],
     journal: Path,
 ) -> None:
-    """Write the comparison of all methods as a table and as a text.
+    """Write the comparison of all methods as a table, as a text and in LaTeX.
 
     Methods are compared by Chamfer distance, or by mask IoU if the data set has no true shapes.
 
@@ -31,6 +33,7 @@ def compare(
         baselines: ``chamfer.csv`` of the trivial baselines.
         output_csv: Table with all digits, one row per method and stage.
         output_md: Table and conclusions for people.
+        output_tex: Table of the most important columns for a paper.
         provenance: Origin of the numbers, e.g. code version, data set digest and preset.
         journal: Events for the ``comparison`` run.
 
@@ -46,12 +49,13 @@ def compare(
         summarise, describe, metric, mean_column = silhouette_table, silhouette_markdown, "mask_iou", "mask_iou"
     table = summarise(results, trivial, settings.bootstrap_samples, settings.seed)
     write_table(table, output_csv)
-    with complete_file(output_md) as temporary:
-        temporary.write_text(describe(table, provenance), encoding="utf-8")
+    for path, text in ((output_md, describe(table, provenance)), (output_tex, comparison_latex(table))):
+        with complete_file(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     run = Journal(journal, run="comparison")
     run.tags(provenance)
     means = table[["ablation", "stage", mean_column]].itertuples(index=False)
     run.metrics(0, {f"comparison/{metric}_{stage}/{name}": mean for name, stage, mean in means})
-    run.artifact(output_csv)
-    run.artifact(output_md)
+    for path in (output_csv, output_md, output_tex):
+        run.artifact(path)
     run.table(output_csv, key=("ablation", "stage"), headline=mean_column)

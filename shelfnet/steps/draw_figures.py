@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from shelfnet.config.load import for_ablation
+from shelfnet.config.load import UNTRAINED, for_ablation
 from shelfnet.config.schema import Config
 from shelfnet.data.shards.reader import EvaluationViews, load_evaluation_views, load_view_labels
 from shelfnet.evaluation.floaters import floater_differences, floater_means
@@ -22,7 +22,7 @@ from shelfnet.report.figures.floaters import draw_floaters, floaters_height_in
 from shelfnet.report.figures.images import draw_contact_sheet, draw_reconstructions, reconstructions_size_in
 from shelfnet.report.figures.memory import draw_memory_scaling
 from shelfnet.report.figures.poses import collect_view_angles, draw_azimuth_confusion, draw_view_prior
-from shelfnet.report.figures.style import LineStyle, line_styles, new_figure, save_figure
+from shelfnet.report.figures.style import COLUMN_IN, TEXT_IN, LineStyle, line_styles, new_figure, save_figure
 from shelfnet.report.figures.view_sphere import draw_view_sphere
 from shelfnet.report.runs import Runs, evaluated_runs, read_curves, resolution_switches, shard_paths
 from shelfnet.report.shown_views import TrueMeshes, collect_shown_views
@@ -68,7 +68,7 @@ def draw_figures(
     _draw_reconstructions(config, runs, test, truth, output)
     _draw_contact_sheet(shards, config.render.seed, output)
     _draw_view_sphere(shards, config, output)
-    with _figure_file(7.5, 5.6, output / "memory_scaling.png") as fig:
+    with _figure_file(TEXT_IN, 1.9, output / "memory_scaling.png") as fig:
         draw_memory_scaling(fig, pd.read_csv(output / "memory_scaling.csv"))
     run = Journal(journal, run="comparison")
     for name in sorted(FIGURE_CAPTIONS):
@@ -91,12 +91,12 @@ def read_levels(path: Path) -> dict[str, float]:
 
 def _draw_curves(runs: Runs, levels: Mapping[str, float], output: Path, styles: Mapping[str, LineStyle]) -> None:
     curves, switches = read_curves(runs), resolution_switches(runs)
-    with _figure_file(8.0, 4.2, output / "chamfer_curves.png") as fig:
+    with _figure_file(COLUMN_IN, 3.0, output / "chamfer_curves.png") as fig:
         draw_chamfer_curves(fig, curves, levels, styles, switches)
-    with _figure_file(8.0, 4.2, output / "mask_iou_curves.png") as fig:
+    with _figure_file(COLUMN_IN, 3.0, output / "mask_iou_curves.png") as fig:
         draw_mask_iou_curves(fig, curves, styles, switches)
     rows = max(1, math.ceil(len(loss_names(curves)) / 3))
-    with _figure_file(9.0, 1.0 + 1.7 * rows, output / "loss_curves.png") as fig:
+    with _figure_file(TEXT_IN, 0.7 + 1.3 * rows, output / "loss_curves.png") as fig:
         draw_loss_curves(fig, curves, styles, switches)
 
 
@@ -104,9 +104,8 @@ def _draw_categories(
     rows: Mapping[str, pd.DataFrame], baselines: pd.DataFrame, output: Path, styles: Mapping[str, LineStyle]
 ) -> None:
     categories = {name for table in rows.values() for name in table["category"].dropna()}
-    with _figure_file(
-        8.0, 1.5 + 0.45 * min(len(categories), MAX_CATEGORIES + 1), output / "chamfer_by_category.png"
-    ) as fig:
+    height_in = 1.3 + 0.3 * min(len(categories), MAX_CATEGORIES + 1)
+    with _figure_file(COLUMN_IN, height_in, output / "chamfer_by_category.png") as fig:
         draw_chamfer_by_category(fig, rows, baselines, styles)
 
 
@@ -114,9 +113,10 @@ def _draw_floaters(
     config: Config, rows: Mapping[str, pd.DataFrame], output: Path, styles: Mapping[str, LineStyle]
 ) -> None:
     samples, seed = config.evaluate.bootstrap_samples, config.evaluate.seed
+    rows = {name: table for name, table in rows.items() if name != UNTRAINED}
     means = floater_means(rows, samples, seed)
     differences = floater_differences(rows, background_pairs(config, list(rows)), samples, seed)
-    with _figure_file(9.0, floaters_height_in(rows, differences), output / "floaters.png") as fig:
+    with _figure_file(TEXT_IN, floaters_height_in(rows, differences), output / "floaters.png") as fig:
         draw_floaters(fig, rows, means, differences, styles)
 
 
@@ -138,9 +138,9 @@ def _draw_poses(
 ) -> None:
     views = collect_view_angles(runs, test)
     panel_rows = max(1, math.ceil(len(views) / 4))
-    with _figure_file(9.0, 0.5 + 2.5 * panel_rows, output / "azimuth_confusion.png") as fig:
+    with _figure_file(TEXT_IN, 0.4 + 2.05 * panel_rows, output / "azimuth_confusion.png") as fig:
         draw_azimuth_confusion(fig, views, styles)
-    with _figure_file(9.0, 0.9 + 1.7 * panel_rows, output / "view_prior.png") as fig:
+    with _figure_file(TEXT_IN, 0.6 + 1.3 * panel_rows, output / "view_prior.png") as fig:
         draw_view_prior(fig, views, config.render.prior, styles)
 
 
@@ -160,7 +160,7 @@ def _draw_contact_sheet(shards: list[Path], seed: int, output: Path) -> None:
     sheet = load_evaluation_views([shards[generator.integers(len(shards))]], "train", SHEET_VIEWS_PER_MODEL)
     count = min(SHEET_IMAGES, len(sheet.captions))
     chosen = np.sort(generator.choice(len(sheet.captions), count, replace=False))
-    with _figure_file(8.5, 0.2 + 1.75 * math.ceil(count / 6), output / "contact_sheet.png") as fig:
+    with _figure_file(TEXT_IN, 0.2 + 1.45 * math.ceil(count / 6), output / "contact_sheet.png") as fig:
         draw_contact_sheet(fig, [sheet.images[n] for n in chosen], [sheet.captions[n] for n in chosen])
 
 
@@ -169,5 +169,5 @@ def _draw_view_sphere(shards: list[Path], config: Config, output: Path) -> None:
     azimuths, elevations = (
         np.concatenate([getattr(own, name) for own in views]) for name in ("azimuths_deg", "elevations_deg")
     )
-    with _figure_file(9.0, 3.6, output / "view_sphere.png") as fig:
+    with _figure_file(TEXT_IN, 2.7, output / "view_sphere.png") as fig:
         draw_view_sphere(fig, azimuths, elevations, config.render.prior)

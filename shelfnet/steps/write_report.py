@@ -1,6 +1,7 @@
 """Write ``report.html``."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,7 +11,6 @@ import yaml
 from shelfnet.config.schema import Config
 from shelfnet.data.discovered_views import SHEET
 from shelfnet.data.shards.reader import load_evaluation_views
-from shelfnet.evaluation.comparison import STAGES
 from shelfnet.evaluation.comparison_columns import comparison_cells
 from shelfnet.evaluation.comparison_text import (
     MASK_IOU_CAVEAT,
@@ -19,19 +19,22 @@ from shelfnet.evaluation.comparison_text import (
     silhouette_sentences,
 )
 from shelfnet.evaluation.results import has_truth, read_results
-from shelfnet.report.captions import DATA_FIGURES, FIGURE_CAPTIONS, NEED_TRUTH
+from shelfnet.preview.models import Submesh
+from shelfnet.preview.previewer import Previewer
+from shelfnet.preview.primitives import submesh_primitive
+from shelfnet.report.captions import COLUMN_FIGURES, DATA_FIGURES, FIGURE_CAPTIONS, NEED_TRUTH
+from shelfnet.report.data_uris import png_uri
 from shelfnet.report.discovery import discovery_caption
+from shelfnet.report.gallery import Camera, Gallery, Image, Renderers, best_methods, make_gallery
 from shelfnet.report.health import check_health
-from shelfnet.report.html import MeshRow, Page, PageFigure, image_uri, png_uri, render_page, write_page
+from shelfnet.report.html import Page, PageFigure, render_page, write_page
 from shelfnet.report.runs import Runs, each_run, evaluated_runs, read_curves, shard_paths
-from shelfnet.report.shown_views import ShownView, TrueMeshes, collect_shown_views
+from shelfnet.report.shown_views import TrueMeshes, collect_shown_views
 from shelfnet.report.summary import caveats, dataset_summary, provenance_summary, stage_times
-from shelfnet.report.viewer_meshes import TRUTH, viewer_row
 from shelfnet.tracking.journal import Journal
 
 SHOWN_VIEWS = 6
-SHOWN_RUNS = 3
-"""Largest number of seeds with meshes in the viewer."""
+PREVIEW_PX = 320
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +64,6 @@ def write_report(
     compared = pd.read_csv(comparison)
     truth = has_truth(pd.concat(rows.values()))
     runs = evaluated_runs(config, results, rows)
-    all_seeds = [run.seed for run in max(runs.values(), key=len)]
-    shown = [_shown_views(config, results, runs, truth, run) for run in range(min(len(all_seeds), SHOWN_RUNS))]
-    views = shown[0]
-    stages = tuple(
-        stage for stage in reversed(STAGES) if any((name, stage) in view.predictions for view in views for name in rows)
-    )
     headline, findings = _headline_and_findings(compared, truth)
     page = Page(
         has_truth=truth,
@@ -74,10 +71,9 @@ def write_report(
         findings=findings,
         caveats=caveats(config, results),
         comparison=comparison_cells(compared),
-        meshes=[_mesh_row(index, view, list(rows)) for index, view in enumerate(views)],
-        stages=stages,
-        seeds=tuple(all_seeds[:SHOWN_RUNS]),
-        seeds_left_out=max(len(all_seeds) - SHOWN_RUNS, 0),
+        gallery=_gallery(config, results, runs, rows, best_methods(compared), truth),
+        fov_deg=config.render.fov_deg,
+        distance=config.render.camera_distance,
         figures=_images(figures, [name for name in FIGURE_CAPTIONS if name not in DATA_FIGURES], truth),
         data_figures=[*_images(figures, DATA_FIGURES, truth), *_discovery(config, results, truth)],
         health=check_health(rows, read_curves(runs)),
@@ -87,14 +83,7 @@ def write_report(
         runs=list(each_run(runs)),
         configuration=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
     )
-    mesh_data = {
-        "fov_deg": config.render.fov_deg,
-        "distance": config.render.camera_distance,
-        "stages": stages,
-        "runs": {name: min(len(own), SHOWN_RUNS) for name, own in runs.items()},
-        "rows": [viewer_row(of_runs) for of_runs in zip(*shown, strict=True)],
-    }
-    write_page(output, render_page(page, mesh_data))
+    write_page(output, render_page(page))
     log.info("%s: %.1f MB", output, output.stat().st_size / 1e6)
     Journal(journal, run="comparison").artifact(output)
 
@@ -105,7 +94,7 @@ def _discovery(config: Config, results: Path, with_truth: bool) -> list[PageFigu
     if not sheet.is_file():
         return []
     caption = discovery_caption(sheet.parent, shard_paths(config, results), with_truth)
-    return [PageFigure(png_uri(sheet.read_bytes()), caption)]
+    return [_figure(sheet, caption)]
 
 
 def _headline_and_findings(compared: pd.DataFrame, with_truth: bool) -> tuple[list[str], list[str]]:
@@ -116,19 +105,35 @@ def _headline_and_findings(compared: pd.DataFrame, with_truth: bool) -> tuple[li
     return [headline], findings
 
 
-def _shown_views(config: Config, results: Path, runs: Runs, with_truth: bool, run: int) -> list[ShownView]:
+def _gallery(
+    config: Config,
+    results: Path,
+    runs: Runs,
+    rows: Mapping[str, pd.DataFrame],
+    methods: Sequence[str],
+    with_truth: bool,
+) -> Gallery:
+    """A few test views with the meshes of the best methods, from the first run of each."""
     test = load_evaluation_views(shard_paths(config, results), "test", config.reconstruct.views_per_model)
-    truth = TrueMeshes(results, config.dataset.max_faces) if with_truth else None
-    return collect_shown_views(runs, test, truth, SHOWN_VIEWS, run)
+    true_meshes = TrueMeshes(results, config.dataset.max_faces)
+    shown = {name: runs[name][:1] for name in methods}
+    views = collect_shown_views(shown, test, true_meshes if with_truth else None, SHOWN_VIEWS)
+    tables = {name: rows[name][rows[name]["seed"] == run.seed] for name, (run,) in shown.items()}
+    with Previewer(PREVIEW_PX, math.radians(config.render.fov_deg)) as previewer:
 
+        def render_true(parts: Sequence[Submesh], camera: Camera) -> Image:
+            return previewer.render_primitives([submesh_primitive(part) for part in parts], camera[None])[0]
 
-def _mesh_row(index: int, view: ShownView, ablations: list[str]) -> MeshRow:
-    names = ablations if view.truth is None else [TRUTH, *ablations]
-    return MeshRow(index, view.caption, image_uri(view.image), tuple(names))
+        renderers = Renderers(previewer.render, render_true, config.render.camera_distance)
+        return make_gallery(views, methods, tables, true_meshes.submeshes, renderers)
 
 
 def _images(figures: Path, names: Sequence[str], with_truth: bool) -> list[PageFigure]:
     """Figures that were drawn, in the order of their names, without those that need a missing truth."""
     wanted = [name for name in names if with_truth or name not in NEED_TRUTH]
     found = [(figures / f"{name}.png", FIGURE_CAPTIONS[name]) for name in wanted]
-    return [PageFigure(png_uri(path.read_bytes()), caption) for path, caption in found if path.is_file()]
+    return [_figure(path, caption) for path, caption in found if path.is_file()]
+
+
+def _figure(path: Path, caption: str) -> PageFigure:
+    return PageFigure(png_uri(path.read_bytes()), caption, wide=path.stem not in COLUMN_FIGURES)

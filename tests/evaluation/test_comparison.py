@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from shelfnet.evaluation.comparison import METRIC_UNDEFINED, NOT_IN_THE_PAPER, comparison_table
-from shelfnet.evaluation.comparison_text import chamfer_sentences, comparison_markdown
+from shelfnet.evaluation.comparison_text import chamfer_sentences, chamfer_verdict_sentence, comparison_markdown
 from shelfnet.evaluation.results import COLUMNS
 from shelfnet.evaluation.verdict import Outcome, chamfer_verdict
 
@@ -129,7 +129,8 @@ def findings(comparison):
 
 def test_verdict_names_the_best_method_and_judges_last_stages(table):
     found = chamfer_verdict(table.reset_index(drop=True))
-    assert (found.best, found.best_chamfer) == (("triplane", "coarse"), table["mean"].min())
+    best = found.best
+    assert (best.ablation, best.stage, best.chamfer.estimate) == ("triplane", "coarse", table["mean"].min())
     assert found.mean_shape_chamfer == table.loc[("mean_shape", "coarse"), "mean"]
     assert [(own.ablation, own.stage, own.to_mean_shape.outcome) for own in found.findings] == [
         ("base", "refined", Outcome.BETTER),
@@ -142,12 +143,12 @@ def test_verdict_names_the_best_method_and_judges_last_stages(table):
     assert triplane.to_base.interval.estimate == table.loc[("triplane", "coarse"), "difference_to_base"]
 
 
-def test_verdict_of_an_ablation_that_learned_nothing_is_worse(baselines):
+def test_verdict_of_an_ablation_far_above_mean_shape_is_worse(baselines):
     tables = {"base": results("base", 0.05, seed=4), "lost": results("lost", 0.11, seed=6)}
     lost = findings(comparison_table(tables, baselines, samples=500, seed=0))["lost"]
     assert (lost.to_mean_shape.outcome, lost.to_base.outcome) == (Outcome.WORSE, Outcome.WORSE)
     alone = comparison_table({"lost": tables["lost"]}, baselines, samples=500, seed=0)
-    assert chamfer_verdict(alone).best == ("mean_shape", "coarse")
+    assert chamfer_verdict(alone).best.ablation == "lost"
     assert findings(alone)["lost"].to_base is None
 
 
@@ -173,7 +174,30 @@ def test_difference_within_chance_is_no_win(table, estimate):
     lead, _, _, luck, *_ = chamfer_sentences(table)
     assert findings(table)["luck"].to_mean_shape.outcome is Outcome.INCONCLUSIVE
     assert "luck" not in lead
-    assert ("learned nothing" in luck) == (estimate > 0.0)
+    assert "cannot be told from `mean_shape`" in luck
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [
+        ((-0.02, -0.03, -0.01), "0.0200 [0.0100, 0.0300] below `mean_shape`"),
+        ((-0.02, -0.03, 0.01), "cannot be told from `mean_shape`"),
+        ((0.02, 0.01, 0.03), "is worse than `mean_shape`"),
+    ],
+)
+def test_verdict_is_one_sentence_about_the_best_trained_method(table, interval, expected):
+    columns = [f"difference_to_mean_shape{end}" for end in ("", "_ci_low", "_ci_high")]
+    table = table.reset_index(drop=True)
+    table.loc[table["ablation"] == "triplane", columns] = interval
+    sentence = chamfer_verdict_sentence(table)
+    assert "`triplane` (coarse)" in sentence and expected in sentence
+    assert sentence.count(". ") == 0
+
+
+def test_verdict_without_a_trained_method_says_so(table):
+    alone = table.reset_index(drop=True)
+    alone = alone[alone["ablation"].isin(["sphere", "mean_shape"])]
+    assert "No trained method" in chamfer_verdict_sentence(alone)
 
 
 def test_markdown_has_every_row_and_marks_the_best(table):

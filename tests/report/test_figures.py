@@ -53,7 +53,7 @@ def test_save_figure_writes_png_and_pdf_only(tmp_path):
         save_figure(fig, tmp_path / "figures" / "line.png")
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["line.pdf", "line.png"]
     with Image.open(tmp_path / "figures" / "line.png") as opened:
-        assert opened.size == (300, 150)
+        assert opened.size == (600, 300)
 
 
 def test_validation_curve_is_the_mean_over_seeds_with_a_band():
@@ -68,14 +68,14 @@ def test_validation_curve_is_the_mean_over_seeds_with_a_band():
         assert (band[:, 1].min(), band[:, 1].max()) == (0.06, 0.2)
 
 
-def test_outlier_is_stated_in_the_legend_instead_of_drawn():
+def test_untrained_is_stated_in_the_legend_instead_of_drawn():
     curves = pd.concat([curve("base", 0, [0.1, 0.06]), curve("untrained", 0, [1.7]), curve("clip", 0, [0.2])])
     with new_figure(4.0, 3.0) as fig:
         draw_chamfer_curves(fig, curves, {"mean_shape": 0.065}, STYLES | {"untrained": STYLES["base"]}, {})
         (axes,) = fig.axes
         labels = axes.get_legend_handles_labels()[1]
     assert axes.get_ylim()[1] < 0.5
-    assert "untrained: 1.70, beyond the scale" in labels and "clip" in labels
+    assert "untrained: 1.70" in labels and "clip" in labels
 
 
 def test_loss_curves_have_one_panel_per_loss():
@@ -110,7 +110,7 @@ def test_resolution_switch_of_all_ablations_is_one_grey_line():
     switches = {name: frozenset([ResolutionSwitch(6, 64)]) for name in ("base", "clip")} | {"untrained": frozenset()}
     lines, labels = switch_lines(switches, curves, line_styles(["base", "clip", "untrained"]))
     assert lines == [(6, BASELINE_GREY)]
-    assert labels == ["renders of 64 pixels from here"]
+    assert labels == ["untrained: 0.10", "64 px from here"]
 
 
 def test_resolution_switches_have_the_colours_of_their_ablations():
@@ -120,7 +120,7 @@ def test_resolution_switches_have_the_colours_of_their_ablations():
     switches = {"base": late, "clip": early, "se3": late, "best": frozenset()}
     lines, labels = switch_lines(switches, curves, style)
     assert set(lines) == {(3, style["clip"].colour), (6, style["base"].colour), (6, style["se3"].colour)}
-    assert labels == ["renders of 64 pixels from here"]
+    assert labels == ["64 px from here"]
     assert switch_lines({}, curves, style) == ([], [])
 
 
@@ -147,7 +147,7 @@ def test_loss_panel_marks_switches_of_its_own_ablations():
         at = {axes.get_title(loc="left"): [list(line.get_xdata()) for line in axes.lines] for axes in fig.axes}
         labels = [text.get_text() for text in fig.legends[0].get_texts()]
     assert [6, 6] in at["clip"] and [6, 6] not in at["rgb"]
-    assert labels == ["clip", "renders of 64 pixels from here", "base"]
+    assert labels == ["clip", "64 px from here", "base"]
 
 
 def test_mask_iou_axis_fits_the_data():
@@ -160,7 +160,7 @@ def test_mask_iou_axis_fits_the_data():
 def test_reconstructions_are_cropped_and_leave_out_ablations_without_surface():
     pixels = np.zeros((40, 40, 4), dtype=np.uint8)
     pixels[10:30, 15:25] = 255
-    view = ShownView("m", "a chair", pixels, 0.0, 0.0, trimesh.creation.box(), {})
+    view = ShownView("m", 0, "a chair", pixels, 0.0, 0.0, trimesh.creation.box(), {})
     assert with_surface([view], ["untrained"]) == []
     with new_figure(*reconstructions_size_in([view], ["untrained"])) as fig:
         draw_reconstructions(fig, [view], ["untrained"], lambda mesh, cam2world: pixels, 2.6)
@@ -187,7 +187,7 @@ def test_memory_legend_has_the_exponents():
     with new_figure(4.0, 3.0) as fig:
         draw_memory_scaling(fig, pd.DataFrame(rows))
         texts = [text.get_text() for text in fig.axes[0].get_legend().get_texts()]
-    assert texts == ["voxel, 2 channels: $N^{3.0}$", "triplane, 2 channels: $N^{2.0}$"]
+    assert texts == ["voxel, 2 ch.: $N^{3.0}$", "triplane, 2 ch.: $N^{2.0}$"]
 
 
 def scores(categories, stage="refined", chamfer=0.05):

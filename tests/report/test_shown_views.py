@@ -48,11 +48,9 @@ def test_shown_views_leave_out_empty_predictions(results, runs, test_split):
     assert all(prediction.path.is_file() for view in views for prediction in view.predictions.values())
 
 
-def test_shown_views_of_another_seed(runs, test_split):
-    first, second, third = (collect_shown_views(runs, test_split, None, 1, run)[0] for run in range(3))
-    assert first.predictions["base", "coarse"].path.parts[-4:-2] == ("seed0", "coarse")
-    assert second.predictions["base", "coarse"].path.parts[-4:-2] == ("seed1", "coarse")
-    assert third.predictions == {}
+def test_shown_views_are_those_of_the_first_seed(runs, test_split):
+    (view,) = collect_shown_views(runs, test_split, None, 1)
+    assert view.predictions["base", "coarse"].path.parts[-4:-2] == ("seed0", "coarse")
 
 
 def test_true_meshes_fill_the_unit_cube(results):

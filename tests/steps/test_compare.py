@@ -42,12 +42,13 @@ def arguments(tmp_path):
         ),
         "output_csv": tmp_path / "results" / "comparison.csv",
         "output_md": tmp_path / "results" / "comparison.md",
+        "output_tex": tmp_path / "results" / "comparison.tex",
         "provenance": {"code_version": "0.1.0"},
         "journal": tmp_path / "compare.jsonl",
     }
 
 
-def test_both_files_and_the_journal_hold_the_means(arguments):
+def test_all_files_and_the_journal_hold_the_means(arguments):
     compare(**arguments)
     table = pd.read_csv(arguments["output_csv"])
     assert list(table["ablation"]) == ["base", "untrained", "sphere", "random_train", "mean_shape"]
@@ -63,8 +64,9 @@ def test_both_files_and_the_journal_hold_the_means(arguments):
     artifacts = [event["path"] for event in events if event["event"] == "artifact"]
     table = next(event for event in events if event["event"] == "table")
     assert (table["path"], table["headline"]) == (str(arguments["output_csv"]), "mean")
-    assert artifacts == [str(arguments["output_csv"]), str(arguments["output_md"])]
-    assert sorted(file.name for file in arguments["output_csv"].parent.iterdir()) == ["comparison.csv", "comparison.md"]
+    outputs = [arguments[name] for name in ("output_csv", "output_md", "output_tex")]
+    assert artifacts == [str(path) for path in outputs]
+    assert sorted(arguments["output_csv"].parent.iterdir()) == outputs
 
 
 def test_table_of_another_ablation_raises(arguments):

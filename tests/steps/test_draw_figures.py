@@ -7,7 +7,7 @@ from report_tree import BASELINE_LEVELS, tree_config, write_report_tree
 
 from shelfnet.config.load import validate
 from shelfnet.report.captions import FIGURE_CAPTIONS
-from shelfnet.report.figures.images import CELL_IN, LABELS_IN, TITLES_IN
+from shelfnet.report.figures.images import LABELS_IN, MAX_CELL_IN, TITLES_IN
 from shelfnet.report.figures.style import DPI
 from shelfnet.steps import draw_figures as step
 
@@ -39,7 +39,7 @@ def test_every_figure_with_a_caption_is_drawn_as_png_and_pdf(drawn):
 def test_reconstructions_fill_every_column(drawn):
     with Image.open(drawn / "figures" / "reconstructions.png") as image:
         grey = image.convert("L")
-    left, top, cell = (int(DPI * inches) for inches in (LABELS_IN, TITLES_IN, CELL_IN))
+    left, top, cell = (int(DPI * inches) for inches in (LABELS_IN, TITLES_IN, MAX_CELL_IN))
     top_row = grey.crop((left, top, grey.width, top + cell))
     cells = [top_row.crop((x * top_row.width // 4, 5, (x + 1) * top_row.width // 4, top_row.height)) for x in range(4)]
     assert all(cell.getextrema()[0] < 200 for cell in cells)

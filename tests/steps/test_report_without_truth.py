@@ -15,7 +15,7 @@ from shelfnet.data.shards.writer import write_shard
 from shelfnet.evaluation.comparison_text import NO_TRUTH_SENTENCE
 from shelfnet.evaluation.results import NO_TRUTH, read_results, write_results
 from shelfnet.report.captions import FIGURE_CAPTIONS, NEED_TRUTH
-from shelfnet.report.figures.images import CELL_IN, LABELS_IN
+from shelfnet.report.figures.images import LABELS_IN, MAX_CELL_IN
 from shelfnet.report.figures.style import DPI
 from shelfnet.steps import draw_figures as figures_step
 from shelfnet.steps import write_report as report_step
@@ -66,6 +66,7 @@ def results(tmp_path_factory):
         baselines=results / "baselines" / "chamfer.csv",
         output_csv=results / "comparison.csv",
         output_md=results / "comparison.md",
+        output_tex=results / "comparison.tex",
         provenance={"data set": "images"},
         journal=results / "journal" / "compare.jsonl",
     )
@@ -112,7 +113,7 @@ def test_every_figure_is_drawn(results):
 def test_reconstructions_have_no_column_of_truth(results):
     with Image.open(results / "figures" / "reconstructions.png") as image:
         width = image.width
-    assert width == pytest.approx(DPI * (3 * CELL_IN + LABELS_IN), abs=2)
+    assert width == pytest.approx(DPI * (3 * MAX_CELL_IN + LABELS_IN), abs=2)
 
 
 def test_page_starts_with_the_missing_truth_and_shows_no_nan(results):
@@ -120,11 +121,9 @@ def test_page_starts_with_the_missing_truth_and_shows_no_nan(results):
     lead = re.search(r'<p class="lead">(.*?)</p>', html).group(1)
     assert lead == NO_TRUTH_SENTENCE
     assert "beside the truth" not in html
-    shown = re.sub(
-        r'<script type="application/json".*?</script>|data:image/png;base64,[^"]*', "", html, flags=re.DOTALL
-    )
+    shown = re.sub(r'<script.*?</script>|data:image/[a-z]*;base64,[^"]*', "", html, flags=re.DOTALL)
     assert not re.search(r"\bnan\b", shown, re.IGNORECASE)
-    assert shown.count("<figure>") == len(FIGURE_CAPTIONS) - len(NEED_TRUTH)
+    assert len(re.findall('<figure class="(?:wide|column)">', shown)) == len(FIGURE_CAPTIONS) - len(NEED_TRUTH)
 
 
 def test_viewer_has_predictions_and_no_truth(results):

@@ -32,6 +32,7 @@ rule compare:
     output:
         csv="results/comparison.csv",
         md="results/comparison.md",
+        tex="results/comparison.tex",
     log:
         "results/logs/compare.log",
     benchmark:

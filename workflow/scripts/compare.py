@@ -21,6 +21,7 @@ def main(job) -> None:
         baselines=Path(job.input.baselines),
         output_csv=Path(job.output.csv),
         output_md=Path(job.output.md),
+        output_tex=Path(job.output.tex),
         provenance={
             "code version": code_version(),
             "data set": f"{manifest['kind']}, {manifest['models']} listed, digest {manifest['digest'][:16]}",

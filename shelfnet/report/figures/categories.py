@@ -43,16 +43,16 @@ def draw_chamfer_by_category(
     for rank, (name, rows) in enumerate(last.items()):
         offset = (rank - (len(last) - 1) / 2) * min(0.1, 0.7 / len(last))
         means, style = _category_means(rows, order), styles[name]
-        axes.plot(means, places + offset, style.marker, markersize=4.5, color=style.colour, label=name)
+        axes.plot(means, places + offset, style.marker, markersize=3.5, color=style.colour, label=name)
     mean_shape = _category_means(baselines[baselines["ablation"] == MEAN_SHAPE], order)
-    axes.plot(mean_shape, places, "|", markersize=15, markeredgewidth=2, color=BASELINE_GREY, label=MEAN_SHAPE)
+    axes.plot(mean_shape, places, "|", markersize=12, markeredgewidth=1.5, color=BASELINE_GREY, label=MEAN_SHAPE)
     counts = first.groupby(_grouped(first, order))["model_id"].nunique()
     labels = [f"{name} ({counts[name]})" for name in order]
-    axes.set_yticks(places, ["\n".join(textwrap.wrap(label, 26)) for label in labels])
+    axes.set_yticks(places, ["\n".join(textwrap.wrap(label, 22)) for label in labels])
     axes.invert_yaxis()
     log_scale(axes.xaxis)
-    axes.set(xlabel="Chamfer distance (unit sides), test split", title="By category (objects), last stage")
-    fig.legend(*axes.get_legend_handles_labels(), loc="outside right upper")
+    axes.set(xlabel="Chamfer distance (unit sides), test split")
+    fig.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
 
 def _frequent_categories(rows: pd.DataFrame) -> list[str]:

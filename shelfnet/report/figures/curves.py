@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from shelfnet.config.load import UNTRAINED
 from shelfnet.report.figures.style import BASELINE_GREY, LineStyle, log_scale, panel_grid, show_message
 from shelfnet.report.runs import ResolutionSwitch, ResolutionSwitches
 
@@ -14,8 +15,6 @@ VALIDATION_CHAMFER = "validation/chamfer"
 VALIDATION_MASK_IOU = "validation/mask_iou"
 LOSS_PREFIX = "loss/"
 MIN_POINTS_FOR_LINE = 2
-OUTLIER_FACTOR = 3.0
-"""A single value more than this many times above all curves would press them flat; the legend states it instead."""
 SMOOTHING_WINDOW = 9
 """Logged values in the running mean of a loss."""
 SWITCH_WIDTH = 1.2
@@ -45,15 +44,12 @@ def draw_chamfer_curves(
         text = "there are no true shapes to measure a distance to" if validated else "no run was validated"
         show_message(fig, text)
         return
-    outliers = _outliers(rows, levels)
-    axes = _validation_axes(fig, rows[~rows["ablation"].isin(outliers)], styles, switches)
+    axes = _validation_axes(fig, rows, styles, switches)
     for (name, level), dash in zip(levels.items(), ("-", "--", ":", "-."), strict=False):
         axes.axhline(level, color=BASELINE_GREY, linestyle=dash, linewidth=1.0, label=name)
     axes.set(ylabel="Chamfer distance (unit sides)")
-    for name, value in outliers.items():
-        axes.plot([], [], "^", color=styles[name].colour, label=f"{name}: {value:.2f}, beyond the scale")
     log_scale(axes.yaxis)
-    fig.legend(*axes.get_legend_handles_labels(), loc="outside right upper")
+    _legend_below(fig, axes)
 
 
 def draw_mask_iou_curves(
@@ -66,7 +62,7 @@ def draw_mask_iou_curves(
         return
     axes = _validation_axes(fig, rows, styles, switches)
     axes.set(ylabel="mask IoU of renders")
-    fig.legend(*axes.get_legend_handles_labels(), loc="outside right upper")
+    _legend_below(fig, axes)
 
 
 def draw_loss_curves(
@@ -87,7 +83,7 @@ def draw_loss_curves(
         _mark_switches(axes, rows, styles, switches)
         axes.set_title(name.removeprefix(LOSS_PREFIX))
         axes.margins(x=0.02)
-    fig.supxlabel("iteration", fontsize=9)
+    fig.supxlabel("iteration")
     handles = {
         label: handle for axes in fig.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
@@ -102,12 +98,23 @@ def loss_names(curves: pd.DataFrame) -> list[str]:
 def _validation_axes(
     fig: Figure, rows: pd.DataFrame, styles: Mapping[str, LineStyle], switches: ResolutionSwitches
 ) -> Axes:
+    """Curves of all ablations but ``untrained``, whose value the legend gives, because it is far off the others."""
     axes = fig.subplots()
+    trained = rows[rows["ablation"] != UNTRAINED]
     for ablation, style in styles.items():
-        _plot_with_band(axes, rows[rows["ablation"] == ablation], ablation, style)
-    _mark_switches(axes, rows, styles, switches)
-    axes.set(xlabel="iteration", title="Validation during training")
+        _plot_with_band(axes, trained[trained["ablation"] == ablation], ablation, style)
+    if len(trained) < len(rows):
+        value = rows.loc[rows["ablation"] == UNTRAINED, "value"].astype(float).mean()
+        axes.plot([], [], " ", label=f"{UNTRAINED}: {value:.2f}")
+    _mark_switches(axes, trained, styles, switches)
+    axes.set(xlabel="iteration")
     return axes
+
+
+def _legend_below(fig: Figure, axes: Axes) -> None:
+    fig.legend(
+        *axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, columnspacing=1.0, handlelength=1.6
+    )
 
 
 def _mark_switches(
@@ -123,7 +130,7 @@ def _mark_switches(
         colours = [BASELINE_GREY] if names == trained else [styles[name].colour for name in names]
         _plot_dotted(axes, switch.iteration, colours)
     for resolution_px in sorted({switch.resolution_px for switch in sharing}):
-        label = f"renders of {resolution_px} pixels from here"
+        label = f"{resolution_px} px from here"
         axes.plot([], [], color=BASELINE_GREY, linestyle=":", linewidth=SWITCH_WIDTH, label=label)
 
 
@@ -132,17 +139,6 @@ def _plot_dotted(axes: Axes, iteration: int, colours: Sequence[str]) -> None:
     for rank, colour in enumerate(colours):
         dots = (rank * DOT_SPACING, (1.0, len(colours) * DOT_SPACING - 1.0))
         axes.axvline(iteration, color=colour, linestyle=dots, linewidth=SWITCH_WIDTH)
-
-
-def _outliers(rows: pd.DataFrame, levels: Mapping[str, float]) -> dict[str, float]:
-    """Mean of every ablation that was measured once and is far above all curves and levels."""
-    values = rows.astype({"value": float}).groupby("ablation")["value"]
-    measured = rows.groupby("ablation")["iteration"].nunique()
-    shown = [*values.max()[measured >= MIN_POINTS_FOR_LINE], *levels.values()]
-    if not shown:
-        return {}
-    once = values.mean()[measured < MIN_POINTS_FOR_LINE]
-    return {str(name): float(value) for name, value in once.items() if value > OUTLIER_FACTOR * max(shown)}
 
 
 def _plot_with_band(axes: Axes, rows: pd.DataFrame, label: str, style: LineStyle) -> None:

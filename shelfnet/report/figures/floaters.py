@@ -12,13 +12,13 @@ from matplotlib.ticker import MaxNLocator
 from shelfnet.report.figures.style import BASELINE_GREY, LineStyle, log_scale, show_message
 
 PANELS = {"floater_fraction": "surface outside the largest piece (share)", "components": "connected pieces"}
-_LINE_IN, _MARGINS_IN = 0.26, 1.5
+_LINE_IN, _MARGINS_IN = 0.17, 0.8
 _MEAN: dict[str, Any] = {
     "fmt": "|",
     "color": "black",
-    "markersize": 11,
-    "markeredgewidth": 2,
-    "linewidth": 1.5,
+    "markersize": 8,
+    "markeredgewidth": 1.5,
+    "linewidth": 1.0,
     "zorder": 3,
 }
 
@@ -27,7 +27,7 @@ def floaters_height_in(tables: Mapping[str, pd.DataFrame], differences: pd.DataF
     """Height of the figure in inches."""
     rows = sum(table["stage"].nunique() for table in tables.values())
     pairs = len(differences) // len(PANELS)
-    return _MARGINS_IN + _LINE_IN * rows + (0.9 + _LINE_IN * pairs if pairs else 0.0)
+    return _MARGINS_IN + _LINE_IN * rows + (0.6 + _LINE_IN * pairs if pairs else 0.0)
 
 
 def draw_floaters(
@@ -74,7 +74,7 @@ def _draw_predictions(
         for stage, rows in table.groupby("stage", sort=True):
             place, measured = len(labels), rows[rows["status"] == "ok"]
             jitter = rng.uniform(-0.28, 0.28, size=len(measured))
-            axes.plot(measured[metric], place + jitter, ".", markersize=3, alpha=0.4, color=styles[name].colour)
+            axes.plot(measured[metric], place + jitter, ".", markersize=2, alpha=0.4, color=styles[name].colour)
             if (name, stage) in estimates.index:
                 _plot_interval(axes, estimates.loc[(name, stage)], place)
             empty = len(rows) - len(measured)

@@ -15,13 +15,13 @@ from matplotlib.lines import Line2D
 from shelfnet.data.glb import read_glb
 from shelfnet.evaluation.comparison import STAGES
 from shelfnet.geometry.cameras import look_at_origin
-from shelfnet.report.figures.style import panel_grid, show_message
+from shelfnet.report.figures.style import TEXT_IN, panel_grid, show_message, wrapped_name
 from shelfnet.report.shown_views import PredictedMesh, ShownView
 
 NOVEL_TURNS_DEG = (100.0, 220.0)
 """Azimuths of the novel views, relative to the predicted view."""
 NOVEL_ELEVATION_DEG = 20.0
-CELL_IN, LABELS_IN, TITLES_IN = 1.0, 0.85, 0.3
+MAX_CELL_IN, LABELS_IN, TITLES_IN = 1.0, 0.6, 0.3
 GROUND = np.array([0xF3, 0xF3, 0xF1]) / 255.0
 """Background of meshes, as in the report's viewer: on white, surfaces that are nearly white look like holes."""
 MARGIN = 1.06
@@ -29,7 +29,7 @@ MARGIN = 1.06
 _TURNS_DEG = (None, *NOVEL_TURNS_DEG)
 """Rows of a stage: the predicted view, then the novel views."""
 _ROWS = tuple((stage, turn_deg) for stage in STAGES for turn_deg in _TURNS_DEG)
-_ROW_LABEL: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 6, "color": "#555555", "zorder": 3}
+_ROW_LABEL: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 5, "color": "#555555", "zorder": 3}
 
 Render = Callable[[trimesh.Trimesh, Float[np.ndarray, "4 4"]], UInt8[np.ndarray, "h w 4"]]
 """Renders a mesh from an OpenCV camera."""
@@ -79,7 +79,7 @@ def _cells(fig: Figure, titles: Sequence[str], n_rows: int) -> np.ndarray:
     for axes in grid.ravel():
         _blank(axes)
     for axes, title in zip(grid[0], titles, strict=True):
-        axes.set_title(title, fontsize=7, loc="center")
+        axes.set_title(wrapped_name(title), fontsize=6, loc="center")
     return grid
 
 
@@ -97,7 +97,8 @@ def with_surface(views: Sequence[ShownView], ablations: Sequence[str]) -> list[s
 def reconstructions_size_in(views: Sequence[ShownView], ablations: Sequence[str]) -> tuple[float, float]:
     """Width and height of the figure in inches."""
     columns, rows = len(column_titles(views, ablations)), len(_ROWS) * max(len(views), 1)
-    return CELL_IN * columns + LABELS_IN, CELL_IN * rows + TITLES_IN
+    cell_in = min(MAX_CELL_IN, (TEXT_IN - LABELS_IN) / columns)
+    return cell_in * columns + LABELS_IN, cell_in * rows + TITLES_IN
 
 
 def draw_contact_sheet(fig: Figure, images: Sequence[UInt8[np.ndarray, "h w 4"]], captions: Sequence[str]) -> None:
@@ -108,7 +109,7 @@ def draw_contact_sheet(fig: Figure, images: Sequence[UInt8[np.ndarray, "h w 4"]]
     for axes, image, caption in zip(panel_grid(fig, len(images), 6), images, captions, strict=True):
         _blank(axes)
         _show(axes, image)
-        axes.set_xlabel("\n".join(textwrap.wrap(caption, 26)), fontsize=6)
+        axes.set_xlabel("\n".join(textwrap.wrap(caption, 26)), fontsize=5)
 
 
 def _show_prediction(

@@ -1,5 +1,6 @@
 """Figure of memory and time by the resolution of each representation, with fitted exponents."""
 
+import textwrap
 from collections.abc import Mapping
 
 import numpy as np
@@ -32,9 +33,9 @@ def draw_memory_scaling(fig: Figure, measured: pd.DataFrame) -> None:
     if measured.empty:
         show_message(fig, "nothing was measured")
         return
-    for axes, (column, (label, unit)) in zip(panel_grid(fig, len(QUANTITIES), 2), QUANTITIES.items(), strict=True):
+    for axes, (column, (label, unit)) in zip(panel_grid(fig, len(QUANTITIES), 4), QUANTITIES.items(), strict=True):
         _plot_quantity(axes, measured, column, unit)
-        axes.set(xlabel="resolution N", title=label)
+        axes.set(xlabel="resolution N", title=textwrap.fill(label, 24))
 
 
 def fitted_exponent(resolutions: Float[np.ndarray, "n"], values: Float[np.ndarray, "n"]) -> float:
@@ -50,10 +51,10 @@ def _plot_quantity(axes: Axes, measured: pd.DataFrame, column: str, unit: float)
     for name, style in line_styles(sorted(measured["representation"].unique(), reverse=True)).items():
         rows = measured[measured["representation"] == name].sort_values("resolution")
         resolutions, values = rows["resolution"].to_numpy(float), rows[column].to_numpy(float)
-        label = f"{name}, {rows['channels'].iloc[0]} channels"
+        label = f"{name}, {rows['channels'].iloc[0]} ch."
         if len(rows) > 1:
             label += f": $N^{{{fitted_exponent(resolutions, values):.1f}}}$"
-        axes.plot(resolutions, values / unit, marker="o", markersize=4, color=style.colour, label=label)
+        axes.plot(resolutions, values / unit, marker="o", markersize=2.5, color=style.colour, label=label)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     ticks = sorted(measured["resolution"].unique())
@@ -61,4 +62,5 @@ def _plot_quantity(axes: Axes, measured: pd.DataFrame, column: str, unit: float)
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.minorticks_off()
-    axes.legend(loc="upper left")
+    axes.margins(y=0.3)
+    axes.legend(loc="upper left", fontsize=5)

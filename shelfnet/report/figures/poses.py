@@ -104,13 +104,12 @@ def draw_azimuth_confusion(fig: Figure, views: Mapping[str, ViewAngles], styles:
         azimuths = angles.true_azimuth_deg, angles.predicted_azimuth_deg
         axes.plot(*azimuths, ".", color="black", markersize=2, alpha=alpha)
         axes.set(xlim=(-180, 180), ylim=(-180, 180), xticks=TICKS_DEG, yticks=TICKS_DEG, aspect="equal")
-        axes.tick_params(labelsize=7)
         errors = azimuth_errors(angles)
         quantiles = f"median {errors.median_deg:.0f}°, 90 % < {errors.ninetieth_percentile_deg:.0f}°"
         flipped = f"{100.0 * errors.flipped_fraction:.0f} % turned round"
-        axes.set_title(f"{name}, coarse\n{quantiles}\n{flipped}", fontsize=8)
-    fig.supxlabel("true azimuth (°)", fontsize=9)
-    fig.supylabel("predicted, aligned (°)", fontsize=9)
+        axes.set_title(f"{name}, coarse\n{quantiles}\n{flipped}")
+    fig.supxlabel("true azimuth (°)")
+    fig.supylabel("predicted, aligned (°)")
 
 
 def azimuth_confusion(angles: ViewAngles) -> Float[np.ndarray, "true predicted"]:
@@ -149,15 +148,14 @@ def draw_view_prior(
         axes.add_patch(_prior_range(prior))
         if angles.has_truth:
             true_views = angles.true_azimuth_deg, angles.true_elevation_deg
-            axes.plot(*true_views, "x", color=TRUE_GREY, markersize=3, markeredgewidth=0.7)
+            axes.plot(*true_views, "x", color=TRUE_GREY, markersize=2, markeredgewidth=0.5)
         predicted_views = angles.predicted_azimuth_deg, angles.predicted_elevation_deg
-        axes.plot(*predicted_views, ".", color=styles[name].colour, markersize=5, alpha=_alpha(angles))
-        axes.set_title(f"{name}\n{100.0 * fraction_outside_prior(angles, prior):.0f} % outside p(v)", fontsize=8)
+        axes.plot(*predicted_views, ".", color=styles[name].colour, markersize=3, alpha=_alpha(angles))
+        axes.set_title(f"{name}\n{100.0 * fraction_outside_prior(angles, prior):.0f} % outside p(v)")
         axes.set(xlim=(-185, 185), xticks=TICKS_DEG)
-        axes.tick_params(labelsize=7)
     panels[0].margins(y=0.15)
-    fig.supxlabel("azimuth (°), aligned", fontsize=9)
-    fig.supylabel("elevation (°)", fontsize=9)
+    fig.supxlabel("azimuth (°), aligned")
+    fig.supylabel("elevation (°)")
     handles = _prior_legend(any(angles.has_truth for angles in views.values()))
     fig.legend(handles=handles, loc="outside lower right", ncols=3)
 

@@ -21,20 +21,26 @@ DASHES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
 """Their number is coprime to the number of colours, so ablations that share a colour differ in their marker."""
 BASELINE_GREY = "#767676"
-DPI = 150
+DPI = 300
+COLUMN_IN, TEXT_IN = 3.25, 6.875
+"""Widths of one column and of both columns of a conference paper; fonts are readable at these sizes."""
 
 _RC = {
     "figure.constrained_layout.use": True,
-    "font.size": 9.0,
-    "axes.titlesize": 9.0,
+    "font.size": 7.0,
+    "axes.titlesize": 7.0,
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "grid.color": "#e6e6e6",
     "axes.axisbelow": True,
+    "figure.labelsize": 7.0,
+    "xtick.labelsize": 6.0,
+    "ytick.labelsize": 6.0,
     "legend.frameon": False,
-    "lines.linewidth": 1.6,
+    "legend.fontsize": 6.5,
+    "lines.linewidth": 1.2,
     "pdf.fonttype": 42,
 }
 
@@ -98,6 +104,11 @@ def log_scale(axis: Axis) -> None:
     )
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
+
+
+def wrapped_name(name: str) -> str:
+    """Name of an ablation in lines that fit above a narrow panel."""
+    return name.replace("_", "_\n")
 
 
 def show_message(fig: Figure, text: str) -> None:
