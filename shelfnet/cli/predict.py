@@ -16,10 +16,8 @@ from shelfnet.config.load import merge, read_overlays
 from shelfnet.data.photographs.reader import PhotoError
 from shelfnet.data.shards.encoding import UnusableImageError
 from shelfnet.devices import device_name
+from shelfnet.prediction.photo_prediction import PhotoPrediction
 from shelfnet.prediction.predictor import EmptyMeshError, Predictor
-from shelfnet.publishing import complete_file
-from shelfnet.reconstruction.coloured_mesh import save_glb
-from shelfnet.reconstruction.single_view import Reconstruction
 
 PHOTO_ERRORS = (PhotoError, UnusableImageError, EmptyMeshError, OSError)
 """Errors of a single photo or its output files, after which the next photo follows."""
@@ -40,25 +38,21 @@ def predict(arguments: argparse.Namespace) -> int:
     with _preview_renderer(predictor, arguments.preview) as render:
         for outputs in planned:
             try:
-                predicted, seconds = _predict_photo(outputs, predictor, render)
+                predicted = _predict_photo(outputs, predictor, render)
             except PHOTO_ERRORS as error:
                 progress.fail(outputs, error)
             else:
-                progress.done(outputs, seconds, predicted)
+                progress.done(outputs, predicted)
     progress.summarise()
     return 1 if progress.failures else 0
 
 
-def _predict_photo(outputs: PhotoOutputs, predictor: Predictor, render: Render | None) -> tuple[Reconstruction, float]:
-    """Write the files of one photo; the time does not include the preview."""
-    started = time.perf_counter()
+def _predict_photo(outputs: PhotoOutputs, predictor: Predictor, render: Render | None) -> PhotoPrediction:
     predicted = predictor(outputs.photo, outputs.mask)
-    with complete_file(outputs.mesh) as temporary:
-        save_glb(temporary, predicted.reconstruction.surface)
-    seconds = time.perf_counter() - started
+    predicted.export(outputs.mesh)
     if render is not None and outputs.preview is not None:
-        save_preview(outputs.preview, predicted, outputs.mesh, render, predictor.render.camera_distance)
-    return predicted.reconstruction, seconds
+        save_preview(outputs.preview, predicted, outputs.mesh, render)
+    return predicted
 
 
 def _load_predictor(arguments: argparse.Namespace) -> Predictor:

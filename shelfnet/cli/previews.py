@@ -11,9 +11,8 @@ from PIL import Image
 
 from shelfnet.data.glb import read_glb
 from shelfnet.geometry.cameras import look_at_origin
-from shelfnet.prediction.predictor import PhotoReconstruction
+from shelfnet.prediction.photo_prediction import PhotoPrediction, View
 from shelfnet.publishing import complete_file
-from shelfnet.reconstruction.single_view import Reconstruction
 
 CELL_PX = 256
 TURNS_DEG = (0.0, 60.0, 120.0, 180.0, 240.0, 300.0)
@@ -25,7 +24,7 @@ Render = Callable[[trimesh.Trimesh, Float[np.ndarray, "4 4"]], UInt8[np.ndarray,
 """Renders a mesh from an OpenCV camera."""
 
 
-def save_preview(path: Path, predicted: PhotoReconstruction, glb: Path, render: Render, distance: float) -> None:
+def save_preview(path: Path, predicted: PhotoPrediction, glb: Path, render: Render) -> None:
     """Write a PNG with the crop of the photo, the mesh in the predicted view, and a turntable.
 
     Args:
@@ -33,11 +32,10 @@ def save_preview(path: Path, predicted: PhotoReconstruction, glb: Path, render: 
         predicted: Crop and predicted camera.
         glb: Saved mesh.
         render: Renderer of images of :data:`CELL_PX` pixels per side.
-        distance: Distance from camera to origin in object units.
     """
     mesh = read_glb(glb)
     crop = Image.fromarray(predicted.crop).resize((CELL_PX, CELL_PX), Image.Resampling.BICUBIC)
-    cells = [np.asarray(crop), *(render(mesh, camera) for camera in _cameras(predicted.reconstruction, distance))]
+    cells = [np.asarray(crop), *(render(mesh, camera) for camera in _cameras(predicted.view))]
     row = Image.fromarray(np.concatenate(cells, axis=1))
     sheet = Image.new("RGBA", row.size, "white")
     sheet.alpha_composite(row)
@@ -45,8 +43,8 @@ def save_preview(path: Path, predicted: PhotoReconstruction, glb: Path, render: 
         sheet.convert("RGB").save(temporary, "PNG")
 
 
-def _cameras(predicted: Reconstruction, distance: float) -> list[Float[np.ndarray, "4 4"]]:
-    azimuth = predicted.azimuth + torch.tensor(TURNS_DEG, dtype=torch.float64).deg2rad()
-    elevation = torch.full_like(azimuth, TURNED_ELEVATION_DEG).deg2rad()
-    elevation[0] = predicted.elevation
-    return list(look_at_origin(azimuth, elevation, distance).numpy())
+def _cameras(view: View) -> list[Float[np.ndarray, "4 4"]]:
+    azimuth_deg = view.azimuth_deg + torch.tensor(TURNS_DEG, dtype=torch.float64)
+    elevation_deg = torch.full_like(azimuth_deg, TURNED_ELEVATION_DEG)
+    elevation_deg[0] = view.elevation_deg
+    return list(look_at_origin(azimuth_deg.deg2rad(), elevation_deg.deg2rad(), view.distance).numpy())

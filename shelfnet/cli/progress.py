@@ -8,7 +8,7 @@ import torch
 
 from shelfnet.cli.outputs import PhotoOutputs
 from shelfnet.data.photographs.reader import MissingMaskError
-from shelfnet.reconstruction.single_view import Reconstruction
+from shelfnet.prediction.photo_prediction import PhotoPrediction
 
 MASK_ADVICE = "pass --mask, an image with the mask in its alpha channel, or --segmenter mask_rcnn"
 
@@ -21,11 +21,11 @@ class Progress:
     seconds: list[float] = field(default_factory=list)
     failures: int = 0
 
-    def done(self, outputs: PhotoOutputs, seconds: float, predicted: Reconstruction) -> None:
+    def done(self, outputs: PhotoOutputs, predicted: PhotoPrediction) -> None:
         """Report a mesh."""
-        self.seconds.append(seconds)
-        quality = f"{len(predicted.surface.mesh.faces)} faces, mask IoU {predicted.mask_iou:.2f}"
-        measured = f"{quality}, {seconds:.2f} s, {peak_memory_text()}"
+        self.seconds.append(predicted.seconds)
+        quality = f"{len(predicted.mesh.faces)} faces, mask IoU {predicted.mask_iou:.2f}"
+        measured = f"{quality}, {predicted.seconds:.2f} s, {peak_memory_text()}"
         print(f"{self._counter()} {outputs.photo} -> {outputs.mesh}: {measured}", flush=True)
 
     def fail(self, outputs: PhotoOutputs, error: Exception) -> None:

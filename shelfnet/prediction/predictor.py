@@ -1,29 +1,34 @@
-"""One photo to one mesh, with a network that is loaded once."""
+"""Photos to meshes, with a network that is loaded once."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import math
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
+from torch import Tensor
 
 from shelfnet.config.images import ImagesSettings, SegmenterSettings
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.photographs.crops import check_mask, crop_to_object
 from shelfnet.data.photographs.masks import isolate_object
-from shelfnet.data.photographs.reader import SegmentFn, read_photo
+from shelfnet.data.photographs.reader import PhotoError, SegmentFn, read_photo
 from shelfnet.data.shards.encoding import check_image
 from shelfnet.devices import pick_device
 from shelfnet.networks.checkpoint import load_model, read_run_description
 from shelfnet.networks.compositing import composite_on_white
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.prediction.checkpoints import find_checkpoint
+from shelfnet.prediction.photo_prediction import PhotoPrediction, View
+from shelfnet.prediction.photos import PhotoLike, as_source, photo_name
 from shelfnet.prediction.settings import prediction_settings
 from shelfnet.reconstruction.single_view import Reconstruction, reconstruct_image, refine_reconstructions
 
@@ -35,11 +40,12 @@ class EmptyMeshError(ValueError):
 
 
 @dataclass(frozen=True)
-class PhotoReconstruction:
-    """Mesh and camera predicted from a photo, with the crop of the photo that the network saw."""
+class _Prepared:
+    """A photo before the network: its mask and the crop around the object."""
 
+    name: str
+    mask: UInt8[np.ndarray, "h w"]
     crop: UInt8[np.ndarray, "s s 4"]
-    reconstruction: Reconstruction
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Predictor:
     Example::
 
         predictor = Predictor.from_pretrained()
-        mesh = predictor(Path("chair.png")).reconstruction.surface.mesh
+        predictor("chair.png").export("chair.glb")
 
     Attributes:
         model: Trained network in evaluation mode.
@@ -79,7 +85,7 @@ class Predictor:
     @classmethod
     def from_pretrained(
         cls,
-        path: Path | None = None,
+        path: str | Path | None = None,
         device: str = "auto",
         refine: bool = True,
         overrides: Mapping[str, Any] | None = None,
@@ -101,7 +107,7 @@ class Predictor:
             FileNotFoundError: The weights of the segmenter are not available.
             ValueError: The file with the weights of the segmenter holds something else.
         """
-        folder = find_checkpoint(path)
+        folder = find_checkpoint(None if path is None else Path(path))
         target = pick_device(device)
         description = read_run_description(folder)
         settings = prediction_settings(description, overrides or {})
@@ -116,12 +122,12 @@ class Predictor:
             name=f"{folder} ({description.ablation}, {description.iterations} iterations)",
         )
 
-    def __call__(self, photo: Path, mask: Path | None = None) -> PhotoReconstruction:
+    def __call__(self, photo: PhotoLike, mask: PhotoLike | None = None) -> PhotoPrediction:
         """Predict the mesh of the object in a photo.
 
         Args:
-            photo: Image file.
-            mask: Mask file, which replaces the photo's alpha.
+            photo: Image file, Pillow image, or array ``h w 3`` or ``h w 4`` of ``uint8`` or of floats in [0, 1].
+            mask: Mask in any of these forms, or an array ``h w``, bright on the object; it replaces the photo's alpha.
 
         Raises:
             MissingMaskError: The photo has no mask and there is no segmenter.
@@ -129,24 +135,79 @@ class Predictor:
             UnusableImageError: The object is uniformly black or white.
             EmptyMeshError: The network predicts no surface.
         """
-        crop = self._crop(photo, mask)
-        rgba = torch.from_numpy(crop).permute(2, 0, 1)[None].to(self.device)
-        image, alpha = composite_on_white(rgba)
+        return self.predict_batch([photo], [mask])[0]
+
+    def predict_batch(
+        self, photos: Sequence[PhotoLike], masks: Sequence[PhotoLike | None] | None = None
+    ) -> list[PhotoPrediction]:
+        """Predict the meshes of several photos, which are refined together.
+
+        Args:
+            photos: Photos, as for one.
+            masks: One mask or ``None`` per photo; ``None`` if no photo has one.
+
+        Raises:
+            ValueError: The numbers of photos and masks differ.
+            MissingMaskError: A photo has no mask and there is no segmenter. This and all further errors are those of
+                the first unusable photo.
+            PhotoError: A photo or a mask cannot be used.
+            UnusableImageError: An object is uniformly black or white.
+            EmptyMeshError: The network predicts no surface for a photo.
+        """
+        masks = [None] * len(photos) if masks is None else masks
+        if len(masks) != len(photos):
+            raise ValueError(f"expected one mask or None per photo, got {len(masks)} masks for {len(photos)} photos")
+        size = len(photos) if self.refine is None else self.refine.batch_size
+        pairs = list(zip(photos, masks, strict=True))
+        batches = [pairs[start : start + size] for start in range(0, len(pairs), max(size, 1))]
+        return [predicted for batch in batches for predicted in self._predict(batch)]
+
+    def _predict(self, batch: Sequence[tuple[PhotoLike, PhotoLike | None]]) -> list[PhotoPrediction]:
+        started = time.perf_counter()
+        prepared = [self._prepare(photo, mask) for photo, mask in batch]
+        stacked = torch.from_numpy(np.stack([each.crop for each in prepared]))
+        images, alphas = composite_on_white(stacked.permute(0, 3, 1, 2).to(self.device))
+        predicted = [
+            self._reconstruct(each.name, images[index : index + 1], alphas[index : index + 1])
+            for index, each in enumerate(prepared)
+        ]
+        if self.refine is not None:
+            predicted = refine_reconstructions(predicted, images, alphas, self.refine, self.render)
+        seconds = (time.perf_counter() - started) / len(batch)
+        return [self._result(each, mesh, seconds) for each, mesh in zip(prepared, predicted, strict=True)]
+
+    def _prepare(self, photo: PhotoLike, mask: PhotoLike | None) -> _Prepared:
+        name = photo_name(photo)
+        isolated = isolate_object(read_photo(as_source(photo), None if mask is None else as_source(mask), self.segment))
+        for remark in isolated.remarks:
+            log.warning("%s: %s", name, remark)
+        try:
+            check_mask(isolated.rgba, self.images.min_coverage, self.images.min_object_px)
+        except PhotoError as error:
+            raise PhotoError(f"{name}: {error}") from error
+        crop = crop_to_object(isolated.rgba, self._crop_px(), self.object_share)
+        check_image(crop, name)
+        return _Prepared(name, isolated.rgba[..., 3], crop)
+
+    def _reconstruct(
+        self, name: str, image: Float[Tensor, "1 3 s s"], alpha: Float[Tensor, "1 1 s s"]
+    ) -> Reconstruction:
         predicted = reconstruct_image(self.model, image, alpha, self.reconstruct, self.render)
         if predicted.surface.mesh.is_empty:
-            raise EmptyMeshError(f"the network predicts no surface: no occupancy above {self.reconstruct.level}")
-        if self.refine is not None:
-            (predicted,) = refine_reconstructions([predicted], image, alpha, self.refine, self.render)
-        return PhotoReconstruction(crop, predicted)
+            level = self.reconstruct.level
+            raise EmptyMeshError(f"{name}: the network predicts no surface: no occupancy above {level}")
+        return predicted
 
-    def _crop(self, photo: Path, mask: Path | None) -> UInt8[np.ndarray, "s s 4"]:
-        isolated = isolate_object(read_photo(photo, mask, self.segment))
-        for remark in isolated.remarks:
-            log.warning("%s: %s", photo, remark)
-        check_mask(isolated.rgba, self.images.min_coverage, self.images.min_object_px)
-        crop = crop_to_object(isolated.rgba, self._crop_px(), self.object_share)
-        check_image(crop, photo.name)
-        return crop
+    def _result(self, prepared: _Prepared, predicted: Reconstruction, seconds: float) -> PhotoPrediction:
+        azimuth_deg, elevation_deg = math.degrees(predicted.azimuth), math.degrees(predicted.elevation)
+        return PhotoPrediction(
+            mesh=predicted.surface,
+            view=View(azimuth_deg, elevation_deg, self.render.fov_deg, self.render.camera_distance),
+            mask=prepared.mask,
+            crop=prepared.crop,
+            mask_iou=predicted.mask_iou,
+            seconds=seconds,
+        )
 
     def _crop_px(self) -> int:
         """Side of the crop: that of the training images, or of the baked texture if that is finer."""

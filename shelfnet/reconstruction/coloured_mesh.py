@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import trimesh
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from PIL import Image
 from scipy.ndimage import map_coordinates
 from trimesh.visual.material import PBRMaterial
@@ -32,6 +32,16 @@ class ColouredMesh:
     mesh: Mesh
     colours: Float[np.ndarray, "v 3"]
     texture: TextureMap | None = None
+
+    @property
+    def vertices(self) -> Float[np.ndarray, "v 3"]:
+        """Vertex positions in object units."""
+        return self.mesh.vertices
+
+    @property
+    def faces(self) -> Int[np.ndarray, "f 3"]:
+        """Vertex indices of the triangles."""
+        return self.mesh.faces
 
 
 def save_glb(path: Path, coloured: ColouredMesh) -> None:
@@ -89,6 +99,18 @@ def _add_material(tree: dict[str, Any]) -> None:
     for mesh in tree["meshes"]:
         for primitive in mesh["primitives"]:
             primitive["material"] = 0
+
+
+def vertex_colours(coloured: ColouredMesh) -> Float[np.ndarray, "v 3"]:
+    """SRGB of the vertices: that of the texture if there is one, averaged over the charts that meet at a vertex."""
+    if coloured.texture is None:
+        return coloured.colours
+    source, uv = coloured.texture.atlas.source, coloured.texture.atlas.uv
+    sampled = _sample_texture(coloured.texture.pixels, np.stack([uv[:, 0], 1.0 - uv[:, 1]], axis=1))
+    count = len(coloured.colours)
+    total = np.stack([np.bincount(source, weights=channel, minlength=count) for channel in sampled.T], axis=1)
+    copies = np.bincount(source, minlength=count)[:, None]
+    return np.where(copies > 0, total / np.maximum(copies, 1), coloured.colours)
 
 
 def load_glb(path: Path) -> ColouredMesh:

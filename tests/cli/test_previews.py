@@ -7,9 +7,8 @@ from PIL import Image
 
 from shelfnet.cli.previews import CELL_PX, TURNS_DEG, save_preview
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.prediction.predictor import PhotoReconstruction
+from shelfnet.prediction.photo_prediction import PhotoPrediction, View
 from shelfnet.reconstruction.coloured_mesh import ColouredMesh, save_glb
-from shelfnet.reconstruction.single_view import Reconstruction
 
 
 def test_preview_shows_crop_predicted_view_and_turntable(tmp_path):
@@ -28,8 +27,9 @@ def test_preview_shows_crop_predicted_view_and_turntable(tmp_path):
         return cell
 
     path = tmp_path / "chair.png"
-    predicted = PhotoReconstruction(crop, Reconstruction(surface, 0.4, 0.1, 0.9))
-    save_preview(path, predicted, tmp_path / "chair.glb", render, 2.6)
+    view = View(math.degrees(0.4), math.degrees(0.1), 35.0, 2.6)
+    predicted = PhotoPrediction(surface, view, crop[..., 3], crop, 0.9, 0.0)
+    save_preview(path, predicted, tmp_path / "chair.glb", render)
     sheet = np.asarray(Image.open(path))
     assert sheet.shape == (CELL_PX, CELL_PX * (1 + len(TURNS_DEG)), 3)
     assert sheet[CELL_PX // 2, CELL_PX // 2].tolist() == [255, 0, 0]

@@ -7,6 +7,7 @@ import io
 import math
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,12 @@ from shelfnet.file_tree import ALLOW_READING
 
 SegmentFn = Callable[[UInt8[np.ndarray, "h w 3"]], Float[np.ndarray, "h w"]]
 """Returns the mask, in [0, 1], of the object in an sRGB photo; raises :class:`PhotoError` if it finds none."""
+
+ImageSource = Path | Image.Image
+"""A file, or an image in memory."""
+
+IN_MEMORY = "image in memory"
+"""Name of such an image in messages."""
 
 FILTER = Image.Resampling.HAMMING
 """Downsamples as sharply as bicubic, but without negative weights, which would draw a bright rim around objects."""
@@ -41,13 +48,13 @@ class MissingMaskError(PhotoError):
 
 
 def read_photo(
-    path: Path, mask_path: Path | None = None, segment: SegmentFn | None = None
+    path: ImageSource, mask_path: ImageSource | None = None, segment: SegmentFn | None = None
 ) -> UInt8[np.ndarray, "h w 4"]:
     """Read an upright sRGB photo with its mask as straight alpha.
 
     Args:
-        path: PNG, JPEG, WebP, TIFF or BMP file of any colour mode but floating point.
-        mask_path: Image with the photo's aspect ratio, bright or opaque on the object. It takes precedence over the
+        path: PNG, JPEG, WebP, TIFF or BMP file of any colour mode but floating point, or an image in memory.
+        mask_path: Mask with the photo's aspect ratio, bright or opaque on the object. It takes precedence over the
             alpha channel of the photo.
         segment: Computes the mask of a photo that has none.
 
@@ -63,19 +70,48 @@ def read_photo(
     if segment is None:
         has_alpha = bool(rgba[..., 3].min() < 255)
         hint = ", and its alpha channel is opaque nearly everywhere" if has_alpha else ""
-        raise MissingMaskError(f"{path}: expected a mask of the object, found none in {mask_places(path)}{hint}")
+        places = f" in {mask_places(path)}" if isinstance(path, Path) else ""
+        raise MissingMaskError(f"{_name(path)}: expected a mask of the object, found none{places}{hint}")
     try:
         mask = segment(rgba[..., :3])
     except PhotoError as error:
-        raise PhotoError(f"{path}: {error}") from error
+        raise PhotoError(f"{_name(path)}: {error}") from error
     return _with_alpha(rgba, np.rint(np.clip(mask, 0.0, 1.0) * 255.0).astype(np.uint8))
 
 
-def _read_rgba(path: Path) -> UInt8[np.ndarray, "h w 4"]:
-    """Upright sRGB pixels; opaque if the file has no transparency.
+def _name(source: ImageSource) -> str:
+    return str(source) if isinstance(source, Path) else IN_MEMORY
+
+
+def _opened(source: ImageSource) -> AbstractContextManager[Image.Image]:
+    """The image of a file, closed at the end, or an image in memory."""
+    return Image.open(source, formats=FORMATS) if isinstance(source, Path) else nullcontext(source)
+
+
+def _read_rgba(source: ImageSource) -> UInt8[np.ndarray, "h w 4"]:
+    """Upright sRGB pixels; opaque if the image has no transparency.
 
     Raises:
-        PhotoError: The file is missing, not an image, damaged or too large.
+        PhotoError: The image is missing, not an image, damaged or too large.
+    """
+    if isinstance(source, Path):
+        _require_file(source)
+    try:
+        with warnings.catch_warnings():  # about large images, which have a limit here, and about damaged EXIF
+            warnings.simplefilter("ignore")
+            with _opened(source) as image:
+                check_size(image)
+                upright = ImageOps.exif_transpose(image)
+                return np.asarray(_to_srgb(_to_eight_bits(upright)).convert("RGBA"))
+    except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error, ...
+        raise PhotoError(f"{_name(source)}: expected a whole image ({', '.join(FORMATS)}): {error}") from error
+
+
+def _require_file(path: Path) -> None:
+    """Refuse a file that is missing or may not be read.
+
+    Raises:
+        PhotoError: The file is one of these.
     """
     try:
         path.open("rb").close()
@@ -85,15 +121,6 @@ def _read_rgba(path: Path) -> UInt8[np.ndarray, "h w 4"]:
         raise PhotoError(f"{path}: this user may not read it; {ALLOW_READING}") from None
     except OSError as error:
         raise PhotoError(f"{path}: expected a file: {error.strerror}") from error
-    try:
-        with warnings.catch_warnings():  # about large images, which have a limit here, and about damaged EXIF
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as image:
-                check_size(image)
-                upright = ImageOps.exif_transpose(image)
-                return np.asarray(_to_srgb(_to_eight_bits(upright)).convert("RGBA"))
-    except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error, ...
-        raise PhotoError(f"{path}: expected a whole image ({', '.join(FORMATS)}): {error}") from error
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
@@ -125,7 +152,7 @@ def _to_srgb(image: Image.Image) -> Image.Image:
     return image if converted is None else converted
 
 
-def _read_mask(path: Path, width_px: int, height_px: int, photo: Path) -> UInt8[np.ndarray, "h w"]:
+def _read_mask(path: ImageSource, width_px: int, height_px: int, photo: ImageSource) -> UInt8[np.ndarray, "h w"]:
     """Read a mask at the size of its photo: its alpha channel if that masks anything, else its brightness up to 255.
 
     Raises:
@@ -134,12 +161,12 @@ def _read_mask(path: Path, width_px: int, height_px: int, photo: Path) -> UInt8[
     rgba = _read_rgba(path)
     values = rgba[..., 3] if masks_something(rgba[..., 3]) else rgba[..., :3].max(axis=-1)
     if values.min() == values.max():
-        raise PhotoError(f"{path}: expected a mask that is bright on the object, got a constant image")
+        raise PhotoError(f"{_name(path)}: expected a mask that is bright on the object, got a constant image")
     height, width = values.shape
     if not _same_aspect((width, height), (width_px, height_px)):
         hint = _rotation_hint(photo) if _same_aspect((height, width), (width_px, height_px)) else ""
-        expected = f"expected a mask with the aspect ratio of {photo}, {width_px} x {height_px} pixels"
-        raise PhotoError(f"{path}: {expected}, got {width} x {height}{hint}")
+        expected = f"expected a mask with the aspect ratio of {_name(photo)}, {width_px} x {height_px} pixels"
+        raise PhotoError(f"{_name(path)}: {expected}, got {width} x {height}{hint}")
     mask = Image.fromarray(np.rint(values * (255.0 / values.max())).astype(np.uint8))
     return np.asarray(mask if mask.size == (width_px, height_px) else mask.resize((width_px, height_px), FILTER))
 
@@ -148,11 +175,11 @@ def _same_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
     return abs(math.log(size[0] / size[1] * other[1] / other[0])) <= SIZE_TOLERANCE
 
 
-def _rotation_hint(photo: Path) -> str:
+def _rotation_hint(photo: ImageSource) -> str:
     """Hint for a mask that would fit if rotated by 90 degrees."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with Image.open(photo, formats=FORMATS) as image:
+        with _opened(photo) as image:
             orientation = image.getexif().get(ExifTags.Base.Orientation)
     if orientation not in TRANSPOSED_ORIENTATIONS:
         return "; it would fit if rotated by 90 degrees"
