@@ -1,4 +1,5 @@
 # make all            set up and run the workflow with the default configuration
+# make predict        set up and predict meshes of the photos in examples/ with the weights that come along
 # make test           set up and run every check and every test
 # make lint           set up and run the checks only
 # make docs           set up and build the documentation site in build/site; warnings are errors
@@ -7,12 +8,15 @@
 SHELL := bash
 BIN := .venv/bin
 
-.PHONY: all test lint docs setup clean clean-results
+.PHONY: all predict test lint docs setup clean clean-results
 .DEFAULT_GOAL := all
 
 all: setup
 	@$(BIN)/python tools/stale_lock.py
-	$(BIN)/snakemake --cores 8 all
+	$(BIN)/snakemake all
+
+predict: setup
+	$(BIN)/shelfnet predict examples --output results/predictions --preview results/predictions/previews
 
 test: lint
 	$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist worksteal
