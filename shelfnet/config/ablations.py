@@ -31,7 +31,7 @@ def default_ablations() -> dict[str, dict[str, Any]]:
         "clip_bg": {"losses": {"clip": 1.0}, "clip": {"backgrounds": ["noise", "checker", "blurred_noise"]}},
         "base_scratch": {
             "model": {"decoder": {"blended_shapes": 0}},
-            "losses": {"mask": 10.0},
+            "losses": {"mask": 10.0, "rgb": 10.0, "adversarial": 0.3},
             "train": {"warm_start": {"enabled": False}, "learning_rate": 2e-3},
         },
         "best": {

@@ -53,7 +53,7 @@ class LossSettings(Section):
     """Loss weights of Eq. 9. A weight of zero removes the term."""
 
     mask: Weight = Field(default=50.0, description="Weight of the mask loss (Eq. 5).")
-    rgb: Weight = Field(default=10.0, description="Weight of the colour loss (Eq. 4).")
+    rgb: Weight = Field(default=30.0, description="Weight of the colour loss (Eq. 4).")
     perceptual: Weight = Field(default=0.1, description="Weight of the perceptual loss (Eq. 6).")
     content: Weight = Field(default=60.0, description="Weight of the content loss (Eq. 8), view term.")
     content_latent: Weight = Field(default=0.1, description="Latent term of Eq. 8, relative to content.")
@@ -63,7 +63,7 @@ class LossSettings(Section):
     hypothesis: Weight = Field(default=1.0, description="Weight of the classifier of camera hypotheses.")
     kl: Weight = Field(default=0.1, description="Weight of the KL divergence of z from a standard normal.")
     adversarial: Weight = Field(
-        default=0.3, description="Weight of the adversarial loss (Eq. 7), half each for predicted and novel views."
+        default=0.1, description="Weight of the adversarial loss (Eq. 7), half each for predicted and novel views."
     )
     clip: Weight = Field(default=0.0, description="Weight of the CLIP loss (Eq. 11).")
     r1_gamma: Weight = Field(default=0.0, description="R1 gradient penalty of the discriminator on real images.")

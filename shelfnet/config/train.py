@@ -96,7 +96,7 @@ class TrainSettings(Section):
     )
     log_every: Count = Field(default=20, description="Number of iterations between rows of metrics.parquet.")
     validate_every: Count = Field(
-        default=60, description="Number of iterations between validations, the points of the curves."
+        default=75, description="Number of iterations between validations, the points of the curves."
     )
     validation_views: Count = Field(default=16, description="Number of views per validation.")
     checkpoint_every: Count = Field(default=60, description="Number of iterations between checkpoints to resume from.")
