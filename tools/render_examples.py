@@ -104,7 +104,8 @@ def turn_suns(scene: bpy.types.Scene, azimuth_deg: float, elevation_deg: float) 
 
 def add_shadow_catcher(scene: bpy.types.Scene, height: float) -> None:
     """A ground plane at a height of the object frame that is visible only by the shadow on it."""
-    corners = np.array([[-4, 0, -4], [-4, 0, 4], [4, 0, 4], [4, 0, -4]], dtype=np.float64) + [0.0, height - 1e-3, 0.0]
+    level = height - 1e-3
+    corners = np.array([[-4.0, level, -4.0], [-4.0, level, 4.0], [4.0, level, 4.0], [4.0, level, -4.0]])
     mesh = bpy.data.meshes.new("ground")
     mesh.from_pydata((corners @ BLENDER_FROM_OBJECT[:3, :3].T).tolist(), [], [(0, 1, 2, 3)])
     ground = bpy.data.objects.new("ground", mesh)
@@ -117,7 +118,7 @@ def save(folder: Path, example: Example, rendered: Image.Image) -> None:
     if example.ground is None:
         rendered.save(folder / f"{example.name}.png", optimize=True)
         return
-    ground = Image.new("RGBA", rendered.size, tuple(round(255 * value) for value in example.ground) + (255,))
+    ground = Image.new("RGBA", rendered.size, (*(round(255 * value) for value in example.ground), 255))
     Image.alpha_composite(ground, rendered).convert("RGB").save(folder / f"{example.name}.jpg", quality=92)
 
 
