@@ -1,4 +1,4 @@
-"""Captions: "A {Style} {Type} made out of {Material}".
+"""Captions: "A {Style} {Type} made out of {Material}", or "An ..." before a vowel sound.
 
 Words are spelt as in the data set. If a tag is missing or "Others", its part of the sentence is left out:
 
@@ -12,11 +12,15 @@ no category  A Modern Piece of Furniture made out of Wood
 ===========  ==========================================
 
 A category with alternatives ("Lounge Chair / Cafe Chair / Office Chair") contributes the first one, since text encoders
-have seen few captions with slashes. A slash without blanks around it is kept ("Corner/Side Table"). The article is "A"
-before every word, as in the published template.
+have seen few captions with slashes. A slash without blanks around it is kept ("Corner/Side Table"). The article is "An"
+before a vowel sound ("An Industrial Desk", "An L-shaped Sofa"), unlike in the published template.
 """
 
+import re
+
 UNKNOWN_TYPE = "Piece of Furniture"
+VOWEL_SOUND = re.compile(r"(?!eu|uni|u-)[aeiou]|l-", re.IGNORECASE)
+"""Start of a word with the article "An": a vowel that does not sound like "you" (European, U-shaped), or L-shaped."""
 UNSPECIFIC = frozenset({"others", "other"})
 
 
@@ -29,10 +33,11 @@ def furniture_type(category: str | None) -> str:
 
 def make_caption(style: str | None, category: str | None, material: str | None) -> str:
     """The caption of a model; see the table above for missing tags."""
-    words = ["A", _specific(style), furniture_type(_specific(category))]
+    words = [_specific(style), furniture_type(_specific(category))]
     if _specific(material):
         words += ["made out of", _specific(material)]
-    return " ".join(word for word in words if word)
+    phrase = " ".join(word for word in words if word)
+    return f"{'An' if VOWEL_SOUND.match(phrase) else 'A'} {phrase}"
 
 
 def _specific(tag: str | None) -> str | None:

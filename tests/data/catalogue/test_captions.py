@@ -3,6 +3,7 @@ import itertools
 import pytest
 
 from shelfnet.data.catalogue.captions import furniture_type, make_caption
+from shelfnet.procedural.vocabulary import STYLES
 
 
 def test_published_template():
@@ -20,11 +21,32 @@ def test_published_template():
         ("Nordic", None, None, "A Nordic Piece of Furniture"),
         (None, None, None, "A Piece of Furniture"),
         ("Others", "Desk", "Others", "A Desk"),
-        ("Industrial", "armchair", "Leather", "A Industrial armchair made out of Leather"),
+        ("Industrial", "armchair", "Leather", "An Industrial armchair made out of Leather"),
     ],
 )
 def test_missing_tags(style, category, material, caption):
     assert make_caption(style, category, material) == caption
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_article_of_every_style(style):
+    with_vowel = {"Industrial", "American Country"}
+    expected = "A Desk" if style == "Others" else f"{'An' if style in with_vowel else 'A'} {style} Desk"
+    assert make_caption(style, "Desk", None) == expected
+
+
+@pytest.mark.parametrize(
+    ("category", "caption"),
+    [
+        ("armchair", "An armchair"),
+        ("L-shaped Sofa", "An L-shaped Sofa"),
+        ("U-shaped Sofa", "A U-shaped Sofa"),
+        ("Lounge Chair / Cafe Chair / Office Chair", "A Lounge Chair"),
+        ("Umbrella Stand", "An Umbrella Stand"),
+    ],
+)
+def test_article_of_a_category(category, caption):
+    assert make_caption(None, category, None) == caption
 
 
 def test_no_placeholders_in_any_combination():
