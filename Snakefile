@@ -72,6 +72,7 @@ include: "workflow/rules/report.smk"
 
 onsuccess:
     mirror_tracking()
+    summarise_run()
 
 
 onerror:

@@ -152,6 +152,12 @@ def mirror_tracking():
     subprocess.run([sys.executable, script, settings_json(CONFIG.tracking)], check=False)
 
 
+def summarise_run():
+    """Print result, report, curves and the command that predicts a mesh, after all jobs have succeeded."""
+    script = Path(workflow.basedir, "workflow/scripts/summarise_run.py")
+    subprocess.run([sys.executable, script, settings_json(CONFIG.tracking)], check=False)
+
+
 def warn_about_unread():
     """Warn once about a variable or file that is set but not read."""
     variable = unread_variable(CONFIG.dataset, os.environ)
