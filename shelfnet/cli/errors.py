@@ -5,7 +5,7 @@ class UsageError(Exception):
     """The command cannot start with these arguments, settings or checkpoint."""
 
 
-EXTRAS = {"torchvision": "masks", "e3nn": "se3", "pyrender": "report"}
+EXTRAS = {"torchvision": "masks", "e3nn": "se3"}
 """Optional dependency group of ``pyproject.toml`` by the package that an import missed."""
 
 

@@ -36,14 +36,15 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="shelfnet", description="Single-view mesh prediction for furniture.")
     top.add_argument("--version", action="version", version=f"shelfnet {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_predict(commands.add_parser("predict", help="photos to GLB meshes", description="Photos to GLB meshes."))
+    _add_predict(commands.add_parser("predict", help="photos to meshes", description="Photos to meshes."))
     return top
 
 
 def _add_predict(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("photos", nargs="+", type=Path, metavar="PHOTO", help="image files, or folders of images")
-    add("-o", "--output", type=Path, required=True, help="a .glb file for one photo, a folder for several")
+    add("-o", "--output", type=Path, required=True, help="a .glb, .obj, .ply or .stl file for one photo, else a folder")
+    add("--format", choices=("glb", "obj", "ply", "stl"), help="format of the meshes in a folder; default: glb")
     add("--mask", type=Path, help="mask of the photo; default: chair_mask.png, masks/chair.png, or the photo's alpha")
     add(
         "--checkpoint",
@@ -51,14 +52,22 @@ def _add_predict(command: argparse.ArgumentParser) -> None:
         help="folder of a model, or of results, of which the best is taken; default: the packaged one",
     )
     add("--config", type=Path, action="append", help="YAML settings that override those of the checkpoint; repeatable")
-    add("--refine", action="store_true", help="fit mesh and camera to the photo; slower")
+    add(
+        "--refine",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="fit mesh and camera to the photo; --no-refine is faster",
+    )
+    add("--faces", type=int, metavar="N", help="largest number of faces; default: that of the checkpoint")
     add(
         "--texture",
         choices=("vertex", "atlas"),
-        help="vertex colours, or a texture baked from photo and prediction; default: as configured",
+        help="vertex colours, or a texture baked from photo and prediction; default: that of the checkpoint",
     )
+    add("--texture-size", type=int, metavar="PX", help="side of the texture; default: that of the checkpoint")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
     add("--preview", type=Path, help="image of photo and mesh: a .png file for one photo, a folder for several")
+    add("--turntable", type=Path, help="animation: a .gif, .webp or .mp4 file for one photo, a folder for several")
     add("--segmenter", choices=("none", "mask_rcnn"), help="segmenter for photos without a mask")
     add("--segmenter-weights", type=Path, help="weights of Mask R-CNN; default: torchvision's cache")
     add("--segmenter-category", action="append", help="COCO category to segment, for example chair; repeatable")

@@ -12,8 +12,12 @@ from shelfnet.data.photographs.files import find_mask, find_photos
 from shelfnet.data.shown_names import shown_names
 from shelfnet.data.sources.folder import UNSUPPORTED_SUFFIXES
 from shelfnet.file_tree import ALLOW_READING, may_read
+from shelfnet.prediction.mesh_files import MESH_SUFFIXES, mesh_companions
+from shelfnet.prediction.turntable import TURNTABLE_SUFFIXES, TurntableFormatError, check_turntable
 
-FILE_SUFFIXES = frozenset((*MODEL_SUFFIXES, *UNSUPPORTED_SUFFIXES, *PHOTO_SUFFIXES, ".gif", ".pdf", ".svg"))
+FILE_SUFFIXES = frozenset(
+    (*MODEL_SUFFIXES, *UNSUPPORTED_SUFFIXES, *PHOTO_SUFFIXES, ".gif", ".mp4", ".mov", ".pdf", ".svg")
+)
 """Suffixes of names that mean a file; any other name, such as ``meshes_v1.0``, means a folder."""
 
 log = logging.getLogger(__name__)
@@ -26,7 +30,88 @@ class PhotoOutputs:
     photo: Path
     mask: Path | None
     mesh: Path
-    preview: Path | None
+    preview: Path | None = None
+    turntable: Path | None = None
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where the results of one kind go.
+
+    Attributes:
+        option: Option of the command line.
+        place: A file for a single photo, or a folder, in which folders of photos keep their structure.
+        suffixes: Suffixes of the formats; the first is that of files in a folder.
+    """
+
+    option: str
+    place: Path
+    suffixes: tuple[str, ...]
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the place is the name of a file in one of the formats."""
+        return self.place.suffix.lower() in self.suffixes and not self.place.is_dir()
+
+    def file(self, name: Path) -> Path:
+        """File of a photo with a name relative to the folder, without suffix."""
+        return self.place if self.is_file else self.place / f"{name}{self.suffixes[0]}"
+
+    def check(self, single: bool) -> None:
+        """Refuse a place that is impossible for the number of photos.
+
+        Raises:
+            UsageError: A file for several photos, a file of another format, or a folder that is a file.
+        """
+        if self.is_file:
+            if not single:
+                raise UsageError(f"{self.option} {self.place}: expected a folder for several photos, got a file name")
+        elif self.place.suffix.lower() in FILE_SUFFIXES and not self.place.is_dir():
+            formats = ", ".join(self.suffixes)
+            raise UsageError(f"{self.option} {self.place}: expected a folder, or a file that ends with {formats}")
+        elif self.place.is_file():
+            raise UsageError(f"{self.option} {self.place}: expected a folder, got a file")
+
+
+@dataclass(frozen=True)
+class Destinations:
+    """Destinations of meshes, previews and turntables."""
+
+    meshes: Destination
+    previews: Destination | None = None
+    turntables: Destination | None = None
+
+    def images(self) -> tuple[Destination, ...]:
+        """Those with files that could be taken for photos, textures of OBJ files among them."""
+        meshes = self.meshes if mesh_companions(self.meshes.file(Path("name"))) else None
+        return tuple(each for each in (meshes, self.previews, self.turntables) if each is not None)
+
+
+def destinations(output: Path, format_: str | None, preview: Path | None, turntable: Path | None) -> Destinations:
+    """Destinations named on a command line.
+
+    Args:
+        output: Place of the meshes.
+        format_: Format of meshes in a folder; ``None`` for GLB.
+        preview: Place of the previews.
+        turntable: Place of the animations; GIF in a folder.
+
+    Raises:
+        UsageError: ``output`` is a file of another format than ``format_``, or the encoder of an animation is missing.
+    """
+    first = f".{format_ or 'glb'}"
+    meshes = Destination("--output", output, (first, *(suffix for suffix in MESH_SUFFIXES if suffix != first)))
+    if format_ is not None and meshes.is_file and output.suffix.lower() != first:
+        raise UsageError(f"--output {output}: not a file of --format {format_}")
+    turning = None
+    if turntable is not None:
+        turning = Destination("--turntable", turntable, TURNTABLE_SUFFIXES)
+        if turning.is_file:
+            try:
+                check_turntable(turntable)
+            except TurntableFormatError as error:
+                raise UsageError(f"--turntable {error}") from error
+    return Destinations(meshes, preview and Destination("--preview", preview, (".png",)), turning)
 
 
 @dataclass(frozen=True)
@@ -38,15 +123,14 @@ class _Input:
     name: Path
 
 
-def plan_outputs(photos: Sequence[Path], mask: Path | None, output: Path, preview: Path | None) -> list[PhotoOutputs]:
+def plan_outputs(photos: Sequence[Path], mask: Path | None, wanted: Destinations) -> list[PhotoOutputs]:
     """List the photos with the files to write.
 
     Args:
         photos: Image files, and folders to search for images. Files that are the mask of another one are not photos:
             ``*.png`` also matches ``chair_mask.png``.
         mask: Mask of a single photo.
-        output: ``.glb`` file for a single photo, else a folder, in which folders of photos keep their structure.
-        preview: ``.png`` file for a single photo, or a folder as for ``output``; ``None`` for no previews.
+        wanted: Destinations of the results.
 
     Raises:
         UsageError: There is no photo, a mask for several photos, or an impossible output path.
@@ -60,14 +144,22 @@ def plan_outputs(photos: Sequence[Path], mask: Path | None, output: Path, previe
         )
     if mask is not None:
         inputs = [replace(inputs[0], mask=mask)]
-    _check_place(output, ".glb", "--output", single)
-    if preview is not None:
-        _check_place(preview, ".png", "--preview", single)
-        _check_preview(preview, photos, inputs)
-    return [
-        PhotoOutputs(entry.photo, entry.mask, _file(output, name, ".glb"), preview and _file(preview, name, ".png"))
+    for destination in {wanted.meshes, *wanted.images()}:
+        destination.check(single)
+    planned = [
+        PhotoOutputs(
+            entry.photo,
+            entry.mask,
+            wanted.meshes.file(name),
+            wanted.previews and wanted.previews.file(name),
+            wanted.turntables and wanted.turntables.file(name),
+        )
         for entry, name in zip(inputs, _distinct([entry.name for entry in inputs]), strict=True)
     ]
+    _keep_photos(planned)
+    for destination in wanted.images():
+        _keep_outside(destination, photos)
+    return planned
 
 
 def _find_inputs(photos: Sequence[Path]) -> list[_Input]:
@@ -110,29 +202,27 @@ def _distinct(names: Sequence[Path]) -> list[Path]:
     return distinct
 
 
-def _file(place: Path, name: Path, suffix: str) -> Path:
-    return place if _is_file_name(place, suffix) else place / f"{name}{suffix}"
+def _keep_photos(planned: Sequence[PhotoOutputs]) -> None:
+    """Refuse outputs that would replace a photo or a mask, for example the texture of an OBJ.
+
+    Raises:
+        UsageError: An output is one of these.
+    """
+    inputs = {path.resolve() for outputs in planned for path in (outputs.photo, outputs.mask) if path}
+    for outputs in planned:
+        written = (outputs.mesh, *mesh_companions(outputs.mesh), outputs.preview, outputs.turntable)
+        for path in written:
+            if path is not None and path.resolve() in inputs:
+                raise UsageError(f"{path}: an output would replace a photo or its mask; choose another name")
 
 
-def _is_file_name(place: Path, suffix: str) -> bool:
-    return place.suffix.lower() == suffix and not place.is_dir()
+def _keep_outside(destination: Destination, photos: Sequence[Path]) -> None:
+    """Refuse images in a folder of photos, which the next run would take for photos.
 
-
-def _check_place(place: Path, suffix: str, option: str, single: bool) -> None:
-    if _is_file_name(place, suffix):
-        if not single:
-            raise UsageError(f"{option} {place}: expected a folder for several photos, got a file name")
-    elif place.suffix.lower() in FILE_SUFFIXES and not place.is_dir():
-        raise UsageError(f"{option} {place}: expected a {suffix} file or a folder")
-    elif place.is_file():
-        raise UsageError(f"{option} {place}: expected a folder, got a file")
-
-
-def _check_preview(preview: Path, photos: Sequence[Path], inputs: Sequence[_Input]) -> None:
-    """Previews must not replace a photo, nor be taken for photos by the next run."""
-    place = preview.resolve()
-    if any(place == path.resolve() for entry in inputs for path in (entry.photo, entry.mask) if path):
-        raise UsageError(f"--preview {preview}: would replace a photo or its mask")
+    Raises:
+        UsageError: The destination is in such a folder.
+    """
     for folder in photos:
-        if folder.is_dir() and place.is_relative_to(folder.resolve()):
-            raise UsageError(f"--preview {preview}: expected a folder outside the folder of photos {folder}")
+        if folder.is_dir() and destination.place.resolve().is_relative_to(folder.resolve()):
+            place = f"{destination.option} {destination.place}"
+            raise UsageError(f"{place}: expected a folder outside the folder of photos {folder}")

@@ -1,16 +1,15 @@
-"""``shelfnet predict``: photos to GLB files."""
+"""``shelfnet predict``: photos to mesh files."""
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from math import radians
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from shelfnet.cli.errors import UsageError, missing_package
-from shelfnet.cli.outputs import PhotoOutputs, plan_outputs
-from shelfnet.cli.previews import CELL_PX, Render, save_preview
+from shelfnet.cli.outputs import PhotoOutputs, destinations, plan_outputs
+from shelfnet.cli.previews import save_preview
 from shelfnet.cli.progress import Progress
 from shelfnet.config.load import merge, read_overlays
 from shelfnet.data.photographs.reader import PhotoError
@@ -18,6 +17,7 @@ from shelfnet.data.shards.encoding import UnusableImageError
 from shelfnet.devices import device_name
 from shelfnet.prediction.photo_prediction import PhotoPrediction
 from shelfnet.prediction.predictor import EmptyMeshError, Predictor
+from shelfnet.prediction.turntable import save_turntable
 
 PHOTO_ERRORS = (PhotoError, UnusableImageError, EmptyMeshError, OSError)
 """Errors of a single photo or its output files, after which the next photo follows."""
@@ -32,26 +32,29 @@ def predict(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: The command cannot start.
     """
-    planned = plan_outputs(arguments.photos, arguments.mask, arguments.output, arguments.preview)
-    predictor = _load_predictor(arguments)
+    wanted = destinations(arguments.output, arguments.format, arguments.preview, arguments.turntable)
+    planned = plan_outputs(arguments.photos, arguments.mask, wanted)
     progress = Progress(len(planned))
-    with _preview_renderer(predictor, arguments.preview) as render:
-        for outputs in planned:
-            try:
-                predicted = _predict_photo(outputs, predictor, render)
-            except PHOTO_ERRORS as error:
-                progress.fail(outputs, error)
-            else:
-                progress.done(outputs, predicted)
+    predictor = replace(_load_predictor(arguments), on_step=progress.step)
+    for outputs in planned:
+        progress.start(outputs)
+        try:
+            predicted = _predict_photo(outputs, predictor)
+        except PHOTO_ERRORS as error:
+            progress.fail(outputs, error)
+        else:
+            progress.done(outputs, predicted)
     progress.summarise()
     return 1 if progress.failures else 0
 
 
-def _predict_photo(outputs: PhotoOutputs, predictor: Predictor, render: Render | None) -> PhotoPrediction:
+def _predict_photo(outputs: PhotoOutputs, predictor: Predictor) -> PhotoPrediction:
     predicted = predictor(outputs.photo, outputs.mask)
     predicted.export(outputs.mesh)
-    if render is not None and outputs.preview is not None:
-        save_preview(outputs.preview, predicted, outputs.mesh, render)
+    if outputs.preview is not None:
+        save_preview(outputs.preview, predicted)
+    if outputs.turntable is not None:
+        save_turntable(outputs.turntable, predicted.mesh, predicted.view)
     return predicted
 
 
@@ -81,26 +84,10 @@ def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
         "categories": arguments.segmenter_category,
     }
     written = "refine" if arguments.refine else "reconstruct"
-    options = {
-        "dataset": {"images": {"segmenter": _given(segmenter)}},
-        written: _given({"texture": arguments.texture}),
-    }
+    mesh = {"texture": arguments.texture, "texture_px": arguments.texture_size, "max_faces": arguments.faces}
+    options = {"dataset": {"images": {"segmenter": _given(segmenter)}}, written: _given(mesh)}
     return merge(read_overlays(*arguments.config or []), options)
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
-
-
-@contextmanager
-def _preview_renderer(predictor: Predictor, preview: Path | None) -> Iterator[Render | None]:
-    """Open a renderer if previews are requested; only they need OpenGL."""
-    if preview is None:
-        yield None
-        return
-    try:
-        from shelfnet.preview.previewer import Previewer
-    except ImportError as error:
-        raise UsageError(f"--preview needs pyrender and OpenGL; install shelfnet[report] ({error})") from error
-    with Previewer(CELL_PX, radians(predictor.render.fov_deg)) as previewer:
-        yield previewer.render

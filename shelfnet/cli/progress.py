@@ -3,6 +3,7 @@
 import resource
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 
@@ -12,6 +13,9 @@ from shelfnet.prediction.photo_prediction import PhotoPrediction
 
 MASK_ADVICE = "pass --mask, an image with the mask in its alpha channel, or --segmenter mask_rcnn"
 
+CLEAR_LINE = "\r\x1b[K"
+"""Control characters that erase the line of the cursor on a terminal."""
+
 
 @dataclass
 class Progress:
@@ -20,9 +24,22 @@ class Progress:
     photos: int
     seconds: list[float] = field(default_factory=list)
     failures: int = 0
+    current: Path | None = None
+
+    def start(self, outputs: PhotoOutputs) -> None:
+        """Remember the photo that :meth:`step` is about."""
+        self.current = outputs.photo
+
+    def step(self, done: int, total: int) -> None:
+        """Show the steps of a refinement in one line that is overwritten, on a terminal alone."""
+        if sys.stderr.isatty():
+            number = len(self.seconds) + self.failures + 1
+            text = f"[{number}/{self.photos}] {self.current}: refining, step {done} of {total}"
+            print(f"{CLEAR_LINE}{text}", end="", file=sys.stderr, flush=True)
 
     def done(self, outputs: PhotoOutputs, predicted: PhotoPrediction) -> None:
         """Report a mesh."""
+        self._clear()
         self.seconds.append(predicted.seconds)
         quality = f"{len(predicted.mesh.faces)} faces, mask IoU {predicted.mask_iou:.2f}"
         measured = f"{quality}, {predicted.seconds:.2f} s, {peak_memory_text()}"
@@ -30,6 +47,7 @@ class Progress:
 
     def fail(self, outputs: PhotoOutputs, error: Exception) -> None:
         """Report a photo that was skipped."""
+        self._clear()
         self.failures += 1
         reason = str(error).removeprefix(f"{outputs.photo}: ")
         if isinstance(error, MissingMaskError):
@@ -42,6 +60,11 @@ class Progress:
         each = f" ({total / len(self.seconds):.2f} s each)" if self.seconds else ""
         counts = f"{self.photos} photo(s): {len(self.seconds)} mesh(es), {self.failures} skipped"
         print(f"{counts}; {total:.2f} s{each}; {peak_memory_text()}", flush=True)
+
+    def _clear(self) -> None:
+        """Remove the line of :meth:`step`."""
+        if sys.stderr.isatty():
+            print(CLEAR_LINE, end="", file=sys.stderr, flush=True)
 
     def _counter(self) -> str:
         return f"[{len(self.seconds) + self.failures}/{self.photos}]"

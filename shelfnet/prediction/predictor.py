@@ -30,6 +30,7 @@ from shelfnet.prediction.checkpoints import find_checkpoint
 from shelfnet.prediction.photo_prediction import PhotoPrediction, View
 from shelfnet.prediction.photos import PhotoLike, as_source, photo_name
 from shelfnet.prediction.settings import prediction_settings
+from shelfnet.reconstruction.refinement import OnStep
 from shelfnet.reconstruction.single_view import Reconstruction, reconstruct_image, refine_reconstructions
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Predictor:
         refine: Settings of the refinement; ``None`` skips it.
         segment: Segmenter for photos without a mask; ``None`` refuses them.
         name: Folder, ablation and iterations of the model, for messages.
+        on_step: Called after each step of a refinement.
     """
 
     model: ShelfNet
@@ -76,6 +78,7 @@ class Predictor:
     refine: RefineSettings | None = None
     segment: SegmentFn | None = None
     name: str = ""
+    on_step: OnStep | None = None
 
     @property
     def device(self) -> torch.device:
@@ -172,7 +175,7 @@ class Predictor:
             for index, each in enumerate(prepared)
         ]
         if self.refine is not None:
-            predicted = refine_reconstructions(predicted, images, alphas, self.refine, self.render)
+            predicted = refine_reconstructions(predicted, images, alphas, self.refine, self.render, self.on_step)
         seconds = (time.perf_counter() - started) / len(batch)
         return [self._result(each, mesh, seconds) for each, mesh in zip(prepared, predicted, strict=True)]
 

@@ -1,7 +1,7 @@
 """Mesh refinement: gradient descent on vertices and camera so that renders match the input image and mask."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,9 @@ from shelfnet.reconstruction.regularisers import build_topology
 from shelfnet.renderer.mesh_batch import pack_meshes
 
 log = logging.getLogger(__name__)
+
+OnStep = Callable[[int, int], None]
+"""Receives the number of finished optimiser steps and their total."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ def refine_meshes(
     settings: RefineSettings,
     fov: float,
     camera_distance: float,
+    on_step: OnStep | None = None,
 ) -> list[RefinedMesh]:
     """Refine a batch of meshes and their cameras; objects do not influence one another.
 
@@ -66,6 +70,7 @@ def refine_meshes(
         settings: Iterations, learning rates, largest offset, rasterizer and weights.
         fov: Field of view in radians.
         camera_distance: Distance from camera to origin in object units.
+        on_step: Called after each optimiser step.
 
     Raises:
         ValueError: The inputs differ in length, or an image does not have the configured size.
@@ -84,7 +89,7 @@ def refine_meshes(
         camera_distance=camera_distance,
     )
     initial = Variables(torch.zeros_like(start.vertices), azimuth, elevation)
-    return _unpack(meshes, objective, _minimise(objective, initial.copy()))
+    return _unpack(meshes, objective, _minimise(objective, initial.copy(), on_step))
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ class _Best:
         )
 
 
-def _minimise(objective: Objective, variables: Variables) -> _Best:
+def _minimise(objective: Objective, variables: Variables, on_step: OnStep | None) -> _Best:
     settings, start = objective.settings, objective.start
     angles = [variables.azimuth, variables.elevation]
     for parameter in (variables.offsets, *angles):
@@ -116,7 +121,7 @@ def _minimise(objective: Objective, variables: Variables) -> _Best:
     current = objective.evaluate(variables)
     active = current.loss.isfinite()
     best = _Best(variables.copy(), current.loss.detach(), current.mask_iou, current.mask_iou)
-    for _ in range(settings.iterations):
+    for step in range(settings.iterations):
         cameras.zero_grad()
         variables.offsets.grad = None
         torch.where(active, current.loss, 0.0).sum().backward()
@@ -127,6 +132,8 @@ def _minimise(objective: Objective, variables: Variables) -> _Best:
         current = objective.evaluate(variables)
         active = active & current.loss.isfinite()
         best = best.updated(variables, current, start.vertex_mesh)
+        if on_step is not None:
+            on_step(step + 1, settings.iterations)
     if not active.all():
         log.warning("refinement: %d of %d objects stopped at a non-finite loss", int((~active).sum()), len(active))
     return best

@@ -19,7 +19,7 @@ from shelfnet.networks.shelfnet import Rendering, ShelfNet
 from shelfnet.reconstruction.coloured_mesh import ColouredMesh
 from shelfnet.reconstruction.mesh_extraction import extract_mesh, simplify
 from shelfnet.reconstruction.projective_texturing import PosedImage
-from shelfnet.reconstruction.refinement import RefinedMesh, refine_meshes
+from shelfnet.reconstruction.refinement import OnStep, RefinedMesh, refine_meshes
 from shelfnet.reconstruction.silhouettes import mesh_mask_iou
 from shelfnet.reconstruction.surface_colours import surface_colours
 from shelfnet.reconstruction.texture_baking import bake_texture, interpolated_colours
@@ -80,6 +80,7 @@ def refine_reconstructions(
     masks: Float[Tensor, "b 1 h w"],
     settings: RefineSettings,
     render: RenderSettings,
+    on_step: OnStep | None = None,
 ) -> list[Reconstruction]:
     """Simplify meshes to the face budget and fit them and their cameras to their images, as one batch.
 
@@ -92,6 +93,7 @@ def refine_reconstructions(
         masks: Masks in [0, 1].
         settings: Settings of the refinement.
         render: Field of view and distance of the cameras.
+        on_step: Called after each optimiser step.
     """
     simplified = [_simplify(reconstruction.surface, settings.max_faces) for reconstruction in coarse]
     results = refine_meshes(
@@ -104,6 +106,7 @@ def refine_reconstructions(
         settings,
         math.radians(render.fov_deg),
         render.camera_distance,
+        on_step,
     )
     refined = []
     for before, surface, result, image, mask in zip(coarse, simplified, results, images, masks[:, 0], strict=True):

@@ -7,7 +7,7 @@ import pytest
 from unprivileged import reachable_folder, unprivileged
 
 from shelfnet.cli.errors import UsageError
-from shelfnet.cli.outputs import plan_outputs
+from shelfnet.cli.outputs import destinations, plan_outputs
 
 
 @pytest.fixture
@@ -19,8 +19,9 @@ def photos(tmp_path):
     return folder
 
 
-def plan(photos, output, mask=None, preview=None):
-    return plan_outputs([photos] if isinstance(photos, Path) else photos, mask, output, preview)
+def plan(photos, output, mask=None, preview=None, turntable=None, format_=None):
+    wanted = destinations(output, format_, preview, turntable)
+    return plan_outputs([photos] if isinstance(photos, Path) else photos, mask, wanted)
 
 
 def test_one_photo_to_a_file(photos, tmp_path):
@@ -48,7 +49,7 @@ def test_folder_structure_is_kept(photos, tmp_path):
         "b.glb",
         "old/a.glb",
     ]
-    assert [outputs.preview.relative_to(tmp_path / "seen").as_posix() for outputs in planned] == [
+    assert [outputs.preview and outputs.preview.relative_to(tmp_path / "seen").as_posix() for outputs in planned] == [
         "a.png",
         "b.png",
         "old/a.png",
@@ -77,11 +78,15 @@ def test_missing_photo_is_planned(photos, tmp_path):
         ("photos", {"mask": "m.png"}, "--mask"),
         ("photos", {"output": "x.glb"}, r"--output .*x\.glb"),
         ("photos", {"preview": "x.png"}, r"--preview .*x\.png"),
-        ("photos/b.jpg", {"output": "x.obj"}, r"x\.obj.*\.glb"),
+        ("photos/b.jpg", {"output": "x.fbx"}, r"x\.fbx.*\.glb, \.obj, \.ply, \.stl"),
+        ("photos/b.jpg", {"output": "x.obj", "format_": "stl"}, r"x\.obj.*stl"),
+        ("photos", {"output": "photos", "format_": "obj"}, "--output .*photos"),
+        ("photos/b.jpg", {"turntable": "x.png"}, r"x\.png.*\.gif"),
+        ("photos", {"turntable": "photos/turning"}, "--turntable .*turning"),
         ("photos/b.jpg", {"preview": "x.jpg"}, r"x\.jpg.*\.png"),
         ("photos/b.jpg", {"output": "file"}, r"--output .*file: "),
-        ("photos/a.png", {"preview": "photos/a.png"}, r"--preview .*a\.png"),
-        ("photos/a.png", {"preview": "photos/a_mask.png"}, r"--preview .*a_mask\.png"),
+        ("photos/a.png", {"preview": "photos/a.png"}, r"a\.png.*replace"),
+        ("photos/a.png", {"preview": "photos/a_mask.png"}, r"a_mask\.png.*replace"),
         ("photos", {"preview": "photos/seen"}, "--preview .*seen"),
         ("bare", {}, "bare: "),
     ],
@@ -89,7 +94,9 @@ def test_missing_photo_is_planned(photos, tmp_path):
 def test_impossible_arguments_are_refused(photos, tmp_path, inputs, options, message):
     (tmp_path / "bare").mkdir()
     (tmp_path / "file").write_bytes(b"")
-    places = {"output": tmp_path / "out"} | {name: tmp_path / place for name, place in options.items()}
+    places = {"output": tmp_path / "out"} | {
+        name: place if name == "format_" else tmp_path / place for name, place in options.items()
+    }
     with pytest.raises(UsageError, match=message):
         plan(tmp_path / inputs, **places)
 
@@ -120,7 +127,7 @@ def test_folder_names_may_have_a_dot(photos, tmp_path, name):
     assert plan(photos, tmp_path / name)[0].mesh == tmp_path / name / "a.glb"
 
 
-@pytest.mark.parametrize("name", ["chair.obj", "chair.GLTF", "chair.ply", "chair.usdz", "chair.png"])
+@pytest.mark.parametrize("name", ["chair.GLTF", "chair.fbx", "chair.usdz", "chair.png"])
 def test_other_file_formats_are_not_taken_for_folders(photos, tmp_path, name):
     with pytest.raises(UsageError, match=name):
         plan(photos / "b.jpg", tmp_path / name)
@@ -131,3 +138,19 @@ def test_folder_that_may_not_be_read_is_named(tmp_path):
         (folder / "closed").mkdir(0o700)
         with unprivileged(), pytest.raises(UsageError, match=r"closed: this user may not read"):
             plan(folder / "closed", tmp_path / "out")
+
+
+def test_suffix_of_the_output_is_the_format(photos, tmp_path):
+    assert plan(photos / "b.jpg", tmp_path / "chair.STL")[0].mesh == tmp_path / "chair.STL"
+    (outputs,) = plan(photos / "b.jpg", tmp_path / "chair.ply", turntable=tmp_path / "chair.webp", format_="ply")
+    assert (outputs.mesh, outputs.turntable) == (tmp_path / "chair.ply", tmp_path / "chair.webp")
+    several = plan(photos, tmp_path / "meshes_v1.0", turntable=tmp_path / "turning", format_="obj")
+    assert several[2].mesh == tmp_path / "meshes_v1.0" / "old" / "a.obj"
+    assert several[2].turntable == tmp_path / "turning" / "old" / "a.gif"
+
+
+def test_texture_of_an_obj_does_not_replace_a_photo(photos):
+    photo = (photos / "a.png").rename(photos / "chair_texture.png")
+    with pytest.raises(UsageError, match=r"chair_texture\.png"):
+        plan(photo, photos / "chair.obj")
+    assert plan(photo, photos / "chair.glb")[0].mesh == photos / "chair.glb"

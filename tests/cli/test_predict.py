@@ -1,11 +1,11 @@
 """``shelfnet predict``: files, printed lines and exit codes."""
 
 import re
-import sys
 
 import numpy as np
 import pytest
 import torch
+import trimesh
 from photographed import RADIUS, BallNet, write_photo
 from PIL import Image
 from run_descriptions import write_run_description
@@ -13,12 +13,12 @@ from trimesh.visual import ColorVisuals, TextureVisuals
 
 from shelfnet.cli import predict as command
 from shelfnet.cli.main import main
-from shelfnet.cli.previews import CELL_PX
+from shelfnet.cli.previews import CELL_PX, COLUMNS
 from shelfnet.data.glb import read_glb
 from shelfnet.data.photographs.reader import PhotoError
 from shelfnet.networks import segmenter
 from shelfnet.networks.checkpoint import load_model
-from shelfnet.prediction import predictor
+from shelfnet.prediction import predictor, turntable
 from shelfnet.reconstruction.coloured_mesh import load_glb
 
 pytestmark = pytest.mark.usefixtures("checkpoint")
@@ -29,7 +29,7 @@ def predict(*arguments):
 
 
 def test_one_photo(tmp_path, capsys):
-    assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "new" / "chair.glb") == 0
+    assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "new" / "chair.glb", "--no-refine") == 0
     mesh = load_glb(tmp_path / "new" / "chair.glb").mesh
     np.testing.assert_allclose(np.linalg.norm(mesh.vertices, axis=1), RADIUS, atol=0.01)
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["chair.glb"]
@@ -40,7 +40,7 @@ def test_one_photo(tmp_path, capsys):
     assert re.match(r"1 photo\(s\): 1 mesh\(es\), 0 skipped; \d+\.\d\d s .* each\); peak memory \d+ MB", lines[2])
 
 
-@pytest.mark.parametrize("stage", [[], ["--refine"]])
+@pytest.mark.parametrize("stage", [["--no-refine"], []])
 def test_texture_option(tmp_path, stage):
     assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "a.glb", "--texture", "atlas", *stage) == 0
     assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "b.glb", "--texture", "vertex", *stage) == 0
@@ -70,7 +70,7 @@ def test_mask_option(tmp_path, device):
     photo = write_photo(tmp_path / "a.png", alpha=False)
     mask = photo.with_name("a_mask.png").rename(tmp_path / "elsewhere.png")
     assert predict(photo, "-o", tmp_path / "without.glb", "--device", device) == 1
-    assert predict(photo, "-o", tmp_path / "with.glb", "--mask", mask, "--device", device) == 0
+    assert predict(photo, "-o", tmp_path / "with.glb", "--mask", mask, "--device", device, "--no-refine") == 0
     assert not (tmp_path / "without.glb").exists()
     radii = np.linalg.norm(load_glb(tmp_path / "with.glb").mesh.vertices, axis=1)
     np.testing.assert_allclose(radii, RADIUS, atol=0.01)
@@ -111,25 +111,42 @@ def test_object_share_is_that_of_the_checkpoint(tmp_path, checkpoint, monkeypatc
     write_run_description(checkpoint, object_share=0.7)
     (tmp_path / "other.yaml").write_text("dataset: {images: {object_share: 0.55}}\nreconstruct: {resolution: 16}")
     made = spy_on_predictor(monkeypatch)
-    predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "x.glb", "--config", tmp_path / "other.yaml")
+    predict(write_photo(tmp_path / "a.png"), "-o", "x.glb", "--no-refine", "--config", tmp_path / "other.yaml")
     assert (made[0].object_share, made[0].reconstruct.resolution, made[0].refine) == (0.7, 16, None)
 
 
 def test_refine_option(tmp_path, monkeypatch):
     made = spy_on_predictor(monkeypatch)
-    assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "x.glb", "--refine") == 0
-    assert made[0].refine.iterations == 2
+    assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "x.glb") == 0
+    assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "y.glb", "--no-refine") == 0
+    assert (made[0].refine.iterations, made[1].refine) == (2, None)
     assert len(load_glb(tmp_path / "x.glb").mesh.faces) <= 200
 
 
-def test_preview_option(tmp_path):
+def test_image_options(tmp_path, monkeypatch):
+    monkeypatch.setattr(turntable, "FRAMES", 3)
     photo = write_photo(tmp_path / "a.png")
-    assert predict(photo, "-o", tmp_path / "x.glb", "--preview", tmp_path / "seen" / "x.png") == 0
-    sheet = np.asarray(Image.open(tmp_path / "seen" / "x.png")).astype(int)
-    cells = [sheet[:, start : start + CELL_PX] for start in range(0, sheet.shape[1], CELL_PX)]
-    for cell in cells:
-        assert cell[4, 4].tolist() == [255, 255, 255]
-        assert cell[CELL_PX // 2, CELL_PX // 2].min() < 230
+    options = ("--preview", tmp_path / "seen" / "x.png", "--turntable", tmp_path / "seen" / "x.gif")
+    assert predict(photo, "-o", tmp_path / "x.ply", *options) == 0
+    with Image.open(tmp_path / "seen" / "x.png") as preview, Image.open(tmp_path / "seen" / "x.gif") as animation:
+        assert preview.width == COLUMNS * CELL_PX
+        assert getattr(animation, "n_frames", 1) == 3
+    assert len(trimesh.load_mesh(tmp_path / "x.ply").faces) > 0
+
+
+def test_format_option(tmp_path):
+    write_photo(tmp_path / "photos" / "a.png")
+    out = tmp_path / "meshes_v1.0"
+    assert predict(tmp_path / "photos", "-o", out, "--format", "obj", "--texture", "atlas", "--texture-size", "64") == 0
+    assert sorted(path.name for path in out.iterdir()) == ["a.mtl", "a.obj", "a_texture.png"]
+    with Image.open(out / "a_texture.png") as texture:
+        assert texture.size == (64, 64)
+
+
+@pytest.mark.parametrize("stage", ["--refine", "--no-refine"])
+def test_faces_option(tmp_path, stage):
+    assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "a.stl", "--faces", 100, stage) == 0
+    assert len(trimesh.load_mesh(tmp_path / "a.stl").faces) <= 100
 
 
 def test_segmenter_options(tmp_path, monkeypatch, capsys):
@@ -165,7 +182,8 @@ def refusal(capsys, *arguments):
 def test_unusable_arguments_exit_with_2(tmp_path, checkpoint, capsys):
     photo, output = write_photo(tmp_path / "a.png"), tmp_path / "x.glb"
     assert "nowhere" in refusal(capsys, photo, "-o", output, "--checkpoint", tmp_path / "nowhere")
-    assert "x.obj" in refusal(capsys, photo, "-o", tmp_path / "x.obj")
+    assert "x.fbx" in refusal(capsys, photo, "-o", tmp_path / "x.fbx")
+    assert "max_faces" in refusal(capsys, photo, "-o", output, "--faces", "0")
     assert "no.yaml" in refusal(capsys, photo, "-o", output, "--config", tmp_path / "no.yaml")
     absent = ("--segmenter", "mask_rcnn", "--segmenter-weights", tmp_path / "no.pth")
     assert "no.pth" in refusal(capsys, photo, "-o", output, *absent)
@@ -180,13 +198,6 @@ def test_unusable_arguments_exit_with_2(tmp_path, checkpoint, capsys):
 def test_missing_gpu_exits_with_2(tmp_path, capsys):
     told = refusal(capsys, write_photo(tmp_path / "a.png"), "-o", tmp_path / "x.glb", "--device", "cuda")
     assert "device" in told and "GPU" in told
-
-
-def test_missing_opengl_refuses_only_previews(tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "shelfnet.preview.previewer", None)
-    photo = write_photo(tmp_path / "a.png")
-    assert "shelfnet[report]" in refusal(capsys, photo, "-o", tmp_path / "x.glb", "--preview", tmp_path / "x.png")
-    assert predict(photo, "-o", tmp_path / "x.glb") == 0
 
 
 def test_working_folder_does_not_change_the_mesh(tmp_path, checkpoint, monkeypatch):

@@ -1,43 +1,34 @@
-import math
+"""Previews: a grid of the photo and views of the mesh."""
 
 import numpy as np
-import pytest
 import trimesh
 from PIL import Image
 
-from shelfnet.cli.previews import CELL_PX, TURNS_DEG, save_preview
+from shelfnet.cli.previews import CELL_PX, COLUMNS, TURNS_DEG, save_preview
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.prediction.photo_prediction import PhotoPrediction, View
-from shelfnet.reconstruction.coloured_mesh import ColouredMesh, save_glb
+from shelfnet.reconstruction.coloured_mesh import ColouredMesh
+
+BOX = trimesh.creation.box((0.2, 0.6, 0.6))
+RED_IN_FRONT = np.where(np.asarray(BOX.vertices)[:, 2:] > 0.0, [[0.9, 0.0, 0.0]], [[0.0, 0.0, 0.9]])
 
 
-def test_preview_shows_crop_predicted_view_and_turntable(tmp_path):
-    ball = trimesh.creation.icosphere(1, 0.3)
-    surface = ColouredMesh(Mesh(ball.vertices.copy(), ball.faces.astype(np.int64)), np.full((42, 3), 0.5))
-    save_glb(tmp_path / "chair.glb", surface)
+def test_grid_shows_crop_predicted_view_and_all_sides(tmp_path):
+    surface = ColouredMesh(Mesh(np.asarray(BOX.vertices), np.asarray(BOX.faces, dtype=np.int64)), RED_IN_FRONT)
     crop = np.zeros((8, 8, 4), np.uint8)
-    crop[2:6, 2:6] = (255, 0, 0, 255)
-    eyes = []
-
-    def render(mesh, cam2world):
-        assert len(mesh.faces) == len(ball.faces)
-        eyes.append(cam2world[:3, 3])
-        cell = np.zeros((CELL_PX, CELL_PX, 4), np.uint8)
-        cell[:, :, 3] = 40 * len(eyes)
-        return cell
-
-    path = tmp_path / "chair.png"
-    view = View(math.degrees(0.4), math.degrees(0.1), 35.0, 2.6)
-    predicted = PhotoPrediction(surface, view, crop[..., 3], crop, 0.9, 0.0)
-    save_preview(path, predicted, tmp_path / "chair.glb", render)
-    sheet = np.asarray(Image.open(path))
-    assert sheet.shape == (CELL_PX, CELL_PX * (1 + len(TURNS_DEG)), 3)
-    assert sheet[CELL_PX // 2, CELL_PX // 2].tolist() == [255, 0, 0]
-    assert sheet[2, 2].tolist() == [255, 255, 255]
-    expected = [255 - 40 * number for number in range(1, len(TURNS_DEG) + 1)]
-    np.testing.assert_allclose(sheet[2, CELL_PX + 2 :: CELL_PX, 0], expected, atol=1)
-    np.testing.assert_allclose(np.linalg.norm(eyes, axis=1), 2.6)
-    assert math.asin(eyes[0][1] / 2.6) == pytest.approx(0.1)
-    azimuths_deg = np.rad2deg([math.atan2(eye[0], eye[2]) for eye in eyes])
-    np.testing.assert_allclose(np.mod(azimuths_deg - math.degrees(0.4), 360.0), TURNS_DEG, atol=1e-6)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["chair.glb", "chair.png"]
+    crop[2:6, 2:6] = (0, 255, 0, 255)
+    path = tmp_path / "new" / "chair.png"
+    save_preview(path, PhotoPrediction(surface, View(0.0, 0.0, 35.0, 2.6), crop[..., 3], crop, 0.9, 0.0))
+    sheet = np.asarray(Image.open(path)).astype(int)
+    count = 2 + len(TURNS_DEG)
+    assert sheet.shape == (-(-count // COLUMNS) * CELL_PX, COLUMNS * CELL_PX, 3)
+    grid = sheet.reshape(-1, CELL_PX, COLUMNS, CELL_PX, 3).swapaxes(1, 2).reshape(-1, CELL_PX, CELL_PX, 3)
+    middles = grid[:count, CELL_PX // 2, CELL_PX // 2]
+    assert (grid[:, 2, 2] == 255).all()
+    assert middles[0].tolist() == [0, 255, 0]
+    red, _, blue = middles[1:].T
+    # Turns by 0, 60 and 300 degrees show the front, turns by 120, 180 and 240 degrees the back.
+    assert (red > blue).tolist() == [True, True, True, False, False, False, True]
+    widths = (grid[1:count, CELL_PX // 2].min(axis=-1) < 250).sum(axis=-1)
+    assert widths[2] > 1.5 * widths[0]  # the box is three times as deep as wide
+    assert [file.name for file in path.parent.iterdir()] == ["chair.png"]
