@@ -1,6 +1,6 @@
 """Stack previews of `shelfnet predict` into the picture of the README.
 
-    python tools/draw_examples.py results/predictions/previews docs/images/examples.png windsor wing_chair
+python tools/draw_examples.py results/predictions/previews docs/images/examples.png windsor wing_chair
 """
 
 import argparse
