@@ -11,7 +11,9 @@ from shelfnet.cli.outputs import PhotoOutputs
 from shelfnet.data.photographs.reader import MissingMaskError
 from shelfnet.prediction.photo_prediction import PhotoPrediction
 
-MASK_ADVICE = "pass --mask, an image with the mask in its alpha channel, or --segmenter mask_rcnn"
+MASK_ADVICE = (
+    "pass --mask, an image with the mask in its alpha channel, a photo on a plain ground, or --segmenter mask_rcnn"
+)
 
 CLEAR_LINE = "\r\x1b[K"
 """Control characters that erase the line of the cursor on a terminal."""
@@ -41,7 +43,8 @@ class Progress:
         """Report a mesh."""
         self._clear()
         self.seconds.append(predicted.seconds)
-        quality = f"{len(predicted.mesh.faces)} faces, mask IoU {predicted.mask_iou:.2f}"
+        mask = f"mask from {predicted.mask_source}, mask IoU {predicted.mask_iou:.2f}"
+        quality = f"{len(predicted.mesh.faces)} faces, {mask}"
         measured = f"{quality}, {predicted.seconds:.2f} s, {peak_memory_text()}"
         print(f"{self._counter()} {outputs.photo} -> {outputs.mesh}: {measured}", flush=True)
 

@@ -67,4 +67,8 @@ class ImagesSettings(Section):
     min_object_px: Count = Field(
         default=32, description="Minimum longer side of the object in pixels of the photograph; others are quarantined."
     )
+    plain_ground: bool = Field(
+        default=True,
+        description="Whether photographs without a mask are cut out where the ground is plain, before the segmenter.",
+    )
     segmenter: SegmenterSettings = SegmenterSettings()

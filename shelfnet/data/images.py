@@ -48,7 +48,7 @@ def check_size(image: Image.Image, max_pixels: int = MAX_PIXELS) -> None:
         ImageError: The image has more than ``max_pixels``.
     """
     if image.width * image.height > max_pixels:
-        raise ImageError(f"expected at most {max_pixels} pixels, got {image.width} x {image.height}")
+        raise ImageError(f"expected at most {max_pixels} pixels, got {image.width} x {image.height}; scale it down")
 
 
 def save_png(path: Path, image: Float[np.ndarray, "h w 3"]) -> None:

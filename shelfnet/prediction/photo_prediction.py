@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from shelfnet.data.photographs.reader import MaskSource
 from shelfnet.prediction.mesh_files import save_mesh
 from shelfnet.reconstruction.coloured_mesh import ColouredMesh
 
@@ -35,6 +36,7 @@ class PhotoPrediction:
         mesh: Mesh in the object frame, with vertex colours and, if configured, a texture.
         view: Predicted camera.
         mask: Mask that was used, at the size of the upright photo; 255 inside the object.
+        mask_source: Where the mask comes from.
         crop: Square around the object that the network saw, RGBA.
         mask_iou: IoU of the mesh's silhouette in that view and the mask in the crop.
         seconds: Wall time from reading the photo to the mesh; in a batch, the share of this photo.
@@ -43,6 +45,7 @@ class PhotoPrediction:
     mesh: ColouredMesh
     view: View
     mask: UInt8[np.ndarray, "h w"]
+    mask_source: MaskSource
     crop: UInt8[np.ndarray, "s s 4"]
     mask_iou: float
     seconds: float

@@ -20,7 +20,7 @@ from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.photographs.crops import check_mask, crop_to_object
 from shelfnet.data.photographs.masks import isolate_object
-from shelfnet.data.photographs.reader import PhotoError, SegmentFn, read_photo
+from shelfnet.data.photographs.reader import MaskSource, PhotoError, SegmentFn, read_photo
 from shelfnet.data.shards.encoding import check_image
 from shelfnet.devices import pick_device
 from shelfnet.networks.checkpoint import load_model, read_run_description
@@ -46,6 +46,7 @@ class _Prepared:
 
     name: str
     mask: UInt8[np.ndarray, "h w"]
+    mask_source: MaskSource
     crop: UInt8[np.ndarray, "s s 4"]
 
 
@@ -65,7 +66,7 @@ class Predictor:
         images: Requirements on photos and their masks.
         reconstruct: Resolution, level and size of the mesh.
         refine: Settings of the refinement; ``None`` skips it.
-        segment: Segmenter for photos without a mask; ``None`` refuses them.
+        segment: Segmenter for photos without a mask whose ground is not plain; ``None`` refuses them.
         name: Folder, ablation and iterations of the model, for messages.
         on_step: Called after each step of a refinement.
     """
@@ -133,7 +134,7 @@ class Predictor:
             mask: Mask in any of these forms, or an array ``h w``, bright on the object; it replaces the photo's alpha.
 
         Raises:
-            MissingMaskError: The photo has no mask and there is no segmenter.
+            MissingMaskError: The photo has no mask, its ground is not plain, and there is no segmenter.
             PhotoError: Photo or mask cannot be used.
             UnusableImageError: The object is uniformly black or white.
             EmptyMeshError: The network predicts no surface.
@@ -181,7 +182,9 @@ class Predictor:
 
     def _prepare(self, photo: PhotoLike, mask: PhotoLike | None) -> _Prepared:
         name = photo_name(photo)
-        isolated = isolate_object(read_photo(as_source(photo), None if mask is None else as_source(mask), self.segment))
+        mask_file = None if mask is None else as_source(mask)
+        masked = read_photo(as_source(photo), mask_file, self.segment, plain_ground=self.images.plain_ground)
+        isolated = isolate_object(masked.rgba, one_part=masked.mask_source == MaskSource.PLAIN_GROUND)
         for remark in isolated.remarks:
             log.warning("%s: %s", name, remark)
         try:
@@ -190,7 +193,7 @@ class Predictor:
             raise PhotoError(f"{name}: {error}") from error
         crop = crop_to_object(isolated.rgba, self._crop_px(), self.object_share)
         check_image(crop, name)
-        return _Prepared(name, isolated.rgba[..., 3], crop)
+        return _Prepared(name, isolated.rgba[..., 3], masked.mask_source, crop)
 
     def _reconstruct(
         self, name: str, image: Float[Tensor, "1 3 s s"], alpha: Float[Tensor, "1 1 s s"]
@@ -207,6 +210,7 @@ class Predictor:
             mesh=predicted.surface,
             view=View(azimuth_deg, elevation_deg, self.render.fov_deg, self.render.camera_distance),
             mask=prepared.mask,
+            mask_source=prepared.mask_source,
             crop=prepared.crop,
             mask_iou=predicted.mask_iou,
             seconds=seconds,

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +20,14 @@ from shelfnet.data.obj.reader import ModelError
 from shelfnet.data.photographs.catalogue import Photograph, read_photographs
 from shelfnet.data.photographs.crops import check_mask, crop_to_object
 from shelfnet.data.photographs.masks import MaskRemark, isolate_object
-from shelfnet.data.photographs.reader import MissingMaskError, PhotoError, SegmentFn, read_photo
+from shelfnet.data.photographs.reader import (
+    MaskedPhoto,
+    MaskSource,
+    MissingMaskError,
+    PhotoError,
+    SegmentFn,
+    read_photo,
+)
 from shelfnet.data.shards.encoding import check_image
 from shelfnet.data.shards.schema import ViewMetadata, image_row
 from shelfnet.data.shards.writer import write_shard
@@ -46,9 +53,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Crop:
-    """A photograph cropped to its object, and remarks on its mask."""
+    """A photograph cropped to its object, where its mask comes from, and remarks on the mask."""
 
     rgba: UInt8[np.ndarray, "s s 4"]
+    mask_source: MaskSource
     remarks: tuple[MaskRemark, ...]
 
 
@@ -68,7 +76,7 @@ def crop_photographs(
     """Publish the photographs of one shard, cropped to their objects, with masks as alpha.
 
     Args:
-        settings: Crop settings, smallest coverage, and the segmenter of photographs without a mask.
+        settings: Crop settings, smallest coverage, and what is done with photographs without a mask.
         resolution_px: Side of the crops in pixels.
         timeout_s: Time limit per photograph, in a child process.
         memory_mb: Memory limit of the child process.
@@ -86,16 +94,18 @@ def crop_photographs(
     chosen = read_photographs(photographs, shard)
     unusable: list[Quarantined] = []
     remarked: dict[MaskRemark, list[str]] = defaultdict(list)
+    sources: Counter[MaskSource] = Counter()
     metadata = {"images": settings_json(settings), "dataset_digest": source.digest}
     make = partial(_make_crop, source.root, settings, resolution_px)
     try:
         with IsolatedWorker(make, timeout_s=timeout_s, memory_mb=memory_mb) as worker:
-            write_shard(output, _rows(chosen, worker, unusable, remarked), metadata)
+            write_shard(output, _rows(chosen, worker, unusable, remarked, sources), metadata)
     finally:
         write_quarantine(quarantine, unusable)
         for remark, names in remarked.items():
             log.warning("%d photographs: %s: %s", len(names), remark, shown_names(names))
     log.info("%d of %d photographs cropped, %d refused", len(chosen) - len(unusable), len(chosen), len(unusable))
+    log.info("masks from %s", ", ".join(f"{source}: {count}" for source, count in sources.most_common()))
     events = Journal(journal, run="data")
     events.params({"images": settings.model_dump(mode="json")})
     counts = {"photographs_cropped": len(chosen) - len(unusable), "photographs_refused": len(unusable)}
@@ -108,10 +118,12 @@ def _rows(
     worker: IsolatedWorker[Photograph, Crop],
     unusable: list[Quarantined],
     remarked: dict[MaskRemark, list[str]],
+    sources: Counter[MaskSource],
 ) -> Iterator[dict[str, Any]]:
     """Rows of all usable photographs, one in memory at a time.
 
-    The others are appended to ``unusable``, and photographs with a remarkable mask to ``remarked``.
+    The others are appended to ``unusable``, and photographs with a remarkable mask to ``remarked``. ``sources`` counts
+    where masks come from.
     """
     for photograph in photographs:
         try:
@@ -119,6 +131,7 @@ def _rows(
         except (ModelError, WorkerFailedError) as error:
             unusable.append(quarantine_model(photograph.model_id, STAGE, error, photograph.photo_path))
             continue
+        sources[crop.mask_source] += 1
         for remark in crop.remarks:
             remarked[remark].append(photograph.photo_path)
         yield image_row(photograph, photograph.view, crop.rgba, UNKNOWN_CAMERA)
@@ -139,19 +152,20 @@ def _make_crop(root: Path, settings: ImagesSettings, resolution_px: int) -> Call
 def _crop(
     photograph: Photograph, root: Path, settings: ImagesSettings, resolution_px: int, segment: SegmentFn | None
 ) -> Crop:
-    isolated = isolate_object(_read(photograph, root, segment))
+    masked = _read(photograph, root, settings, segment)
+    isolated = isolate_object(masked.rgba, one_part=masked.mask_source == MaskSource.PLAIN_GROUND)
     check_mask(isolated.rgba, settings.min_coverage, settings.min_object_px)
     crop = crop_to_object(isolated.rgba, resolution_px, settings.object_share)
     check_image(crop, photograph.model_id)
-    return Crop(crop, isolated.remarks)
+    return Crop(crop, masked.mask_source, isolated.remarks)
 
 
-def _read(photograph: Photograph, root: Path, segment: SegmentFn | None) -> UInt8[np.ndarray, "h w 4"]:
+def _read(photograph: Photograph, root: Path, settings: ImagesSettings, segment: SegmentFn | None) -> MaskedPhoto:
     """Read a photograph with its mask; messages name files relative to the data set."""
     path = root / photograph.photo_path
     mask_path = None if photograph.mask_path is None else root / photograph.mask_path
     try:
-        return read_photo(path, mask_path, segment)
+        return read_photo(path, mask_path, segment, plain_ground=settings.plain_ground)
     except PhotoError as error:
         reason = str(error).removeprefix(f"{path}: ").replace(f"{root}/", "")
         raise PhotoError(reason + ADVICE if isinstance(error, MissingMaskError) else reason) from error

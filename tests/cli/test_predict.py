@@ -35,9 +35,23 @@ def test_one_photo(tmp_path, capsys):
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["chair.glb"]
     lines = capsys.readouterr().out.splitlines()
     assert re.match(r"model results/base/seed0 \(base, 7 iterations\) on CPU.*, loaded in \d+\.\d s$", lines[0])
-    measured = rf"{len(mesh.faces)} faces, mask IoU \d\.\d\d, \d+\.\d\d s, peak memory \d+ MB"
+    measured = rf"{len(mesh.faces)} faces, mask from alpha, mask IoU \d\.\d\d, \d+\.\d\d s, peak memory \d+ MB"
     assert re.match(rf"\[1/1\] .*a\.png -> .*chair\.glb: {measured}", lines[1])
     assert re.match(r"1 photo\(s\): 1 mesh\(es\), 0 skipped; \d+\.\d\d s .* each\); peak memory \d+ MB", lines[2])
+
+
+def write_carpet(path):
+    """A photo of nothing but a rough ground, of the size of the other photos."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 160, 3), np.uint8)).save(path)
+    return path
+
+
+def test_photo_on_plain_ground_needs_no_mask(tmp_path, capsys):
+    photo = write_photo(tmp_path / "a.png", alpha=False)
+    photo.with_name("a_mask.png").unlink()
+    assert predict(photo, "-o", tmp_path / "a.glb") == 0
+    assert "mask from plain ground" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("stage", [["--no-refine"], []])
@@ -52,7 +66,7 @@ def test_bad_photo_is_reported_and_skipped(tmp_path, capsys):
     photos = tmp_path / "photos"
     write_photo(photos / "a.png")
     (photos / "b.jpg").write_bytes(b"no image")
-    write_photo(photos / "c.png", alpha=False).with_name("c_mask.png").unlink()
+    write_carpet(photos / "c.png")
     write_photo(photos / "sub" / "d.jpg", alpha=False)
     assert predict(photos, "-o", tmp_path / "out") == 1
     assert sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")) == [
@@ -61,14 +75,14 @@ def test_bad_photo_is_reported_and_skipped(tmp_path, capsys):
     ]
     told = capsys.readouterr()
     assert re.search(r"\[2/4\] .*b\.jpg: skipped: expected a whole image", told.err)
-    assert re.search(r"\[3/4\] .*c\.png: skipped: expected a mask of the object.*--mask", told.err)
+    assert re.search(r"\[3/4\] .*c\.png: skipped: expected a mask.*the ground is not plain.*--mask", told.err)
     assert "[4/4]" in told.out and "4 photo(s): 2 mesh(es), 2 skipped" in told.out
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu"])
 def test_mask_option(tmp_path, device):
-    photo = write_photo(tmp_path / "a.png", alpha=False)
-    mask = photo.with_name("a_mask.png").rename(tmp_path / "elsewhere.png")
+    mask = write_photo(tmp_path / "b.png", alpha=False).with_name("b_mask.png").rename(tmp_path / "elsewhere.png")
+    photo = write_carpet(tmp_path / "a.png")
     assert predict(photo, "-o", tmp_path / "without.glb", "--device", device) == 1
     assert predict(photo, "-o", tmp_path / "with.glb", "--mask", mask, "--device", device, "--no-refine") == 0
     assert not (tmp_path / "without.glb").exists()
@@ -165,7 +179,9 @@ def test_segmenter_options(tmp_path, monkeypatch, capsys):
     photo = write_photo(tmp_path / "a.jpg", alpha=False)
     photo.with_name("a_mask.png").unlink()
     Image.new("RGB", (50, 50), "white").save(tmp_path / "b.jpg")
+    (tmp_path / "segmented.yaml").write_text("dataset: {images: {plain_ground: false}}")
     options = ("--segmenter", "mask_rcnn", "--segmenter-weights", "w.pth", "--segmenter-category", "bed")
+    options += ("--config", tmp_path / "segmented.yaml")
     assert predict(photo, tmp_path / "b.jpg", "-o", tmp_path / "out", *options) == 1
     assert (asked[0].kind, asked[0].weights, asked[0].path, asked[0].categories) == (
         "mask_rcnn", "file", "w.pth", ("bed",),

@@ -5,6 +5,7 @@ import trimesh
 from PIL import Image
 
 from shelfnet.cli.previews import CELL_PX, COLUMNS, TURNS_DEG, save_preview
+from shelfnet.data.photographs.reader import MaskSource
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.prediction.photo_prediction import PhotoPrediction, View
 from shelfnet.reconstruction.coloured_mesh import ColouredMesh
@@ -18,7 +19,9 @@ def test_grid_shows_crop_predicted_view_and_all_sides(tmp_path):
     crop = np.zeros((8, 8, 4), np.uint8)
     crop[2:6, 2:6] = (0, 255, 0, 255)
     path = tmp_path / "new" / "chair.png"
-    save_preview(path, PhotoPrediction(surface, View(0.0, 0.0, 35.0, 2.6), crop[..., 3], crop, 0.9, 0.0))
+    save_preview(
+        path, PhotoPrediction(surface, View(0.0, 0.0, 35.0, 2.6), crop[..., 3], MaskSource.ALPHA, crop, 0.9, 0.0)
+    )
     sheet = np.asarray(Image.open(path)).astype(int)
     count = 2 + len(TURNS_DEG)
     assert sheet.shape == (-(-count // COLUMNS) * CELL_PX, COLUMNS * CELL_PX, 3)

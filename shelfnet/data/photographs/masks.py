@@ -26,6 +26,7 @@ class MaskRemark(StrEnum):
 
     STRAY = "the mask has stray pixels away from the object; they are left out"
     SEVERAL = "the mask has several large parts, expected one object; crop or mask the others"
+    LARGEST = "the photo shows several objects; only the largest is used: crop or mask the photo for another one"
     INVERTED = "the mask covers the border but not the middle: it looks inverted; the object must be bright or opaque"
 
 
@@ -42,11 +43,13 @@ class IsolatedObject:
     remarks: tuple[MaskRemark, ...]
 
 
-def isolate_object(rgba: UInt8[np.ndarray, "h w 4"]) -> IsolatedObject:
+def isolate_object(rgba: UInt8[np.ndarray, "h w 4"], *, one_part: bool = False) -> IsolatedObject:
     """Make the stray parts of a mask transparent, since a single stray pixel would move the crop.
 
     Args:
         rgba: Photo with its mask as alpha.
+        one_part: Whether large parts are separate objects, of which the largest is kept. In a mask that somebody made,
+            they may be parts of an object that something hides.
     """
     inside = rgba[..., 3] > INSIDE
     remarks = [MaskRemark.INVERTED] if _looks_inverted(inside) else []
@@ -57,20 +60,30 @@ def isolate_object(rgba: UInt8[np.ndarray, "h w 4"]) -> IsolatedObject:
     areas = np.bincount(parts.ravel(), minlength=n_parts + 1)[1:]
     order = np.argsort(-areas, kind="stable")
     n_kept = int(np.searchsorted(np.cumsum(areas[order]), OBJECT_FRACTION * areas.sum())) + 1
-    if areas[order[1]] >= SECOND_OBJECT * areas[order[0]]:
+    has_several = areas[order[1]] >= SECOND_OBJECT * areas[order[0]]
+    if has_several and one_part:
+        return IsolatedObject(_without(rgba, inside, parts == order[0] + 1), (*remarks, MaskRemark.LARGEST))
+    if has_several:
         remarks.append(MaskRemark.SEVERAL)
     if n_kept == n_parts:
         return IsolatedObject(rgba, tuple(remarks))
     is_kept = np.isin(parts, order[:n_kept] + 1)
-    stray_with_rim = np.asarray(ndimage.binary_dilation(inside & ~is_kept, NEIGHBOURS), bool) & ~is_kept
-    isolated = rgba.copy()
-    isolated[stray_with_rim, 3] = 0
-    return IsolatedObject(isolated, (*remarks, MaskRemark.STRAY))
+    return IsolatedObject(_without(rgba, inside, is_kept), (*remarks, MaskRemark.STRAY))
 
 
 def masks_something(alpha: UInt8[np.ndarray, "h w"]) -> bool:
     """Whether an alpha channel is a mask: it is not if it is opaque nearly everywhere, as in many screenshots."""
     return float((alpha > INSIDE).mean()) <= MAX_COVERAGE
+
+
+def _without(
+    rgba: UInt8[np.ndarray, "h w 4"], inside: Bool[np.ndarray, "h w"], is_kept: Bool[np.ndarray, "h w"]
+) -> UInt8[np.ndarray, "h w 4"]:
+    """The photo without the parts that are not kept, and without their soft rims."""
+    left_out = np.asarray(ndimage.binary_dilation(inside & ~is_kept, NEIGHBOURS), bool) & ~is_kept
+    isolated = rgba.copy()
+    isolated[left_out, 3] = 0
+    return isolated
 
 
 def _looks_inverted(inside: Bool[np.ndarray, "h w"]) -> bool:

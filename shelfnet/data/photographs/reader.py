@@ -1,6 +1,7 @@
 """Read photographs of single objects as upright 8-bit sRGB, with the mask as alpha.
 
-The mask is the first of: a mask file, the photo's alpha channel unless it masks nothing, the output of a segmenter.
+The mask is the first of: a mask file, the photo's alpha channel unless it masks nothing, the object on a plain ground,
+the output of a segmenter.
 """
 
 import io
@@ -8,6 +9,8 @@ import math
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,7 @@ from shelfnet.data.images import check_size
 from shelfnet.data.obj.reader import ModelError
 from shelfnet.data.photographs.files import FORMATS, mask_places
 from shelfnet.data.photographs.masks import masks_something
+from shelfnet.data.photographs.plain_ground import NoPlainGroundError, cut_out
 from shelfnet.file_tree import ALLOW_READING
 
 SegmentFn = Callable[[UInt8[np.ndarray, "h w 3"]], Float[np.ndarray, "h w"]]
@@ -44,12 +48,38 @@ class PhotoError(ModelError):
 
 
 class MissingMaskError(PhotoError):
-    """A photo has no mask; the message lists the paths that were searched."""
+    """A photo has no mask; the message lists the paths that were searched, and says what is wrong with the ground."""
+
+
+class MaskSource(StrEnum):
+    """Where a mask comes from."""
+
+    FILE = "file"
+    ALPHA = "alpha"
+    PLAIN_GROUND = "plain ground"
+    SEGMENTER = "segmenter"
+
+
+@dataclass(frozen=True)
+class MaskedPhoto:
+    """An upright sRGB photo.
+
+    Attributes:
+        rgba: Pixels with the mask as straight alpha.
+        mask_source: Where the mask comes from.
+    """
+
+    rgba: UInt8[np.ndarray, "h w 4"]
+    mask_source: MaskSource
 
 
 def read_photo(
-    path: ImageSource, mask_path: ImageSource | None = None, segment: SegmentFn | None = None
-) -> UInt8[np.ndarray, "h w 4"]:
+    path: ImageSource,
+    mask_path: ImageSource | None = None,
+    segment: SegmentFn | None = None,
+    *,
+    plain_ground: bool = True,
+) -> MaskedPhoto:
     """Read an upright sRGB photo with its mask as straight alpha.
 
     Args:
@@ -57,26 +87,35 @@ def read_photo(
         mask_path: Mask with the photo's aspect ratio, bright or opaque on the object. It takes precedence over the
             alpha channel of the photo.
         segment: Computes the mask of a photo that has none.
+        plain_ground: Whether a photo without a mask is first searched for an object on a plain ground.
 
     Raises:
-        MissingMaskError: There is neither a mask nor a segmenter.
+        MissingMaskError: There is neither a mask nor a plain ground nor a segmenter.
         PhotoError: The photo is missing, not an image, damaged or too large, or the mask does not fit.
     """
     rgba = _read_rgba(path)
     if mask_path is not None:
-        return _with_alpha(rgba, _read_mask(mask_path, rgba.shape[1], rgba.shape[0], path))
+        mask = _read_mask(mask_path, rgba.shape[1], rgba.shape[0], path)
+        return MaskedPhoto(_with_alpha(rgba, mask), MaskSource.FILE)
     if masks_something(rgba[..., 3]):
-        return rgba
+        return MaskedPhoto(rgba, MaskSource.ALPHA)
+    fault = ""
+    if plain_ground:
+        try:
+            return MaskedPhoto(cut_out(rgba[..., :3]), MaskSource.PLAIN_GROUND)
+        except NoPlainGroundError as error:
+            fault = f"; {error}"
     if segment is None:
         has_alpha = bool(rgba[..., 3].min() < 255)
         hint = ", and its alpha channel is opaque nearly everywhere" if has_alpha else ""
         places = f" in {mask_places(path)}" if isinstance(path, Path) else ""
-        raise MissingMaskError(f"{_name(path)}: expected a mask of the object, found none{places}{hint}")
+        raise MissingMaskError(f"{_name(path)}: expected a mask of the object, found none{places}{hint}{fault}")
     try:
         mask = segment(rgba[..., :3])
     except PhotoError as error:
         raise PhotoError(f"{_name(path)}: {error}") from error
-    return _with_alpha(rgba, np.rint(np.clip(mask, 0.0, 1.0) * 255.0).astype(np.uint8))
+    alpha = np.rint(np.clip(mask, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return MaskedPhoto(_with_alpha(rgba, alpha), MaskSource.SEGMENTER)
 
 
 def _name(source: ImageSource) -> str:
