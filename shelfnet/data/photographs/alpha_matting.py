@@ -59,7 +59,7 @@ def make_trimap(
     highest = ndimage.maximum_filter(contrast, NEARBY_PX)
     deep = ndimage.binary_erosion(inside, NEIGHBOURS, iterations=INSET_PX, border_value=1)
     opaque = deep | (inside & (contrast >= OPAQUE_CONTRAST**2 * highest))
-    empty = ~ndimage.binary_dilation(inside, NEIGHBOURS)
+    empty = ~np.asarray(ndimage.binary_dilation(inside, NEIGHBOURS), bool)
     object_nearby, has_object = _local_mean(image, opaque)
     ground_nearby, has_ground = _local_mean(image, empty)
     ground_nearby = np.where(has_ground, ground_nearby, ground_colour)

@@ -164,7 +164,7 @@ def _more_ground(
     if count == 0 or not ground.any():
         return np.zeros_like(ground)
     every = np.arange(1, count + 1)
-    outline = rest & ~ndimage.binary_erosion(rest, border_value=1)
+    outline = rest & ~np.asarray(ndimage.binary_erosion(rest, border_value=1), bool)
     contact = ndimage.mean(outline & ndimage.binary_dilation(ground), np.where(outline, labels, 0), every)
     darkest = max(ENCLOSED_TOLERANCE, float(np.percentile(regions.difference[ground], 95)))
     dark = ndimage.mean(regions.difference > darkest, labels, every)
