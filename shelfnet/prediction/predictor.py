@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -176,7 +177,8 @@ class Predictor:
             for index, each in enumerate(prepared)
         ]
         if self.refine is not None:
-            predicted = refine_reconstructions(predicted, images, alphas, self.refine, self.render, self.on_step)
+            with _one_thread():
+                predicted = refine_reconstructions(predicted, images, alphas, self.refine, self.render, self.on_step)
         seconds = (time.perf_counter() - started) / len(batch)
         return [self._result(each, mesh, seconds) for each, mesh in zip(prepared, predicted, strict=True)]
 
@@ -220,6 +222,17 @@ class Predictor:
         """Side of the crop: that of the training images, or of the baked texture if that is finer."""
         stages = [stage for stage in (self.reconstruct, self.refine) if stage is not None]
         return max([self.render.resolution_px, *(stage.texture_px for stage in stages if stage.texture == "atlas")])
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Use one CPU thread: refinement consists of many small operations, in which threads wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _build_segmenter(settings: SegmenterSettings, device: torch.device) -> SegmentFn | None:
