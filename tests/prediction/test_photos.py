@@ -16,14 +16,14 @@ ALPHA = MASK * np.uint8(255)
 @pytest.mark.parametrize("photo", [RGB, RGB / 255.0, (RGB / 255.0).astype(np.float32), Image.fromarray(RGB)])
 @pytest.mark.parametrize("mask", [MASK, ALPHA, MASK.astype(float), Image.fromarray(ALPHA), np.dstack([RGB, ALPHA])])
 def test_all_forms_give_the_same_pixels(photo, mask):
-    rgba = read_photo(as_source(photo), as_source(mask))
+    rgba = read_photo(as_source(photo), as_source(mask)).rgba
     np.testing.assert_array_equal(rgba, np.dstack([RGB, ALPHA]))
 
 
 def test_alpha_of_an_array_is_its_mask():
     rgba = np.dstack([RGB, ALPHA])
-    np.testing.assert_array_equal(read_photo(as_source(rgba)), rgba)
-    np.testing.assert_array_equal(read_photo(as_source(rgba / 255.0)), rgba)
+    np.testing.assert_array_equal(read_photo(as_source(rgba)).rgba, rgba)
+    np.testing.assert_array_equal(read_photo(as_source(rgba / 255.0)).rgba, rgba)
 
 
 def test_path_and_image_give_the_same_pixels(tmp_path):
@@ -34,9 +34,9 @@ def test_path_and_image_give_the_same_pixels(tmp_path):
     photo.save(tmp_path / "a.png", exif=exif)
     mask = np.rot90(ALPHA, -1)
     with Image.open(tmp_path / "a.png") as opened:
-        from_image = read_photo(as_source(opened), as_source(mask))
+        from_image = read_photo(as_source(opened), as_source(mask)).rgba
         opened.getpixel((0, 0))  # still open
-    np.testing.assert_array_equal(from_image, read_photo(tmp_path / "a.png", as_source(mask)))
+    np.testing.assert_array_equal(from_image, read_photo(tmp_path / "a.png", as_source(mask)).rgba)
     np.testing.assert_array_equal(from_image, np.dstack([np.rot90(RGB, -1), mask]))
 
 
