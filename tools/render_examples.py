@@ -23,7 +23,11 @@ from shelfnet.procedural.generate import FOLDER, generate_furniture
 
 SEED = 20_000
 TEXTURE_PX = 256
-QUALITY = CyclesQuality(resolution_px=512, samples=96, denoise=False)
+QUALITY = CyclesQuality(resolution_px=512, samples=96, denoise=True)
+
+
+SUN_ANGLE_DEG = 60.0
+"""Angular diameter of the lights, as wide as soft boxes in a studio."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,12 @@ class Example:
 
 EXAMPLES = (
     Example("armchair_green", 0, 35.0, 18.0, 40.0, (-60.0, 55.0), (1.0, 1.0, 1.0)),
-    Example("dining_chair", 12, -30.0, 14.0, 30.0, (40.0, 45.0), (0.93, 0.93, 0.94)),
+    Example("dining_chair", 15, -30.0, 14.0, 30.0, (40.0, 45.0), (0.93, 0.93, 0.94)),
     Example("windsor", 13, 50.0, 12.0, 35.0, (-20.0, 60.0), (1.0, 1.0, 1.0)),
     Example("wing_chair", 14, -40.0, 10.0, 45.0, (90.0, 50.0), (0.90, 0.87, 0.82)),
     Example("folding_chair", 16, 25.0, 20.0, 32.0, (-80.0, 65.0), None),
     Example("office_chair", 17, -55.0, 15.0, 38.0, (10.0, 50.0), (0.82, 0.85, 0.88)),
-    Example("horseshoe_chair", 21, 150.0, 16.0, 35.0, (130.0, 50.0), None),
+    Example("horseshoe_chair", 21, 40.0, 16.0, 35.0, (130.0, 50.0), None),
     Example("tub_chair", 34, -20.0, 22.0, 42.0, (60.0, 40.0), (1.0, 1.0, 1.0)),
 )
 
@@ -100,6 +104,7 @@ def turn_suns(scene: bpy.types.Scene, azimuth_deg: float, elevation_deg: float) 
         direction = torch.tensor([azimuth_deg + 120.0 * index, max(elevation_deg - 20.0 * index, 15.0)]).double()
         pose = blender_camera(look_at_origin(*direction.deg2rad(), SUN_DISTANCE).numpy())
         lamp.matrix_world = mathutils.Matrix(pose)
+        lamp.data.angle = math.radians(SUN_ANGLE_DEG)
 
 
 def add_shadow_catcher(scene: bpy.types.Scene, height: float) -> None:
