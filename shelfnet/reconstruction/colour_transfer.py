@@ -8,10 +8,10 @@ from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from shelfnet.reconstruction.projective_texturing import WeightedColours, smoothstep
 
-MAX_DISTANCE = 0.5
+MAX_DISTANCE = 0.8
 """Distance in object units beyond which no colour is transferred."""
 
-MAX_ANGLE_DEG = 90.0
+MAX_ANGLE_DEG = 150.0
 """Angle between normals beyond which no colour is transferred."""
 
 _FADE_FROM = 0.6

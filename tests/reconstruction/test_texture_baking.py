@@ -6,6 +6,7 @@ import trimesh
 from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from shelfnet.geometry.meshes import Mesh
+from shelfnet.reconstruction import colour_transfer
 from shelfnet.reconstruction.projective_texturing import PosedImage
 from shelfnet.reconstruction.texture_baking import bake_texture, interpolated_colours
 from shelfnet.renderer.texels import rasterize_uv
@@ -38,7 +39,10 @@ def painted_points(texture, mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
     return points, texture.pixels.reshape(-1, 3)[texels.texel.numpy()] / 255.0
 
 
-def test_visible_texels_show_photo_and_distant_ones_prediction():
+def test_visible_texels_show_photo_and_distant_ones_prediction(monkeypatch):
+    # So that parts of the ball are far from what is visible.
+    monkeypatch.setattr(colour_transfer, "MAX_ANGLE_DEG", 90.0)
+    monkeypatch.setattr(colour_transfer, "MAX_DISTANCE", 0.5)
     texture = bake_texture(ball(), red_photograph(), blue, 96)
     points, colours = painted_points(texture, ball())
     direction = np.array([math.sin(0.6) * math.cos(0.2), math.sin(0.2), math.cos(0.6) * math.cos(0.2)])
