@@ -8,7 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
-COLUMNS = (0, 1, 2, 4, 6)
+GRID_COLUMNS = 4
+"""Columns of the grid of cells in a preview."""
+SHOWN = (0, 1, 3, 5, 7)
 """Cells of a preview that are shown: the photo, the predicted view, and three turns."""
 EXAMPLES_PER_ROW = 2
 GAP_PX = 24
@@ -34,8 +36,9 @@ def main() -> None:
 def strip(preview: Path) -> Image.Image:
     """The shown cells of one preview, side by side."""
     with Image.open(preview) as image:
-        side = image.height
-        cells = [image.crop((column * side, 0, (column + 1) * side, side)) for column in COLUMNS]
+        side = image.width // GRID_COLUMNS
+        places = [(side * (cell % GRID_COLUMNS), side * (cell // GRID_COLUMNS)) for cell in SHOWN]
+        cells = [image.crop((left, top, left + side, top + side)) for left, top in places]
     joined = Image.new("RGB", (side * len(cells), side), "white")
     for index, cell in enumerate(cells):
         joined.paste(cell, (index * side, 0))
