@@ -15,8 +15,8 @@ SLURM = "workflow/profiles/slurm"
 
 def commands(document: str) -> list[str]:
     """Lines of code blocks that run Snakemake, with continuation lines joined."""
-    blocks = re.findall(r"^```\n(.*?)^```", (ROOT / document).read_text(), re.MULTILINE | re.DOTALL)
-    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", (ROOT / document).read_text(), re.MULTILINE | re.DOTALL)
+    lines = "".join(text for language, text in blocks if not language).replace("\\\n", " ").splitlines()
     return [line for line in lines if re.match(r"(\w+=\S+ )?snakemake ", line)]
 
 
