@@ -28,6 +28,24 @@ class Listing:
     unusable: dict[str, str]
 
 
+def reading_fault(path: Path, missing: str) -> str | None:
+    """Why a file cannot be read, or ``None`` if it can.
+
+    Args:
+        path: The file.
+        missing: What to say if it does not exist.
+    """
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        return missing
+    except PermissionError:
+        return f"this user may not read it; {ALLOW_READING}"
+    except OSError as error:
+        return f"expected a file: {error.strerror}"
+    return None
+
+
 def list_folder(folder: Path) -> Listing:
     """The content of a folder.
 

@@ -10,12 +10,24 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from shelfnet.config.meshes import RefineSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.shards.writer import write_shard
 from shelfnet.networks.encoder import Encoding
 from shelfnet.networks.shelfnet import ShelfNet
 
 RENDER = RenderSettings(resolution_px=32)
+QUICK_REFINE = RefineSettings(
+    iterations=12,
+    learning_rate=6e-3,
+    smoothing_length=0.12,
+    resolution_px=24,
+    sigma=1e-4,
+    max_faces=200,
+    texture="vertex",
+    faces_per_pixel=12,
+)
+"""Refinement that fits a ball to a disc in little time."""
 SPLITS = {"v0": "validation", "t0": "test", "t1": "test", "a0": "train"}
 VIEWS = 3
 AZIMUTH, ELEVATION = 0.5, 0.1

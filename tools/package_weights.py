@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from shelfnet.networks.checkpoint import DESCRIPTION, WEIGHTS, RunDescription, load_model, read_run_description
-from shelfnet.training.curves import read_curves
+from shelfnet.training.curves import last_validation, read_curves
 
 TARGET = Path(__file__).parents[1] / "shelfnet" / "weights"
 CARD = "MODEL_CARD.md"
@@ -80,9 +80,6 @@ def rounding_error(value: Tensor, stored: Tensor) -> float:
 
 def card_text(description: RunDescription, run: Path, tables: Sequence[Path]) -> str:
     """Facts of the run, its last validation, and the tables."""
-    curves = read_curves(run)
-    rows = curves[curves["name"].str.startswith("validation/")]
-    last = rows[rows["iteration"] == rows["iteration"].max()]
     facts = [
         ("ablation", description.ablation),
         ("seed", description.seed),
@@ -91,7 +88,7 @@ def card_text(description: RunDescription, run: Path, tables: Sequence[Path]) ->
         ("surface level", description.reconstruct.level),
         ("code version", description.code_version),
         ("training images (digest)", description.dataset_digest[:12]),
-        *((name.replace("/", " "), f"{value:.4g}") for name, value in zip(last["name"], last["value"], strict=True)),
+        *((f"validation {name}", f"{value:.4g}") for name, value in last_validation(read_curves(run)).items()),
     ]
     parts = [markdown_table(["fact", "value"], [[name, str(value)] for name, value in facts])]
     for path in tables:

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Render the photos of ``examples/``: furniture that no training run has seen, under other lights, lenses and grounds.
 
 The pieces come from a seed of the generator that no data set uses. Each photo has its own key light, field of view,
@@ -11,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from shelfnet.blender.axes import BLENDER_FROM_OBJECT, blender_camera
 from shelfnet.blender.models import imported_model, used_vertices
 from shelfnet.blender.runtime import bpy, mathutils, quiet_stdout
 from shelfnet.blender.scene import SUN_DISTANCE, CyclesQuality, build_scene
-from shelfnet.geometry.cameras import look_at_origin
+from shelfnet.geometry.cameras import camera_from_degrees
 from shelfnet.procedural.generate import FOLDER, generate_furniture
 
 SEED = 20_000
@@ -89,8 +89,8 @@ def render(example: Example, obj_path: Path, temporary: Path) -> Image.Image:
             add_shadow_catcher(scene, float(used_vertices(model)[:, 1].min()))
         # The sphere around the object fills two thirds of the image.
         distance = 0.5 / (0.67 * math.sin(0.5 * fov))
-        angles = torch.tensor([example.azimuth_deg, example.elevation_deg], dtype=torch.float64).deg2rad()
-        scene.camera.matrix_world = mathutils.Matrix(blender_camera(look_at_origin(*angles, distance).numpy()))
+        pose = camera_from_degrees(example.azimuth_deg, example.elevation_deg, distance)
+        scene.camera.matrix_world = mathutils.Matrix(blender_camera(pose))
         scene.render.filepath = str(temporary)
         with quiet_stdout():
             bpy.ops.render.render(write_still=True, scene=scene.name)
@@ -101,9 +101,9 @@ def render(example: Example, obj_path: Path, temporary: Path) -> Image.Image:
 def turn_suns(scene: bpy.types.Scene, azimuth_deg: float, elevation_deg: float) -> None:
     """Point the first light of the scene, the key light, from a direction, and turn the others with it."""
     for index, lamp in enumerate(item for item in scene.objects if item.type == "LIGHT"):
-        direction = torch.tensor([azimuth_deg + 120.0 * index, max(elevation_deg - 20.0 * index, 15.0)]).double()
-        pose = blender_camera(look_at_origin(*direction.deg2rad(), SUN_DISTANCE).numpy())
-        lamp.matrix_world = mathutils.Matrix(pose)
+        lowered_deg = max(elevation_deg - 20.0 * index, 15.0)
+        pose = camera_from_degrees(azimuth_deg + 120.0 * index, lowered_deg, SUN_DISTANCE)
+        lamp.matrix_world = mathutils.Matrix(blender_camera(pose))
         lamp.data.angle = math.radians(SUN_ANGLE_DEG)
 
 

@@ -4,12 +4,10 @@
 import math
 from dataclasses import dataclass
 
-import torch
-
 from shelfnet.blender.axes import blender_camera
 from shelfnet.blender.runtime import bpy, mathutils
 from shelfnet.data.lighting import SKY_RADIANCE, SUNS, Sun
-from shelfnet.geometry.cameras import look_at_origin
+from shelfnet.geometry.cameras import camera_from_degrees
 
 SUN_DISTANCE = 5.0
 CLIP_START, CLIP_END = 0.01, 100.0
@@ -97,9 +95,10 @@ def _add_sun(scene: bpy.types.Scene, name: str, sun: Sun) -> None:
     # Scattered rays seldom hit a sun: it is sampled by shadow rays alone.
     light.cycles.use_multiple_importance_sampling = False
     lamp = bpy.data.objects.new(name, light)
-    azimuth, elevation = torch.tensor([sun.azimuth_deg, sun.elevation_deg], dtype=torch.float64).deg2rad()
     # A lamp shines along its -z axis, like the view direction of a Blender camera.
-    lamp.matrix_world = mathutils.Matrix(blender_camera(look_at_origin(azimuth, elevation, SUN_DISTANCE).numpy()))
+    lamp.matrix_world = mathutils.Matrix(
+        blender_camera(camera_from_degrees(sun.azimuth_deg, sun.elevation_deg, SUN_DISTANCE))
+    )
     scene.collection.objects.link(lamp)
 
 

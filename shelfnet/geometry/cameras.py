@@ -36,6 +36,12 @@ def look_at_origin(
     return torch.cat([columns, last_row], dim=-2)
 
 
+def camera_from_degrees(azimuth_deg: float, elevation_deg: float, distance: float) -> Float[np.ndarray, "4 4"]:
+    """cam2world, in double precision, of one camera that looks at the origin; angles as in :func:`look_at_origin`."""
+    azimuth, elevation = torch.tensor([azimuth_deg, elevation_deg], dtype=torch.float64).deg2rad()
+    return look_at_origin(azimuth, elevation, distance).numpy()
+
+
 def focal_px(fov: float, resolution_px: int) -> float:
     """Focal length in pixels of a square image with field of view ``fov`` in radians."""
     return 0.5 * resolution_px / math.tan(0.5 * fov)

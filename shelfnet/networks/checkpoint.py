@@ -17,7 +17,7 @@ from shelfnet.config.render import RenderSettings
 from shelfnet.config.section import Fraction
 from shelfnet.config.supervision import LossSettings
 from shelfnet.config.train import TrainSettings
-from shelfnet.file_tree import ALLOW_READING
+from shelfnet.file_tree import reading_fault
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.publishing import complete_file
 
@@ -150,14 +150,9 @@ def _require_readable(path: Path) -> None:
     Raises:
         CheckpointError: The file is one of these.
     """
-    try:
-        path.open("rb").close()
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such file, so there is no checkpoint in this folder") from None
-    except PermissionError:
-        raise CheckpointError(f"{path}: this user may not read it; {ALLOW_READING}") from None
-    except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror}") from error
+    fault = reading_fault(path, "no such file, so there is no checkpoint in this folder")
+    if fault is not None:
+        raise CheckpointError(f"{path}: {fault}")
 
 
 def cpu_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from shelfnet.config.load import UNTRAINED
 from shelfnet.file_tree import ALLOW_READING, may_read
 from shelfnet.networks.checkpoint import DESCRIPTION, WEIGHTS, CheckpointError
-from shelfnet.training.curves import CurvesError, read_curves
+from shelfnet.training.curves import CurvesError, last_validation, read_curves
 
 log = logging.getLogger(__name__)
 
@@ -19,9 +19,6 @@ RESULTS = Path("results")
 
 RUNS = ("seed*", "*/seed*")
 """Folders of runs below a folder of an ablation, and below a folder of results."""
-
-PREFIX = "validation/"
-"""Start of the names of validation metrics in the curves."""
 
 
 def packaged_checkpoint() -> Path | None:
@@ -143,18 +140,11 @@ def best_run(place: Path, runs: Sequence[Path]) -> BestRun:
 def _last_validation(run: Path) -> dict[str, float]:
     """Finite validation metrics at the last validated iteration; empty if there are none."""
     try:
-        curves = read_curves(run)
+        metrics = last_validation(read_curves(run))
     except CurvesError as error:
         log.info("not considered: %s", error)
         return {}
-    names, values = curves["name"].tolist(), curves["value"].tolist()
-    rows = [row for row in zip(curves["iteration"].tolist(), names, values, strict=True) if row[1].startswith(PREFIX)]
-    last = max((iteration for iteration, _, _ in rows), default=0)
-    return {
-        name.removeprefix(PREFIX): value
-        for iteration, name, value in rows
-        if iteration == last and math.isfinite(value)
-    }
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}
 
 
 def _log_choice(best: BestRun) -> Path:

@@ -11,7 +11,6 @@ from shelfnet.data.obj.parser import NONE, ObjModel
 from shelfnet.data.obj.writer import material_name, write_obj_text
 from shelfnet.publishing import complete_file
 from shelfnet.reconstruction.coloured_mesh import ColouredMesh, save_glb, vertex_colours
-from shelfnet.reconstruction.uv_atlas import TextureMap
 
 
 class MeshFormatError(ValueError):
@@ -71,7 +70,7 @@ def _obj_model(coloured: ColouredMesh) -> ObjModel:
         vertices=mesh.vertices,
         faces=mesh.faces,
         colours=np.zeros((0, 3)) if texture else np.clip(coloured.colours, 0.0, 1.0),
-        texture_points=_texture_points(texture) if texture else np.zeros((0, 2)),
+        texture_points=texture.atlas.uv_up if texture else np.zeros((0, 2)),
         face_textures=texture.atlas.faces if texture else np.full((count, 3), NONE),
         normals=mesh.vertex_normals(),
         face_normals=mesh.faces,
@@ -81,11 +80,6 @@ def _obj_model(coloured: ColouredMesh) -> ObjModel:
         materials=(material_name(0),) if texture else (),
         libraries=(),
     )
-
-
-def _texture_points(texture: TextureMap) -> np.ndarray:
-    """UV coordinates with v up, as OBJ defines."""
-    return np.stack([texture.atlas.uv[:, 0], 1.0 - texture.atlas.uv[:, 1]], axis=1)
 
 
 def _write_ply(path: Path, mesh: ColouredMesh) -> None:

@@ -19,10 +19,8 @@ from torch import Tensor
 from shelfnet.config.images import ImagesSettings, SegmenterSettings
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
-from shelfnet.data.photographs.crops import check_mask, crop_to_object
-from shelfnet.data.photographs.masks import isolate_object
+from shelfnet.data.photographs.crops import crop_checked
 from shelfnet.data.photographs.reader import MaskSource, PhotoError, SegmentFn, read_photo
-from shelfnet.data.shards.encoding import check_image
 from shelfnet.devices import pick_device
 from shelfnet.networks.checkpoint import load_model, read_run_description
 from shelfnet.networks.compositing import composite_on_white
@@ -186,15 +184,20 @@ class Predictor:
         name = photo_name(photo)
         mask_file = None if mask is None else as_source(mask)
         masked = read_photo(as_source(photo), mask_file, self.segment, plain_ground=self.images.plain_ground)
-        isolated = isolate_object(masked.rgba, one_part=masked.mask_source == MaskSource.PLAIN_GROUND)
+        isolated = masked.isolate()
         for remark in isolated.remarks:
             log.warning("%s: %s", name, remark)
         try:
-            check_mask(isolated.rgba, self.images.min_coverage, self.images.min_object_px)
+            crop = crop_checked(
+                isolated.rgba,
+                self._crop_px(),
+                self.object_share,
+                min_coverage=self.images.min_coverage,
+                min_object_px=self.images.min_object_px,
+                name=name,
+            )
         except PhotoError as error:
             raise PhotoError(f"{name}: {error}") from error
-        crop = crop_to_object(isolated.rgba, self._crop_px(), self.object_share)
-        check_image(crop, name)
         return _Prepared(name, isolated.rgba[..., 3], masked.mask_source, crop)
 
     def _reconstruct(

@@ -5,12 +5,11 @@ import math
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
-from scipy.ndimage import map_coordinates
 
 from shelfnet.data.lighting import SKY_RADIANCE, SUNS
-from shelfnet.geometry.cameras import look_at_origin
+from shelfnet.geometry.cameras import camera_from_degrees, look_at_origin
 from shelfnet.geometry.colours import linear_from_srgb, srgb_from_linear
-from shelfnet.reconstruction.coloured_mesh import ColouredMesh
+from shelfnet.reconstruction.coloured_mesh import ColouredMesh, sample_texture
 from shelfnet.renderer.mesh_batch import pack_meshes
 from shelfnet.renderer.rasterizer import rasterize
 
@@ -60,10 +59,7 @@ class MeshRenderer:
         if self.mesh.texture is None or self.texture is None:
             return np.einsum("pk,pkc->pc", weights, self.colours[self.mesh.faces[faces]])
         atlas = self.mesh.texture.atlas
-        uv = np.einsum("pk,pkc->pc", weights, atlas.uv[atlas.faces[faces]])
-        rows, columns = uv[:, 1] * len(self.texture) - 0.5, uv[:, 0] * len(self.texture) - 0.5
-        channels = [map_coordinates(self.texture[..., c], [rows, columns], order=1, mode="nearest") for c in range(3)]
-        return np.stack(channels, axis=1)
+        return sample_texture(self.texture, np.einsum("pk,pkc->pc", weights, atlas.uv_up[atlas.faces[faces]]))
 
 
 def _radiance(normals: Float[np.ndarray, "p 3"], to_camera: Float[np.ndarray, "3"]) -> Float[np.ndarray, "p"]:
@@ -72,10 +68,8 @@ def _radiance(normals: Float[np.ndarray, "p 3"], to_camera: Float[np.ndarray, "3
     unit = np.where((unit @ to_camera)[:, None] < 0.0, -unit, unit)
     radiance = np.full(len(unit), SKY_RADIANCE)
     for sun in SUNS:
-        azimuth, elevation = math.radians(sun.azimuth_deg), math.radians(sun.elevation_deg)
-        level = math.cos(elevation)
-        direction = np.array([math.sin(azimuth) * level, math.sin(elevation), math.cos(azimuth) * level])
-        radiance += sun.irradiance / math.pi * np.maximum(unit @ direction, 0.0)
+        to_sun = camera_from_degrees(sun.azimuth_deg, sun.elevation_deg, 1.0)[:3, 3]
+        radiance += sun.irradiance / math.pi * np.maximum(unit @ to_sun, 0.0)
     return radiance
 
 

@@ -5,12 +5,11 @@ from types import TracebackType
 from typing import ClassVar
 
 import numpy as np
-import torch
 import trimesh
 from jaxtyping import Float, UInt8
 
 from shelfnet.data.lighting import SKY_RADIANCE, SUNS, Sun
-from shelfnet.geometry.cameras import BLENDER_FROM_OPENCV, look_at_origin
+from shelfnet.geometry.cameras import BLENDER_FROM_OPENCV, camera_from_degrees
 from shelfnet.preview.opengl import known_deprecations, pyrender
 from shelfnet.preview.primitives import predicted_primitive
 
@@ -81,8 +80,7 @@ class Previewer:
 
 def _sun_pose(sun: Sun) -> Float[np.ndarray, "4 4"]:
     """Pose of a light, which shines along its -z axis, as OpenGL cameras look along theirs."""
-    azimuth, elevation = torch.tensor([sun.azimuth_deg, sun.elevation_deg], dtype=torch.float64).deg2rad()
-    return look_at_origin(azimuth, elevation, 1.0).numpy() @ BLENDER_FROM_OPENCV
+    return camera_from_degrees(sun.azimuth_deg, sun.elevation_deg, 1.0) @ BLENDER_FROM_OPENCV
 
 
 def _downsample(rgba: UInt8[np.ndarray, "H W 4"], factor: int) -> UInt8[np.ndarray, "h w 4"]:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import trimesh
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 from PIL import Image
 from scipy.ndimage import map_coordinates
+from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
@@ -16,6 +17,7 @@ from shelfnet.data.glb import read_glb
 from shelfnet.data.lighting import ROUGHNESS
 from shelfnet.geometry.colours import linear_from_srgb
 from shelfnet.geometry.meshes import Mesh
+from shelfnet.reconstruction.mesh_extraction import simplify
 from shelfnet.reconstruction.uv_atlas import TextureMap
 
 
@@ -42,6 +44,13 @@ class ColouredMesh:
     def faces(self) -> Int[np.ndarray, "f 3"]:
         """Vertex indices of the triangles."""
         return self.mesh.faces
+
+
+def simplify_coloured(surface: ColouredMesh, max_faces: int) -> ColouredMesh:
+    """Simplify a mesh and give each vertex the colour of the nearest original vertex; a texture is left out."""
+    mesh = simplify(surface.mesh, max_faces)
+    nearest = cKDTree(surface.vertices).query(mesh.vertices)[1]
+    return ColouredMesh(mesh, surface.colours[nearest])
 
 
 def save_glb(path: Path, coloured: ColouredMesh) -> None:
@@ -81,12 +90,11 @@ def _save_textured(path: Path, mesh: Mesh, texture: TextureMap) -> None:
         roughnessFactor=ROUGHNESS,
         doubleSided=True,
     )
-    uv = np.stack([atlas.uv[:, 0], 1.0 - atlas.uv[:, 1]], axis=1)  # v points up in trimesh
     surface = trimesh.Trimesh(
         mesh.vertices[atlas.source],
         atlas.faces,
         vertex_normals=mesh.vertex_normals()[atlas.source],
-        visual=TextureVisuals(uv=uv, material=material),
+        visual=TextureVisuals(uv=atlas.uv_up, material=material),
         process=False,
     )
     path.write_bytes(surface.export(file_type="glb", include_normals=True))  # pyright: ignore[reportArgumentType]
@@ -105,8 +113,8 @@ def vertex_colours(coloured: ColouredMesh) -> Float[np.ndarray, "v 3"]:
     """SRGB of the vertices: that of the texture if there is one, averaged over the charts that meet at a vertex."""
     if coloured.texture is None:
         return coloured.colours
-    source, uv = coloured.texture.atlas.source, coloured.texture.atlas.uv
-    sampled = _sample_texture(coloured.texture.pixels, np.stack([uv[:, 0], 1.0 - uv[:, 1]], axis=1))
+    source = coloured.texture.atlas.source
+    sampled = sample_texture(coloured.texture.pixels / 255.0, coloured.texture.atlas.uv_up)
     count = len(coloured.colours)
     total = np.stack([np.bincount(source, weights=channel, minlength=count) for channel in sampled.T], axis=1)
     copies = np.bincount(source, minlength=count)[:, None]
@@ -129,14 +137,14 @@ def load_glb(path: Path) -> ColouredMesh:
         rgba = visual.vertex_colors  # pyright: ignore[reportOptionalMemberAccess]
         return ColouredMesh(mesh, np.asarray(rgba[:, :3], dtype=np.float64) / 255.0)
     pixels = np.asarray(visual.material.baseColorTexture.convert("RGB"))  # pyright: ignore[reportAttributeAccessIssue]
-    return _merge_seams(mesh, _sample_texture(pixels, np.asarray(visual.uv, dtype=np.float64)))
+    return _merge_seams(mesh, sample_texture(pixels / 255.0, np.asarray(visual.uv, dtype=np.float64)))
 
 
-def _sample_texture(pixels: UInt8[np.ndarray, "h w 3"], uv: Float[np.ndarray, "v 2"]) -> Float[np.ndarray, "v 3"]:
+def sample_texture(texture: Float[np.ndarray, "h w 3"], uv: Float[np.ndarray, "v 2"]) -> Float[np.ndarray, "v 3"]:
     """Bilinear samples at UV coordinates with v up."""
-    height, width = pixels.shape[:2]
+    height, width = texture.shape[:2]
     rows, columns = (1.0 - uv[:, 1]) * height - 0.5, uv[:, 0] * width - 0.5
-    channels = [map_coordinates(pixels[..., c] / 255.0, [rows, columns], order=1, mode="nearest") for c in range(3)]
+    channels = [map_coordinates(texture[..., c], [rows, columns], order=1, mode="nearest") for c in range(3)]
     return np.stack(channels, axis=1)
 
 

@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 from torch import Tensor
 
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
@@ -16,8 +15,8 @@ from shelfnet.config.render import RenderSettings
 from shelfnet.inference import predict_view
 from shelfnet.networks.encoder import resize
 from shelfnet.networks.shelfnet import Rendering, ShelfNet
-from shelfnet.reconstruction.coloured_mesh import ColouredMesh
-from shelfnet.reconstruction.mesh_extraction import extract_mesh, simplify
+from shelfnet.reconstruction.coloured_mesh import ColouredMesh, simplify_coloured
+from shelfnet.reconstruction.mesh_extraction import extract_mesh
 from shelfnet.reconstruction.projective_texturing import PosedImage
 from shelfnet.reconstruction.refinement import OnStep, RefinedMesh, refine_meshes
 from shelfnet.reconstruction.silhouettes import mesh_mask_iou
@@ -95,7 +94,7 @@ def refine_reconstructions(
         render: Field of view and distance of the cameras.
         on_step: Called after each optimiser step.
     """
-    simplified = [_simplify(reconstruction.surface, settings.max_faces) for reconstruction in coarse]
+    simplified = [simplify_coloured(reconstruction.surface, settings.max_faces) for reconstruction in coarse]
     results = refine_meshes(
         [surface.mesh for surface in simplified],
         [surface.colours for surface in simplified],
@@ -131,13 +130,6 @@ def _better(
         texture = bake_texture(result.mesh, posed, predicted, settings.texture_px, simplified.mesh.vertices)
         refined = replace(refined, surface=replace(refined.surface, texture=texture))
     return refined
-
-
-def _simplify(surface: ColouredMesh, max_faces: int) -> ColouredMesh:
-    """Simplify a mesh and give each vertex the colour of the nearest original vertex."""
-    mesh = simplify(surface.mesh, max_faces)
-    nearest = cKDTree(surface.mesh.vertices).query(mesh.vertices)[1]
-    return ColouredMesh(mesh, surface.colours[nearest])
 
 
 def _occupancy(model: ShelfNet, field: Field, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:

@@ -26,6 +26,11 @@ class UvAtlas:
     faces: Int[np.ndarray, "f 3"]
     uv: Float[np.ndarray, "u 2"]
 
+    @property
+    def uv_up(self) -> Float[np.ndarray, "u 2"]:
+        """U (right) and v (up), as in OBJ files and trimesh."""
+        return np.stack([self.uv[:, 0], 1.0 - self.uv[:, 1]], axis=1)
+
 
 @dataclass(frozen=True)
 class TextureMap:

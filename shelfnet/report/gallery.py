@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import torch
 import trimesh
 from jaxtyping import Float, UInt8
 from numpy import ndarray
@@ -16,7 +15,7 @@ from shelfnet.data.glb import read_glb
 from shelfnet.evaluation.baselines import BASELINES
 from shelfnet.evaluation.comparison import STAGES
 from shelfnet.evaluation.comparison_columns import sorted_by_quality
-from shelfnet.geometry.cameras import look_at_origin
+from shelfnet.geometry.cameras import camera_from_degrees
 from shelfnet.preview.models import Submesh
 from shelfnet.report.data_uris import webp_uri
 from shelfnet.report.shown_views import PredictedMesh, ShownView
@@ -164,7 +163,7 @@ def _predicted_tile(
     name = f"{method}-{stage}-{Path(prediction.path).name}"
     files[name] = prediction.path.read_bytes()
     azimuth_deg, elevation_deg = camera_deg
-    camera = _camera(azimuth_deg - prediction.alignment_deg, elevation_deg, render.distance)
+    camera = camera_from_degrees(azimuth_deg - prediction.alignment_deg, elevation_deg, render.distance)
     preview = webp_uri(render.predicted(read_glb(prediction.path), camera))
     return Tile(method, stage, score, name, preview, prediction.alignment_deg)
 
@@ -178,10 +177,5 @@ def _true_tile(
 ) -> Tile:
     name = f"truth-{model_id}.glb"
     files[name] = true_glb(parts)
-    preview = webp_uri(render.true(parts, _camera(*camera_deg, render.distance)))
+    preview = webp_uri(render.true(parts, camera_from_degrees(*camera_deg, render.distance)))
     return Tile("truth", "", "", name, preview, 0.0)
-
-
-def _camera(azimuth_deg: float, elevation_deg: float, distance: float) -> Camera:
-    azimuth, elevation = torch.deg2rad(torch.tensor([azimuth_deg, elevation_deg], dtype=torch.float64))
-    return look_at_origin(azimuth, elevation, distance).numpy()

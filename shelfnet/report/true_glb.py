@@ -9,7 +9,6 @@ import numpy as np
 import trimesh
 from jaxtyping import Float
 from PIL import Image
-from scipy.spatial import cKDTree
 from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
@@ -18,8 +17,7 @@ from shelfnet.data.obj.materials import Material
 from shelfnet.geometry.colours import linear_from_srgb
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.preview.models import Submesh
-from shelfnet.reconstruction.coloured_mesh import ColouredMesh, save_glb
-from shelfnet.reconstruction.mesh_extraction import simplify
+from shelfnet.reconstruction.coloured_mesh import ColouredMesh, save_glb, simplify_coloured
 
 MAX_FACES = 20_000
 """Models with more faces are simplified, and colours per vertex replace their textures."""
@@ -70,12 +68,11 @@ def _small_jpeg(image: Image.Image) -> Image.Image:
 def _simplified_glb(submeshes: Sequence[Submesh], max_faces: int) -> bytes:
     corners = np.concatenate([part.mesh.vertices for part in submeshes])
     colours = np.concatenate([_corner_colours(part) for part in submeshes])
-    vertices, indices = np.unique(corners, axis=0, return_inverse=True)
-    simple = simplify(Mesh(vertices, indices.reshape(-1, 3)), max_faces)
-    nearest = cKDTree(corners).query(simple.vertices)[1]
+    vertices, first, indices = np.unique(corners, axis=0, return_index=True, return_inverse=True)
+    surface = ColouredMesh(Mesh(vertices, indices.reshape(-1, 3)), colours[first])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "truth.glb"
-        save_glb(path, ColouredMesh(simple, colours[nearest]))
+        save_glb(path, simplify_coloured(surface, max_faces))
         return path.read_bytes()
 
 

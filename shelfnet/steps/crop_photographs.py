@@ -18,8 +18,8 @@ from shelfnet.data.catalogue.manifest import read_manifest
 from shelfnet.data.catalogue.quarantine import Quarantined, quarantine_model, require_usable, write_quarantine
 from shelfnet.data.obj.reader import ModelError
 from shelfnet.data.photographs.catalogue import Photograph, read_photographs
-from shelfnet.data.photographs.crops import check_mask, crop_to_object
-from shelfnet.data.photographs.masks import MaskRemark, isolate_object
+from shelfnet.data.photographs.crops import crop_checked
+from shelfnet.data.photographs.masks import MaskRemark
 from shelfnet.data.photographs.reader import (
     MaskedPhoto,
     MaskSource,
@@ -28,7 +28,6 @@ from shelfnet.data.photographs.reader import (
     SegmentFn,
     read_photo,
 )
-from shelfnet.data.shards.encoding import check_image
 from shelfnet.data.shards.schema import ViewMetadata, image_row
 from shelfnet.data.shards.writer import write_shard
 from shelfnet.data.shown_names import shown_names
@@ -153,10 +152,15 @@ def _crop(
     photograph: Photograph, root: Path, settings: ImagesSettings, resolution_px: int, segment: SegmentFn | None
 ) -> Crop:
     masked = _read(photograph, root, settings, segment)
-    isolated = isolate_object(masked.rgba, one_part=masked.mask_source == MaskSource.PLAIN_GROUND)
-    check_mask(isolated.rgba, settings.min_coverage, settings.min_object_px)
-    crop = crop_to_object(isolated.rgba, resolution_px, settings.object_share)
-    check_image(crop, photograph.model_id)
+    isolated = masked.isolate()
+    crop = crop_checked(
+        isolated.rgba,
+        resolution_px,
+        settings.object_share,
+        min_coverage=settings.min_coverage,
+        min_object_px=settings.min_object_px,
+        name=photograph.model_id,
+    )
     return Crop(crop, masked.mask_source, isolated.remarks)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from shelfnet.config.evaluate import EvaluateSettings
+from shelfnet.data.catalogue.splits import TEST
 from shelfnet.data.seeding import named_generator
 from shelfnet.data.shards.reader import load_view_labels
 from shelfnet.data.surfaces import SurfaceDataset, load_surfaces
@@ -38,7 +39,6 @@ from shelfnet.tracking.journal import Journal
 
 logger = logging.getLogger(__name__)
 
-TEST = "test"
 ALIGNMENT_POINTS = 512
 """Points per surface for fitting the rotation."""
 ALIGNMENT_PREDICTIONS = 128

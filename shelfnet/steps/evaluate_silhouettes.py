@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 
 from shelfnet.config.render import RenderSettings
+from shelfnet.data.catalogue.splits import TEST
 from shelfnet.data.shards.reader import EvaluationViews, ViewLabels, load_evaluation_views, load_view_labels
 from shelfnet.evaluation.baselines import SPHERE, sphere_mesh
 from shelfnet.evaluation.components import connectivity
@@ -31,7 +32,6 @@ from shelfnet.tracking.journal import Journal
 
 logger = logging.getLogger(__name__)
 
-TEST = "test"
 _JOURNAL_MEANS = ("mask_iou", "components", "floater_fraction", "n_faces")
 
 

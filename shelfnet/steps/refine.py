@@ -13,6 +13,7 @@ import torch
 
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
+from shelfnet.data.catalogue.splits import TEST
 from shelfnet.data.predictions import Prediction, PredictionsError, read_predictions, write_predictions
 from shelfnet.devices import pick_device
 from shelfnet.networks.compositing import composite_on_white
@@ -23,8 +24,6 @@ from shelfnet.steps.input_views import InputView, load_input_views
 from shelfnet.tracking.journal import Journal
 
 log = logging.getLogger(__name__)
-
-TEST = "test"
 
 
 def refine(

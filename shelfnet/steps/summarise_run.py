@@ -29,7 +29,7 @@ def summarise_run(*, settings: TrackingSettings, results: Path) -> list[str]:
         f"Result:  {_verdict(pd.read_csv(comparison))}",
         f"Report:  {report.resolve()}",
         f"Curves:  {_curves(settings)}",
-        f"Predict: shelfnet predict photo.png -o mesh.glb --refine --checkpoint {results.resolve()}",
+        f"Predict: shelfnet predict photo.png -o mesh.glb --checkpoint {results.resolve()}",
     ]
 
 

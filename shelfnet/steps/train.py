@@ -50,6 +50,9 @@ from shelfnet.training.warm_start import warm_start
 
 log = logging.getLogger(__name__)
 
+SAMPLES = "samples.png"
+"""Name of the grid of samples in the folder of a run."""
+
 SAMPLE_IMAGES = 8
 """Number of images in the grid of samples."""
 
@@ -139,7 +142,7 @@ def train(job: TrainJob) -> None:
 
 def _is_finished(job: TrainJob) -> bool:
     """Whether the run folder holds the result of this job."""
-    if not all((job.output / name).is_file() for name in (WEIGHTS, METRICS, "samples.png")):
+    if not all((job.output / name).is_file() for name in (WEIGHTS, METRICS, SAMPLES)):
         return False
     try:
         return read_run_description(job.output).signature == asdict(job.signature)
@@ -177,7 +180,7 @@ def _train_process(distributed: DistributedContext, job: TrainJob) -> None:
     remove_progress(job.resume)
     for file in (WEIGHTS, DESCRIPTION, METRICS):
         events.artifact(job.output / file, "checkpoint")
-    events.artifact(job.output / "samples.png", "pictures")
+    events.artifact(job.output / SAMPLES, "pictures")
 
 
 def _clip_loss(job: TrainJob, store: ImageStore, device: torch.device) -> tuple[ClipLoss | None, str]:
@@ -216,7 +219,7 @@ def _hooks(job: TrainJob, store: ImageStore, events: Journal) -> loop.Hooks:
         grid = job.output / "samples" / f"{iteration:07d}.png"
         scale = latent_scale(job.settings.train, iteration)
         save_sample_grid(model, shown, scale, job.settings.choose_view, grid)
-        shutil.copyfile(grid, job.output / "samples.png")
+        shutil.copyfile(grid, job.output / SAMPLES)
         events.image(iteration, "validation/samples", grid)
         with torch.no_grad():
             return measure(model, scale)

@@ -11,6 +11,9 @@ from shelfnet.data.tables import cast_columns
 from shelfnet.provenance import code_version
 from shelfnet.publishing import complete_file
 
+VALIDATION = "validation/"
+"""Start of the names of validation metrics."""
+
 METRICS = "metrics.parquet"
 """File name of the table in the folder of a run."""
 SCHEMA = pa.schema([("iteration", pa.int64()), ("name", pa.string()), ("value", pa.float64())])
@@ -40,3 +43,13 @@ def read_curves(folder: Path) -> pd.DataFrame:
         return cast_columns(pq.read_table(path), SCHEMA, SCHEMA.names, nullable=()).to_pandas()
     except (OSError, ValueError, pa.ArrowException) as error:
         raise CurvesError(f"{path}: expected a table of curves: {error}") from error
+
+
+def last_validation(curves: pd.DataFrame) -> dict[str, float]:
+    """Validation metrics by name, without their prefix, at the last validated iteration; empty if there are none."""
+    rows = curves[curves["name"].str.startswith(VALIDATION)]
+    last = rows[rows["iteration"] == rows["iteration"].max()]
+    return {
+        name.removeprefix(VALIDATION): value
+        for name, value in zip(last["name"].tolist(), last["value"].tolist(), strict=True)
+    }

@@ -16,6 +16,7 @@ from shelfnet.training.acceleration.cuda_graphs import GPU_LOCK, CudaGraphed, St
 from shelfnet.training.acceleration.optimisers import set_learning_rate
 from shelfnet.training.batches import Batch, ImageStore
 from shelfnet.training.context import TrainContext
+from shelfnet.training.curves import VALIDATION
 from shelfnet.training.discriminator_step import Renders, discriminator_step, r1_step
 from shelfnet.training.generator_step import generator_step
 from shelfnet.training.non_finite import FiniteCheck
@@ -211,7 +212,7 @@ def validate(state: TrainState, hooks: Hooks, name: str) -> None:
 
 
 def _record_validation(state: TrainState, iteration: int, values: dict[str, float], hooks: Hooks, name: str) -> None:
-    _record(state, iteration, {f"validation/{key}": value for key, value in values.items()}, hooks)
+    _record(state, iteration, {f"{VALIDATION}{key}": value for key, value in values.items()}, hooks)
     log.info("%s  %d  validation: %s", name, iteration, "  ".join(f"{k} {v:.4f}" for k, v in values.items()))
 
 

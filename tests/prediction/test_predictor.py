@@ -5,12 +5,12 @@ import io
 import numpy as np
 import pytest
 import torch
-from photographed import AZIMUTH, ELEVATION, RENDER, BallNet, disc_png, write_photo, write_views
+from photographed import AZIMUTH, ELEVATION, QUICK_REFINE, RENDER, BallNet, disc_png, write_photo, write_views
 from PIL import Image
 from run_descriptions import run_description
 
 from shelfnet.config.images import ImagesSettings
-from shelfnet.config.meshes import ReconstructSettings, RefineSettings
+from shelfnet.config.meshes import ReconstructSettings
 from shelfnet.data.photographs.crops import median_object_share
 from shelfnet.data.photographs.reader import PhotoError
 from shelfnet.data.predictions import read_predictions
@@ -22,16 +22,6 @@ from shelfnet.reconstruction.coloured_mesh import load_glb
 from shelfnet.steps import reconstruct as step
 
 SETTINGS = ReconstructSettings(resolution=16, level=0.5, texture="vertex")
-REFINE = RefineSettings(
-    iterations=12,
-    learning_rate=6e-3,
-    smoothing_length=0.12,
-    resolution_px=24,
-    sigma=1e-4,
-    max_faces=200,
-    texture="vertex",
-    faces_per_pixel=12,
-)
 
 
 def predictor(model=None, share=0.6, refine=None, images=None):
@@ -83,9 +73,9 @@ def test_stray_pixel_of_the_mask_does_not_move_the_crop(tmp_path, caplog):
 
 def test_refinement_raises_mask_iou(tmp_path):
     photo = write_photo(tmp_path / "a.png")
-    coarse, refined = (predictor(share=0.44, refine=refine)(photo) for refine in (None, REFINE))
+    coarse, refined = (predictor(share=0.44, refine=refine)(photo) for refine in (None, QUICK_REFINE))
     assert refined.mask_iou > coarse.mask_iou + 0.05
-    assert len(refined.mesh.faces) <= REFINE.max_faces
+    assert len(refined.mesh.faces) <= QUICK_REFINE.max_faces
 
 
 def test_empty_prediction_is_an_error(tmp_path):
@@ -110,7 +100,7 @@ def test_batch_gives_what_single_photos_give(tmp_path):
     photos = [write_photo(tmp_path / "a.png"), write_photo(tmp_path / "b.png", radius_px=20.0, background=200)]
     mask = np.asarray(Image.open(photos[1]))[..., 3]
     pixels = np.asarray(Image.open(photos[1]))[..., :3]
-    network = predictor(share=0.44, refine=REFINE.model_copy(update={"iterations": 4, "batch_size": 2}))
+    network = predictor(share=0.44, refine=QUICK_REFINE.model_copy(update={"iterations": 4, "batch_size": 2}))
     together = network.predict_batch([str(photos[0]), pixels, photos[0]], [None, mask, None])
     alone = [network(photos[0]), network(photos[1]), network(photos[0])]
     for batched, single in zip(together, alone, strict=True):

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import trimesh
-from photographed import AZIMUTH, ELEVATION, RENDER, SPLITS, write_views
+from photographed import AZIMUTH, ELEVATION, QUICK_REFINE, RENDER, SPLITS, write_views
 
-from shelfnet.config.meshes import ReconstructSettings, RefineSettings
+from shelfnet.config.meshes import ReconstructSettings
 from shelfnet.data.glb import MeshFileError
 from shelfnet.data.predictions import (
     Prediction,
@@ -20,17 +20,7 @@ from shelfnet.geometry.meshes import Mesh
 from shelfnet.reconstruction.coloured_mesh import ColouredMesh, load_glb, save_glb
 from shelfnet.steps import refine as step
 
-SETTINGS = RefineSettings(
-    iterations=12,
-    learning_rate=6e-3,
-    smoothing_length=0.12,
-    resolution_px=24,
-    sigma=1e-4,
-    max_faces=200,
-    batch_size=2,
-    faces_per_pixel=12,
-    texture="vertex",
-)
+SETTINGS = QUICK_REFINE.model_copy(update={"batch_size": 2})
 EMPTY_VIEW = ("t1", 0)
 
 

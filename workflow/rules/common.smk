@@ -146,16 +146,19 @@ def tables_of_seeds(wildcards):
 
 def mirror_tracking():
     """Mirror the journals to MLflow in a separate process, so that the run cannot fail or hang because of it."""
-    if not CONFIG.tracking.enabled:
-        return
-    script = Path(workflow.basedir, "workflow/scripts/mirror_tracking.py")
-    subprocess.run([sys.executable, script, settings_json(CONFIG.tracking)], check=False)
+    if CONFIG.tracking.enabled:
+        run_with_tracking("mirror_tracking.py")
 
 
 def summarise_run():
     """Print result, report, curves and the command that predicts a mesh, after all jobs have succeeded."""
-    script = Path(workflow.basedir, "workflow/scripts/summarise_run.py")
-    subprocess.run([sys.executable, script, settings_json(CONFIG.tracking)], check=False)
+    run_with_tracking("summarise_run.py")
+
+
+def run_with_tracking(script):
+    """Run a script with the tracking settings in a separate process, whose failure does not fail the run."""
+    path = Path(workflow.basedir, "workflow/scripts", script)
+    subprocess.run([sys.executable, path, settings_json(CONFIG.tracking)], check=False)
 
 
 def warn_about_unread():

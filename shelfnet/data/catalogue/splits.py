@@ -7,6 +7,9 @@ from shelfnet.data.seeding import unit_hash
 
 Split = Literal["train", "validation", "test"]
 
+TEST: Split = "test"
+"""Split of the numbers and figures."""
+
 
 def split_of(model_id: str, validation: float, test: float, seed: int) -> Split:
     """The split of a model.
@@ -20,7 +23,7 @@ def split_of(model_id: str, validation: float, test: float, seed: int) -> Split:
     position = unit_hash(model_id, f"split-{seed}")
     if position < validation:
         return "validation"
-    return "test" if position < validation + test else "train"
+    return TEST if position < validation + test else "train"
 
 
 def sampling_order(model_ids: Iterable[str], seed: int) -> list[str]:

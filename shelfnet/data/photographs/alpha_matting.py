@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer, UInt8
 from scipy import ndimage
 
+from shelfnet.data.photographs.masks import NEIGHBOURS
+
 INSET_PX = 4
 """Pixels at least this deep in the object are opaque."""
 OPAQUE_CONTRAST = 0.75
@@ -20,7 +22,6 @@ AVERAGE_PX = 7
 """Side of the window in which the colours of object and ground are averaged."""
 MIN_CONTRAST = 10.0
 """Between colours that are closer than this, in grey levels over all channels, the opacity stays as it is."""
-NEIGHBOURS = np.ones((3, 3), bool)
 
 
 @dataclass(frozen=True)

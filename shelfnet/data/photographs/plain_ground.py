@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from shelfnet.data.photographs.alpha_matting import apply_trimap, make_trimap
 from shelfnet.data.photographs.ground_colour import GroundColour, fit_border, fit_ground
+from shelfnet.data.photographs.masks import NEIGHBOURS
 
 WORKING_PX = 800
 """Larger photos are shrunk to this longer side; only the outline is refined at full size."""
@@ -67,7 +68,6 @@ ENCLOSED_TOLERANCE, ENCLOSED_LIKE_GROUND, ENCLOSED_DARK = 8.0, 0.4, 0.1
 grey levels, and less than the second fraction differs more than shadows on the rest of the ground do."""
 
 EDGE_NEIGHBOURS = ndimage.generate_binary_structure(2, 1)
-NEIGHBOURS = np.ones((3, 3), bool)
 
 
 class NoPlainGroundError(ValueError):

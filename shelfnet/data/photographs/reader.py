@@ -20,9 +20,9 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 from shelfnet.data.images import check_size
 from shelfnet.data.obj.reader import ModelError
 from shelfnet.data.photographs.files import FORMATS, mask_places
-from shelfnet.data.photographs.masks import masks_something
+from shelfnet.data.photographs.masks import IsolatedObject, isolate_object, masks_something
 from shelfnet.data.photographs.plain_ground import NoPlainGroundError, cut_out
-from shelfnet.file_tree import ALLOW_READING
+from shelfnet.file_tree import reading_fault
 
 SegmentFn = Callable[[UInt8[np.ndarray, "h w 3"]], Float[np.ndarray, "h w"]]
 """Returns the mask, in [0, 1], of the object in an sRGB photo; raises :class:`PhotoError` if it finds none."""
@@ -71,6 +71,10 @@ class MaskedPhoto:
 
     rgba: UInt8[np.ndarray, "h w 4"]
     mask_source: MaskSource
+
+    def isolate(self) -> IsolatedObject:
+        """The photo without stray parts of its mask; what stands apart on a plain ground is a separate object."""
+        return isolate_object(self.rgba, one_part=self.mask_source == MaskSource.PLAIN_GROUND)
 
 
 def read_photo(
@@ -133,8 +137,9 @@ def _read_rgba(source: ImageSource) -> UInt8[np.ndarray, "h w 4"]:
     Raises:
         PhotoError: The image is missing, not an image, damaged or too large.
     """
-    if isinstance(source, Path):
-        _require_file(source)
+    fault = reading_fault(source, "no such photo") if isinstance(source, Path) else None
+    if fault is not None:
+        raise PhotoError(f"{source}: {fault}")
     try:
         with warnings.catch_warnings():  # about large images, which have a limit here, and about damaged EXIF
             warnings.simplefilter("ignore")
@@ -144,22 +149,6 @@ def _read_rgba(source: ImageSource) -> UInt8[np.ndarray, "h w 4"]:
                 return np.asarray(_to_srgb(_to_eight_bits(upright)).convert("RGBA"))
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error, ...
         raise PhotoError(f"{_name(source)}: expected a whole image ({', '.join(FORMATS)}): {error}") from error
-
-
-def _require_file(path: Path) -> None:
-    """Refuse a file that is missing or may not be read.
-
-    Raises:
-        PhotoError: The file is one of these.
-    """
-    try:
-        path.open("rb").close()
-    except FileNotFoundError:
-        raise PhotoError(f"{path}: no such photo") from None
-    except PermissionError:
-        raise PhotoError(f"{path}: this user may not read it; {ALLOW_READING}") from None
-    except OSError as error:
-        raise PhotoError(f"{path}: expected a file: {error.strerror}") from error
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 import trimesh
 from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
@@ -14,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from shelfnet.data.glb import read_glb
 from shelfnet.evaluation.comparison import STAGES
-from shelfnet.geometry.cameras import look_at_origin
+from shelfnet.geometry.cameras import camera_from_degrees
 from shelfnet.report.figures.style import TEXT_IN, panel_grid, show_message, wrapped_name
 from shelfnet.report.shown_views import PredictedMesh, ShownView
 
@@ -127,8 +126,7 @@ def _camera(
 ) -> Float[np.ndarray, "4 4"]:
     """Camera at the view itself, or at a novel view rotated by ``turn_deg``."""
     angles_deg = (azimuth_deg, elevation_deg) if turn_deg is None else (azimuth_deg + turn_deg, NOVEL_ELEVATION_DEG)
-    azimuth, elevation = torch.deg2rad(torch.tensor(angles_deg, dtype=torch.float64))
-    return look_at_origin(azimuth, elevation, distance).numpy()
+    return camera_from_degrees(*angles_deg, distance)
 
 
 def _rule_above(fig: Figure, axes: Axes) -> None:
