@@ -53,7 +53,6 @@ class RunDescription(BaseModel):
         code_version: Version of the package.
         device: Name of the hardware.
         seconds: Wall time since training started or was last resumed.
-        signature: Digests of everything that decides the result; ``None`` in models of earlier versions.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -75,7 +74,6 @@ class RunDescription(BaseModel):
     code_version: str
     device: str
     seconds: float
-    signature: dict[str, str] | None = None
 
 
 def save_model(folder: Path, model: nn.Module, description: Mapping[str, Any]) -> None:

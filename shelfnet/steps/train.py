@@ -1,5 +1,6 @@
 """Train one ablation with one seed."""
 
+import json
 import logging
 import shutil
 import time
@@ -20,17 +21,11 @@ from shelfnet.data.shards.reader import load_training_views
 from shelfnet.dependencies import code_digest
 from shelfnet.devices import device_name, pick_device
 from shelfnet.losses.clip import ClipLoss
-from shelfnet.networks.checkpoint import (
-    DESCRIPTION,
-    WEIGHTS,
-    CheckpointError,
-    RunDescription,
-    read_run_description,
-    save_model,
-)
+from shelfnet.networks.checkpoint import DESCRIPTION, WEIGHTS, RunDescription, save_model
 from shelfnet.networks.clip import load_clip
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.provenance import code_version, file_digest, files_digest, texts_digest
+from shelfnet.publishing import complete_file
 from shelfnet.representations.voxels import VoxelField
 from shelfnet.steps.validation import build_validator
 from shelfnet.tracking.journal import Journal
@@ -52,6 +47,9 @@ log = logging.getLogger(__name__)
 
 SAMPLES = "samples.png"
 """Name of the grid of samples in the folder of a run."""
+
+FINISHED = "finished.json"
+"""Name of the file with the signature of the run whose result is in the folder; it is published last."""
 
 SAMPLE_IMAGES = 8
 """Number of images in the grid of samples."""
@@ -142,12 +140,9 @@ def train(job: TrainJob) -> None:
 
 def _is_finished(job: TrainJob) -> bool:
     """Whether the run folder holds the result of this job."""
-    if not all((job.output / name).is_file() for name in (WEIGHTS, METRICS, SAMPLES)):
+    if not all((job.output / name).is_file() for name in (FINISHED, WEIGHTS, DESCRIPTION, METRICS, SAMPLES)):
         return False
-    try:
-        return read_run_description(job.output).signature == asdict(job.signature)
-    except CheckpointError:
-        return False
+    return json.loads((job.output / FINISHED).read_text()) == asdict(job.signature)
 
 
 def _train_process(distributed: DistributedContext, job: TrainJob) -> None:
@@ -265,7 +260,8 @@ def _publish(job: TrainJob, state: TrainState, store: ImageStore, clip_weights: 
         code_version=code_version(),
         device=device_name(state.device),
         seconds=round(seconds, 1),
-        signature=asdict(job.signature),
     )
     save_model(job.output, state.result, description.model_dump(mode="json"))
     write_curves(job.output, state.history)
+    with complete_file(job.output / FINISHED) as temporary:
+        temporary.write_text(json.dumps(asdict(job.signature)))

@@ -170,7 +170,7 @@ def test_folder_converted(tmp_path, stage):
     rows = read_quarantine(tmp_path / "results" / "dataset" / "quarantine.csv")
     assert [row.path for row in rows] == ["c.fbx", "broken.stl"]
     (model,) = make_catalogue(manifest.root, DatasetSettings(**settings), 1).models
-    assert (model.caption, model.longest_side_m) == ("A Armchair made out of Oak", 3.0)
+    assert (model.caption, model.longest_side_m) == ("An Armchair made out of Oak", 3.0)
 
 
 def test_objaverse_converted_from_mirror(tmp_path, stage):
