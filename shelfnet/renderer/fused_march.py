@@ -1,22 +1,22 @@
-"""March along rays through voxel fields on a CPU, in compiled loops that keep the samples of a ray in the cache.
+"""March along rays through fields on a CPU, in compiled loops that keep the samples of a ray in the cache.
 
 :func:`shelfnet.renderer.ray_march.march_rays` is the reference.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.util import find_spec
 from typing import Any, TypeGuard
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from shelfnet.renderer.fused_triplane_march import can_fuse_triplanes, march_triplanes
+from shelfnet.renderer.object_threads import arrays_of, for_each_object
 from shelfnet.renderer.ray_march import MarchedRays, RaySegments
 from shelfnet.representations.field import Field
+from shelfnet.representations.triplane import TriplaneField
 from shelfnet.representations.voxels import VoxelField
 
 
@@ -26,22 +26,30 @@ def has_compiler() -> bool:
     return find_spec("numba") is not None
 
 
-def can_fuse(field: Field, rays: Tensor) -> TypeGuard[VoxelField]:
-    """Whether :func:`march_rays_fused` covers a field and a tensor of its rays: voxels in float32 on a CPU."""
-    if not isinstance(field, VoxelField) or not has_compiler():
+def can_fuse(field: Field, rays: Tensor) -> TypeGuard[VoxelField | TriplaneField]:
+    """Whether :func:`march_rays_fused` covers a field and a tensor of its rays: fields in float32 on a CPU."""
+    if not has_compiler():
         return False
-    tensors = (field.occupancy_grid, field.feature_grid, rays)
+    match field:
+        case VoxelField():
+            tensors = (field.occupancy_grid, field.feature_grid, rays)
+        case TriplaneField() if can_fuse_triplanes(field):
+            tensors = (field.planes, rays) if field.shared_logits is None else (field.planes, field.shared_logits, rays)
+        case _:
+            return False
     return all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in tensors)
 
 
 def march_rays_fused(
-    field: VoxelField, segments: RaySegments, samples: int, feature_samples: int | None
+    field: VoxelField | TriplaneField, segments: RaySegments, samples: int, feature_samples: int | None
 ) -> MarchedRays:
     """Evaluate a field along rays, as :func:`march_rays`.
 
-    Differentiable once, in the grids and the segments. Rays of zero length are skipped. Threads share the objects, so
+    Differentiable once, in the field and the segments. Rays of zero length are skipped. Threads share the objects, so
     that results do not depend on the number of threads.
     """
+    if isinstance(field, TriplaneField):
+        return march_triplanes(field, segments, samples, feature_samples)
     steps = segments.lengths / (samples * field.voxel_size)
     used = samples if feature_samples is None else min(feature_samples, samples)
     grids, rays = (field.occupancy_grid, field.feature_grid), (segments.starts, segments.spans, steps, segments.phases)
@@ -75,13 +83,13 @@ class _FusedMarch(torch.autograd.Function):
 
         def march(o: int) -> None:
             march_forward(
-                Grids(*_arrays(grids, o), size=size),
-                Rays(*_arrays(rays, o)),
+                Grids(*arrays_of(grids, o), size=size),
+                Rays(*arrays_of(rays, o)),
                 feature_samples,
-                Samples(*_arrays(result, o)),
+                Samples(*arrays_of(result, o)),
             )
 
-        _for_each_object(march, len(steps))
+        for_each_object(march, len(steps))
         ctx.save_for_backward(*grids, *rays, *result)
         ctx.set_materialize_grads(False)
         ctx.size, ctx.feature_samples = size, feature_samples
@@ -107,17 +115,17 @@ class _FusedMarch(torch.autograd.Function):
 
         def march(o: int) -> None:
             march_backward(
-                Grids(*_arrays(grids, o), size=ctx.size),
-                Rays(*_arrays(rays, o)),
+                Grids(*arrays_of(grids, o), size=ctx.size),
+                Rays(*arrays_of(rays, o)),
                 ctx.feature_samples,
-                Samples(*_arrays(saved[6:], o)),
-                Samples(*_arrays(d_result, o)),
-                Grids(*_arrays(d_grids, o), size=ctx.size),
-                Rays(*_arrays(d_rays, o)),
+                Samples(*arrays_of(saved[6:], o)),
+                Samples(*arrays_of(d_result, o)),
+                Grids(*arrays_of(d_grids, o), size=ctx.size),
+                Rays(*arrays_of(d_rays, o)),
                 with_rays,
             )
 
-        _for_each_object(march, len(opacity))
+        for_each_object(march, len(opacity))
         d_occupancy, d_features = d_grids
         inner = slice(1, -1)
         return (
@@ -126,19 +134,3 @@ class _FusedMarch(torch.autograd.Function):
             *(d_rays[:3] if with_rays else [None] * 3),
             *[None] * 3,
         )
-
-
-def _arrays(tensors: Sequence[Tensor], index: int) -> list[np.ndarray]:
-    """One object's part of tensors, without copies."""
-    return [tensor.detach().numpy()[index] for tensor in tensors]
-
-
-def _for_each_object(work: Callable[[int], None], objects: int) -> None:
-    """Call ``work`` with the index of every object, in as many threads as torch uses."""
-    threads = min(torch.get_num_threads(), objects)
-    if threads <= 1:
-        for index in range(objects):
-            work(index)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, range(objects)))

@@ -66,7 +66,7 @@ class Samples(NamedTuple):
     mean: np.ndarray
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile at the first call; the code is cached next to this file, else in the user's cache, else not at all.
 
     Sums may be reassociated, so that loops become vector instructions; infinities and NaN keep their meaning.
@@ -80,12 +80,12 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         return numba.njit(plain, **options)
 
 
-def _inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile as part of the calling function."""
     return numba.njit(inspect.unwrap(function), inline="always")
 
 
-@_compiled
+@compiled
 def march_forward(grids: Grids, rays: Rays, feature_samples: int, result: Samples) -> None:
     """Fill in the results of all rays, which are zero at first."""
     samples = result.weights.shape[1]
@@ -95,14 +95,14 @@ def march_forward(grids: Grids, rays: Rays, feature_samples: int, result: Sample
         if rays.steps[ray] == ZERO:
             continue
         occupancy, weights = result.occupancy[ray], result.weights[ray]
-        _place_samples(rays, ray, points)
+        place_samples(rays, ray, points)
         _sample_occupancy(grids.occupancy, points, occupancy)
-        result.opacity[ray] = _weigh(occupancy, rays.steps[ray], weights)
-        _choose_largest(weights, largest, chosen)
+        result.opacity[ray] = weigh(occupancy, rays.steps[ray], weights)
+        choose_largest(weights, largest, chosen)
         _average_features(grids, points, weights, chosen, corners, result.mean[ray])
 
 
-@_compiled
+@compiled
 def march_backward(
     grids: Grids,
     rays: Rays,
@@ -133,21 +133,22 @@ def march_backward(
             for s in range(samples):
                 gradient[s] += d_result.weights[ray, s]
         d_points[:] = ZERO
-        _place_samples(rays, ray, points)
-        _choose_largest(weights, largest, chosen)
+        place_samples(rays, ray, points)
+        choose_largest(weights, largest, chosen)
         _average_features_backward(
             grids, points, weights, chosen, result.mean[ray], d_result.mean[ray], with_rays,
             corners, d_sum, gradient, d_grids, d_points,
         )  # fmt: skip
-        d_step = _weigh_backward(occupancy, step, weights, with_rays, gradient)
+        d_step = weigh_backward(occupancy, step, weights, with_rays, gradient)
         _sample_occupancy_backward(grids.occupancy, points, gradient, with_rays, d_grids.occupancy, d_points)
         if with_rays:
             d_rays.steps[ray] = d_step
-            _place_samples_backward(rays, ray, d_points, d_rays)
+            place_samples_backward(rays, ray, d_points, d_rays)
 
 
-@_compiled
-def _place_samples(rays: Rays, ray: int, points: np.ndarray) -> None:
+@compiled
+def place_samples(rays: Rays, ray: int, points: np.ndarray) -> None:
+    """Fill in the samples of a ray."""
     start, span, phase = rays.starts[ray], rays.spans[ray], rays.phases[ray]
     interval = ONE / np.float32(points.shape[1])
     for s in range(points.shape[1]):
@@ -157,8 +158,9 @@ def _place_samples(rays: Rays, ray: int, points: np.ndarray) -> None:
         points[2, s] = start[2] + t * span[2]
 
 
-@_compiled
-def _place_samples_backward(rays: Rays, ray: int, d_points: np.ndarray, d_rays: Rays) -> None:
+@compiled
+def place_samples_backward(rays: Rays, ray: int, d_points: np.ndarray, d_rays: Rays) -> None:
+    """Fill in the gradients of a ray's start and span."""
     phase, interval = rays.phases[ray], ONE / np.float32(d_points.shape[1])
     for axis in range(3):
         d_start = d_span = ZERO
@@ -169,29 +171,29 @@ def _place_samples_backward(rays: Rays, ray: int, d_points: np.ndarray, d_rays: 
         d_rays.spans[ray, axis] = d_span
 
 
-@_inlined
-def _clamped(x: Any, low: Any, high: Any) -> Any:
+@inlined
+def clamped(x: Any, low: Any, high: Any) -> Any:
     """``x`` in [low, high]; NaN becomes ``low`` and so never an index outside a grid."""
     x = x if x > low else low
     return x if x < high else high
 
 
-@_inlined
+@inlined
 def _occupancy_cell(x: Any, y: Any, z: Any, shape: Any) -> Any:
     """Flat index of the first corner of the cell around a point in the bordered grid, and three fractions in the cell.
 
     Points beyond the border are moved to its outermost values, which are zero up to rounding.
     """
     size_z, size_y, size_x = np.float32(shape[0] - 2), np.float32(shape[1] - 2), np.float32(shape[2] - 2)
-    x = _clamped((x + HALF) * size_x + HALF, ZERO, size_x + ALMOST_ONE)
-    y = _clamped((y + HALF) * size_y + HALF, ZERO, size_y + ALMOST_ONE)
-    z = _clamped((z + HALF) * size_z + HALF, ZERO, size_z + ALMOST_ONE)
+    x = clamped((x + HALF) * size_x + HALF, ZERO, size_x + ALMOST_ONE)
+    y = clamped((y + HALF) * size_y + HALF, ZERO, size_y + ALMOST_ONE)
+    z = clamped((z + HALF) * size_z + HALF, ZERO, size_z + ALMOST_ONE)
     i, j, k = np.int32(x), np.int32(y), np.int32(z)
     first = np.uint32((k * np.int32(shape[1]) + j) * np.int32(shape[2]) + i)
     return first, x - np.float32(i), y - np.float32(j), z - np.float32(k)
 
 
-@_compiled
+@compiled
 def _sample_occupancy(grid: np.ndarray, points: np.ndarray, occupancy: np.ndarray) -> None:
     """Trilinear occupancy at points."""
     flat, one = grid.reshape(-1), np.uint32(1)
@@ -206,7 +208,7 @@ def _sample_occupancy(grid: np.ndarray, points: np.ndarray, occupancy: np.ndarra
         occupancy[s] = near * (ONE - w) + far * w
 
 
-@_compiled
+@compiled
 def _sample_occupancy_backward(
     grid: np.ndarray,
     points: np.ndarray,
@@ -236,14 +238,14 @@ def _sample_occupancy_backward(
         if with_points:
             a, b, c, d = flat[first], flat[first + one], flat[second], flat[second + one]
             e, f, g, h = flat[third], flat[third + one], flat[fourth], flat[fourth + one]
-            along_x, along_y, along_z = _blend_gradient(a, b, c, d, e, f, g, h, u, v, w)
+            along_x, along_y, along_z = blend_gradient(a, b, c, d, e, f, g, h, u, v, w)
             d_points[0, s] += gradient * along_x * np.float32(grid.shape[2] - 2)
             d_points[1, s] += gradient * along_y * np.float32(grid.shape[1] - 2)
             d_points[2, s] += gradient * along_z * np.float32(grid.shape[0] - 2)
 
 
-@_inlined
-def _blend_gradient(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any, u: Any, v: Any, w: Any) -> Any:
+@inlined
+def blend_gradient(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any, u: Any, v: Any, w: Any) -> Any:
     """Derivatives of the trilinear blend of eight corners, x fastest, with respect to its three fractions."""
     near, far = (ONE - v) * (b - a) + v * (d - c), (ONE - v) * (f - e) + v * (h - g)
     ab, cd, ef, gh = a + u * (b - a), c + u * (d - c), e + u * (f - e), g + u * (h - g)
@@ -254,7 +256,7 @@ def _blend_gradient(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: A
     )
 
 
-@_inlined
+@inlined
 def _log(y: Any) -> Any:
     """Natural logarithm of a positive number by the polynomial of Cephes.
 
@@ -276,8 +278,8 @@ def _log(y: Any) -> Any:
     return result if y == y else y
 
 
-@_inlined
-def _exp(x: Any) -> Any:
+@inlined
+def exp(x: Any) -> Any:
     """Exponential of a number of at most zero, likewise; below -87 it is that of -87."""
     clamped = np.float32(-87.0) if x < np.float32(-87.0) else x
     n = np.floor(clamped * np.float32(1.44269504) + HALF)
@@ -293,16 +295,16 @@ def _exp(x: Any) -> Any:
     return result if x == x else x
 
 
-@_inlined
+@inlined
 def _log_transparency(occupancy: Any) -> Any:
     return _log(ONE - (MAX_OCCUPANCY if occupancy > MAX_OCCUPANCY else occupancy))
 
 
-@_compiled
-def _weigh(occupancy: np.ndarray, step: float, weights: np.ndarray) -> Any:
+@compiled
+def weigh(occupancy: np.ndarray, step: float, weights: np.ndarray) -> Any:
     """Fill in the rendering weights of the samples; returns their sum."""
     for s in range(len(weights)):
-        weights[s] = _exp(step * _log_transparency(occupancy[s]))
+        weights[s] = exp(step * _log_transparency(occupancy[s]))
     before = ONE
     for s in range(len(weights)):
         after = before * weights[s]
@@ -311,8 +313,8 @@ def _weigh(occupancy: np.ndarray, step: float, weights: np.ndarray) -> Any:
     return ONE - before
 
 
-@_compiled
-def _weigh_backward(
+@compiled
+def weigh_backward(
     occupancy: np.ndarray, step: float, weights: np.ndarray, with_step: bool, gradient: np.ndarray
 ) -> Any:
     """Replace the gradient of the weights by that of the occupancies; returns that of the step, if asked for.
@@ -339,8 +341,8 @@ def _weigh_backward(
     return d_step
 
 
-@_compiled
-def _choose_largest(weights: np.ndarray, largest: np.ndarray, chosen: np.ndarray) -> None:
+@compiled
+def choose_largest(weights: np.ndarray, largest: np.ndarray, chosen: np.ndarray) -> None:
     """Fill in the indices, in order, of the largest weights; of equal ones, the first. ``largest`` is scratch space."""
     count = len(chosen)
     if count == len(weights):
@@ -364,24 +366,24 @@ def _choose_largest(weights: np.ndarray, largest: np.ndarray, chosen: np.ndarray
             found += 1
 
 
-@_inlined
-def _feature_axis(x: Any, size: Any) -> Any:
+@inlined
+def feature_axis(x: Any, size: Any) -> Any:
     """Index of the cell centre below a coordinate, clamped to the outermost centres, and the fraction above it."""
-    position = _clamped((x + HALF) * np.float32(size) - HALF, ZERO, np.float32(size - 1))
+    position = clamped((x + HALF) * np.float32(size) - HALF, ZERO, np.float32(size - 1))
     index = np.int64(position)
     if index > size - 2:
         index = max(size - 2, 0)
     return index, position - np.float32(index)
 
 
-@_inlined
-def _feature_slope(x: Any, size: Any) -> Any:
-    """Derivative of the position in :func:`_feature_axis`: zero where it is clamped."""
+@inlined
+def feature_slope(x: Any, size: Any) -> Any:
+    """Derivative of the position in :func:`feature_axis`: zero where it is clamped."""
     position = (x + HALF) * np.float32(size) - HALF
     return np.float32(size) if position > ZERO and position < np.float32(size - 1) else ZERO
 
 
-@_inlined
+@inlined
 def _corner_offsets(size: Any, channels: Any) -> Any:
     """Flat offsets of the eight corners of a cell from the first, x fastest; zero along an axis of one cell."""
     x = channels if size[2] > 1 else 0
@@ -390,7 +392,7 @@ def _corner_offsets(size: Any, channels: Any) -> Any:
     return 0, x, y, y + x, z, z + x, z + y, z + y + x
 
 
-@_inlined
+@inlined
 def _fill_corner_weights(corners: Any, u: Any, v: Any, w: Any) -> None:
     low, high = (ONE - v) * (ONE - w), v * (ONE - w)
     corners[0], corners[1], corners[2], corners[3] = low * (ONE - u), low * u, high * (ONE - u), high * u
@@ -398,7 +400,7 @@ def _fill_corner_weights(corners: Any, u: Any, v: Any, w: Any) -> None:
     corners[4], corners[5], corners[6], corners[7] = low * (ONE - u), low * u, high * (ONE - u), high * u
 
 
-@_compiled
+@compiled
 def _average_features(
     grids: Grids, points: np.ndarray, weights: np.ndarray, chosen: np.ndarray, corners: np.ndarray, mean: np.ndarray
 ) -> None:
@@ -415,9 +417,9 @@ def _average_features(
         if weights[s] == ZERO:
             continue
         total += weights[s]
-        i, u = _feature_axis(points[0, s], size[2])
-        j, v = _feature_axis(points[1, s], size[1])
-        k, w = _feature_axis(points[2, s], size[0])
+        i, u = feature_axis(points[0, s], size[2])
+        j, v = feature_axis(points[1, s], size[1])
+        k, w = feature_axis(points[2, s], size[0])
         first = channels * ((k * size[1] + j) * size[2] + i)
         if first != cell:
             if cell >= 0:
@@ -433,7 +435,7 @@ def _average_features(
         mean[c] /= total
 
 
-@_compiled
+@compiled
 def _average_features_backward(
     grids: Grids,
     points: np.ndarray,
@@ -460,9 +462,9 @@ def _average_features_backward(
         along_mean += d_sum[c] * mean[c]
     cell = -1
     for s in chosen:
-        i, u = _feature_axis(points[0, s], size[2])
-        j, v = _feature_axis(points[1, s], size[1])
-        k, w = _feature_axis(points[2, s], size[0])
+        i, u = feature_axis(points[0, s], size[2])
+        j, v = feature_axis(points[1, s], size[1])
+        k, w = feature_axis(points[2, s], size[0])
         first = channels * ((k * size[1] + j) * size[2] + i)
         if first != cell:
             if cell >= 0:
@@ -479,15 +481,15 @@ def _average_features_backward(
         if with_points:
             a, b, c, d = products[0], products[1], products[2], products[3]
             e, f, g, h = products[4], products[5], products[6], products[7]
-            along_x, along_y, along_z = _blend_gradient(a, b, c, d, e, f, g, h, u, v, w)
-            d_points[0, s] += weights[s] * along_x * _feature_slope(points[0, s], size[2])
-            d_points[1, s] += weights[s] * along_y * _feature_slope(points[1, s], size[1])
-            d_points[2, s] += weights[s] * along_z * _feature_slope(points[2, s], size[0])
+            along_x, along_y, along_z = blend_gradient(a, b, c, d, e, f, g, h, u, v, w)
+            d_points[0, s] += weights[s] * along_x * feature_slope(points[0, s], size[2])
+            d_points[1, s] += weights[s] * along_y * feature_slope(points[1, s], size[1])
+            d_points[2, s] += weights[s] * along_z * feature_slope(points[2, s], size[0])
     if cell >= 0:
         _scatter_corners(d_grids.features, cell, offsets, of_cell, d_sum)
 
 
-@_inlined
+@inlined
 def _add_corners(features: Any, cell: Any, offsets: Any, weights: Any, total: Any) -> None:
     """Add the weighted features of a cell's corners to ``total``."""
     a, b, c, d, e, f, g, h = offsets
@@ -505,7 +507,7 @@ def _add_corners(features: Any, cell: Any, offsets: Any, weights: Any, total: An
         )
 
 
-@_inlined
+@inlined
 def _multiply_corners(features: Any, cell: Any, offsets: Any, factor: Any, products: Any) -> None:
     """Scalar products of the features of a cell's corners with ``factor``."""
     for corner in range(8):
@@ -515,7 +517,7 @@ def _multiply_corners(features: Any, cell: Any, offsets: Any, factor: Any, produ
         products[corner] = product
 
 
-@_inlined
+@inlined
 def _scatter_corners(d_features: Any, cell: Any, offsets: Any, weights: Any, gradient: Any) -> None:
     """Add the weighted gradient to the features of a cell's corners."""
     for corner in range(8):

@@ -58,7 +58,7 @@ def render_features(
 ) -> RenderedFeatures:
     """March rays through the unit cube and aggregate features by visibility.
 
-    Where numba is installed, float32 voxel fields on a CPU are marched by :func:`march_rays_fused`, and all others by
+    Where numba is installed, float32 fields on a CPU are marched by :func:`march_rays_fused`, and all others by
     :func:`march_rays`.
 
     An occupancy is the opacity of a path one voxel long, so the result depends neither on the number of samples nor on

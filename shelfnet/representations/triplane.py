@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from shelfnet.geometry.sampling import interpolate_grid
 from shelfnet.representations.field import WeightFn
@@ -25,6 +25,19 @@ class PointDecoder(Protocol):
     def features(self, aggregated: Float[Tensor, "b n p"]) -> Float[Tensor, "b n c"]:
         """Appearance features."""
         ...
+
+
+@runtime_checkable
+class TwoLayerDecoder(PointDecoder, Protocol):
+    """A decoder whose outputs are linear layers of hidden units, which compiled loops can evaluate.
+
+    Attributes:
+        to_occupancy: Linear layer, leaky ReLU and linear layer, from the aggregated feature to the logit.
+        to_features: Likewise, to the appearance feature.
+    """
+
+    to_occupancy: nn.Sequential
+    to_features: nn.Sequential
 
 
 @dataclass(frozen=True)

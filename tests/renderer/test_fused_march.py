@@ -10,13 +10,10 @@ pytest.importorskip("numba")
 
 from numba.core import caching
 
-from shelfnet.config.networks import DecoderSettings
 from shelfnet.geometry.cameras import look_at_origin
-from shelfnet.networks.decoders import TriplaneHead
 from shelfnet.renderer import march_kernels, volume
 from shelfnet.renderer.fused_march import can_fuse, march_rays_fused
 from shelfnet.renderer.ray_march import MarchedRays, RaySegments, march_rays
-from shelfnet.representations.triplane import TriplaneField
 from shelfnet.representations.voxels import VoxelField
 
 Inputs = tuple[torch.Tensor, ...]
@@ -169,8 +166,6 @@ def test_only_float32_voxels_on_a_cpu_are_fused():
     assert not can_fuse(field, rays.double())
     assert not can_fuse(replace(field, feature_grid=features.bfloat16()), rays)
     assert not can_fuse(VoxelField(occupancy.to("meta"), features.to("meta")), rays.to("meta"))
-    head = TriplaneHead(DecoderSettings(feature_channels=2, plane_channels=3, plane_hidden=4))
-    assert not can_fuse(TriplaneField(torch.zeros(1, 3, 3, 4, 4), head, 0.25), rays)
 
 
 def test_code_is_compiled_where_nothing_can_be_cached(monkeypatch):
@@ -178,7 +173,7 @@ def test_code_is_compiled_where_nothing_can_be_cached(monkeypatch):
     with pytest.raises(RuntimeError, match="cannot cache"):
         march_kernels.numba.njit(cache=True)(relative_error)
 
-    @march_kernels._compiled
+    @march_kernels.compiled
     def doubled(x):
         return 2 * x
 
