@@ -14,7 +14,7 @@ from shelfnet.networks.modulated import INITIAL_OCCUPANCY_LOGIT, MappingNetwork,
 from shelfnet.networks.precision import at_least_float32
 from shelfnet.networks.upsample_conv import upsample_conv
 from shelfnet.representations.field import Field
-from shelfnet.representations.triplane import TriplaneField, mirror_average_planes
+from shelfnet.representations.triplane import TriplaneField, TwoLayerPerceptron, mirror_average_planes
 from shelfnet.representations.voxels import VoxelField, mirror_average
 
 CONSTANT_RESOLUTION = 4
@@ -97,11 +97,9 @@ class TriplaneHead(nn.Module):
     def __init__(self, settings: DecoderSettings) -> None:
         super().__init__()
         planes, hidden = settings.plane_channels, settings.plane_hidden
-        self.to_occupancy = nn.Sequential(nn.Linear(planes, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1))
-        self.to_features = nn.Sequential(
-            nn.Linear(planes, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, settings.feature_channels)
-        )
-        _fill_bias(self.to_occupancy[-1], INITIAL_OCCUPANCY_LOGIT)
+        self.to_occupancy = TwoLayerPerceptron(planes, hidden, 1)
+        self.to_features = TwoLayerPerceptron(planes, hidden, settings.feature_channels)
+        _fill_bias(self.to_occupancy.last, INITIAL_OCCUPANCY_LOGIT)
 
     def occupancy_logits(self, aggregated: Float[Tensor, "b n p"]) -> Float[Tensor, "b n"]:
         """Occupancy logits."""

@@ -6,24 +6,23 @@
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from shelfnet.renderer.object_threads import arrays_of, for_each_object
 from shelfnet.renderer.ray_march import MarchedRays, RaySegments
-from shelfnet.representations.triplane import TriplaneField, TwoLayerDecoder
-
-LEAK = 0.2
-"""Slope of the leaky ReLU, which the compiled loops contain as a constant."""
+from shelfnet.representations.triplane import PerceptronDecoder, TriplaneField, TwoLayerPerceptron
 
 
 def can_fuse_triplanes(field: TriplaneField) -> bool:
-    """Whether the compiled loops cover a field: square planes, and a head of two linear layers and a leaky ReLU."""
+    """Whether the compiled loops cover a field: square planes and a head of two perceptrons."""
+    head = field.head
     return (
-        isinstance(field.head, TwoLayerDecoder)
-        and _has_two_layers(field.head.to_occupancy)
-        and _has_two_layers(field.head.to_features)
+        isinstance(head, PerceptronDecoder)
+        and isinstance(head.to_occupancy, TwoLayerPerceptron)
+        and isinstance(head.to_features, TwoLayerPerceptron)
         and field.planes.shape[-1] == field.planes.shape[-2]
     )
 
@@ -36,12 +35,10 @@ def march_triplanes(
     The first layer of the head is linear, and so are the projections to the planes: the layer is applied to the planes
     once, rather than at every sample. The last layer of the features is applied to their mean along a ray.
     """
-    assert isinstance(field.head, TwoLayerDecoder)
+    assert isinstance(field.head, PerceptronDecoder)
+    to_occupancy, to_features = field.head.to_occupancy, field.head.to_features
     with torch.autocast("cpu", enabled=False):
-        occupancy, features = (
-            _apply_first_layer(layers[0], field.planes) for layers in (field.head.to_occupancy, field.head.to_features)
-        )
-        last = field.head.to_occupancy[2]
+        occupancy, hidden = (_apply_first_layer(layers.first, field.planes) for layers in (to_occupancy, to_features))
         shared = field.planes.new_zeros(len(field.planes), 0, 0, 0)
         if field.shared_logits is not None:
             shared = field.shared_logits.squeeze(1)
@@ -49,9 +46,9 @@ def march_triplanes(
         used = samples if feature_samples is None else min(feature_samples, samples)
         weights, opacity, mean = _FusedTriplaneMarch.apply(  # pyright: ignore[reportGeneralTypeIssues]
             occupancy,
-            features,
-            last.weight.expand(len(occupancy), -1),
-            last.bias.expand(len(occupancy), 1),
+            hidden,
+            to_occupancy.last.weight.expand(len(occupancy), -1),
+            to_occupancy.last.bias.expand(len(occupancy), 1),
             shared,
             segments.starts,
             segments.spans,
@@ -60,10 +57,9 @@ def march_triplanes(
             samples,
             used,
         )
-        last = field.head.to_features[2]
-        return MarchedRays(
-            weights, opacity, functional.linear(mean[..., :-1], last.weight) + mean[..., -1:] * last.bias
-        )
+        last = to_features.last
+        features = functional.linear(mean[..., :-1], last.weight) + mean[..., -1:] * last.bias
+        return MarchedRays(weights, opacity, features)
 
 
 class _FusedTriplaneMarch(torch.autograd.Function):
@@ -132,18 +128,7 @@ class _FusedTriplaneMarch(torch.autograd.Function):
         return (*d_planes, *(d_rays[:3] if with_rays else [None] * 3), *[None] * 3)
 
 
-def _has_two_layers(layers: nn.Sequential) -> bool:
-    match list(layers):
-        case [nn.Linear(), nn.LeakyReLU(negative_slope=slope), nn.Linear()]:
-            return slope == LEAK
-        case _:
-            return False
-
-
-def _apply_first_layer(layer: nn.Module, planes: Tensor) -> Tensor:
-    """Hidden units ``b 3 h w k`` before the leaky ReLU; the bias is added to the first plane alone."""
-    assert isinstance(layer, nn.Linear)
+def _apply_first_layer(layer: nn.Linear, planes: Float[Tensor, "b 3 p h w"]) -> Float[Tensor, "b 3 h w k"]:
+    """Hidden units before the leaky ReLU; the bias is added to the first plane alone."""
     hidden = functional.linear(planes.movedim(2, -1), layer.weight)
-    if layer.bias is None:
-        return hidden
     return torch.cat([hidden[:, :1] + layer.bias, hidden[:, 1:]], dim=1)

@@ -30,8 +30,9 @@ from shelfnet.renderer.march_kernels import (
     weigh,
     weigh_backward,
 )
+from shelfnet.representations.triplane import TwoLayerPerceptron
 
-LEAK = np.float32(0.2)
+LEAK = np.float32(TwoLayerPerceptron.LEAK)
 
 
 class Planes(NamedTuple):

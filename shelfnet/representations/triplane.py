@@ -1,7 +1,7 @@
 """Tri-plane field (section 2.3), with memory in O(N^2)."""
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -27,17 +27,31 @@ class PointDecoder(Protocol):
         ...
 
 
+class TwoLayerPerceptron(nn.Sequential):
+    """Linear layer, leaky ReLU and linear layer."""
+
+    LEAK = 0.2
+
+    def __init__(self, inputs: int, hidden: int, outputs: int) -> None:
+        super().__init__(nn.Linear(inputs, hidden), nn.LeakyReLU(self.LEAK), nn.Linear(hidden, outputs))
+
+    @property
+    def first(self) -> nn.Linear:
+        """The first linear layer."""
+        return cast(nn.Linear, self[0])
+
+    @property
+    def last(self) -> nn.Linear:
+        """The last linear layer."""
+        return cast(nn.Linear, self[2])
+
+
 @runtime_checkable
-class TwoLayerDecoder(PointDecoder, Protocol):
-    """A decoder whose outputs are linear layers of hidden units, which compiled loops can evaluate.
+class PerceptronDecoder(PointDecoder, Protocol):
+    """A decoder of two perceptrons, which compiled loops can evaluate."""
 
-    Attributes:
-        to_occupancy: Linear layer, leaky ReLU and linear layer, from the aggregated feature to the logit.
-        to_features: Likewise, to the appearance feature.
-    """
-
-    to_occupancy: nn.Sequential
-    to_features: nn.Sequential
+    to_occupancy: TwoLayerPerceptron
+    to_features: TwoLayerPerceptron
 
 
 @dataclass(frozen=True)
