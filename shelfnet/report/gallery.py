@@ -102,7 +102,7 @@ def make_gallery(
     views: Sequence[ShownView],
     methods: Sequence[str],
     tables: Mapping[str, pd.DataFrame],
-    truth: Callable[[str], Sequence[Submesh]],
+    truth: Callable[[str], Sequence[Submesh]] | None,
     render: Renderers,
 ) -> Gallery:
     """Tiles, previews and files of test views.
@@ -111,7 +111,7 @@ def make_gallery(
         views: Test views with the predictions of one run of each method.
         methods: Ablations in the order of the tiles.
         tables: Rows of ``chamfer.csv`` of these runs by ablation.
-        truth: Parts of the true model by model id; only called for views with a truth.
+        truth: Parts of the true model by model id; ``None`` if the data set has no true shapes.
         render: Renderers of the previews.
     """
     scores = {name: table.set_index(["model_id", "view", "stage"]) for name, table in tables.items()}
@@ -128,7 +128,7 @@ def make_gallery(
                     prediction = view.predictions.get((method, stage))
                     tiles.append(_predicted_tile(method, stage, score, prediction, camera_deg, files, render))
         true_tile = None
-        if view.truth is not None:
+        if truth is not None:
             true_tile = _true_tile(view.model_id, truth(view.model_id), camera_deg, files, render)
         objects.append(GalleryObject(view.caption, webp_uri(view.image), *camera_deg, tuple(tiles), true_tile))
     return Gallery(tuple(objects), files)

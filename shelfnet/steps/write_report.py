@@ -115,9 +115,9 @@ def _gallery(
 ) -> Gallery:
     """A few test views with the meshes of the best methods, from the first run of each."""
     test = load_evaluation_views(shard_paths(config, results), "test", config.reconstruct.views_per_model)
-    true_meshes = TrueMeshes(results, config.dataset.max_faces)
+    true_meshes = TrueMeshes(results, config.dataset.max_faces) if with_truth else None
     shown = {name: runs[name][:1] for name in methods}
-    views = collect_shown_views(shown, test, true_meshes if with_truth else None, SHOWN_VIEWS)
+    views = collect_shown_views(shown, test, true_meshes, SHOWN_VIEWS)
     tables = {name: rows[name][rows[name]["seed"] == run.seed] for name, (run,) in shown.items()}
     with Previewer(PREVIEW_PX, math.radians(config.render.fov_deg)) as previewer:
 
@@ -125,7 +125,7 @@ def _gallery(
             return previewer.render_primitives([submesh_primitive(part) for part in parts], camera[None])[0]
 
         renderers = Renderers(previewer.render, render_true, config.render.camera_distance)
-        return make_gallery(views, methods, tables, true_meshes.submeshes, renderers)
+        return make_gallery(views, methods, tables, true_meshes and true_meshes.submeshes, renderers)
 
 
 def _images(figures: Path, names: Sequence[str], with_truth: bool) -> list[PageFigure]:

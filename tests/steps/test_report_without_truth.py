@@ -42,6 +42,8 @@ def forget_the_truth(results, tables):
     (results / "dataset" / "manifest.json").write_text(json.dumps(manifest | {"kind": "images"}))
     for path in (results / "dataset").rglob("*.obj"):
         path.unlink()
+    catalogue = results / "catalogue" / "models.parquet"
+    pd.read_parquet(catalogue).assign(obj_path=None).to_parquet(catalogue)
     for path in (results / "renders").glob("shard-*.parquet"):
         unknown = {"azimuth_deg": np.nan, "elevation_deg": np.nan, "fov_deg": np.nan, "cam2world": [np.nan] * 16}
         write_shard(path, [row | unknown for row in pq.read_table(path).to_pylist()])
