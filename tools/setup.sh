@@ -125,7 +125,9 @@ install_packages() {
     say "installing the locked packages: about 7 GB, a few minutes the first time"
     "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off -q \
         --require-hashes --requirement requirements.lock
-    "$VENV/bin/python" -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation --editable .
+    # compat puts the project on sys.path: Snakemake does not find its logger through setuptools' import hook.
+    "$VENV/bin/python" -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation \
+        --config-settings editable_mode=compat --editable .
     printf '%s\n' "$wanted" > "$VENV/.installed"
 }
 

@@ -1,10 +1,19 @@
 import logging
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from snakemake_logger_plugin_shelfnet import LogHandler
+
+
+def test_snakemake_finds_the_plugin_in_any_folder(tmp_path):
+    find = (
+        "from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry as R; R().get_plugin('shelfnet')"
+    )
+    subprocess.run([sys.executable, "-c", find], cwd=tmp_path, check=True)
 
 
 def output_settings(**changes) -> SimpleNamespace:
