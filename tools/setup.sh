@@ -119,7 +119,7 @@ MESSAGE
 # The stamp is written last, so that an interrupted installation is resumed.
 install_packages() {
     local wanted
-    wanted=$(cat requirements.lock pyproject.toml | sha256sum)
+    wanted=$(cat requirements.lock pyproject.toml tools/setup.sh | sha256sum)
     if [[ "$(cat "$VENV/.installed" 2> /dev/null)" == "$wanted" ]]; then return; fi
     check_space
     say "installing the locked packages: about 7 GB, a few minutes the first time"
