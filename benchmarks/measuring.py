@@ -44,18 +44,23 @@ class Ceiling:
 
 
 class ByteCounter(TorchDispatchMode):
-    """Adds up the bytes of the arguments and results of every operation that is not a view."""
+    """Adds up the bytes of the arguments and results of every operation that is not a view, by operator."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.total = 0
+        self.by_operator: dict[str, int] = defaultdict(int)
+
+    @property
+    def total(self) -> int:
+        """Bytes of all operations."""
+        return sum(self.by_operator.values())
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         """Run an operation and count it."""
         result = func(*args, **(kwargs or {}))
         if not func.is_view:
             tensors = [leaf for leaf in tree_leaves((args, kwargs, result)) if isinstance(leaf, Tensor)]
-            self.total += sum(tensor.nbytes for tensor in tensors)
+            self.by_operator[str(func.overloadpacket)] += sum(tensor.nbytes for tensor in tensors)
         return result
 
 
@@ -105,7 +110,10 @@ def count_work(call: Callable[[], Any]) -> Work:
 
 
 def seconds_a_call(call: Callable[[], Any], device: torch.device, for_seconds: float) -> float:
-    """Mean over as many calls as fit into ``for_seconds``, three at least; only both ends wait for the device."""
+    """Mean over as many calls as fit into ``for_seconds``, three at least; only both ends wait for the device.
+
+    The caller warms up.
+    """
     wait_for(device)
     calls, began = 0, time.perf_counter()
     while calls < 3 or time.perf_counter() - began < for_seconds:
@@ -116,20 +124,30 @@ def seconds_a_call(call: Callable[[], Any], device: torch.device, for_seconds: f
     return (time.perf_counter() - began) / calls
 
 
-def measure_ceiling(device: torch.device) -> Ceiling:
-    """Matrix products and a copy large enough to fill the machine, on random numbers."""
+def measure_ceiling(device: torch.device, for_seconds: float = 0.5) -> Ceiling:
+    """Matrix products and a copy large enough to fill the machine, on random numbers, after a warm-up.
+
+    Args:
+        device: Device to measure.
+        for_seconds: Least time of each of the three measurements.
+    """
     size = 8192 if device.type == "cuda" else 1024
     factors = torch.randn(2, size, size, device=device)
     rates = []
     with strict_float32():
         for dtype in (torch.float32, torch.bfloat16):
             first, second = factors.to(dtype)
-            seconds = seconds_a_call(lambda first=first, second=second: first @ second, device, 0.5)
+            seconds = _seconds_when_warm(lambda first=first, second=second: first @ second, device, for_seconds)
             rates.append(2 * size**3 / seconds)
     block = torch.randn(2**28 if device.type == "cuda" else 2**24, device=device)
     copied = torch.empty_like(block)
-    seconds = seconds_a_call(lambda: copied.copy_(block), device, 0.5)
+    seconds = _seconds_when_warm(lambda: copied.copy_(block), device, for_seconds)
     return Ceiling(*rates, copy_bytes=2 * block.nbytes / seconds)
+
+
+def _seconds_when_warm(call: Callable[[], Any], device: torch.device, for_seconds: float) -> float:
+    seconds_a_call(call, device, 0.2 * for_seconds)
+    return seconds_a_call(call, device, for_seconds)
 
 
 @contextmanager

@@ -38,9 +38,7 @@ def main() -> None:
         sigma=5e-5,
         rasterizer=arguments.rasterizer,
     )
-    problem = _problem(arguments, settings, device)
-    refine_meshes(*problem, settings.model_copy(update={"iterations": 2}), FOV, CAMERA_DISTANCE)
-    rates = [_steps_a_second(problem, settings, device) for _ in range(arguments.repeats)]
+    rates = steps_a_second(arguments.batch, arguments.faces, settings, device, arguments.repeats)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {arguments.threads} thread(s)"
     print("| meshes x faces, pixels | rasterizer | hardware | steps/s | slowest | fastest | peak MiB |")
     print("|---|---|---|---|---|---|---|")
@@ -50,23 +48,37 @@ def main() -> None:
     )
 
 
-def _steps_a_second(problem: tuple, settings: RefineSettings, device: torch.device) -> float:
-    """Over one call of the refinement, what it prepares included."""
+def steps_a_second(batch: int, faces: int, settings: RefineSettings, device: torch.device, repeats: int) -> list[float]:
+    """Rates of several refinements, each with what it prepares, after a short one to warm up.
+
+    Args:
+        batch: Number of meshes.
+        faces: Number of faces of each.
+        settings: Settings of the refinement, with the number of steps.
+        device: Device to measure.
+        repeats: Number of refinements.
+    """
+    inputs = problem(batch, faces, settings, device)
+    refine_meshes(*inputs, settings.model_copy(update={"iterations": 2}), FOV, CAMERA_DISTANCE)
+    return [_rate(inputs, settings, device) for _ in range(repeats)]
+
+
+def _rate(inputs: tuple, settings: RefineSettings, device: torch.device) -> float:
     wait_for(device)
     began = time.perf_counter()
-    refine_meshes(*problem, settings, FOV, CAMERA_DISTANCE)
+    refine_meshes(*inputs, settings, FOV, CAMERA_DISTANCE)
     wait_for(device)
     return settings.iterations / (time.perf_counter() - began)
 
 
-def _problem(arguments: argparse.Namespace, settings: RefineSettings, device: torch.device) -> tuple:
+def problem(batch: int, faces: int, settings: RefineSettings, device: torch.device) -> tuple:
     """Meshes, colours, images, masks and views, as `refine_meshes` takes them."""
-    round_mesh = ball(arguments.faces)
+    round_mesh = ball(faces)
     wanted = Mesh(round_mesh.vertices * np.array(STRETCH), round_mesh.faces)
-    azimuth = torch.linspace(0.0, 2.0, arguments.batch, device=device)
+    azimuth = torch.linspace(0.0, 2.0, batch, device=device)
     elevation = torch.full_like(azimuth, 0.2)
     fragments = rasterize(
-        pack_meshes([wanted] * arguments.batch, device),
+        pack_meshes([wanted] * batch, device),
         look_at_origin(azimuth, elevation, CAMERA_DISTANCE),
         FOV,
         settings.resolution_px,
@@ -76,7 +88,7 @@ def _problem(arguments: argparse.Namespace, settings: RefineSettings, device: to
     masks = soft_silhouette(fragments, settings.sigma).detach()
     images = (1.0 - 0.5 * masks)[:, None].expand(-1, 3, -1, -1).contiguous()
     colours = np.full((len(round_mesh.vertices), 3), 0.4)
-    return [round_mesh] * arguments.batch, [colours] * arguments.batch, images, masks, azimuth + 0.1, elevation
+    return [round_mesh] * batch, [colours] * batch, images, masks, azimuth + 0.1, elevation
 
 
 def _arguments() -> argparse.Namespace:

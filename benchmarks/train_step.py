@@ -47,7 +47,7 @@ from shelfnet.training.acceleration.devices import tune_backends  # noqa: E402
 from shelfnet.training.batches import ImageStore  # noqa: E402
 from shelfnet.training.context import TrainContext, build_context  # noqa: E402
 from shelfnet.training.loop import Iteration, train_phases  # noqa: E402
-from shelfnet.training.state import TrainState, build_state  # noqa: E402
+from shelfnet.training.state import Scalars, TrainState, build_state  # noqa: E402
 
 PRESETS = {"embedded": (), "paper": ("workflow/presets/paper.yaml",)}
 IMAGES, CAPTIONS = 256, 16
@@ -57,24 +57,35 @@ log = logging.getLogger("benchmark")
 
 
 @dataclass(frozen=True)
+class Speed:
+    """Measurements of one path.
+
+    Attributes:
+        first_s: Seconds to build the networks and run the first iteration, including compilation.
+        step_s: Seconds of a mean iteration, including lazy phases.
+        peak_mib: Peak memory.
+    """
+
+    first_s: float
+    step_s: float
+    peak_mib: float
+
+
+@dataclass(frozen=True)
 class Row:
     """Measurements of one ablation on one path.
 
     Attributes:
         ablation: Name of the ablation and of its random networks.
         path: ``eager`` or ``fast``.
-        first_s: Seconds to build the networks and run the first iteration, including compilation.
-        step_s: Seconds of a mean iteration, including lazy phases.
-        peak_mib: Peak memory.
+        speed: What was measured.
         work: Operations and bytes of a mean iteration, counted on the eager path.
         phases_s: Seconds of a mean eager iteration by phase, with a synchronisation after each.
     """
 
     ablation: str
     path: str
-    first_s: float
-    step_s: float
-    peak_mib: float
+    speed: Speed
     work: Work
     phases_s: dict[str, float]
 
@@ -88,13 +99,14 @@ def main() -> None:
     log.info("%s, torch %s: %s", device_name(device), torch.__version__, ceiling)
     rows = []
     for name in options.ablations:
-        config = build_config(options, name)
+        overlays = [*PRESETS[options.preset], *([options.settings] if options.settings else [])]
+        config = build_config(overlays, name, options.batch_size, options.device)
         if config.losses.clip > 0 and importlib.util.find_spec("open_clip") is None:
             log.warning("%s: left out, open_clip is not installed", name)
             continue
         for row in measure_ablation(config, name, device, options):
             rows.append(row)
-            log.info("%s %s: %.2f it/s", row.ablation, row.path, 1 / row.step_s)
+            log.info("%s %s: %.2f it/s", row.ablation, row.path, 1 / row.speed.step_s)
     if options.json:
         options.json.write_text(
             json.dumps({"ceiling": asdict(ceiling), "rows": [asdict(row) for row in rows]}, indent=1)
@@ -125,13 +137,20 @@ def read_options() -> argparse.Namespace:
     return options
 
 
-def build_config(options: argparse.Namespace, ablation: str) -> TrainInputs:
-    """The ablation's settings, with renders of full size from the start; nothing that would need a download."""
-    overlays = [ROOT / overlay for overlay in PRESETS[options.preset]] + (
-        [options.settings] if options.settings else []
-    )
-    tree = for_ablation(load_config(ROOT / "config.yaml", *overlays), ablation).model_dump(mode="json")
-    train = {"batch_size": options.batch_size, "device": options.device, "coarse_iterations": 0}
+def build_config(
+    overlays: Sequence[Path | str], ablation: str, batch_size: int | None = None, device: str = "auto"
+) -> TrainInputs:
+    """The ablation's settings, with renders of full size from the start; nothing that would need a download.
+
+    Args:
+        overlays: YAML files over ``config.yaml``, relative to the root of the repository.
+        ablation: Name of the ablation.
+        batch_size: Images per step; that of the overlays if ``None``.
+        device: ``auto``, ``cpu`` or ``cuda``.
+    """
+    base = load_config(ROOT / "config.yaml", *(ROOT / overlay for overlay in overlays))
+    tree = for_ablation(base, ablation).model_dump(mode="json")
+    train = {"batch_size": batch_size or base.train.batch_size, "device": device, "coarse_iterations": 0}
     return train_inputs(validate(merge(tree, {"train": train, "perceptual": {"weights": "untrained"}})))
 
 
@@ -157,20 +176,11 @@ def measure_ablation(
         with precision:
             chosen = with_train(config, settings)
             tune_backends(device, chosen.train.precision if path == "fast" else "float32")
-            yield measure_path(label, path, chosen, store, device, options.seconds, work, parts)
+            yield Row(label, path, measure_speed(chosen, store, device, options.seconds), work, parts)
 
 
-def measure_path(
-    label: str,
-    path: str,
-    config: TrainInputs,
-    store: ImageStore,
-    device: torch.device,
-    seconds: float,
-    work: Work,
-    parts: dict[str, float],
-) -> Row:
-    """Build a fresh run, warm up and measure."""
+def measure_speed(config: TrainInputs, store: ImageStore, device: torch.device, seconds: float) -> Speed:
+    """Build a fresh run, warm up and measure its iterations for some seconds."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
@@ -182,12 +192,12 @@ def measure_path(
     first = time.perf_counter() - began
     for _ in range(2 if device.type == "cpu" else 4 * config.train.r1_every):
         step()
-    return Row(label, path, first, seconds_a_call(step, device, seconds), peak_mib(device), work, parts)
+    return Speed(first, seconds_a_call(step, device, seconds), peak_mib(device))
 
 
 def make_step(
     config: TrainInputs, store: ImageStore, device: torch.device
-) -> tuple[TrainState, TrainContext, Callable[[], Any]]:
+) -> tuple[TrainState, TrainContext, Callable[[], Scalars]]:
     """State and context of a fresh run, and a function that runs one whole iteration of it."""
     state = build_state(config.model, config.render, config.train, 0, device)
     clip = random_clip(config, store.captions).to(device) if config.losses.clip > 0 else None
@@ -195,10 +205,11 @@ def make_step(
     state.model.train()
     run_iteration = Iteration(state, context)
 
-    def step() -> None:
-        run_iteration(store.draw(config.train.batch_size, state.rng))
+    def step() -> Scalars:
+        terms = run_iteration(store.draw(config.train.batch_size, state.rng))
         state.iteration += 1
         state.update_average(config.train.ema_decay)
+        return terms
 
     return state, context, step
 
@@ -289,19 +300,20 @@ def table(rows: Sequence[Row], ceiling: Ceiling, batch_size: int, device: torch.
         "ablation|path|it/s|images/s|s per 1000 images|speed-up|first it., s|peak MiB|GFLOP|TFLOP/s|of bf16|GB unfused"
     )
     lines = [head.split("|")]
-    eager = {row.ablation: row.step_s for row in rows if row.path == "eager"}
+    eager = {row.ablation: row.speed.step_s for row in rows if row.path == "eager"}
     for row in rows:
-        rate, achieved = 1 / row.step_s, row.work.flops / row.step_s
+        speed = row.speed
+        rate, achieved = 1 / speed.step_s, row.work.flops / speed.step_s
         lines.append(
             [
                 row.ablation,
                 row.path,
                 f"{rate:.2f}",
                 f"{batch_size * rate:.1f}",
-                f"{1000 * row.step_s / batch_size:.3f}",
-                f"{eager[row.ablation] / row.step_s:.2f}",
-                f"{row.first_s:.1f}",
-                f"{row.peak_mib:.0f}",
+                f"{1000 * speed.step_s / batch_size:.3f}",
+                f"{eager[row.ablation] / speed.step_s:.2f}",
+                f"{speed.first_s:.1f}",
+                f"{speed.peak_mib:.0f}",
                 f"{row.work.flops / 1e9:.1f}",
                 f"{achieved / 1e12:.3f}",
                 f"{100 * achieved / ceiling.bfloat16_flops:.1f} %",

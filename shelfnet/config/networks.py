@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 
 from shelfnet.config.section import Count, PowerOfTwo, Section
 
+RayKernel = Literal["auto", "triton", "triton_visibility"]
+"""Kernel that marches rays through voxel fields, where it covers field and device."""
+
 
 class EncoderSettings(Section):
     """Encoder phi_E (Eq. 1): image to latent z and view v."""
@@ -81,6 +84,11 @@ class RendererSettings(Section):
         default=6, description="Feature samples per ray, those of the largest weights; null takes all samples."
     )
     colour_hidden: Count = Field(default=32, description="Hidden channels of the network from features to colours.")
+    kernel: RayKernel = Field(
+        default="auto",
+        description="Kernel that marches voxel fields: auto (compiled loops on a CPU, tensor operations elsewhere) | "
+        "triton (Triton on CUDA) | triton_visibility (Triton for occupancies, tensor operations for features).",
+    )
 
 
 class DiscriminatorSettings(Section):

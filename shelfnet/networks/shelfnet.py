@@ -62,6 +62,7 @@ class ShelfNet(nn.Module):
         self.resolution_px = settings.renderer.resolution_px
         self.samples_per_ray = settings.renderer.samples_per_ray
         self.feature_samples_per_ray = settings.renderer.feature_samples_per_ray
+        self.kernel = settings.renderer.kernel
         self.encoder = Encoder(settings.encoder, camera.prior)
         self.decoder = build_decoder(settings.decoder, settings.encoder.latent_dim)
         self.colour = ColourHead(settings.decoder.feature_channels, settings.renderer.colour_hidden)
@@ -108,6 +109,7 @@ class ShelfNet(nn.Module):
             jitter=jitter,
             views_per_object=views_per_object,
             max_rays=max_rays_in_cube(self.fov, self.distance, size),
+            kernel=self.kernel,
         )
         mask = rendered.mask.clamp(0.0, 1.0)
         colour = at_least_float32(self.colour(rendered.features))

@@ -8,9 +8,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from shelfnet.config.networks import RayKernel
 from shelfnet.geometry.cameras import camera_rays, look_at_origin
 from shelfnet.renderer.fused_march import can_fuse, march_rays_fused
 from shelfnet.renderer.ray_march import RaySegments, march_rays
+from shelfnet.renderer.triton_march import can_march, march_rays_triton
 from shelfnet.representations.field import Field
 
 
@@ -55,11 +57,13 @@ def render_features(
     jitter: Float[Tensor, "b p 1"] | None = None,
     views_per_object: int = 1,
     max_rays: int | None = None,
+    kernel: RayKernel = "auto",
 ) -> RenderedFeatures:
     """March rays through the unit cube and aggregate features by visibility.
 
     Where numba is installed, float32 fields on a CPU are marched by :func:`march_rays_fused`, and all others by
-    :func:`march_rays`.
+    :func:`march_rays`. With another ``kernel`` than ``auto``, voxel fields on CUDA are marched by
+    :func:`march_rays_triton`.
 
     An occupancy is the opacity of a path one voxel long, so the result depends neither on the number of samples nor on
     the length of the ray inside the cube.
@@ -76,9 +80,13 @@ def render_features(
         views_per_object: Number of cameras per object.
         max_rays: Number of rays marched per image (:func:`max_rays_in_cube`). Rays that miss the cube are dropped
             first; ``None`` marches all. The fused march ignores it, since it skips the rays that miss.
+        kernel: Kernel that marches fields that it covers.
     """
     samples = samples_per_ray, feature_samples_per_ray
-    if can_fuse(field, cam2world):
+    if kernel != "auto" and can_march(field, cam2world):
+        rays = _cast_rays(cam2world, fov, resolution_px, max_rays, jitter)
+        marched = march_rays_triton(field, rays.segments(views_per_object), *samples, mix=kernel == "triton")
+    elif can_fuse(field, cam2world):
         rays = _cast_rays(cam2world, fov, resolution_px, None, jitter)
         marched = march_rays_fused(field, rays.segments(views_per_object), *samples)
     else:

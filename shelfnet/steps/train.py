@@ -152,26 +152,26 @@ def _train_process(distributed: DistributedContext, job: TrainJob) -> None:
     device = pick_device(settings.train.device)
     tune_backends(device, settings.train.precision)
     state = build_state(settings.model, settings.render, settings.train, job.seed, device)
-    found = _found_views(job, device)
+    found = found_views(job, device)
     store = ImageStore(load_training_views(job.shards), settings.model.renderer.resolution_px, device, found)
     clip, clip_weights = _clip_loss(job, store, device)
     context = build_context(settings, device, clip, distributed)
     resumed = load_progress(job.resume, state, job.signature, is_main=distributed.is_main)
     if job.discovery is not None and not resumed and settings.train.iterations > 0:
-        warm_start(state, context, store, _shared_shapes(job.discovery, device), job.name)
+        warm_start(state, context, store, shared_shapes(job.discovery, device), job.name)
     if not distributed.is_main:
         loop.train(state, context, store, loop.NO_HOOKS, job.name)
         return
     events = Journal(job.journal, job.name, append=resumed)
     if not resumed:
         _log_run(events, job, device, clip_weights)
-    hooks = _hooks(job, store, events)
+    hooks = build_hooks(job, store, events)
     log.info("%s: %d images, %s, from iteration %d", job.name, len(store), device_name(device), state.iteration)
     started = time.perf_counter()
     if settings.train.iterations == 0:
         loop.validate(state, hooks, job.name)
     loop.train(state, context, store, hooks, job.name)
-    _publish(job, state, store, clip_weights, time.perf_counter() - started)
+    publish_run(job, state, store, clip_weights, time.perf_counter() - started)
     remove_progress(job.resume)
     for file in (WEIGHTS, DESCRIPTION, METRICS):
         events.artifact(job.output / file, "checkpoint")
@@ -187,7 +187,7 @@ def _clip_loss(job: TrainJob, store: ImageStore, device: torch.device) -> tuple[
     return ClipLoss(clip, store.captions, settings.backgrounds).to(device), clip.weights
 
 
-def _found_views(job: TrainJob, device: torch.device) -> FoundViews | None:
+def found_views(job: TrainJob, device: torch.device) -> FoundViews | None:
     """Views that discovery found, for ablations that start from them."""
     if job.discovery is None:
         return None
@@ -201,12 +201,14 @@ def _found_views(job: TrainJob, device: torch.device) -> FoundViews | None:
     )
 
 
-def _shared_shapes(folder: Path, device: torch.device) -> VoxelField:
+def shared_shapes(folder: Path, device: torch.device) -> VoxelField:
+    """Shapes that discovery found, with RGB as features."""
     shapes = read_shared_shapes(folder)
     return VoxelField(torch.from_numpy(shapes.occupancy).to(device), torch.from_numpy(shapes.colours).to(device))
 
 
-def _hooks(job: TrainJob, store: ImageStore, events: Journal) -> loop.Hooks:
+def build_hooks(job: TrainJob, store: ImageStore, events: Journal) -> loop.Hooks:
+    """Validation with samples, logged numbers and saved progress of a run, in its folder and its journal."""
     measure = build_validator(job.settings, job.reconstruct.level, job.shards, job.surfaces, job.seed)
     shown = store.take(torch.linspace(0, len(store) - 1, SAMPLE_IMAGES).long())
 
@@ -240,7 +242,8 @@ def _log_run(events: Journal, job: TrainJob, device: torch.device, clip_weights:
     )
 
 
-def _publish(job: TrainJob, state: TrainState, store: ImageStore, clip_weights: str, seconds: float) -> None:
+def publish_run(job: TrainJob, state: TrainState, store: ImageStore, clip_weights: str, seconds: float) -> None:
+    """Write weights, description and curves of a run, and its signature last."""
     settings = job.settings
     description = RunDescription(
         ablation=job.ablation,

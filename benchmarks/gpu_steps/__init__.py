@@ -1,0 +1,1 @@
+"""Steps of ``benchmarks/gpu.py``: one module per step, each run in a process of its own."""
