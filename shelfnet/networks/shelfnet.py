@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from shelfnet.config.networks import ModelSettings
+from shelfnet.config.networks import ModelSettings, RayKernel
 from shelfnet.config.render import RenderSettings
 from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.networks.decoders import build_decoder
@@ -62,7 +62,7 @@ class ShelfNet(nn.Module):
         self.resolution_px = settings.renderer.resolution_px
         self.samples_per_ray = settings.renderer.samples_per_ray
         self.feature_samples_per_ray = settings.renderer.feature_samples_per_ray
-        self.kernel = settings.renderer.kernel
+        self.kernel: RayKernel = settings.renderer.kernel
         self.encoder = Encoder(settings.encoder, camera.prior)
         self.decoder = build_decoder(settings.decoder, settings.encoder.latent_dim)
         self.colour = ColourHead(settings.decoder.feature_channels, settings.renderer.colour_hidden)

@@ -171,7 +171,7 @@ def mixing_backward(
         visited = cells
         corners = tl.load(grid + cells[:, :, None] * channels + channel, inside, 0.0).to(tl.float32)
         products = tl.sum(corners * d_sum[:, None, :], axis=2)
-        d_weight = tl.sum(shares * products, axis=1) - along_mean
+        d_weight = tl.sum(shares * products, axis=1) - along_mean  # pyright: ignore[reportOperatorIssue]
         tl.store(d_weights + first + number * rays, d_weight, valid)
         if with_rays:
             d_x = weight * tl.sum(slope_x * products, axis=1)
