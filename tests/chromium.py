@@ -149,6 +149,11 @@ class Page:
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
+    def choose_file(self, selector: str, path: Path) -> None:
+        """Choose a file in a file input."""
+        found = self.call("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")
+        self.call("DOM.setFileInputFiles", files=[str(path)], objectId=found["result"]["objectId"])
+
     def drag(self, selector: str, right: float, down: float) -> None:
         """Press the left button on an element, move, and let go."""
         x, y = self.middle_of(selector)

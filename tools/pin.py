@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements.lock"
 SLURM_LOCK = ROOT / "requirements-slurm.lock"
-LOCKED = ("train", "sources", "render", "report", "tracking", "workflow", "test", "docs")
+LOCKED = ("train", "sources", "render", "report", "tracking", "workflow", "demo", "test", "docs")
 ENVIRONMENTS = {
     "render": ("render", "sources"),
     "train": ("train",),

@@ -1,13 +1,14 @@
 """Command line of ``shelfnet``.
 
-Exit codes: 0, all meshes are written; 1, some photos were skipped; 2, the arguments, settings or checkpoint cannot be
-used and nothing was started; 130, interrupted.
+Exit codes: 0, all meshes are written, or the page was closed; 1, some photos were skipped; 2, the arguments, settings
+or checkpoint cannot be used and nothing was started; 130, interrupted.
 """
 
 import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from shelfnet import __version__
@@ -37,6 +38,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"shelfnet {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_predict(commands.add_parser("predict", help="photos to meshes", description="Photos to meshes."))
+    description = "A local page on which photos become meshes."
+    _add_demo(commands.add_parser("demo", help="a local page to try it", description=description))
     return top
 
 
@@ -46,12 +49,6 @@ def _add_predict(command: argparse.ArgumentParser) -> None:
     add("-o", "--output", type=Path, required=True, help="a .glb, .obj, .ply or .stl file for one photo, else a folder")
     add("--format", choices=("glb", "obj", "ply", "stl"), help="format of the meshes in a folder; default: glb")
     add("--mask", type=Path, help="mask of the photo; default: chair_mask.png, masks/chair.png, or the photo's alpha")
-    add(
-        "--checkpoint",
-        type=Path,
-        help="folder of a model, or of results, of which the best is taken; default: the packaged one",
-    )
-    add("--config", type=Path, action="append", help="YAML settings that override those of the checkpoint; repeatable")
     add(
         "--refine",
         action=argparse.BooleanOptionalAction,
@@ -65,13 +62,33 @@ def _add_predict(command: argparse.ArgumentParser) -> None:
         help="vertex colours, or a texture baked from photo and prediction; default: that of the checkpoint",
     )
     add("--texture-size", type=int, metavar="PX", help="side of the texture; default: that of the checkpoint")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
     add("--preview", type=Path, help="image of photo and mesh: a .png file for one photo, a folder for several")
     add("--turntable", type=Path, help="animation: a .gif, .webp or .mp4 file for one photo, a folder for several")
+    _add_model_options(command)
+    command.set_defaults(run=_predict)
+
+
+def _add_demo(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--host", default="127.0.0.1", help="interface to listen at; default: 127.0.0.1, for this machine alone")
+    add("--port", type=int, default=7860, help="default: 7860")
+    add("--open", action=argparse.BooleanOptionalAction, default=True, help="open the page in a browser")
+    _add_model_options(command)
+    command.set_defaults(run=_demo)
+
+
+def _add_model_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add(
+        "--checkpoint",
+        type=Path,
+        help="folder of a model, or of results, of which the best is taken; default: the packaged one",
+    )
+    add("--config", type=Path, action="append", help="YAML settings that override those of the checkpoint; repeatable")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
     add("--segmenter", choices=("none", "mask_rcnn"), help="segmenter for photos without a mask")
     add("--segmenter-weights", type=Path, help="weights of Mask R-CNN; default: torchvision's cache")
     add("--segmenter-category", action="append", help="COCO category to segment, for example chair; repeatable")
-    command.set_defaults(run=_predict)
 
 
 def _predict(arguments: argparse.Namespace) -> int:
@@ -80,3 +97,11 @@ def _predict(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise UsageError(missing_package(error)) from error
     return predict(arguments)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    if find_spec("gradio") is None:
+        raise UsageError(missing_package(ModuleNotFoundError(name="gradio")))
+    from shelfnet.cli.demo import demo
+
+    return demo(arguments)

@@ -35,6 +35,7 @@ class PhotoPrediction:
     Attributes:
         mesh: Mesh in the object frame, with vertex colours and, if configured, a texture.
         view: Predicted camera.
+        photo: Upright photo in sRGB.
         mask: Mask that was used, at the size of the upright photo; 255 inside the object.
         mask_source: Where the mask comes from.
         crop: Square around the object that the network saw, RGBA.
@@ -44,6 +45,7 @@ class PhotoPrediction:
 
     mesh: ColouredMesh
     view: View
+    photo: UInt8[np.ndarray, "h w 3"]
     mask: UInt8[np.ndarray, "h w"]
     mask_source: MaskSource
     crop: UInt8[np.ndarray, "s s 4"]

@@ -21,6 +21,7 @@ from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.photographs.crops import crop_checked
 from shelfnet.data.photographs.reader import MaskSource, PhotoError, SegmentFn, read_photo
+from shelfnet.data.shards.encoding import UnusableImageError
 from shelfnet.devices import pick_device
 from shelfnet.networks.checkpoint import load_model, read_run_description
 from shelfnet.networks.compositing import composite_on_white
@@ -39,11 +40,16 @@ class EmptyMeshError(ValueError):
     """The predicted occupancy nowhere exceeds the level of the surface."""
 
 
+PHOTO_ERRORS = (PhotoError, UnusableImageError, EmptyMeshError, OSError)
+"""Errors of a single photo or of its output files; other photos can still be predicted."""
+
+
 @dataclass(frozen=True)
 class _Prepared:
     """A photo before the network: its mask and the crop around the object."""
 
     name: str
+    photo: UInt8[np.ndarray, "h w 3"]
     mask: UInt8[np.ndarray, "h w"]
     mask_source: MaskSource
     crop: UInt8[np.ndarray, "s s 4"]
@@ -198,7 +204,7 @@ class Predictor:
             )
         except PhotoError as error:
             raise PhotoError(f"{name}: {error}") from error
-        return _Prepared(name, isolated.rgba[..., 3], masked.mask_source, crop)
+        return _Prepared(name, isolated.rgba[..., :3], isolated.rgba[..., 3], masked.mask_source, crop)
 
     def _reconstruct(
         self, name: str, image: Float[Tensor, "1 3 s s"], alpha: Float[Tensor, "1 1 s s"]
@@ -214,6 +220,7 @@ class Predictor:
         return PhotoPrediction(
             mesh=predicted.surface,
             view=View(azimuth_deg, elevation_deg, self.render.fov_deg, self.render.camera_distance),
+            photo=prepared.photo,
             mask=prepared.mask,
             mask_source=prepared.mask_source,
             crop=prepared.crop,

@@ -19,9 +19,9 @@ def test_grid_shows_crop_predicted_view_and_all_sides(tmp_path):
     crop = np.zeros((8, 8, 4), np.uint8)
     crop[2:6, 2:6] = (0, 255, 0, 255)
     path = tmp_path / "new" / "chair.png"
-    save_preview(
-        path, PhotoPrediction(surface, View(0.0, 0.0, 35.0, 2.6), crop[..., 3], MaskSource.ALPHA, crop, 0.9, 0.0)
-    )
+    view = View(0.0, 0.0, 35.0, 2.6)
+    predicted = PhotoPrediction(surface, view, crop[..., :3], crop[..., 3], MaskSource.ALPHA, crop, 0.9, 0.0)
+    save_preview(path, predicted)
     sheet = np.asarray(Image.open(path)).astype(int)
     count = 2 + len(TURNS_DEG)
     assert sheet.shape == (-(-count // COLUMNS) * CELL_PX, COLUMNS * CELL_PX, 3)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from shelfnet.data.images import check_size
 from shelfnet.data.obj.reader import ModelError
@@ -48,7 +48,15 @@ class PhotoError(ModelError):
 
 
 class MissingMaskError(PhotoError):
-    """A photo has no mask; the message lists the paths that were searched, and says what is wrong with the ground."""
+    """A photo has no mask; the message lists the paths that were searched, and says what is wrong with the ground.
+
+    Attributes:
+        fault: What is wrong with the ground; empty if it was not searched.
+    """
+
+    def __init__(self, message: str, fault: str = "") -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 class MaskSource(StrEnum):
@@ -108,12 +116,14 @@ def read_photo(
         try:
             return MaskedPhoto(cut_out(rgba[..., :3]), MaskSource.PLAIN_GROUND)
         except NoPlainGroundError as error:
-            fault = f"; {error}"
+            fault = str(error)
     if segment is None:
         has_alpha = bool(rgba[..., 3].min() < 255)
         hint = ", and its alpha channel is opaque nearly everywhere" if has_alpha else ""
         places = f" in {mask_places(path)}" if isinstance(path, Path) else ""
-        raise MissingMaskError(f"{_name(path)}: expected a mask of the object, found none{places}{hint}{fault}")
+        reason = fault and f"; {fault}"
+        message = f"{_name(path)}: expected a mask of the object, found none{places}{hint}{reason}"
+        raise MissingMaskError(message, fault)
     try:
         mask = segment(rgba[..., :3])
     except PhotoError as error:
@@ -147,6 +157,8 @@ def _read_rgba(source: ImageSource) -> UInt8[np.ndarray, "h w 4"]:
                 check_size(image)
                 upright = ImageOps.exif_transpose(image)
                 return np.asarray(_to_srgb(_to_eight_bits(upright)).convert("RGBA"))
+    except UnidentifiedImageError as error:
+        raise PhotoError(f"{_name(source)}: expected a whole image ({', '.join(FORMATS)}), got other data") from error
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error, ...
         raise PhotoError(f"{_name(source)}: expected a whole image ({', '.join(FORMATS)}): {error}") from error
 
