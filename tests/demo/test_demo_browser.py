@@ -13,7 +13,6 @@ from pathlib import Path
 import chromium
 import pytest
 import trimesh
-from PIL import Image
 
 from shelfnet.prediction.checkpoints import packaged_checkpoint
 
@@ -138,49 +137,3 @@ def test_a_photo_becomes_a_mesh_to_turn_and_download_and_leaves_nothing(server, 
     assert 0.8 < mesh.extents.max() < 1.2
     assert mesh.visual.material.baseColorTexture.size == (128, 128)
     assert wait_until(lambda: not server.files()), server.files()
-
-
-def test_bad_photos_are_named_in_one_line_and_the_page_goes_on(server, tmp_path):
-    (tmp_path / "text.png").write_text("no image")
-    Image.new("1", (10_000, 10_000)).save(tmp_path / "huge.png")
-    Image.new("RGB", (200, 200), "white").save(tmp_path / "nothing.png")
-    with tab(server, tmp_path / "profile") as page:
-        for name, reason in (("text", "whole image"), ("huge", "10000 x 10000"), ("nothing", "nothing stands out")):
-            told = upload(page, tmp_path / f"{name}.png", f"{name}.png: ")
-            assert reason in told and "\n" not in told.strip() and "/" not in told
-            page.evaluate("document.querySelector('#photo button[aria-label=Clear], #photo [title=Clear]').click()")
-            page.wait_for(f"document.querySelector({json.dumps(INPUT)}) !== null")
-        assert "azimuth" in upload(page, PHOTO, "azimuth")
-    assert server.process.poll() is None
-
-
-def test_a_phone_shows_the_whole_width(server, tmp_path):
-    with tab(server, tmp_path / "profile", PHONE, phone=True) as page:
-        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
-        assert page.evaluate("document.querySelectorAll('h1').length") == 1
-
-
-def test_uploads_are_bounded_and_other_hosts_refused(server):
-    body = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + bytes(40_000_000)
-    kind = {"Content-Type": "multipart/form-data; boundary=b"}
-    for data, headers, path, code in (
-        (body + b"\r\n--b--\r\n", kind, "gradio_api/upload", 413),
-        (None, {"Host": "elsewhere.example"}, "", 400),
-    ):
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            direct.open(urllib.request.Request(server.url + path, data, headers), timeout=chromium.TIMEOUT_S)
-        with refused.value as error:
-            assert error.code == code
-    assert "a.png" not in server.files()
-
-
-def test_the_end_of_the_command_removes_everything(tmp_path):
-    """Even while a prediction runs."""
-    server = start(tmp_path)
-    with tab(server, tmp_path / "profile") as page:
-        page.choose_file(INPUT, PHOTO)
-        assert wait_until(lambda: PHOTO.name in server.files())
-        assert stop(server) == 0
-    assert server.files() == []
-    assert list(server.temporary.glob("shelfnet*")) == []
