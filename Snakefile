@@ -49,6 +49,7 @@ rule all:
         "results/comparison.csv",
         "results/comparison.md",
         "results/comparison.tex",
+        "results/claims.csv",
         FIGURES.values(),
         "results/report.html",
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from shelfnet.config.load import UNTRAINED
 from shelfnet.evaluation.baselines import MEAN_SHAPE, SPHERE
+from shelfnet.evaluation.claims_text import CLAIMS_NOTE
 from shelfnet.evaluation.comparison import BASE
 from shelfnet.evaluation.comparison_columns import markdown_table
 from shelfnet.evaluation.statistics import Interval
@@ -45,10 +46,17 @@ Brackets are 95 % bootstrap intervals over objects and seeds; differences are pa
 counts with a mask IoU of 0 and a floater fraction of 1. `sphere` looks at no image: it is a ball of radius 0.4."""
 
 
-def comparison_markdown(comparison: pd.DataFrame, provenance: Mapping[str, str]) -> str:
-    """``comparison.md`` of a data set with true shapes."""
+def comparison_markdown(comparison: pd.DataFrame, claims: Sequence[str], provenance: Mapping[str, str]) -> str:
+    """``comparison.md`` of a data set with true shapes.
+
+    Args:
+        comparison: The comparison table.
+        claims: Sentences about the claims of the paper.
+        provenance: Origin of the numbers.
+    """
     lead, *others = chamfer_sentences(comparison)
-    parts = [markdown_table(comparison), "## In plain words", lead, _bullets(others), "## Notes", _CHAMFER_NOTES]
+    parts = [markdown_table(comparison), "## In plain words", lead, _bullets(others)]
+    parts += ["## The claims of the paper", _bullets(claims), CLAIMS_NOTE, "## Notes", _CHAMFER_NOTES]
     return _document(parts, provenance)
 
 

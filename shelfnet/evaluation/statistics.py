@@ -9,6 +9,7 @@ inference with complex survey data", JASA 1988).
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,14 @@ class Interval:
     high: float
 
 
+@dataclass(frozen=True)
+class Contrast:
+    """A weighted sum of means with its bootstrap standard error."""
+
+    estimate: float
+    standard_error: float
+
+
 def scores(rows: pd.DataFrame, metric: str) -> Scores:
     """Scores of one method from rows with ``model_id``, ``seed`` and ``metric``; objects in sorted order."""
     table = rows.pivot_table(index="model_id", columns="seed", values=metric, aggfunc="mean").sort_index()
@@ -67,20 +76,47 @@ def bootstrap_mean(method: Scores, samples: int, generator: np.random.Generator)
 def bootstrap_difference(method: Scores, reference: Scores, samples: int, generator: np.random.Generator) -> Interval:
     """Mean of ``method`` minus mean of ``reference`` over their common objects, paired by object.
 
-    A bootstrap sample has the same objects on both sides, and independent seeds: training runs are not paired.
+    Raises:
+        ValueError: The methods have no object in common.
+    """
+    return _interval(*_resampled_contrast([(1.0, method), (-1.0, reference)], samples, generator))
+
+
+def bootstrap_contrast(
+    methods: Sequence[tuple[float, Scores]], samples: int, generator: np.random.Generator
+) -> Contrast:
+    """Weighted sum of the means of methods over their common objects, paired by object.
+
+    Args:
+        methods: Weight and scores of each method.
+        samples: Bootstrap samples.
+        generator: Source of the draws.
 
     Raises:
         ValueError: The methods have no object in common.
     """
-    common = sorted(set(method.model_ids) & set(reference.model_ids))
+    estimate, resampled = _resampled_contrast(methods, samples, generator)
+    return Contrast(estimate, float(np.nanstd(resampled, ddof=1)))
+
+
+def _resampled_contrast(
+    methods: Sequence[tuple[float, Scores]], samples: int, generator: np.random.Generator
+) -> tuple[float, Float[np.ndarray, "samples"]]:
+    """A contrast and its value in every bootstrap sample.
+
+    A sample has the same objects for all methods, and independent seeds: training runs are not paired.
+    """
+    common = sorted(set.intersection(*(set(method.model_ids) for _, method in methods)))
     if not common:
         raise ValueError("expected methods that share objects, got none in common")
-    sides = _take(method, common), _take(reference, common)
     object_draws = _draws(len(common), samples, generator)
-    resampled = [
-        _resampled_means(side.values, object_draws, _draws(side.values.shape[1], samples, generator)) for side in sides
-    ]
-    return _interval(sides[0].mean - sides[1].mean, resampled[0] - resampled[1])
+    estimate, resampled = 0.0, np.zeros(samples)
+    for weight, method in methods:
+        side = _take(method, common)
+        seed_draws = _draws(side.values.shape[1], samples, generator)
+        estimate += weight * side.mean
+        resampled += weight * _resampled_means(side.values, object_draws, seed_draws)
+    return estimate, resampled
 
 
 def _take(method: Scores, model_ids: list[str]) -> Scores:

@@ -34,6 +34,8 @@ class Page:
         has_truth: Whether the data set has true shapes.
         headline: Sentences on top of the page; the first one is the verdict.
         findings: Conclusions about each method.
+        claims: Outcomes of the paper's claims; empty without true shapes.
+        claims_note: How they were tested.
         caveats: Limits of the numbers.
         comparison: Comparison table.
         gallery: Test objects with their meshes.
@@ -52,6 +54,8 @@ class Page:
     has_truth: bool
     headline: list[str]
     findings: list[str]
+    claims: list[str]
+    claims_note: str
     caveats: list[str]
     comparison: ComparisonCells
     gallery: Gallery

@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import pandas as pd
+
 from shelfnet.config.evaluate import EvaluateSettings
+from shelfnet.evaluation.claims import claims_table, growth_exponents, judge_claims
+from shelfnet.evaluation.claims_text import claim_sentences
 from shelfnet.evaluation.comparison import comparison_table, silhouette_table
 from shelfnet.evaluation.comparison_latex import comparison_latex
 from shelfnet.evaluation.comparison_text import comparison_markdown, silhouette_markdown
@@ -20,6 +24,8 @@ def compare(
     output_csv: Path,
     output_md: Path,
     output_tex: Path,
+    output_claims: Path,
+    memory: Path,
     provenance: Mapping[str, str],
     journal: Path,
 ) -> None:
@@ -34,6 +40,8 @@ def compare(
         output_csv: Table with all digits, one row per method and stage.
         output_md: Table and conclusions for people.
         output_tex: Table of the most important columns for a paper.
+        output_claims: Tests of the paper's claims, one row per claim.
+        memory: ``memory_scaling.csv``.
         provenance: Origin of the numbers, e.g. code version, data set digest and preset.
         journal: Events for the ``comparison`` run.
 
@@ -43,19 +51,25 @@ def compare(
     """
     results = {name: read_results(path, ablation=name) for name, path in tables.items()}
     trivial = read_results(baselines)
+    claims = judge_claims(results, settings.bootstrap_samples, settings.seed)
     if has_truth(trivial):
-        summarise, describe, metric, mean_column = comparison_table, comparison_markdown, "chamfer", "mean"
+        metric, mean_column = "chamfer", "mean"
+        table = comparison_table(results, trivial, settings.bootstrap_samples, settings.seed)
+        sentences = claim_sentences(claims, growth_exponents(pd.read_csv(memory)))
+        text = comparison_markdown(table, sentences, provenance)
     else:
-        summarise, describe, metric, mean_column = silhouette_table, silhouette_markdown, "mask_iou", "mask_iou"
-    table = summarise(results, trivial, settings.bootstrap_samples, settings.seed)
+        metric = mean_column = "mask_iou"
+        table = silhouette_table(results, trivial, settings.bootstrap_samples, settings.seed)
+        text = silhouette_markdown(table, provenance)
     write_table(table, output_csv)
-    for path, text in ((output_md, describe(table, provenance)), (output_tex, comparison_latex(table))):
+    write_table(claims_table(claims), output_claims)
+    for path, content in ((output_md, text), (output_tex, comparison_latex(table))):
         with complete_file(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(content, encoding="utf-8")
     run = Journal(journal, run="comparison")
     run.tags(provenance)
     means = table[["ablation", "stage", mean_column]].itertuples(index=False)
     run.metrics(0, {f"comparison/{metric}_{stage}/{name}": mean for name, stage, mean in means})
-    for path in (output_csv, output_md, output_tex):
+    for path in (output_csv, output_md, output_tex, output_claims):
         run.artifact(path)
     run.table(output_csv, key=("ablation", "stage"), headline=mean_column)

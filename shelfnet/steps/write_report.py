@@ -11,6 +11,8 @@ import yaml
 from shelfnet.config.schema import Config
 from shelfnet.data.discovered_views import SHEET
 from shelfnet.data.shards.reader import load_evaluation_views
+from shelfnet.evaluation.claims import growth_exponents, judge_claims
+from shelfnet.evaluation.claims_text import CLAIMS_NOTE, claim_sentences
 from shelfnet.evaluation.comparison_columns import comparison_cells
 from shelfnet.evaluation.comparison_text import (
     MASK_IOU_CAVEAT,
@@ -65,10 +67,14 @@ def write_report(
     truth = has_truth(pd.concat(rows.values()))
     runs = evaluated_runs(config, results, rows)
     headline, findings = _headline_and_findings(compared, truth)
+    exponents = growth_exponents(pd.read_csv(figures / "memory_scaling.csv"))
+    claims = judge_claims(rows, config.evaluate.bootstrap_samples, config.evaluate.seed) if truth else ()
     page = Page(
         has_truth=truth,
         headline=headline,
         findings=findings,
+        claims=claim_sentences(claims, exponents) if truth else [],
+        claims_note=CLAIMS_NOTE,
         caveats=caveats(config, results),
         comparison=comparison_cells(compared),
         gallery=_gallery(config, results, runs, rows, best_methods(compared), truth),

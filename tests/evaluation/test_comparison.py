@@ -201,13 +201,13 @@ def test_verdict_without_a_trained_method_says_so(table):
 
 
 def test_markdown_has_every_row_and_marks_the_best(table):
-    text = comparison_markdown(table.reset_index(drop=True), {"code": "0.1.0"})
+    text = comparison_markdown(table.reset_index(drop=True), ["(a) A claim."], {"code": "0.1.0"})
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len(rows) == 2 + len(table)
     assert len({line.count("|") for line in rows}) == 1
     (marked,) = [line for line in rows if f"**{table['mean'].min():.4f}**" in line]
     assert marked.startswith("| `triplane` | coarse |")
-    assert "- code: 0.1.0" in text
+    assert "- code: 0.1.0" in text and "- (a) A claim." in text
     assert "nan" not in text
 
 

@@ -31,6 +31,13 @@ def write_table(path, chamfer_by_ablation):
     return path
 
 
+def write_memory(path):
+    sizes = {"voxel": (64**3, 128**3), "triplane": (64**2, 128**2)}
+    rows = [(name, n, size) for name, pair in sizes.items() for n, size in zip((64, 128), pair, strict=True)]
+    pd.DataFrame(rows, columns=["representation", "resolution", "field_bytes"]).to_csv(path, index=False)
+    return path
+
+
 @pytest.fixture
 def arguments(tmp_path):
     names = {"base": 0.05, "untrained": 0.11}
@@ -43,6 +50,8 @@ def arguments(tmp_path):
         "output_csv": tmp_path / "results" / "comparison.csv",
         "output_md": tmp_path / "results" / "comparison.md",
         "output_tex": tmp_path / "results" / "comparison.tex",
+        "output_claims": tmp_path / "results" / "claims.csv",
+        "memory": write_memory(tmp_path / "memory_scaling.csv"),
         "provenance": {"code_version": "0.1.0"},
         "journal": tmp_path / "compare.jsonl",
     }
@@ -64,9 +73,11 @@ def test_all_files_and_the_journal_hold_the_means(arguments):
     artifacts = [event["path"] for event in events if event["event"] == "artifact"]
     table = next(event for event in events if event["event"] == "table")
     assert (table["path"], table["headline"]) == (str(arguments["output_csv"]), "mean")
-    outputs = [arguments[name] for name in ("output_csv", "output_md", "output_tex")]
+    outputs = [arguments[name] for name in ("output_csv", "output_md", "output_tex", "output_claims")]
     assert artifacts == [str(path) for path in outputs]
-    assert sorted(arguments["output_csv"].parent.iterdir()) == outputs
+    assert sorted(arguments["output_csv"].parent.iterdir()) == sorted(outputs)
+    assert "(f) Tri-planes save memory, as O(N²) instead of O(N³). **Confirmed**" in text
+    assert set(pd.read_csv(arguments["output_claims"])["outcome"]) == {"not tested"}
 
 
 def test_table_of_another_ablation_raises(arguments):

@@ -69,6 +69,8 @@ def results(tmp_path_factory):
         output_csv=results / "comparison.csv",
         output_md=results / "comparison.md",
         output_tex=results / "comparison.tex",
+        output_claims=results / "claims.csv",
+        memory=results / "figures" / "memory_scaling.csv",
         provenance={"data set": "images"},
         journal=results / "journal" / "compare.jsonl",
     )

@@ -29,10 +29,12 @@ rule compare:
         manifest="results/dataset/manifest.json",
         tables=TABLES,
         baselines="results/baselines/chamfer.csv",
+        memory="results/figures/memory_scaling.csv",
     output:
         csv="results/comparison.csv",
         md="results/comparison.md",
         tex="results/comparison.tex",
+        claims="results/claims.csv",
     log:
         "results/logs/compare.log",
     benchmark:

@@ -22,6 +22,8 @@ def main(job) -> None:
         output_csv=Path(job.output.csv),
         output_md=Path(job.output.md),
         output_tex=Path(job.output.tex),
+        output_claims=Path(job.output.claims),
+        memory=Path(job.input.memory),
         provenance={
             "code version": code_version(),
             "data set": f"{manifest['kind']}, {manifest['models']} listed, digest {manifest['digest'][:16]}",
