@@ -183,7 +183,8 @@ def _measure(claim: Claim, tables: Mapping[str, pd.DataFrame], samples: int, see
     sides = {name: _last_stage_scores(tables.get(name), claim.metric) for name in claim.weights}
     known = {name: side for name, side in sides.items() if side is not None}
     if len(known) < len(sides):
-        return TestedClaim(claim, Interval(*[math.nan] * 3), 0, *[math.nan] * 4, Outcome.UNTESTED)
+        unknown = Interval(math.nan, math.nan, math.nan)
+        return TestedClaim(claim, unknown, 0, math.nan, math.nan, math.nan, math.nan, Outcome.UNTESTED)
     weighted = [(claim.weights[name], side) for name, side in known.items()]
     contrast = bootstrap_contrast(weighted, samples, np.random.default_rng(seed))
     margin = EQUIVALENCE * known[BASE].mean if claim.direction is Direction.ZERO else math.nan
@@ -228,6 +229,6 @@ def _last_stage_scores(table: pd.DataFrame | None, metric: str) -> Scores | None
     """Scores of the refined meshes, or of the coarse ones if nothing was refined; ``None`` without values."""
     if table is None:
         return None
-    refined = table[table["stage"] == "refined"]
-    rows = (refined if len(refined) else table).dropna(subset=metric)
+    stage = "refined" if (table["stage"] == "refined").any() else "coarse"
+    rows = table.loc[(table["stage"] == stage) & table[metric].notna()]
     return None if rows.empty else scores(rows, metric)
