@@ -13,6 +13,7 @@ from pathlib import Path
 import chromium
 import pytest
 import trimesh
+from PIL import Image
 
 from shelfnet.prediction.checkpoints import packaged_checkpoint
 
@@ -137,3 +138,32 @@ def test_a_photo_becomes_a_mesh_to_turn_and_download_and_leaves_nothing(server, 
     assert 0.8 < mesh.extents.max() < 1.2
     assert mesh.visual.material.baseColorTexture.size == (128, 128)
     assert wait_until(lambda: not server.files()), server.files()
+
+
+def nothing(path: Path) -> None:
+    """A photo without an object."""
+    Image.new("RGB", (200, 200), (230, 230, 230)).save(path)
+
+
+def text(path: Path) -> None:
+    """A text file with the name of a photo."""
+    path.write_text("not a photo")
+
+
+def huge(path: Path) -> None:
+    """A photo with 100 megapixels."""
+    Image.new("L", (10_000, 10_000)).save(path, compress_level=1)
+
+
+@pytest.mark.parametrize("make", [text, nothing, huge])
+def test_a_bad_photo_has_one_line_and_the_page_goes_on(server, tmp_path, make):
+    photo = tmp_path / f"{make.__name__}.png"
+    make(photo)
+    with tab(server, tmp_path / "profile", PHONE, phone=True) as page:
+        told = upload(page, photo, photo.name)
+        assert "\n" not in told.strip() and str(server.temporary) not in told
+        assert page.evaluate("document.querySelector('#told .fault') !== null")
+        assert page.evaluate(f"document.querySelector({json.dumps(VIEWER)}) === null")
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        page.screenshot(tmp_path / "page.png")
+    assert server.process.poll() is None
