@@ -5,7 +5,7 @@ link is unusable is stated. No archive contributes links: its entries are checke
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +78,19 @@ def files_in(folder: Path) -> dict[str, Path]:
     return list_folder(folder).files
 
 
+def aliases(files: Iterable[Path]) -> list[Path]:
+    """Links among some files that lead to another one of them, or to the target of an earlier link."""
+    files = list(files)
+    links = {path for path in files if path.is_symlink()}
+    seen = {_identity(path) for path in files if path not in links} if links else set()
+    found = []
+    for link in sorted(links):
+        if (identity := _identity(link)) in seen:
+            found.append(link)
+        seen.add(identity)
+    return found
+
+
 def walk(root: Path, is_entered: Callable[[Path], bool]) -> Iterator[tuple[Path, Listing]]:
     """The folder ``root`` and all folders below it with their content, each folder once.
 
@@ -94,10 +107,9 @@ def walk(root: Path, is_entered: Callable[[Path], bool]) -> Iterator[tuple[Path,
     seen: set[tuple[int, int]] = set()
     while folders or links:
         folder = folders.pop() if folders else links.pop(0)
-        status = folder.stat()
-        if (status.st_dev, status.st_ino) in seen:
+        if (identity := _identity(folder)) in seen:
             continue
-        seen.add((status.st_dev, status.st_ino))
+        seen.add(identity)
         listing = list_folder(folder)
         yield folder, listing
         for path in listing.folders.values():
@@ -122,6 +134,12 @@ def link_fault(path: Path) -> str | None:
     except (OSError, RuntimeError):  # the latter in Python before 3.13
         fault = "which leads back to itself"
     return None if fault is None else f"is a link to {path.readlink()}, {fault}"
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Device and number of a file or folder, which are the same on all paths to it."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def _target_fault(path: Path) -> str | None:

@@ -5,7 +5,7 @@ import os
 import pytest
 from unprivileged import reachable_folder, unprivileged
 
-from shelfnet.file_tree import link_fault, list_folder, walk
+from shelfnet.file_tree import aliases, link_fault, list_folder, walk
 
 
 def touch(root, *names):
@@ -98,3 +98,11 @@ def test_folder_that_may_not_be_read_is_named():
         (root / "lost+found").chmod(0o755)
     assert set(found) == {root.name, "a"}
     assert found[root.name].unusable == {"lost+found": "is a folder that this user may not read"}
+
+
+def test_aliases_are_links_to_files_that_are_listed_already(tmp_path):
+    touch(tmp_path, "a", "blob")
+    for name, target in (("b", "a"), ("c", "blob"), ("d", "c"), ("e", "blob")):
+        (tmp_path / name).symlink_to(target)
+    assert [path.name for path in aliases(tmp_path / name for name in "edcba")] == ["b", "d", "e"]
+    assert aliases([tmp_path / "a", tmp_path / "blob"]) == []

@@ -1,5 +1,6 @@
 """Safe extraction of untrusted zip archives: inside the target folder or not at all, and within limits."""
 
+import re
 import shutil
 import stat
 import zipfile
@@ -15,6 +16,9 @@ CHUNK_BYTES = 1024**2
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 DEBRIS = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
 """Files that file managers add to archives; not extracted."""
+
+
+DRIVE_LETTER = re.compile(r"[A-Za-z]:")
 
 
 class ArchiveError(ValueError):
@@ -113,7 +117,7 @@ def _name_fault(name: str, seen: set[str], files: set[str]) -> str | None:
 def _entry_fault(entry: zipfile.ZipInfo, limits: Limits) -> str | None:
     name = entry.orig_filename.replace("\\", "/")
     mode = entry.external_attr >> 16
-    if "\0" in name or ":" in name or name.startswith("/") or ".." in PurePosixPath(name).parts:
+    if "\0" in name or DRIVE_LETTER.match(name) or name.startswith("/") or ".." in PurePosixPath(name).parts:
         return "leaves the folder"
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "is a link or a device"

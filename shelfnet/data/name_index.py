@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 
 from shelfnet.data.file_names import folded_name
 
-ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
+ELSEWHERE = re.compile(r"/|[A-Za-z]:/|\.\./")
+"""Start of a path that is not below the root: absolute, or relative to another folder."""
 
 Item = TypeVar("Item")
 
@@ -42,7 +43,7 @@ class PathIndex:
 
     A file is named by its path below the root, or by any end of it, such as the file name, with or without suffix. The
     most complete kind of name with a match decides; it must match a single file. An absolute path, written on another
-    computer, is tried without its first folders.
+    computer, and a path relative to another folder are tried without their first folders.
 
     Args:
         files: Paths below the root, with slashes.
@@ -68,9 +69,9 @@ class PathIndex:
 
 
 def _spellings(name: str) -> Iterator[str]:
-    """A path with slashes; an absolute one also without its first folders, one by one."""
+    """A path with slashes; one that starts elsewhere also without its first folders, one by one."""
     path = name.strip().replace("\\", "/").removeprefix("./")
     yield path
-    if ABSOLUTE.match(path):
+    if ELSEWHERE.match(path):
         parts = path.split("/")
         yield from ("/".join(parts[n:]) for n in range(1, len(parts)) if parts[n])

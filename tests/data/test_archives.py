@@ -153,3 +153,9 @@ def test_overlapping_entries_refused(tmp_path):
     with pytest.raises(ArchiveError, match=r"x\.zip: grows from \d+ to 60000 bytes"):
         extract_zip(archive, tmp_path / "out", Limits(ratio=50.0, ratio_free_bytes=40_000))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_colon_that_is_no_drive_is_kept(tmp_path):
+    """Screenshots are named by the time."""
+    extract_zip(make_zip(tmp_path / "x.zip", [("2024-05-01 12:30.png", b"1")]), tmp_path / "out")
+    assert (tmp_path / "out" / "2024-05-01 12:30.png").read_bytes() == b"1"

@@ -32,6 +32,8 @@ FILES = (
         (unicodedata.normalize("NFD", "stuhl É"), "images/Stuhl é.png"),
         ("/home/me/photos/images/chair0.jpg", "images/chair0.jpg"),
         ("C:\\Users\\me\\chair0.jpg", "images/chair0.jpg"),
+        ("../images/chair0.jpg", "images/chair0.jpg"),
+        ("..\\..\\photos\\chair0", "images/chair0.jpg"),
         ("stools/red", "stools/red.glb"),
         ("v1.2", "stools/v1.2.obj"),
         ("v1.2.obj", "stools/v1.2.obj"),

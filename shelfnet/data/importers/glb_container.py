@@ -11,13 +11,12 @@ import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 from jaxtyping import Num
 
 from shelfnet.data.obj.model_files import ModelFiles
-from shelfnet.data.obj.reader import ModelError, require_regular_file
+from shelfnet.data.obj.reader import ModelError, require_regular_file, short_name
 
 MAX_GLB_BYTES = 512 * 1024**2
 MAX_JSON_BYTES = 64 * 1024**2
@@ -45,6 +44,7 @@ HARMLESS_EXTENSIONS = frozenset(
         "EXT_mesh_features",
         "EXT_mesh_manifold",
         "EXT_structural_metadata",
+        "FB_ngon_encoding",
         "FB_geometry_metadata",
         "GODOT_single_root",
         "KHR_animation_pointer",
@@ -83,6 +83,7 @@ COMPRESSIONS = frozenset({"EXT_meshopt_compression", "KHR_draco_mesh_compression
 """Extensions that a file may use beside uncompressed data. If it has no such data, it is refused."""
 REQUIRABLE_EXTENSIONS = APPLIED_EXTENSIONS | {"KHR_lights_punctual"}
 """Extensions that a file may require, besides material extensions (``KHR_materials_*``)."""
+UNSUPPORTED = " that is not supported; export it without compression"
 
 logger = logging.getLogger(__name__)
 
@@ -104,8 +105,8 @@ class GlbContainer:
 
     @property
     def name(self) -> str:
-        """Name of the file."""
-        return self.path.name
+        """Name of the file with its folder, for messages."""
+        return short_name(self.path)
 
     def entry(self, kind: str, index: int) -> dict[str, Any]:
         """Entry of one of the lists in the JSON.
@@ -158,7 +159,7 @@ class GlbContainer:
         elif "bufferView" in accessor:
             raw = self._strided(index, accessor)
         else:
-            raise ModelError(f"accessor {index} has no data, or only in a compression that is not supported")
+            raise ModelError(f"accessor {index} has no data, or only in a compression{UNSUPPORTED}")
         if not accessor.get("normalized", False) or raw.dtype.kind == "f":
             return raw
         return np.maximum(raw / np.float64(np.iinfo(raw.dtype).max), -1.0)
@@ -204,7 +205,7 @@ class GlbContainer:
             elif index == 0:
                 self._buffers[index] = self.binary
             else:
-                raise ModelError(f"buffer {index} has no data, or only in a compression that is not supported")
+                raise ModelError(f"buffer {index} has no data, or only in a compression{UNSUPPORTED}")
         return self._buffers[index]
 
     def _resource(self, uri: Any) -> bytes:
@@ -212,7 +213,7 @@ class GlbContainer:
         text = str(uri)
         if text.startswith("data:"):
             return _decode_data(text)
-        path = ModelFiles(self.path.parent).find_relative(unquote(text).replace("\\", "/"))
+        path = ModelFiles(self.path.parent).find_named(text)
         if path is None:
             raise ModelError(f"refers to {text[:80]!r}, which is not in its folder")
         require_regular_file(path, MAX_GLB_BYTES)
@@ -252,7 +253,7 @@ def read_container(path: Path) -> GlbContainer:
         chunks.setdefault(kind, content[position + 8 : position + 8 + size])
         position += 8 + size
     header = _parse_header(chunks.get(JSON_CHUNK, b""))
-    _warn_of_ignored(path.name, header)
+    _warn_of_ignored(short_name(path), header)
     return GlbContainer(path, header, chunks.get(BINARY_CHUNK, b""))
 
 
@@ -275,14 +276,17 @@ def _parse_header(content: bytes) -> dict[str, Any]:
     required = [str(name) for name in header.get("extensionsRequired", [])]
     unknown = [name for name in required if name not in REQUIRABLE_EXTENSIONS and not name.startswith("KHR_materials_")]
     if unknown:
-        raise ModelError(f"requires the unsupported extensions {', '.join(unknown[:5])}")
+        raise ModelError(f"requires the unsupported extensions {', '.join(unknown[:5])}; export it without them")
     return header
 
 
 def _warn_of_ignored(name: str, header: dict[str, Any]) -> None:
     """Log extensions that may change the shape and are not applied."""
     known = APPLIED_EXTENSIONS | HARMLESS_EXTENSIONS | COMPRESSIONS
-    used = [str(extension)[:80] for extension in header.get("extensionsUsed", [])]
+    shapes = [*header.get("nodes", []), *header.get("meshes", [])]
+    shapes += [primitive for mesh in header.get("meshes", []) for primitive in mesh.get("primitives", [])]
+    undeclared = [name for shape in shapes for name in shape.get("extensions", {})]
+    used = [str(extension)[:80] for extension in dict.fromkeys([*header.get("extensionsUsed", []), *undeclared])]
     ignored = [
         extension for extension in used if extension not in known and not extension.startswith(HARMLESS_PREFIXES)
     ]

@@ -9,7 +9,7 @@ import trimesh
 
 from shelfnet.data.importers.material_parts import MaterialPart, check_counts
 from shelfnet.data.obj.materials import Material
-from shelfnet.data.obj.reader import MAX_OBJ_BYTES, ModelError, require_regular_file
+from shelfnet.data.obj.reader import MAX_OBJ_BYTES, ModelError, require_regular_file, short_name
 
 HEADER_BYTES, FACE_BYTES = 84, 50
 
@@ -44,7 +44,7 @@ def _without_trailing_bytes(path: Path) -> bytes:
     end = HEADER_BYTES + count * FACE_BYTES
     if count == 0 or end >= len(content):
         return content
-    logger.warning("%s: %d bytes after its %d triangles are ignored", path.name, len(content) - end, count)
+    logger.warning("%s: %d bytes after its %d triangles are ignored", short_name(path), len(content) - end, count)
     return content[:end]
 
 
@@ -56,5 +56,17 @@ def _load(content: bytes) -> trimesh.Trimesh:
     meshes = [item for item in scene.geometry.values() if isinstance(item, trimesh.Trimesh) and len(item.faces)]
     mesh = meshes[0] if len(meshes) == 1 else trimesh.util.concatenate(meshes)
     if not meshes or not isinstance(mesh, trimesh.Trimesh):
-        raise ModelError("expected triangles, got none")
+        raise ModelError(f"expected triangles, got none{_count_fault(content)}")
     return mesh
+
+
+def _count_fault(content: bytes) -> str:
+    """What is wrong with the number of triangles in a binary header; empty for text."""
+    if len(content) < HEADER_BYTES or b"facet" in content.lower():
+        return ""
+    count = int.from_bytes(content[HEADER_BYTES - 4 : HEADER_BYTES], "little")
+    announced = f"; the header announces {count} triangles"
+    needed = HEADER_BYTES + count * FACE_BYTES
+    if needed <= len(content):
+        return announced
+    return f"{announced} in {needed} bytes, but there are {len(content)}: the file is truncated, or not STL"

@@ -1,7 +1,7 @@
 """Files of one model, found by the names that its other files use, and never outside its folder.
 
 Authors move folders, rename files, and write MTL files on systems that ignore letter case. A name is therefore taken as
-a hint: a missing file is searched by the last part of its name, and by its name without letter case.
+a hint: a missing file is searched by the end of its path, and by its name without letter case.
 """
 
 import os
@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from shelfnet.data.file_names import folded_name
 from shelfnet.data.folders import Confinement
@@ -18,6 +19,8 @@ DRIVE_LETTER = re.compile(r"^[A-Za-z]:")
 COMMENT = re.compile(r"\s#.*$")
 LIBRARY_NAME = re.compile(r'"[^"]*"|\'[^\']*\'|\S.*?\.mtl(?=\s|$)|\S+', re.IGNORECASE)
 """A quoted name, a name up to ``.mtl`` that may contain blanks, or a word."""
+MAX_END_PARTS = 8
+"""Length of the longest end of a path that is searched."""
 
 
 class ModelFiles:
@@ -40,7 +43,7 @@ class ModelFiles:
 
         Quotes around the name and a comment after it are ignored. The name is relative to the folder of the file that
         contains it, or to the model's folder. If there is no such file, or if the name is absolute or leaves the
-        model's folder, a file with the last part of the name is searched in these two folders.
+        model's folder, ends of the name are searched in these two folders, the longest first.
 
         Args:
             text: The name, with slashes or backslashes.
@@ -48,7 +51,7 @@ class ModelFiles:
         """
         folders = dict.fromkeys([beside or self.folder, self.folder])
         for spelling in _spellings(text):
-            for name in dict.fromkeys([spelling, PurePosixPath(spelling).name]):
+            for name in (spelling, *_ends(spelling)):
                 for folder in folders:
                     if (found := self.find_relative(name, folder)) is not None:
                         return found
@@ -116,8 +119,15 @@ def without_comment(text: str) -> str:
 
 
 def _spellings(text: str) -> Iterator[str]:
-    """The names that a text may stand for, with slashes."""
+    """The names that a text may stand for, with slashes; one with percent signs may be the path of a URL."""
     for name in dict.fromkeys([text.strip(), without_comment(text)]):
         quoted = len(name) > 2 and name[0] == name[-1] and name[0] in "\"'"
         for spelling in (name, name[1:-1].strip()) if quoted else (name,):
-            yield spelling.replace("\\", "/")
+            yield from dict.fromkeys(one.replace("\\", "/") for one in (spelling, unquote(spelling)))
+
+
+def _ends(name: str) -> Iterator[str]:
+    """The path without its first folders: ``textures/wood.png`` and ``wood.png`` of ``C:/chair/textures/wood.png``."""
+    parts = PurePosixPath(name).parts[1:][-MAX_END_PARTS:]
+    for start in range(len(parts)):
+        yield "/".join(parts[start:])

@@ -8,13 +8,16 @@ import numpy as np
 
 from shelfnet.data.obj.parser import ObjModel, parse_obj
 from shelfnet.data.obj.planes import large_planes
-from shelfnet.file_tree import link_fault
+from shelfnet.file_tree import link_fault, may_read
 from shelfnet.geometry.meshes import Mesh
 
 MAX_OBJ_BYTES = 512 * 1024**2
 MIN_EXTENT, MAX_EXTENT = 1e-6, 1e7
 """Longest sides, in the file's unit, that single precision can represent."""
 MAX_COORDINATE = 1e9
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""Start of the text that stands for a large file in a Git repository until it is fetched."""
+MAX_POINTER_BYTES = 1024
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +55,9 @@ def load_obj_model(path: Path, max_faces: int) -> ObjModel:
             model = parse_obj(lines, max_faces, MAX_COORDINATE)
         planes = large_planes(Mesh(model.vertices, model.faces))
         if planes.any():
-            name = f"{path.parent.name}/{path.name}"
-            logger.warning("%s: left out %d triangles of a plane far larger than the rest", name, planes.sum())
+            logger.warning(
+                "%s: left out %d triangles of a plane far larger than the rest", short_name(path), planes.sum()
+            )
             model = model.with_faces(~planes)
         _check_shape(Mesh(model.vertices, model.faces))
     except OSError as error:
@@ -63,8 +67,13 @@ def load_obj_model(path: Path, max_faces: int) -> ObjModel:
     return model
 
 
+def short_name(path: Path) -> str:
+    """Name of a model's file with its folder: many models have files of the same name."""
+    return f"{path.parent.name}/{path.name}"
+
+
 def require_regular_file(path: Path, max_bytes: int) -> None:
-    """Refuse missing files, links that lead to no file, folders, devices and files that are too large.
+    """Refuse missing files, links that lead to no file, folders, devices, pointers of Git LFS and too large files.
 
     Raises:
         ModelError: The path is one of these.
@@ -85,6 +94,8 @@ def require_regular_file(path: Path, max_bytes: int) -> None:
         raise ModelError(f"{path.name}: expected a regular file, got a {kind}")
     if status.st_size > max_bytes:
         raise ModelError(f"{path.name}: expected at most {max_bytes} bytes, got {status.st_size}")
+    if status.st_size <= MAX_POINTER_BYTES and may_read(path) and path.read_bytes().startswith(LFS_POINTER):
+        raise ModelError(f"{path.name} is only a pointer of Git LFS; run git lfs pull in its repository")
 
 
 def _check_shape(mesh: Mesh) -> None:

@@ -3,10 +3,12 @@
 The mask of ``chair.jpg`` is the first of these, with any suffix of photographs:
 
 1. ``chair_mask.png`` in the same folder,
-2. ``masks/chair.png`` in the same folder,
-3. ``../masks/chair.png``, if it is unambiguous: no photograph in ``..`` or in another of its folders has the same name.
+2. ``masks/chair.png`` in the same folder, or ``masks/chair_mask.png``,
+3. ``../masks/chair.png`` or ``../masks/chair_mask.png``, if it is unambiguous: no photograph in ``..`` or in another of
+   its folders has the same name.
 
-Letter case and Unicode composition are ignored where only one photograph fits.
+A mask may also be named after the whole name of the photograph: ``chair.jpg.png``. Letter case and Unicode composition
+are ignored where only one photograph fits.
 """
 
 import logging
@@ -19,7 +21,7 @@ from shelfnet.data.archives import DEBRIS
 from shelfnet.data.file_names import folded_name
 from shelfnet.data.name_index import NameIndex
 from shelfnet.data.shown_names import SHOWN_NAMES, shown_names
-from shelfnet.file_tree import Listing, files_in, list_folder, may_read, walk
+from shelfnet.file_tree import Listing, aliases, files_in, list_folder, may_read, walk
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
@@ -65,8 +67,8 @@ class FoundPhotos:
 def find_photos(root: Path) -> FoundPhotos:
     """Photographs below a folder, each with its mask file; files of other kinds are counted.
 
-    Hidden files and folders are ignored. Links are followed. Skipped files, unusable links, and masks without a
-    photograph are logged.
+    Hidden files and folders are ignored. Links are followed; a photograph that is found several ways is used once.
+    Skipped files, unusable links, and masks without a photograph are logged.
     """
     photos: dict[Path, list[Path]] = {}
     below: dict[Path, list[Path]] = {}
@@ -82,12 +84,17 @@ def find_photos(root: Path) -> FoundPhotos:
         else:
             beside[folder] = [path for path in images if _is_named_as_mask(path)]
             photos[folder] = [path for path in images if not _is_named_as_mask(path)]
+    repeated = set(aliases(path for images in photos.values() for path in images))
+    photos = {folder: [path for path in images if path not in repeated] for folder, images in photos.items()}
     masks: dict[Path, Path | None] = {path: None for images in photos.values() for path in images}
     for folder, images in photos.items():
         masks |= _own_masks(images, beside[folder], below.get(folder, []))
     for parent, images in below.items():
         masks |= _masks_for_subfolders(parent, images, masks)
     found = FoundPhotos(root, dict(sorted(masks.items())), skipped)
+    if repeated:
+        names = [_below(path, root) for path in sorted(repeated)]
+        logger.warning("%s: %d links lead to a photograph that is used: %s", root, len(names), shown_names(names))
     _warn_of_unused(root, found, [path for images in (*below.values(), *beside.values()) for path in images], unusable)
     return found
 
@@ -106,7 +113,8 @@ def find_mask(photo: Path) -> Path | None:
     parent = folder.parent
     if parent == folder or not may_read(parent):
         return None
-    masks = [path for path in _masks_in(list_folder(parent)) if folded_name(path.stem) == folded_name(photo.stem)]
+    names = {folded_name(photo.stem), folded_name(photo.name)}
+    masks = [path for path in _masks_in(list_folder(parent)) if folded_name(_photographed(path)) in names]
     if not masks:
         return None
     around = dict.fromkeys((folder / photo.name, *_photos_around(parent)))
@@ -139,30 +147,50 @@ def _is_named_as_mask(path: Path) -> bool:
 
 
 def _photographed(mask: Path) -> str:
-    """Stem of the photograph that a mask is named after."""
+    """Stem or name of the photograph that a mask is named after."""
     return mask.stem[: -len(MASK_SUFFIX)] if _is_named_as_mask(mask) else mask.stem
+
+
+class _PhotoIndex:
+    """Photographs by the names of their masks, which are their stems or their whole names.
+
+    Args:
+        photos: Photographs of one or several folders.
+    """
+
+    def __init__(self, photos: Sequence[Path]) -> None:
+        self._by_stem = NameIndex((path.stem, path) for path in photos)
+        self._by_name = NameIndex((path.name, path) for path in photos)
+
+    def matches(self, mask: Path) -> list[Path]:
+        """Photographs that a mask is named after; names that differ in letter case are ambiguous and match none."""
+        name = _photographed(mask)
+        matches = self._by_stem.matches(name)
+        if matches:
+            return matches if len({path.stem for path in matches}) == 1 else []
+        matches = self._by_name.matches(name)
+        return matches if len({path.name for path in matches}) == 1 else []
 
 
 def _own_masks(photos: Sequence[Path], beside: Iterable[Path], below: Iterable[Path]) -> dict[Path, Path]:
     """Masks of the photographs of one folder: files named ``*_mask`` take precedence over the folder ``masks``."""
-    index = NameIndex((path.stem, path) for path in photos)
-    by_stem = [(path.stem, path) for path in below], [(_photographed(path), path) for path in beside]
-    return {photo: mask for named in by_stem for photo, mask in _assigned(named, index).items()}
+    index = _PhotoIndex(photos)
+    return _assigned(_plain_last(below), index) | _assigned(beside, index)
 
 
-def _assigned(masks: Iterable[tuple[str, Path]], photos: NameIndex[Path]) -> dict[Path, Path]:
-    """Masks by photograph; a mask of the same stem takes precedence over one in another letter case."""
+def _assigned(masks: Iterable[Path], photos: _PhotoIndex) -> dict[Path, Path]:
+    """Masks by photograph; a mask of the same name takes precedence over one in another letter case."""
     assigned: dict[Path, Path] = {}
-    for stem, mask in masks:
-        for photo in _same_stem(photos.matches(stem)):
-            if photo.stem == stem or photo not in assigned:
+    for mask in masks:
+        for photo in photos.matches(mask):
+            if _photographed(mask) in (photo.stem, photo.name) or photo not in assigned:
                 assigned[photo] = mask
     return assigned
 
 
-def _same_stem(matches: list[Path]) -> list[Path]:
-    """The matches if they have one stem; several stems, which differ in letter case, are ambiguous."""
-    return matches if len({path.stem for path in matches}) == 1 else []
+def _plain_last(masks: Iterable[Path]) -> list[Path]:
+    """Masks in a folder for masks, plain names last: of two masks of a photograph, the last is used."""
+    return sorted(masks, key=lambda mask: not _is_named_as_mask(mask))
 
 
 def _masks_for_subfolders(parent: Path, masks: Iterable[Path], photos: Mapping[Path, Path | None]) -> dict[Path, Path]:
@@ -174,11 +202,11 @@ def _masks_for_subfolders(parent: Path, masks: Iterable[Path], photos: Mapping[P
         photos: Masks by photograph, so far.
     """
     near = [path for path in photos if path.parent == parent or path.parent.parent == parent]
-    index = NameIndex((path.stem, path) for path in near)
+    index = _PhotoIndex(near)
     found: dict[Path, Path] = {}
     ambiguous: list[str] = []
-    for mask in masks:
-        matches = _same_stem(index.matches(mask.stem))
+    for mask in _plain_last(masks):
+        matches = index.matches(mask)
         without = [path for path in matches if photos[path] is None and path.parent != parent]
         if len({path.parent for path in matches}) > 1:
             ambiguous += [str(path) for path in without]

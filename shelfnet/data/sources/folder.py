@@ -4,7 +4,7 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from shelfnet.data.catalogue.model_info import DatasetError, ModelInfo, clean_tag
@@ -15,12 +15,14 @@ from shelfnet.data.importers.staging import STAGE, FetchFn, ImportedModel
 from shelfnet.data.name_index import NameIndex, PathIndex
 from shelfnet.data.shown_names import shown_names
 from shelfnet.data.tags import TAGS
-from shelfnet.file_tree import walk
+from shelfnet.file_tree import aliases, walk
 
 UNSUPPORTED_SUFFIXES = frozenset(
     (".3ds", ".3mf", ".abc", ".blend", ".dae", ".fbx", ".gltf", ".max", ".off", ".skp", ".usd", ".usda", ".usdc")
 ) | {".usdz", ".wrl", ".x3d"}
 """Model formats that cannot be read: such files are quarantined; files of any other format are ignored."""
+SHORTCUT_SUFFIX = ".lnk"
+SHORTCUT_FAULT = "is a shortcut, which only Windows can follow; copy the file itself"
 MAX_FILES = 1_000_000
 SLUG_CHARACTERS = 48
 DIGEST_CHARACTERS = 12
@@ -42,6 +44,7 @@ def find_models(root: Path, tags: Path | None) -> tuple[list[ImportedModel], lis
     files, unusable = _files(root)
     models = {model_id_of(file): file for file in files if file.suffix.lower() in SUFFIXES}
     refused = [_refused(file, fault) for file, fault in sorted(unusable.items())]
+    refused += [_refused(file, SHORTCUT_FAULT) for file in files if file.suffix.lower() == SHORTCUT_SUFFIX]
     reason = f"expected one of {', '.join(SUFFIXES)}"
     refused += [_refused(file, reason) for file in files if file.suffix.lower() in UNSUPPORTED_SUFFIXES]
     if refused:
@@ -115,40 +118,21 @@ def read_folder_tags(path: Path, files: Mapping[str, PurePosixPath]) -> dict[str
 def _files(root: Path) -> tuple[list[PurePosixPath], dict[PurePosixPath, str]]:
     """Files below a folder, relative to it and sorted, and the faults of unusable links.
 
-    Of the links to one file, only the first is listed, and none if the file itself is a model.
+    Of the links to one model, only the first is listed, and none if the model itself is listed.
 
     Raises:
         DatasetError: There are too many files.
     """
     files: list[PurePosixPath] = []
-    links: list[PurePosixPath] = []
     unusable: dict[PurePosixPath, str] = {}
     for folder, listing in walk(root, lambda path: not path.name.startswith(".")):
         below = PurePosixPath(folder.relative_to(root).as_posix())
-        for name, path in listing.files.items():
-            if not name.startswith("."):
-                (links if path.is_symlink() else files).append(below / name)
+        files += [below / name for name in listing.files if not name.startswith(".")]
         unusable |= {below / name: fault for name, fault in listing.unusable.items() if not name.startswith(".")}
-        if len(files) + len(links) > MAX_FILES:
+        if len(files) > MAX_FILES:
             raise DatasetError(f"{root}: expected at most {MAX_FILES} files")
-    return sorted([*files, *_distinct(root, links, files)]), unusable
-
-
-def _distinct(root: Path, links: Iterable[PurePosixPath], files: Iterable[PurePosixPath]) -> list[PurePosixPath]:
-    """Links to files that are neither among ``files``, as models, nor the target of an earlier link."""
-    links = sorted(links)
-    seen = {_identity(root / file) for file in files if file.suffix.lower() in SUFFIXES} if links else set()
-    distinct = []
-    for link in links:
-        if (identity := _identity(root / link)) not in seen:
-            seen.add(identity)
-            distinct.append(link)
-    return distinct
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_dev, status.st_ino
+    repeated = set(aliases(root / file for file in files if file.suffix.lower() in SUFFIXES))
+    return sorted(file for file in files if root / file not in repeated), unusable
 
 
 def _refused(file: PurePosixPath, reason: str) -> Quarantined:

@@ -28,7 +28,10 @@ def textured(glb, image):
     return glb.material(pbrMetallicRoughness={"baseColorTexture": {"index": 0}})
 
 
-@pytest.mark.parametrize("uri", ["maps/dark wood.png", "maps/dark%20wood.png", "./Maps\\Dark%20Wood.PNG"])
+@pytest.mark.parametrize(
+    "uri",
+    ["maps/dark wood.png", "maps/dark%20wood.png", "./Maps\\Dark%20Wood.PNG", "C:\\chair\\maps\\dark wood.png"],
+)
 def test_an_image_in_the_folder_is_read(tmp_path, glb, uri):
     (tmp_path / "maps").mkdir()
     (tmp_path / "maps" / "dark wood.png").write_bytes(png())
@@ -72,7 +75,7 @@ def test_data_only_in_a_compression_is_refused(tmp_path, glb):
     glb.header["extensionsUsed"] = ["EXT_meshopt_compression"]
     glb.header["buffers"].append({"byteLength": 10**6})
     glb.header["bufferViews"][0]["buffer"] = 1
-    with pytest.raises(ModelError, match="buffer 1 has no data"):
+    with pytest.raises(ModelError, match=r"buffer 1 has no data.*export it without compression"):
         import_glb(glb.write(tmp_path / "x.glb"), 100)
     glb.header["accessors"][0].pop("bufferView")
     with pytest.raises(ModelError, match="accessor 0 has no data"):
@@ -100,14 +103,25 @@ def test_extensions_that_may_change_the_shape_are_named(tmp_path, glb, caplog, e
     assert "x.glb" in caplog.text and extension in caplog.text
     assert "clearcoat" not in caplog.text
     glb.header["extensionsRequired"] = [extension]
-    with pytest.raises(ModelError, match=extension):
+    with pytest.raises(ModelError, match=rf"{extension}; export it without"):
         import_glb(glb.write(tmp_path / "x.glb"), 100)
+
+
+@pytest.mark.parametrize("place", ["nodes", "meshes", "primitives"])
+def test_undeclared_extensions_are_named_too(tmp_path, glb, caplog, place):
+    glb.box()
+    shape = glb.primitive if place == "primitives" else glb.header[place][0]
+    shape["extensions"] = {"ACME_bend": {}, "KHR_materials_variants": {}}
+    with caplog.at_level(logging.WARNING):
+        import_glb(glb.write(tmp_path / "x.glb"), 100)
+    assert f"{tmp_path.name}/x.glb" in caplog.text and "ACME_bend" in caplog.text
+    assert "variants" not in caplog.text
 
 
 def test_harmless_extensions_are_not_mentioned(tmp_path, glb, caplog):
     glb.box().header["extensionsUsed"] = [
         "KHR_draco_mesh_compression", "KHR_lights_punctual", "KHR_texture_basisu", "VRMC_vrm", "MSFT_lod",
-        "EXT_mesh_gpu_instancing", "KHR_xmp_json_ld",
+        "EXT_mesh_gpu_instancing", "KHR_xmp_json_ld", "FB_ngon_encoding",
     ]  # fmt: skip
     with caplog.at_level(logging.WARNING):
         import_glb(glb.write(tmp_path / "x.glb"), 100)

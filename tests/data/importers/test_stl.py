@@ -50,6 +50,17 @@ def test_broken_files_are_refused(tmp_path):
         import_stl(tmp_path / "x.stl", 100)
 
 
+def test_a_wrong_number_of_triangles_is_named(tmp_path, box):
+    box.export(tmp_path / "x.stl")
+    content = (tmp_path / "x.stl").read_bytes()
+    (tmp_path / "x.stl").write_bytes(content[:-60])
+    with pytest.raises(ModelError, match="12 triangles in 684 bytes, but there are 624: the file is truncated"):
+        import_stl(tmp_path / "x.stl", 100)
+    (tmp_path / "x.stl").write_bytes(content[:80] + bytes(4) + content[84:])
+    with pytest.raises(ModelError, match="announces 0 triangles"):
+        import_stl(tmp_path / "x.stl", 100)
+
+
 def test_truncated_files_are_refused(tmp_path, box):
     box.export(tmp_path / "x.stl")
     content = (tmp_path / "x.stl").read_bytes()

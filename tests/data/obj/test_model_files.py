@@ -35,7 +35,9 @@ def find(folder, name, beside=None):
      "TEXTURE.png", "Maps\\WOOD 1.PNG", "maps/holz #2 é.png", "maps/Holz #2 e\u0301.png",
      '"texture.png"', "'maps/wood 1.png'", '"maps\\wood 1.png" # oak', "texture.png # a comment", "texture.png\t#",
      "C:\\Users\\someone\\chair\\texture.png", "c:texture.png/../texture.png", "/home/someone/texture.png",
-     "\\\\host\\share\\texture.png", "../other/texture.png", "textures/texture.png", "file:///C:/chair/Texture.png"],
+     "\\\\host\\share\\texture.png", "../other/texture.png", "textures/texture.png", "file:///C:/chair/Texture.png",
+     "C:\\Users\\someone\\chair\\maps\\wood 1.png", "//maps\\wood 1.png", "../chair/Maps/wood 1.png",
+     "maps/wood%201.png", "file:///C:/chair/maps/wood%201.png"],
 )  # fmt: skip
 def test_names_of_files_in_the_folder(folder, name):
     assert find(folder, name).read_text() == "t"
@@ -45,7 +47,8 @@ def test_names_of_files_in_the_folder(folder, name):
     "name",
     ["../secret.png", "maps/../../secret.png", "..\\secret.png", "far.png", "FAR.png", "up/secret.png", "UP/SECRET.png",
      "up/model/../secret.png", "loop.png", "pipe.png", "maps", "", " ", ".", "..", "/", "nothing.png", "a\0b", '""',
-     "x" * 5000, "x/" * 5000, "TWICE.png", "C:\\drive.png", "wood 1.png"],
+     "x" * 5000, "x/" * 5000, "%2e%2e/secret.png", "maps/..%2f..%2fsecret.png", "a%00b",
+     "TWICE.png", "C:\\drive.png", "wood 1.png"],
 )  # fmt: skip
 def test_other_names_match_nothing(folder, name):
     assert find(folder, name) is None
@@ -66,7 +69,10 @@ def test_links_into_the_store_of_a_linked_model_are_followed(folder, tmp_path):
 
 def test_absolute_path_is_never_opened(folder, tmp_path):
     assert find(folder, str(tmp_path / "secret.png")) is None
-    assert find(folder, str(folder / "maps" / "wood 1.png")) is None
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps" / "far.png").write_text("secret")
+    assert find(folder, str(tmp_path / "maps" / "far.png")) is None
+    assert find(folder, str(tmp_path / "maps" / "wood 1.png")) == folder / "maps" / "wood 1.png"
 
 
 def test_exact_spelling_comes_first(folder):

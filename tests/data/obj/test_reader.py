@@ -68,7 +68,7 @@ def test_negative_indices(tmp_path):
         (b"", "faces"),
         ("# nothing\nmtllib x.mtl\n", "faces"),
         (TRIANGLE, r"faces.*3 vertices"),
-        ("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "faces"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "Git LFS; run git lfs pull"),
         (TRIANGLE + "f 1 2 4\n", "vertex 4 of 3"),
         (TRIANGLE + "f 1 2 99999999999999999999999\n", "line 4"),
         (TRIANGLE + "f 0 1 2\n", "line 4: .*vertex 0"),

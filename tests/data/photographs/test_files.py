@@ -176,3 +176,32 @@ def test_other_files_are_counted(tmp_path, caplog):
 def test_rare_suffixes_are_summarised(tmp_path):
     touch(tmp_path, *(f"x.{letter}" for letter in "abcdefg"))
     assert find_photos(tmp_path).skipped_text().count(" 1 .") == 5
+
+
+def test_masks_may_have_the_suffix_or_the_whole_name(tmp_path):
+    touch(tmp_path, "images/1.jpg", "images/2.JPG", "images/3.jpg", "images/3.png", "images/4.jpg", "images/5.jpg")
+    touch(tmp_path, "masks/1_mask.png", "masks/2.jpg.png", "masks/3.jpg.png", "masks/3.png_mask.png")
+    touch(
+        tmp_path, "masks/4.png", "masks/4_mask.png", "images/masks/5_mask.png", "images/6.jpg", "images/6.jpg_mask.png"
+    )
+    found = find_photos(tmp_path)
+    assert found.below_root() == {
+        "images/1.jpg": "masks/1_mask.png",
+        "images/2.JPG": "masks/2.jpg.png",
+        "images/3.jpg": "masks/3.jpg.png",
+        "images/3.png": "masks/3.png_mask.png",
+        "images/4.jpg": "masks/4.png",
+        "images/5.jpg": "images/masks/5_mask.png",
+        "images/6.jpg": "images/6.jpg_mask.png",
+    }
+    assert {photo: find_mask(photo) for photo in found.masks} == found.masks
+
+
+def test_a_photograph_that_links_lead_to_is_used_once(tmp_path, caplog):
+    """The cache of a hub has links to one file in every revision of a data set."""
+    touch(tmp_path, "blobs/0")
+    for revision in ("1", "2"):
+        (tmp_path / "snapshots" / revision).mkdir(parents=True)
+        (tmp_path / "snapshots" / revision / "a.jpg").symlink_to("../../blobs/0")
+    assert list(find_photos(tmp_path).below_root()) == ["snapshots/1/a.jpg"]
+    assert "1 links" in caplog.text and "snapshots/2/a.jpg" in caplog.text

@@ -92,3 +92,9 @@ def test_ids_readable_and_stable():
 @given(st.text(min_size=1, max_size=300))
 def test_ids_always_safe(name):
     assert is_safe_id(model_id_of(PurePosixPath(name.replace("\0", "_") + ".glb")))
+
+
+def test_windows_shortcuts_are_named(tmp_path, caplog):
+    _, refused = find_models(touch(tmp_path, "a.glb", "b.glb - Shortcut.lnk"), None)
+    assert [(row.path, "shortcut" in row.reason) for row in refused] == [("b.glb - Shortcut.lnk", True)]
+    assert "b.glb - Shortcut.lnk" in caplog.text
