@@ -95,7 +95,7 @@ def require_regular_file(path: Path, max_bytes: int) -> None:
     if status.st_size > max_bytes:
         raise ModelError(f"{path.name}: expected at most {max_bytes} bytes, got {status.st_size}")
     if status.st_size <= MAX_POINTER_BYTES and may_read(path) and path.read_bytes().startswith(LFS_POINTER):
-        raise ModelError(f"{path.name} is only a pointer of Git LFS; run git lfs pull in its repository")
+        raise ModelError(f"{path.name}: only a pointer of Git LFS; run git lfs pull in its repository")
 
 
 def _check_shape(mesh: Mesh) -> None:
