@@ -2,6 +2,7 @@
 
     python benchmarks/gpu.py OUTPUT                          # 9 minutes on a CUDA GPU; nothing is downloaded
     python benchmarks/gpu.py OUTPUT --minutes 20 --data build/gpu_data
+    python benchmarks/gpu.py OUTPUT --only machine iteration_speed:se3
     python benchmarks/gpu.py OUTPUT --rehearse               # every step at small sizes on a CPU
 
 The report says what the machine is, whether training, prediction, refinement and discovery agree with the CPU, how fast
@@ -54,13 +55,13 @@ class Step:
 
     @property
     def title(self) -> str:
-        """Name for the report."""
-        return self.name if self.subject is None else f"{self.name} {self.subject}"
+        """Name in the report and on the command line."""
+        return self.name if self.subject is None else f"{self.name}:{self.subject}"
 
 
 PLAN = (
     Step("machine", 45),
-    Step("iteration_speed", 140, "base"),
+    Step("iteration_speed", 170, "base"),
     Step("losses", 90),
     Step("acceleration", 75),
     Step("functions", 75),
@@ -86,15 +87,15 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # an exception, so that the running step is ended
     with tempfile.TemporaryDirectory(prefix="shelfnet-gpu-") as scratch:
         preload(Path(scratch), rehearse=options.rehearse)
-        for step in (*PLAN, Step("training", 60 * options.minutes)):
-            kept_back = 0.0 if step.name == "training" else 60 * options.minutes * TRAINING_SHARE
+        steps = plan(options)
+        for step in steps:
+            trains_later = steps[-1].name == "training" and step is not steps[-1]
+            kept_back = 60 * options.minutes * TRAINING_SHARE if trains_later else 0.0
             cap_s = float("inf") if options.rehearse else step.cap_s  # a busy CPU must not end a rehearsal
-            seconds = min(cap_s, deadline - time.monotonic() - kept_back)
-            report["steps"].append(run_step(step, seconds, options, Path(scratch)))
+            entry = run_step(step, min(cap_s, deadline - time.monotonic() - kept_back), options, Path(scratch))
+            report["steps"].append(entry)
             write_report(options.output, report)
-            print(
-                f"{step.title}: {report['steps'][-1]['status']} in {report['steps'][-1]['seconds']:.0f} s", flush=True
-            )
+            print(f"{step.title}: {entry['status']} in {entry['seconds']:.0f} s", flush=True)
     print((options.output / "report.txt").read_text())
     sys.exit(any(each["status"] not in ("passed", "skipped") for each in report["steps"]))
 
@@ -105,6 +106,8 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("output", type=Path, help="folder for report, samples and weights")
     parser.add_argument("--minutes", type=float, default=9.0, help="time for everything (9)")
     parser.add_argument("--data", type=Path, help="folder that gpu_data.py wrote; without it, training sees discs")
+    titles = [step.title for step in PLAN] + ["training"]
+    parser.add_argument("--only", nargs="+", choices=titles, metavar="STEP", help=f"some of: {', '.join(titles)}")
     parser.add_argument("--rehearse", action="store_true", help="small sizes on the CPU")
     options = parser.parse_args()
     if options.data is not None and not options.data.is_dir():
@@ -112,12 +115,18 @@ def read_options() -> argparse.Namespace:
     return options
 
 
+def plan(options: argparse.Namespace) -> list[Step]:
+    """Steps in order, the training last, or those of them that are asked for."""
+    steps = [*PLAN, Step("training", 60 * options.minutes)]
+    return [step for step in steps if not options.only or step.title in options.only]
+
+
 def run_step(step: Step, seconds: float, options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     """Run a step in a process of its own and collect what it recorded, however it ended."""
     entry: dict[str, Any] = {"step": step.name, "subject": step.subject, "cap_s": round(seconds, 1)}
     if seconds < LEAST_S:
         return {**entry, "status": "skipped", "seconds": 0.0, "results": {}}
-    stem = step.title.replace(" ", "-")
+    stem = step.title.replace(":", "-")
     results, log = scratch / f"{stem}.json", scratch / f"{stem}.log"
     task = Task(
         step=step.name,

@@ -21,10 +21,10 @@ PATHS = {
     "compiled": {"precision": "bfloat16", "compile": "networks"},
     "eager bfloat16": {"precision": "bfloat16", "compile": "none"},
 }
-"""Settings of the training by path, those that matter most first."""
+"""Settings of the training by path."""
 
 TRITON_PATHS = {"captured, Triton": "triton", "captured, Triton for occupancy": "triton_visibility"}
-"""Values of ``model.renderer.kernel`` by path."""
+"""Values of ``model.renderer.kernel`` by path; the kernels cover voxels."""
 
 
 def run(task: Task, recorder: Recorder) -> None:
@@ -49,12 +49,15 @@ def run(task: Task, recorder: Recorder) -> None:
 
 
 def _paths(config: TrainInputs, rehearse: bool) -> Iterator[tuple[str, TrainInputs, AbstractContextManager]]:
-    for path, train in PATHS.items():
-        yield path, with_train(config, train), strict_float32() if train["precision"] == "float32" else nullcontext()
-    if config.model.decoder.representation == "triplane" or rehearse:  # it covers voxels; the interpreter takes minutes
-        return
-    for path, kernel in TRITON_PATHS.items():
-        yield path, with_kernel(with_train(config, PATHS["captured"]), kernel), nullcontext()
+    """Paths with their settings and the precision around them; those that matter most first."""
+    float32, captured, *others = PATHS
+    yield float32, with_train(config, PATHS[float32]), strict_float32()
+    yield captured, with_train(config, PATHS[captured]), nullcontext()
+    if config.model.decoder.representation != "triplane" and not rehearse:  # the interpreter would take minutes
+        for path, kernel in TRITON_PATHS.items():
+            yield path, with_kernel(with_train(config, PATHS[captured]), kernel), nullcontext()
+    for path in others:
+        yield path, with_train(config, PATHS[path]), nullcontext()
 
 
 def with_kernel(config: TrainInputs, kernel: str) -> TrainInputs:

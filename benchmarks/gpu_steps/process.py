@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 from gpu_steps.task import Recorder, Task
 
@@ -86,17 +87,25 @@ def run_task(task: Task) -> list[str]:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", force=True)
     logging.getLogger().addHandler(WarningCollector(recorder))
     if task.rehearse:
-        _trace_without_compiling()
+        _trace_without_compiling(once=task.step == "acceleration")
     importlib.import_module(f"gpu_steps.{task.step}").run(task, recorder)
     return [check["name"] for check in recorder.values.get("checks", []) if not check["passed"]]
 
 
-def _trace_without_compiling() -> None:
-    """Let Python run the traced graphs of compiled networks.
+def _trace_without_compiling(*, once: bool) -> None:
+    """Let Python run the traced graphs of compiled networks, or leave networks as they are.
 
     The compiler for CPUs would take minutes, and what it makes says nothing of a GPU.
+
+    Args:
+        once: Whether this is the step whose networks are traced.
     """
     import torch
 
     compile_module = torch.nn.Module.compile
-    torch.nn.Module.compile = lambda network, **options: compile_module(network, **{**options, "backend": "eager"})
+
+    def trace(network: torch.nn.Module, **options: Any) -> None:
+        if once:
+            compile_module(network, **{**options, "backend": "eager"})
+
+    torch.nn.Module.compile = trace

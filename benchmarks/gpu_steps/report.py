@@ -35,7 +35,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _title(step: dict[str, Any]) -> str:
-    return step["step"] if step["subject"] is None else f"{step['step']} {step['subject']}"
+    return step["step"] if step["subject"] is None else f"{step['step']}:{step['subject']}"
 
 
 def _checks(checks: Sequence[dict[str, Any]]) -> str:
