@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT))
 
-from gpu_steps.training import SHARD, SURFACES  # noqa: E402
+from gpu_steps.task import SHARD, SURFACES  # noqa: E402
 
 from shelfnet.config.load import load_config, merge, validate  # noqa: E402
 from shelfnet.config.schema import Config  # noqa: E402

@@ -14,6 +14,10 @@ SMALL_SETTINGS = Path(__file__).parents[1] / "gpu_small.yaml"
 """Overlay of the rehearsal: every network of the paper at sizes that a CPU runs in milliseconds."""
 
 
+SHARD, SURFACES = "shard.parquet", "surfaces.parquet"
+"""Names of the files of prepared data: images, and true surfaces of the validation split."""
+
+
 @dataclass(frozen=True)
 class Task:
     """One step.

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
 from train_step import ROOT, with_train
 
-from gpu_steps.task import SMALL_SETTINGS, Recorder, Task
+from gpu_steps.task import SHARD, SMALL_SETTINGS, SURFACES, Recorder, Task
 from shelfnet.config.load import for_ablation, load_config
 from shelfnet.config.schema import Config
 from shelfnet.config.stage_inputs import train_inputs
@@ -34,9 +36,8 @@ from shelfnet.training.state import build_state
 from shelfnet.training.warm_start import warm_start
 
 OVERLAY = Path(__file__).parents[1] / "gpu_training.yaml"
-SHARD, SURFACES = "shard.parquet", "surfaces.parquet"
 PART_BYTES = 15 * 2**20
-"""Largest size of a part of the weights, so that they pass mail and other limits; ``cat`` joins them again."""
+"""Largest size of a part of the weights, so that they pass limits of file sizes; ``cat`` joins them again."""
 
 START_UP_S = 45.0
 """Time for compilation, allowed for in the number of iterations."""
@@ -232,12 +233,20 @@ class Training:
             self.recorder.append("curve", {"iteration": iteration, **point})
 
     def _keep(self) -> None:
-        """Copy samples, curves, description and weights to the folder of the results, the weights in parts."""
+        """Copy samples, curves, description and weights to the folder of the results, the weights in bfloat16 parts.
+
+        :func:`shelfnet.networks.checkpoint.load_model` turns them into float32 again.
+        """
         output = self.task.output
         for name in (SAMPLES, METRICS, DESCRIPTION):
             shutil.copyfile(self.job.output / name, output / name)
-        weights = (self.job.output / WEIGHTS).read_bytes()
+        tensors = load_file(self.job.output / WEIGHTS)
+        weights = save({name: _halved(tensor) for name, tensor in tensors.items()})
         parts = [weights[start : start + PART_BYTES] for start in range(0, len(weights), PART_BYTES)]
         for number, part in enumerate(parts):
             (output / f"{WEIGHTS}.{number}").write_bytes(part)
         self.recorder.put(weights_parts=len(parts), weights_mib=len(weights) / 2**20)
+
+
+def _halved(tensor: Tensor) -> Tensor:
+    return tensor.bfloat16() if tensor.is_floating_point() else tensor
