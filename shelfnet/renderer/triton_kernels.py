@@ -24,7 +24,7 @@ def _kernel(function: Callable[..., Any]) -> Any:
 @_kernel
 def visibility_forward(
     grid, starts, spans, steps, phases, weights, opacity, transmittance,
-    rays, samples, size_z, size_y, size_x, block: tl.constexpr,
+    rays, samples: tl.constexpr, size_z, size_y, size_x, block: tl.constexpr,
 ):  # fmt: skip
     """Weights of all samples, their sums, and the transmittance behind the last sample."""
     ray = tl.program_id(0) * block + tl.arange(0, block)
@@ -51,7 +51,7 @@ def visibility_forward(
 def visibility_backward(
     grid, starts, spans, steps, phases, weights, transmittance, d_weights, d_opacity,
     d_grid, d_starts, d_spans, d_steps,
-    rays, samples, size_z, size_y, size_x, with_rays: tl.constexpr, block: tl.constexpr,
+    rays, samples: tl.constexpr, size_z, size_y, size_x, with_rays: tl.constexpr, block: tl.constexpr,
 ):  # fmt: skip
     """Gradients of the grid and, if asked for, of starts, spans and steps.
 
@@ -102,7 +102,7 @@ def visibility_backward(
 @_kernel
 def mixing_forward(
     grid, starts, spans, phases, weights, chosen, mean,
-    rays, samples, used, channels, size_z, size_y, size_x,
+    rays, samples: tl.constexpr, used: tl.constexpr, channels, size_z, size_y, size_x,
     is_chosen: tl.constexpr, block: tl.constexpr, channel_block: tl.constexpr,
 ):  # fmt: skip
     """Mean of the trilinear features of the used samples, by weight."""
@@ -131,7 +131,7 @@ def mixing_forward(
 def mixing_backward(
     grid, starts, spans, phases, weights, chosen, mean, d_mean,
     d_grid, d_starts, d_spans, d_weights,
-    rays, samples, used, channels, size_z, size_y, size_x,
+    rays, samples: tl.constexpr, used: tl.constexpr, channels, size_z, size_y, size_x,
     is_chosen: tl.constexpr, with_rays: tl.constexpr, block: tl.constexpr, channel_block: tl.constexpr,
 ):  # fmt: skip
     """Gradients of the grid, of the weights and, if asked for, of starts and spans.
