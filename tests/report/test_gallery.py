@@ -36,7 +36,8 @@ def gallery(predictions, *, azimuth_deg=30.0, truth=None, chamfer=0.03):
     table = pd.DataFrame(rows, columns=["model_id", "view", "stage", "chamfer", "mask_iou"])
     parts = [Submesh(Mesh(TRIANGLE, np.array([[0, 1, 2]])), np.eye(3), np.zeros((3, 2)), Material())]
     renderers = Renderers(render, render, 2.6)
-    return make_gallery([view], ["base"], {"base": table}, lambda _: parts, renderers), cameras
+    true_parts = None if truth is None else lambda _: parts
+    return make_gallery([view], ["base"], {"base": table}, true_parts, renderers), cameras
 
 
 def azimuth_deg(camera):

@@ -43,13 +43,14 @@ class IsolatedObject:
     remarks: tuple[MaskRemark, ...]
 
 
-def isolate_object(rgba: UInt8[np.ndarray, "h w 4"], *, one_part: bool = False) -> IsolatedObject:
+def isolate_object(rgba: UInt8[np.ndarray, "h w 4"], *, computed: bool = False) -> IsolatedObject:
     """Make the stray parts of a mask transparent, since a single stray pixel would move the crop.
 
     Args:
         rgba: Photo with its mask as alpha.
-        one_part: Whether large parts are separate objects, of which the largest is kept. In a mask that somebody made,
-            they may be parts of an object that something hides.
+        computed: Whether the mask was computed from the photo. Its large parts are then separate objects, of which the
+            largest is kept, and its specks are left out without a remark. In a mask that somebody made, large parts may
+            belong to one object that something hides.
     """
     inside = rgba[..., 3] > INSIDE
     remarks = [MaskRemark.INVERTED] if _looks_inverted(inside) else []
@@ -61,14 +62,15 @@ def isolate_object(rgba: UInt8[np.ndarray, "h w 4"], *, one_part: bool = False) 
     order = np.argsort(-areas, kind="stable")
     n_kept = int(np.searchsorted(np.cumsum(areas[order]), OBJECT_FRACTION * areas.sum())) + 1
     has_several = areas[order[1]] >= SECOND_OBJECT * areas[order[0]]
-    if has_several and one_part:
+    if has_several and computed:
         return IsolatedObject(_without(rgba, inside, parts == order[0] + 1), (*remarks, MaskRemark.LARGEST))
     if has_several:
         remarks.append(MaskRemark.SEVERAL)
     if n_kept == n_parts:
         return IsolatedObject(rgba, tuple(remarks))
     is_kept = np.isin(parts, order[:n_kept] + 1)
-    return IsolatedObject(_without(rgba, inside, is_kept), (*remarks, MaskRemark.STRAY))
+    remarks += [] if computed else [MaskRemark.STRAY]
+    return IsolatedObject(_without(rgba, inside, is_kept), tuple(remarks))
 
 
 def masks_something(alpha: UInt8[np.ndarray, "h w"]) -> bool:

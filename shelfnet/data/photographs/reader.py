@@ -82,7 +82,7 @@ class MaskedPhoto:
 
     def isolate(self) -> IsolatedObject:
         """The photo without stray parts of its mask; what stands apart on a plain ground is a separate object."""
-        return isolate_object(self.rgba, one_part=self.mask_source == MaskSource.PLAIN_GROUND)
+        return isolate_object(self.rgba, computed=self.mask_source == MaskSource.PLAIN_GROUND)
 
 
 def read_photo(

@@ -27,6 +27,12 @@ def test_stray_pixels_do_not_move_the_crop(stray):
     np.testing.assert_array_equal(crop_to_object(isolated.rgba, 32, 0.7), crop_to_object(photo(OBJECT), 32, 0.7))
 
 
+def test_specks_of_a_computed_mask_are_no_news():
+    isolated = isolate_object(photo((10, 50, 10, 50), (2, 3, 2, 3)), computed=True)
+    assert isolated.remarks == ()
+    assert isolated.rgba[2, 2, 3] == 0 and isolated.rgba[20, 20, 3] == 255
+
+
 def test_many_specks_are_left_out():
     specks = [(row, row + 1, column, column + 1) for row in (1, 5, 55) for column in (2, 10, 70, 77)]
     isolated = isolate_object(photo(OBJECT, *specks))
@@ -66,7 +72,7 @@ def test_two_objects_are_remarked_on():
 
 
 def test_only_the_largest_of_two_objects_on_a_plain_ground_is_kept():
-    isolated = isolate_object(photo((10, 50, 5, 30), (15, 50, 45, 75), (2, 3, 2, 3)), one_part=True)
+    isolated = isolate_object(photo((10, 50, 5, 30), (15, 50, 45, 75), (2, 3, 2, 3)), computed=True)
     assert isolated.remarks == (MaskRemark.LARGEST,)
     np.testing.assert_array_equal(isolated.rgba, photo((15, 50, 45, 75)))
 
