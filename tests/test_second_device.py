@@ -21,7 +21,7 @@ CASES = (
 
 TOLERANCES = {"training triplane": 3e-3}
 """The CPU marches tri-planes in compiled loops. In both marches, float32 gradients of views err by 1e-5 against
-float64. Adam's first steps amplify that: the losses of the first iteration differ by 1e-7, those of the fourth by 9e-4."""
+float64. Adam's first steps amplify that: losses differ by 1e-7 in the first iteration and by 9e-4 in the fourth."""
 
 
 @pytest.fixture(scope="module")
