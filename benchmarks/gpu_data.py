@@ -153,3 +153,7 @@ def chosen_rows(shards: Sequence[Path], most_bytes: float) -> Iterator[dict[str,
             return
         training, validation = training + is_training, validation + (not is_training)
         yield values
+
+
+if __name__ == "__main__":
+    main()

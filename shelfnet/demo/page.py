@@ -35,6 +35,7 @@ THEME = gr.themes.Default(
 CSS = """
 .gradio-container > .main { max-width: 1200px; margin: 0 auto; padding: 16px; }
 #mesh model-viewer { width: 100%; height: 340px; --poster-color: transparent; --progress-bar-height: 0; }
+@media (max-width: 720px) { #panels { flex-direction: column; } }
 #told p { margin: 0; line-height: 1.6; }
 #told .fault { color: var(--error-text-color); font-weight: 600; }
 """
@@ -72,7 +73,7 @@ def build_page(predictor: Predictor, examples: Sequence[Path], root: Path) -> gr
     gr.set_static_paths([MODEL_VIEWER, *examples])
     with gr.Blocks(title="shelfnet", analytics_enabled=False, delete_cache=(60, KEEP_S), fill_width=True) as page:
         gr.Markdown(HEAD)
-        with gr.Row():
+        with gr.Row(elem_id="panels"):
             photo = _photo_input(label="Photo", height=PANEL_PX, elem_id="photo")
             overlay = gr.Image(label="Mask", height=PANEL_PX, buttons=[], interactive=False, elem_id="mask")
             viewer = gr.HTML(label="Mesh", show_label=True, container=True, min_height=PANEL_PX, elem_id="mesh")
