@@ -7,6 +7,7 @@ Snakemake finds this package by its name; the profiles in ``workflow/profiles`` 
 import logging
 import sys
 import time
+from typing import Any
 
 from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultFormatter
 from snakemake_interface_logger_plugins.base import LogHandlerBase
@@ -35,22 +36,23 @@ class LogHandler(LogHandlerBase):
         if settings.dryrun or settings.verbose or settings.debug_dag or settings.quiet:
             self.plain.handle(record)
             return
+        fields: Any = record  # Snakemake adds attributes to its records
         match getattr(record, "event", None):
             case LogEvent.RUN_INFO:
-                self.progress = TimeLeft({rule: n for rule, n in record.stats.items() if rule != "total"})
+                self.progress = TimeLeft({rule: n for rule, n in fields.stats.items() if rule != "total"})
                 self._print(f"{self.progress.total} jobs to run")
             case LogEvent.JOB_INFO:
-                self.progress.start(record.jobid, record.rule_name)
-                self.messages[record.jobid] = record.rule_msg or record.rule_name
-                self._print(self.messages[record.jobid])
+                self.progress.start(fields.jobid, fields.rule_name)
+                self.messages[fields.jobid] = fields.rule_msg or fields.rule_name
+                self._print(self.messages[fields.jobid])
             case LogEvent.JOB_FINISHED:
-                self.progress.finish(record.job_id)
+                self.progress.finish(fields.job_id)
                 if self.progress.finished == self.progress.total:
                     self._print("all jobs have finished")
             case LogEvent.JOB_ERROR:
-                self.progress.fail(record.jobid)
-                logs = "".join(f"; see {path}" for path in record.log or [])
-                self._print(f"FAILED: {self.messages.get(record.jobid, record.rule_name)}{logs}")
+                self.progress.fail(fields.jobid)
+                logs = "".join(f"; see {path}" for path in fields.log or [])
+                self._print(f"FAILED: {self.messages.get(fields.jobid, fields.rule_name)}{logs}")
             case None if record.levelno >= logging.WARNING or record.getMessage().startswith(SHOWN_MESSAGES):
                 self.plain.handle(record)
             case LogEvent.ERROR | LogEvent.GROUP_ERROR:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.themes import Default
+from gradio.themes.utils import colors
 
 from shelfnet.demo.mask_overlay import mask_overlay
 from shelfnet.demo.messages import fault, summary
@@ -26,9 +28,9 @@ MAX_WAITING = 16
 PROGRESS = gr.Progress()
 """Gradio replaces this default by the progress of the running event."""
 
-THEME = gr.themes.Default(
-    primary_hue=gr.themes.colors.blue,
-    neutral_hue=gr.themes.colors.slate,
+THEME = Default(
+    primary_hue=colors.blue,
+    neutral_hue=colors.slate,
     font=["system-ui", "sans-serif"],
     font_mono=["ui-monospace", "monospace"],
 )
