@@ -17,7 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shelfnet.prediction.predictor import Predictor
 
-LOOPBACK = ("127.0.0.1", "localhost")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+ALL_INTERFACES = ("0.0.0.0", "::")
 MAX_UPLOAD = "32mb"
 """Largest file that is accepted."""
 
@@ -47,7 +48,8 @@ class Address:
     @property
     def url(self) -> str:
         """Address of the page for a browser on this machine."""
-        return f"http://{'localhost' if self.host == '0.0.0.0' else self.host}:{self.port}/"
+        host = "localhost" if self.host in ALL_INTERFACES else self.host
+        return f"http://{_bracketed(host)}:{self.port}/"
 
     def check(self) -> None:
         """Refuse an address at which this process cannot listen.
@@ -89,7 +91,7 @@ def serve(predictor: Predictor, address: Address, examples: Sequence[Path], *, o
         page = build_page(predictor, examples, root)
         try:
             page.launch(
-                server_name=address.host,
+                server_name=_bracketed(address.host),
                 server_port=address.port,
                 inbrowser=open_browser,
                 share=False,
@@ -117,6 +119,11 @@ def serve(predictor: Predictor, address: Address, examples: Sequence[Path], *, o
         shutil.rmtree(root, ignore_errors=True)
 
 
+def _bracketed(host: str) -> str:
+    """The host as URLs and Gradio write it: IPv6 addresses stand in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 def _configure_gradio(folder: Path, address: Address) -> None:
     """Send nothing to Gradio's makers, keep files in a folder of this process, and reach the server without a proxy."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -128,7 +135,8 @@ def _configure_gradio(folder: Path, address: Address) -> None:
 
 def _middleware(address: Address) -> list[Middleware]:
     """Refuse requests for other hosts, which a page elsewhere could send by DNS rebinding; add the content policy."""
-    guard = [Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK)] if address.host in LOOPBACK else []
+    allowed = [_bracketed(host) for host in LOOPBACK]
+    guard = [Middleware(TrustedHostMiddleware, allowed_hosts=allowed)] if address.host in LOOPBACK else []
     return [*guard, Middleware(ContentPolicy)]
 
 

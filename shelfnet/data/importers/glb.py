@@ -80,8 +80,9 @@ def _read_faces(container: GlbContainer, primitive: dict[str, Any], n_vertices: 
         corners = container.array(primitive["indices"])[:, 0].astype(np.int64)
     else:
         corners = np.arange(n_vertices, dtype=np.int64)
-    if corners.max() >= n_vertices:
-        raise ModelError(f"a triangle names vertex {corners.max()} of {n_vertices}")
+    if corners.min() < 0 or corners.max() >= n_vertices:
+        wrong = corners.min() if corners.min() < 0 else corners.max()
+        raise ModelError(f"a triangle names vertex {wrong} of {n_vertices}")
     mode = primitive.get("mode", TRIANGLES)
     if mode == TRIANGLES:
         return corners[: len(corners) // 3 * 3].reshape(-1, 3)

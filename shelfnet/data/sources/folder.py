@@ -80,8 +80,9 @@ def model_id_of(file: PurePosixPath) -> str:
 def read_folder_tags(path: Path, files: Mapping[str, PurePosixPath]) -> dict[str, ModelInfo]:
     """Tags by model id; models without a row are missing, and missing columns are ``None``.
 
-    A row identifies its model by id or by its file; see :class:`~shelfnet.data.name_index.PathIndex`. A file name that
-    several models share identifies none. The first row of a model is used. Rows that are not used are logged.
+    A row identifies its model by the first of :data:`KEY_COLUMNS` that matches an id or a file; see
+    :class:`~shelfnet.data.name_index.PathIndex`. A file name that several models share identifies none. The first row
+    of a model is used. Rows that are not used are logged.
 
     Args:
         path: Table with one of :data:`KEY_COLUMNS` and any of :data:`~shelfnet.data.tags.TAGS`; see
@@ -98,12 +99,13 @@ def read_folder_tags(path: Path, files: Mapping[str, PurePosixPath]) -> dict[str
     unknown: list[str] = []
     repeated: list[str] = []
     for row in read_tag_table(path, KEY_COLUMNS, TAGS):
-        key = next((row[column].strip() for column in KEY_COLUMNS if column in row), "")
-        model_id = ids.find(key) or by_path.get(paths.find(key) or "")
+        keys = [row[column].strip() for column in KEY_COLUMNS if column in row]
+        found = (ids.find(key) or by_path.get(paths.find(key) or "") for key in keys)
+        model_id = next(filter(None, found), None)
         if model_id is None:
-            unknown.append(key)
+            unknown.append(keys[0] if keys else "")
         elif model_id in tags:
-            repeated.append(key)
+            repeated.append(keys[0])
         else:
             tags[model_id] = ModelInfo(model_id, **{name: clean_tag(model_id, name, row.get(name)) for name in TAGS})
     if unknown:

@@ -279,3 +279,12 @@ def test_mutated_files_are_imported_or_refused(tmp_path, glb):
 def test_glb_builder_writes_what_trimesh_reads(tmp_path, glb):
     path = glb.box().write(tmp_path / "x.glb")
     assert len(trimesh.load_scene(path).to_geometry().faces) == 12
+
+
+@pytest.mark.parametrize("wrong", [-2, BOX_CORNERS])
+def test_indices_outside_the_vertices_are_refused(tmp_path, glb, wrong):
+    indices = np.arange(BOX_CORNERS, dtype="i2")
+    indices[3] = wrong
+    glb.box().primitive["indices"] = glb.accessor(indices)
+    with pytest.raises(ModelError, match=f"vertex {wrong} of {BOX_CORNERS}"):
+        import_glb(glb.write(tmp_path / "x.glb"), 100)

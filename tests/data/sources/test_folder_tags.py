@@ -33,6 +33,11 @@ def test_row_keys(table, key):
     assert (tags["id-2"].category, tags["id-2"].super_category, tags["id-2"].style) == ("Armchair", "Chair", None)
 
 
+def test_a_row_is_found_by_its_file_if_its_id_is_of_another_data_set(table):
+    tags = read_folder_tags(table("model_id,file,category\nmine-7,chairs/blue.obj,Armchair\n"), FILES)
+    assert {model_id: tag.category for model_id, tag in tags.items()} == {"id-2": "Armchair"}
+
+
 def test_ambiguous_or_unknown_name_ignored(table, caplog):
     with caplog.at_level(logging.WARNING):
         assert read_folder_tags(table("file,category\nred.glb,Sofa\nabsent,Sofa\n,Sofa\n"), FILES) == {}
