@@ -48,7 +48,7 @@ def cast_columns(
         nullable: Columns that may have null values.
 
     Raises:
-        ValueError: A column is missing, duplicated, of an unrelated type, or lacks a value.
+        ValueError: A column is missing, duplicated, of an unrelated type, damaged, or lacks a value.
     """
     whole = table if isinstance(table, pa.Table) else pa.Table.from_batches([table])
     arrays = []
@@ -58,6 +58,7 @@ def cast_columns(
             raise ValueError(f"expected one column {name}, got {len(found)}")
         try:
             array = whole.column(found[0]).cast(schema.field(name).type)
+            array.validate(full=True)  # offsets and UTF-8, which pyarrow reads unchecked
         except pa.ArrowException as error:
             raise ValueError(f"column {name}: expected {schema.field(name).type}: {error}") from error
         if array.null_count and name not in nullable:

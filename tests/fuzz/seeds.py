@@ -9,13 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from shelfnet.data import predictions, surfaces
+from shelfnet.data import discovered_views, predictions, surfaces
 from shelfnet.data.catalogue import models as catalogue
 from shelfnet.data.catalogue.models import CatalogueModel
 from shelfnet.data.predictions import Prediction
 from shelfnet.data.shards import schema
 from shelfnet.data.surfaces import SurfaceSamples
 from shelfnet.geometry.meshes import Mesh
+from shelfnet.training import curves
 
 OBJ = b"""# a chair of a kind
 mtllib model.mtl
@@ -116,6 +117,24 @@ def predicted() -> bytes:
     whole = Prediction("a", "test", 0, "coarse", "ok", "a_000.glb", 10.0, 5.0, 8, 12, 0.5, 0.1)
     rows = [whole, replace(whole, view=1, mesh="a_001.glb"), replace(whole, view=2, status="empty", mesh=None)]
     pq.write_table(pa.Table.from_pylist([vars(row) for row in rows], schema=predictions.SCHEMA), stream)
+    return stream.getvalue()
+
+
+def views() -> bytes:
+    """Discovered views of three images."""
+    columns = [["Chair", None, "Sofa"], [0, 1, 1], *([[10.0, 20.0, 30.0]] * 4), [[0.5, 0.5]] * 3]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, discovered_views.SCHEMA, strict=True)]
+    stream = io.BytesIO()
+    schema = discovered_views.SCHEMA.with_metadata({discovered_views.DATASET_DIGEST: b"7"})
+    pq.write_table(pa.table(arrays, schema=schema), stream, compression="zstd")
+    return stream.getvalue()
+
+
+def metrics() -> bytes:
+    """Curves of a training run."""
+    names = ["loss/total", "validation/chamfer", "validation/mask_iou"] * 2
+    stream = io.BytesIO()
+    pq.write_table(pa.table([[1, 1, 1, 2, 2, 2], names, [0.5] * 6], schema=curves.SCHEMA), stream)
     return stream.getvalue()
 
 

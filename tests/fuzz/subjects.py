@@ -10,9 +10,11 @@ import numpy as np
 
 from shelfnet.data import surfaces
 from shelfnet.data.catalogue import models as catalogue
+from shelfnet.data.catalogue import tag_tables
 from shelfnet.data.catalogue.captions import make_caption
 from shelfnet.data.catalogue.model_info import DatasetError, is_safe_id, read_model_info
 from shelfnet.data.catalogue.quarantine import read_quarantine, write_quarantine
+from shelfnet.data.discovered_views import DiscoveryError, read_discovered_views
 from shelfnet.data.images import ImageError, decode_png
 from shelfnet.data.obj.materials import load_texture, read_materials
 from shelfnet.data.obj.reader import ModelError, load_obj
@@ -24,6 +26,7 @@ from shelfnet.data.sources.folder import read_folder_tags
 from shelfnet.evaluation import predictions as evaluated
 from shelfnet.geometry.meshes import normalise
 from shelfnet.preview.models import load_submeshes
+from shelfnet.training.curves import CurvesError, last_validation, read_curves
 
 MAX_FACES = 5_000
 
@@ -40,6 +43,7 @@ def make_judge(root: Path) -> Callable[[Case], str]:
     """A function that reads cases below ``root``: ``accepted``, ``refused``, or an error for a violated rule."""
     guard = _Guard(root)
     sys.addaudithook(guard)
+    tag_tables._read_isolated = tag_tables._read_parquet  # this is a child process already, which may have none
 
     def judge(case: Case) -> str:
         guard.seen.clear()
@@ -151,6 +155,10 @@ def _read_predictions(path: Path) -> None:
     evaluated.read_predictions([path.parent], "coarse")
 
 
+def _read_curves(path: Path) -> None:
+    last_validation(read_curves(path.parent))
+
+
 def _read_tags(path: Path) -> None:
     files = {name: PurePosixPath(name, "o.obj") for name in "abc"}
     for model_id, info in read_folder_tags(path, files).items():
@@ -170,12 +178,17 @@ def _read_photo_tags(path: Path) -> None:
 
 @dataclass(frozen=True)
 class Subject:
-    """A kind of file: name, reader, allowed exceptions, and whether the message must name the file."""
+    """A kind of file: name, reader, allowed exceptions, and rules.
+
+    ``names_file`` says whether the message must name the file, ``isolated`` whether users' files are read in a child
+    process, which they may crash.
+    """
 
     file_name: str
     read: Callable[[Path], None]
     refusals: tuple[type[Exception], ...]
     names_file: bool = True
+    isolated: bool = False
 
 
 SUBJECTS = {
@@ -187,8 +200,10 @@ SUBJECTS = {
     "shard": Subject("shard-0000.parquet", _read_shard, (ShardError,)),
     "surfaces": Subject("shard-0000.parquet", _read_surfaces, (ShardError,)),
     "catalogue": Subject("models.parquet", lambda path: catalogue.read_models(path) and None, (ValueError,)),
-    "tags": Subject("tags.parquet", _read_tags, (DatasetError,)),
-    "photographs": Subject("photographs.parquet", _read_photo_tags, (DatasetError,)),
+    "tags": Subject("tags.parquet", _read_tags, (DatasetError,), isolated=True),
+    "photographs": Subject("photographs.parquet", _read_photo_tags, (DatasetError,), isolated=True),
     "predictions": Subject("predictions.parquet", _read_predictions, (PredictionsError,)),
+    "views": Subject("views.parquet", lambda path: read_discovered_views(path.parent, "7") and None, (DiscoveryError,)),
+    "curves": Subject("metrics.parquet", _read_curves, (CurvesError,)),
 }
 """Readers with the project's own errors that they may raise; a broken MTL raises none."""

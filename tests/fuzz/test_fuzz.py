@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shelfnet.isolation import IsolatedWorker
+from shelfnet.isolation import IsolatedWorker, WorkerFailedError
 from tests.fuzz import seeds
 from tests.fuzz.mutations import BYTES, JSON, PNG, TEXT, mutate
+from tests.fuzz.parquet_files import damage_parquet, rewritten
 from tests.fuzz.subjects import SUBJECTS, Case, make_judge
 from tests.fuzz.tables import damage_table
 
@@ -32,8 +33,9 @@ class Plan:
     damage: Callable[[bytes, np.random.Generator], bytes]
 
 
-def _table_or_bytes(content: bytes, generator: np.random.Generator) -> bytes:
-    return damage_table(content, generator) if generator.random() < 0.6 else mutate(content, BYTES, generator)
+def _damage_table_file(content: bytes, generator: np.random.Generator) -> bytes:
+    damage = (damage_table, damage_table, damage_parquet, damage_parquet, _damage(BYTES))
+    return damage[int(generator.integers(len(damage)))](content, generator)
 
 
 def _damage(mutations) -> Callable[[bytes, np.random.Generator], bytes]:
@@ -46,12 +48,14 @@ PLANS = {
     "model_info": Plan(300, lambda: [seeds.INFO], _damage(JSON)),
     "texture": Plan(250, seeds.png_files, _damage(PNG)),
     "image": Plan(250, seeds.png_files, _damage(PNG)),
-    "shard": Plan(200, lambda: [seeds.shard()], _table_or_bytes),
-    "surfaces": Plan(150, lambda: [seeds.surface_shard()], _table_or_bytes),
-    "catalogue": Plan(150, lambda: [seeds.models()], _table_or_bytes),
-    "tags": Plan(150, lambda: [seeds.tags()], _table_or_bytes),
-    "photographs": Plan(150, lambda: [seeds.photographs()], _table_or_bytes),
-    "predictions": Plan(150, lambda: [seeds.predicted()], _table_or_bytes),
+    "shard": Plan(200, lambda: rewritten(seeds.shard()), _damage_table_file),
+    "surfaces": Plan(150, lambda: [seeds.surface_shard()], _damage_table_file),
+    "catalogue": Plan(150, lambda: rewritten(seeds.models()), _damage_table_file),
+    "tags": Plan(150, lambda: rewritten(seeds.tags()), _damage_table_file),
+    "photographs": Plan(150, lambda: rewritten(seeds.photographs()), _damage_table_file),
+    "predictions": Plan(150, lambda: rewritten(seeds.predicted()), _damage_table_file),
+    "views": Plan(100, lambda: rewritten(seeds.views()), _damage_table_file),
+    "curves": Plan(100, lambda: rewritten(seeds.metrics()), _damage_table_file),
 }
 
 
@@ -96,5 +100,7 @@ def _judged(judge, kind: str, path: Path, case: int) -> str:
     try:
         return judge(Case(kind, path))
     except Exception as error:
+        if SUBJECTS[kind].isolated and isinstance(error, WorkerFailedError):
+            return "refused"
         kept = path.rename(path.parents[2] / f"failing-{kind}-seed{SEED}-case{case}{path.suffix}")
         pytest.fail(f"case {case} of {kind}, seed {SEED}, kept as {kept}: {type(error).__name__}: {error}")

@@ -1,13 +1,15 @@
 """Untrusted tables of tags in CSV or Parquet: only texts and numbers, and no more than fits in memory.
 
 The sizes stated in a Parquet file are trusted only to refuse it: a small dictionary can stand for texts of any length.
-Texts are therefore counted while they are still dictionary indices.
+Texts are therefore counted while they are still dictionary indices. Parquet files are read in a child process, because
+damaged ones can end the process that reads them.
 """
 
 import csv
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from shelfnet.data.catalogue.model_info import MAX_BYTES, DatasetError
+from shelfnet.isolation import IsolatedWorker, WorkerFailedError
 
 MAX_ROWS = 1_000_000
 MAX_TABLE_BYTES = 256 * 1024**2
@@ -23,6 +26,9 @@ MAX_TABLE_BYTES = 256 * 1024**2
 BATCH_ROWS = 16_384
 DELTA_BATCH_ROWS = 256
 """Batch size for delta-encoded texts, whose size is unknown until they are decoded."""
+TIMEOUT_S = 300.0
+MEMORY_MB = 4_000
+"""Limits of the child process that reads a Parquet file."""
 
 logger = logging.getLogger(__name__)
 
@@ -49,11 +55,15 @@ def read_tag_table(path: Path, keys: Collection[str], columns: Collection[str]) 
     Raises:
         DatasetError: The table cannot be read, is too large, has no key column, or has a column twice.
     """
-    read = _read_parquet if path.suffix.lower() == ".parquet" else _read_csv
+    read = _read_isolated if path.suffix.lower() == ".parquet" else _read_csv
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError("expected a file")
         if path.stat().st_size > MAX_BYTES:
             raise ValueError(f"at most {MAX_BYTES} bytes, got {path.stat().st_size}")
         table = read(path, {*keys, *columns})
+    except WorkerFailedError as error:
+        raise DatasetError(f"{path}: damaged: reading it {error}") from error
     except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
         raise DatasetError(f"{path}: expected a CSV or Parquet table of tags: {error}") from error
     if not set(keys) & {_folded(name) for name in table.columns}:
@@ -81,6 +91,17 @@ def read_parquet_columns(path: Path, is_wanted: Callable[[str], bool]) -> RawTab
     n_rows = DELTA_BATCH_ROWS if delta_encoded else BATCH_ROWS
     with pq.ParquetFile(path, read_dictionary=dictionaries) as file:
         return RawTable(columns, list(_rows(file.iter_batches(n_rows, columns=columns))))
+
+
+def _read_isolated(path: Path, wanted: Collection[str]) -> RawTable:
+    """A Parquet file, read in a child process.
+
+    Raises:
+        WorkerFailedError: Reading the file crashes or exceeds a limit.
+    """
+    make = partial(partial, _read_parquet, wanted=frozenset(wanted))
+    with IsolatedWorker(make, timeout_s=TIMEOUT_S, memory_mb=MEMORY_MB) as worker:
+        return worker.run(path)
 
 
 def _read_parquet(path: Path, wanted: Collection[str]) -> RawTable:

@@ -174,7 +174,7 @@ def open_shard(path: Path, columns: Iterable[str]) -> pq.ParquetFile:
     """
     try:
         shard = pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, ValueError) as error:  # the latter for names that are not UTF-8
         raise ShardError(f"{path}: expected a Parquet shard: {error}") from error
     missing = sorted(set(columns) - set(shard.schema_arrow.names))
     if missing:

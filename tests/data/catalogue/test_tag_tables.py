@@ -1,5 +1,6 @@
 """Tables of tags, in which a few bytes can stand for many."""
 
+import os
 from pathlib import PurePosixPath
 
 import pyarrow as pa
@@ -160,3 +161,31 @@ def test_large_file_refused(tmp_path, monkeypatch):
     (tmp_path / "x.csv").write_text("photo\n12345\n")
     with pytest.raises(DatasetError, match=r"x\.csv: .*at most 10 bytes, got 12"):
         read_tag_table(tmp_path / "x.csv", ("photo",), ())
+
+
+def aborting_table(path):
+    """Write a table that ends the process that reads it: pyarrow raises an exception in code that must not raise.
+
+    Its histogram of definition levels (list of two numbers, 0 and 1) has lost a number.
+    """
+    pq.write_table(pa.table({"file": ["a.obj"], "photo": ["a.jpg"]}), path, compression="none")
+    content = path.read_bytes()
+    footer = content[-8 - int.from_bytes(content[-8:-4], "little") : -8]
+    damaged = footer.replace(b"\x19\x26\x00\x02", b"\x19\x16\x02")
+    assert len(damaged) == len(footer) - 2
+    path.write_bytes(content[: -8 - len(footer)] + damaged + len(damaged).to_bytes(4, "little") + b"PAR1")
+
+
+def test_table_that_ends_its_reader_is_refused_in_one_line(tmp_path):
+    path = tmp_path / "photographs.parquet"
+    aborting_table(path)
+    for read in (read_photo_tags, lambda root: read_folder_tags(path, {})):
+        with pytest.raises(DatasetError, match=r"^.*photographs\.parquet: damaged: reading it crashed with SIGABRT$"):
+            read(tmp_path)
+
+
+def test_table_in_a_pipe_is_refused(tmp_path):
+    for name in ("tags.parquet", "tags.csv"):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(DatasetError, match=f"{name}: .*expected a file"):
+            read_tag_table(tmp_path / name, ("file",), ())

@@ -9,7 +9,7 @@ import pytest
 
 from shelfnet.data.shards import image_stack, reader
 from shelfnet.data.shards.reader import TrainingViews, load_evaluation_views, load_training_views, load_view_labels
-from shelfnet.data.shards.schema import TRAINING_COLUMNS, ShardError
+from shelfnet.data.shards.schema import SCHEMA, TRAINING_COLUMNS, ShardError
 from shelfnet.data.shards.writer import write_shard
 
 HIDDEN = ("model_id", "azimuth_deg", "elevation_deg", "cam2world", "fov_deg", "view", "seed")
@@ -211,3 +211,12 @@ def _ruin_columns(path, names):
                 start = column.dictionary_page_offset or column.data_page_offset
                 content[start : start + column.total_compressed_size] = b"\xff" * column.total_compressed_size
     path.write_bytes(content)
+
+
+@pytest.mark.parametrize("text", [b"train", b"caption"], ids=["value", "name of a column"])
+def test_text_that_is_not_utf8_is_refused(tmp_path, image_row, text):
+    path = tmp_path / "shard-0000.parquet"
+    pq.write_table(pa.Table.from_pylist([image_row("a", 0)], schema=SCHEMA), path, compression="none")
+    path.write_bytes(path.read_bytes().replace(text, b"\xe9" + text[1:]))
+    with pytest.raises(ShardError, match=r"shard-0000\.parquet: .*(utf-8|UTF8)"):
+        load_training_views([path])
