@@ -1,6 +1,6 @@
 """Readers of image shards: the views that training may see, and those that evaluation needs.
 
-The honesty rule is enforced here: :func:`load_training_views` requests only
+The training-data rule is enforced here: :func:`load_training_views` requests only
 :data:`~shelfnet.data.shards.schema.TRAINING_COLUMNS` from the Parquet reader, and :func:`load_discovery_views` only
 :data:`~shelfnet.data.shards.schema.DISCOVERY_COLUMNS`, so poses, geometry and identities are never read, and their
 results have no field for them.
