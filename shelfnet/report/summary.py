@@ -215,6 +215,15 @@ def _small_clip_caveats(description: Path) -> list[str]:
     retrieval = Retrieval(float(described["retrieval_top1"]), int(described["retrieval_choices"]))
     share, chance = f"{100 * retrieval.top1:.1f} %", f"{retrieval.times_chance:.1f} times chance"
     found = [f"{sentence}. It finds the caption of {share} of held-out images among {retrieval.choices}: {chance}."]
+    if new := described.get("retrieval_new_captions"):
+        found[0] += f" For captions that training has not seen, it is {100 * new['top1']:.1f} %."
+    recognised = [
+        f"the {name} of {100 * tag['accuracy']:.0f} % ({tag['values']} values; the most frequent one has"
+        f" {100 * tag['majority']:.0f} %)"
+        for name, tag in described.get("tags", {}).items()
+    ]
+    if recognised:
+        found.append(f"Of held-out images, the small CLIP recognises {', '.join(recognised)}.")
     if not retrieval.sufficient:
         expected = f"expected at least {SUFFICIENT_TIMES_CHANCE:g} times"
         found.append(f"⚠ The small CLIP retrieves at {chance}, {expected}: L_clip can hardly teach anything with it.")

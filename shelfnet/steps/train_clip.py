@@ -2,19 +2,22 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 import pyarrow.compute as pc
 import torch
 
 from shelfnet.config.supervision import ClipSettings
-from shelfnet.data.shards.reader import load_training_views, open_shard
+from shelfnet.data.shards.reader import TrainingViews, load_training_views, open_shard
 from shelfnet.devices import device_name, pick_device
 from shelfnet.networks.checkpoint import save_model
 from shelfnet.networks.clip import ClipModel
 from shelfnet.networks.retrieval import SUFFICIENT_TIMES_CHANCE, Retrieval
 from shelfnet.provenance import code_version, files_digest
 from shelfnet.tracking.journal import Journal
+from shelfnet.training.caption_understanding import CaptionTags, measure_tags
 from shelfnet.training.clip_training import measure_retrieval, train_small_clip
 
 log = logging.getLogger(__name__)
@@ -51,11 +54,21 @@ def train_clip(
     torch_device = pick_device(device)
     model = train_small_clip(load_training_views(shards), settings.training, torch_device)
     generator = torch.Generator(torch_device).manual_seed(settings.training.seed)
-    retrieval = _held_out_retrieval(model, shards, generator)
+    held_out = load_training_views(shards, HELD_OUT_SPLIT)
+    retrieval = _held_out_retrieval(model, held_out, shards, generator)
+    new_captions = _retrieval_of_new_captions(model, held_out, shards, generator)
+    tags = measure_tags(model, held_out, _tags(shards, HELD_OUT_SPLIT), _tags(shards, "train"))
+    for name, found in tags.items():
+        log.info(
+            "clip  %s: %.3f of %d held-out images among %d values; the most frequent value has %.3f",
+            *(name, found.accuracy, found.images, found.values, found.majority),
+        )
     description = {
         "settings": settings.model_dump(mode="json"),
         "retrieval_top1": retrieval.top1,
         "retrieval_choices": retrieval.choices,
+        "retrieval_new_captions": None if new_captions is None else asdict(new_captions),
+        "tags": {name: asdict(found) for name, found in tags.items()},
         "dataset_digest": files_digest(shards),
         "code_version": code_version(),
         "device": device_name(torch_device),
@@ -64,15 +77,17 @@ def train_clip(
     events = Journal(journal, "clip")
     events.params(settings.training.model_dump(mode="json"))
     events.tags({"code_version": code_version(), "dataset_digest": description["dataset_digest"]})
-    events.metrics(0, {"retrieval_top1": retrieval.top1, "retrieval_choices": retrieval.choices})
+    values = {"retrieval_top1": retrieval.top1, "retrieval_choices": retrieval.choices}
+    events.metrics(0, values | {f"accuracy_{name}": found.accuracy for name, found in tags.items()})
     for file in ("model.safetensors", "model.json"):
         events.artifact(output / file, "checkpoint")
 
 
-def _held_out_retrieval(model: ClipModel, shards: Sequence[Path], generator: torch.Generator) -> Retrieval:
+def _held_out_retrieval(
+    model: ClipModel, held_out: TrainingViews, shards: Sequence[Path], generator: torch.Generator
+) -> Retrieval:
     """Retrieval on the validation split; warns where it is too low."""
     others = [_captions(shards, split) for split in NEGATIVE_SPLITS]
-    held_out = load_training_views(shards, HELD_OUT_SPLIT)
     retrieval = measure_retrieval(model, held_out, others, RETRIEVAL_CHOICES, generator)
     log.info(
         "clip  held-out retrieval: %.3f of images find their caption among %d, %.1f times chance",
@@ -85,12 +100,36 @@ def _held_out_retrieval(model: ClipModel, shards: Sequence[Path], generator: tor
     return retrieval
 
 
+def _retrieval_of_new_captions(
+    model: ClipModel, held_out: TrainingViews, shards: Sequence[Path], generator: torch.Generator
+) -> Retrieval | None:
+    """Retrieval of held-out images whose caption does not occur in training; ``None`` if there are none."""
+    seen = _captions(shards, "train")
+    new = [image for image, caption in enumerate(held_out.captions) if caption not in seen]
+    if not new:
+        return None
+    views = TrainingViews(held_out.images[new], tuple(held_out.captions[image] for image in new))
+    others = [_captions(shards, split) - seen for split in (HELD_OUT_SPLIT, "test")]
+    retrieval = measure_retrieval(model, views, [*others, seen], RETRIEVAL_CHOICES, generator)
+    message = "clip  of %d held-out images with captions that training has not seen, %.3f find theirs among %d"
+    log.info(message, len(new), retrieval.top1, retrieval.choices)
+    return retrieval
+
+
 def _captions(shards: Sequence[Path], split: str) -> set[str]:
     """Distinct captions of one split; reads no images."""
-    columns = ["split", "caption"]
-    found: set[str] = set()
+    return {row["caption"] for row in _rows(shards, split, ["caption"])}
+
+
+def _tags(shards: Sequence[Path], split: str) -> list[CaptionTags]:
+    """Tags of the images of one split, in the order of :func:`load_training_views`."""
+    return [CaptionTags(**row) for row in _rows(shards, split, [field.name for field in fields(CaptionTags)])]
+
+
+def _rows(shards: Sequence[Path], split: str, columns: list[str]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
     for path in shards:
-        with open_shard(path, columns) as shard:
-            table = shard.read(columns)
-        found.update(table.filter(pc.field("split") == split)["caption"].to_pylist())
-    return found
+        with open_shard(path, ["split", *columns]) as shard:
+            table = shard.read(["split", *columns])
+        rows += table.filter(pc.field("split") == split).select(columns).to_pylist()
+    return rows

@@ -146,9 +146,9 @@ def test_caveats_name_untrained_features_and_small_clip(tmp_path):
     assert dict(provenance_summary(REAL))["seeds"] == "0"
 
 
-def write_clip_description(results, top1: float, choices: int) -> None:
+def write_clip_description(results, top1: float, choices: int, **more) -> None:
     (results / "clip_model").mkdir(parents=True)
-    description = {"retrieval_top1": top1, "retrieval_choices": choices}
+    description = {"retrieval_top1": top1, "retrieval_choices": choices, **more}
     (results / "clip_model" / "model.json").write_text(json.dumps(description))
 
 
@@ -163,6 +163,15 @@ def test_small_clip_with_poor_retrieval_has_a_warning(tmp_path):
     _, clip, warning, _ = caveats(STAND_IN, tmp_path)
     assert "3.2 times" in clip
     assert warning.startswith("⚠") and "3.2 times" in warning and " 5 times" in warning
+
+
+def test_small_clip_caveats_say_what_it_understands(tmp_path):
+    tags = {"material": {"accuracy": 0.614, "majority": 0.28, "values": 6, "images": 96}}
+    new = {"top1": 0.125, "choices": 32}
+    write_clip_description(tmp_path, 0.3, 32, retrieval_new_captions=new, tags=tags)
+    _, retrieval, understood, _ = caveats(STAND_IN, tmp_path)
+    assert "12.5 %" in retrieval
+    assert all(part in understood for part in ("material of 61 %", "6 values", "28 %"))
 
 
 def test_released_clip_has_no_caveat(tmp_path):

@@ -77,10 +77,23 @@ def test_captions_of_the_test_split_precede_those_of_training(tmp_path, shards, 
 
     monkeypatch.setattr(step, "measure_retrieval", measure)
     train(tmp_path, shards)
-    ((held_out, (unseen, seen), choices),) = asked
+    (held_out, (unseen, seen), choices) = asked[0]
     assert held_out == {f"A table {number}" for number in range(6)} and choices == 32
     assert "A stool 3" in unseen and "A chair 3" not in unseen
     assert seen == {f"A chair {number}" for number in range(70)}
+
+
+def test_retrieval_of_captions_that_training_has_not_seen(tmp_path):
+    captions = {"train": ["A", "B", "C"], "validation": ["C", "D", "E"], "test": ["D", "F"]}
+    new = train(tmp_path, [write_captioned(tmp_path / "a.parquet", captions)])["retrieval_new_captions"]
+    assert new["choices"] == 6
+    assert new["top1"] in (0.0, 0.5, 1.0), "two of the three images have a new caption"
+
+
+def test_no_new_captions_and_no_tags(tmp_path):
+    captions = {"train": ["A", "B", "C"], "validation": ["C"]}
+    described = train(tmp_path, [write_captioned(tmp_path / "a.parquet", captions)])
+    assert described["retrieval_new_captions"] is None and described["tags"] == {}
 
 
 @pytest.mark.parametrize(("top1", "warned"), [(0.15, True), (0.16, False)])

@@ -33,12 +33,13 @@ def furniture_type(category: str | None) -> str:
 
 def make_caption(style: str | None, category: str | None, material: str | None) -> str:
     """The caption of a model; see the table above for missing tags."""
-    words = [_specific(style), furniture_type(_specific(category))]
-    if _specific(material):
-        words += ["made out of", _specific(material)]
+    words = [specific_tag(style), furniture_type(specific_tag(category))]
+    if specific_tag(material):
+        words += ["made out of", specific_tag(material)]
     phrase = " ".join(word for word in words if word)
     return f"{'An' if VOWEL_SOUND.match(phrase) else 'A'} {phrase}"
 
 
-def _specific(tag: str | None) -> str | None:
+def specific_tag(tag: str | None) -> str | None:
+    """The tag, or ``None`` if it says nothing ("Others")."""
     return None if tag is None or tag.strip().lower() in UNSPECIFIC else tag
