@@ -29,13 +29,15 @@ class Listing:
 
 
 def reading_fault(path: Path, missing: str) -> str | None:
-    """Why a file cannot be read, or ``None`` if it can.
+    """Why a file cannot be read, or ``None`` if it can. A pipe or a device is not opened, since that may wait forever.
 
     Args:
         path: The file.
         missing: What to say if it does not exist.
     """
     try:
+        if not (path.is_file() or path.is_dir()) and path.exists():
+            return "expected a file, got a pipe or a device"
         path.open("rb").close()
     except FileNotFoundError:
         return missing

@@ -10,9 +10,11 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 from shelfnet import __version__
 from shelfnet.cli.errors import UsageError, missing_package
+from shelfnet.data.shown_names import PrintableFormatter, printable
 
 UNUSABLE, INTERRUPTED = 2, 130
 
@@ -20,21 +22,30 @@ UNUSABLE, INTERRUPTED = 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line, by default the one of this process, and return its exit code."""
     options = parser().parse_args(arguments)
-    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(PrintableFormatter("%(message)s"))
+    logging.basicConfig(handlers=[terminal])
     logging.getLogger("shelfnet").setLevel(logging.INFO)
     try:
         return options.run(options)
     except UsageError as error:
-        print(f"shelfnet {options.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"shelfnet {options.command}: {printable(' '.join(str(error).split()))}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
         print(f"shelfnet {options.command}: interrupted", file=sys.stderr)
         return INTERRUPTED
 
 
+class _Parser(argparse.ArgumentParser):
+    """Parser whose messages cannot command a terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
 def parser() -> argparse.ArgumentParser:
     """Parser of all commands; imports nothing slow."""
-    top = argparse.ArgumentParser(prog="shelfnet", description="Single-view mesh prediction for furniture.")
+    top = _Parser(prog="shelfnet", description="Single-view mesh prediction for furniture.")
     top.add_argument("--version", action="version", version=f"shelfnet {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_predict(commands.add_parser("predict", help="photos to meshes", description="Photos to meshes."))

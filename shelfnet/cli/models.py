@@ -8,6 +8,7 @@ from typing import Any
 
 from shelfnet.cli.errors import UsageError, missing_package
 from shelfnet.config.load import merge, read_overlays
+from shelfnet.data.shown_names import printable
 from shelfnet.devices import device_name
 from shelfnet.prediction.predictor import Predictor
 
@@ -34,7 +35,8 @@ def load_predictor(
     except (ValueError, FileNotFoundError, RuntimeError) as error:
         raise UsageError(str(error)) from error
     seconds = time.perf_counter() - started
-    print(f"model {predictor.name} on {device_name(predictor.device)}, loaded in {seconds:.1f} s", flush=True)
+    text = f"model {predictor.name} on {device_name(predictor.device)}, loaded in {seconds:.1f} s"
+    print(printable(text), flush=True)
     return predictor
 
 

@@ -9,6 +9,7 @@ import torch
 
 from shelfnet.cli.outputs import PhotoOutputs
 from shelfnet.data.photographs.reader import MissingMaskError
+from shelfnet.data.shown_names import printable
 from shelfnet.prediction.photo_prediction import PhotoPrediction
 
 MASK_ADVICE = (
@@ -36,7 +37,7 @@ class Progress:
         """Show the steps of a refinement in one line that is overwritten, on a terminal alone."""
         if sys.stderr.isatty():
             number = len(self.seconds) + self.failures + 1
-            text = f"[{number}/{self.photos}] {self.current}: refining, step {done} of {total}"
+            text = printable(f"[{number}/{self.photos}] {self.current}: refining, step {done} of {total}")
             print(f"{CLEAR_LINE}{text}", end="", file=sys.stderr, flush=True)
 
     def done(self, outputs: PhotoOutputs, predicted: PhotoPrediction) -> None:
@@ -46,16 +47,17 @@ class Progress:
         mask = f"mask from {predicted.mask_source}, mask IoU {predicted.mask_iou:.2f}"
         quality = f"{len(predicted.mesh.faces)} faces, {mask}"
         measured = f"{quality}, {predicted.seconds:.2f} s, {peak_memory_text()}"
-        print(f"{self._counter()} {outputs.photo} -> {outputs.mesh}: {measured}", flush=True)
+        print(printable(f"{self._counter()} {outputs.photo} -> {outputs.mesh}: {measured}"), flush=True)
 
     def fail(self, outputs: PhotoOutputs, error: Exception) -> None:
         """Report a photo that was skipped."""
         self._clear()
         self.failures += 1
-        reason = str(error).removeprefix(f"{outputs.photo}: ")
+        reason = " ".join(str(error).removeprefix(f"{outputs.photo}: ").split())
         if isinstance(error, MissingMaskError):
             reason += f"; {MASK_ADVICE}"
-        print(f"{self._counter()} {outputs.photo}: skipped: {reason}", file=sys.stderr, flush=True)
+        line = printable(f"{self._counter()} {outputs.photo}: skipped: {reason}")
+        print(line, file=sys.stderr, flush=True)
 
     def summarise(self) -> None:
         """Report totals."""

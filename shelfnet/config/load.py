@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from shelfnet.config.ablations import OVERRIDABLE, SHARED_KEYS
 from shelfnet.config.schema import Config
+from shelfnet.file_tree import reading_fault
 
 UNTRAINED = "untrained"
 """Trivial row: the networks of ``base`` before the first step."""
@@ -65,6 +66,9 @@ def read_overlays(*paths: Path) -> dict[str, Any]:
     """
     tree: dict[str, Any] = {}
     for path in paths:
+        fault = reading_fault(path, "no such file")
+        if fault is not None:
+            raise ConfigError(f"{path}: {fault}")
         try:
             loaded = yaml.safe_load(path.read_text())
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -62,7 +62,7 @@ class RefineSettings(Section):
     rasterizer: Literal["own", "pytorch3d"] = Field(
         default="own", description="Rasterizer: own | pytorch3d (where it is installed)."
     )
-    iterations: int = Field(default=40, ge=0, description="Number of optimiser steps per mesh.")
+    iterations: int = Field(default=40, ge=0, le=10_000, description="Number of optimiser steps per mesh.")
     learning_rate: float = Field(default=2e-2, gt=0.0, description="Step size of the fastest vertex in object units.")
     camera_learning_rate: float = Field(default=1e-2, ge=0.0, description="Step size of the camera in radians.")
     smoothing_length: float = Field(
@@ -74,7 +74,9 @@ class RefineSettings(Section):
     resolution_px: int = Field(
         default=64, ge=16, le=512, description="Size in pixels per side of the renders compared with the image."
     )
-    faces_per_pixel: Count = Field(default=10, description="Maximum number of faces blended per pixel, nearest first.")
+    faces_per_pixel: int = Field(
+        default=10, ge=1, le=1_000, description="Maximum number of faces blended per pixel, nearest first."
+    )
     sigma: float = Field(
         default=5e-5,
         gt=0.0,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from shelfnet.config.section import Count, PowerOfTwo, Section
+from shelfnet.config.section import Channels, Count, PowerOfTwo, Section
 
 RayKernel = Literal["auto", "triton", "triton_visibility"]
 """Kernel that marches rays through voxel fields, where it covers field and device."""
@@ -16,11 +16,11 @@ class EncoderSettings(Section):
     """Encoder phi_E (Eq. 1): image to latent z and view v."""
 
     input_px: int = Field(default=32, ge=32, le=512, description="Size in pixels per side to which images are resized.")
-    blocks: tuple[Count, ...] = Field(default=(1, 1, 1, 1), description="Residual blocks per stage.")
-    widths: tuple[Count, ...] = Field(default=(16, 32, 64, 128), description="Channels per stage.")
-    latent_dim: Count = Field(default=64, description="Dimension of z.")
-    camera_hypotheses: Count = Field(
-        default=4, description="Number of view hypotheses per image; a classifier learns to select one."
+    blocks: tuple[Count, ...] = Field(default=(1, 1, 1, 1), max_length=8, description="Residual blocks per stage.")
+    widths: tuple[Channels, ...] = Field(default=(16, 32, 64, 128), max_length=8, description="Channels per stage.")
+    latent_dim: Channels = Field(default=64, description="Dimension of z.")
+    camera_hypotheses: int = Field(
+        default=4, ge=1, le=256, description="Number of view hypotheses per image; a classifier learns to select one."
     )
     hypothesis_temperature: float = Field(
         default=0.01,
@@ -45,20 +45,20 @@ class DecoderSettings(Section):
     representation: Literal["voxel", "triplane", "se3"] = Field(
         default="voxel", description="Representation: voxel | triplane | se3."
     )
-    base_channels: Count = Field(
+    base_channels: Channels = Field(
         default=64, description="Channels of the coarsest volume or plane, halved with every upsampling."
     )
-    feature_channels: Count = Field(default=16, description="Channels of the feature field.")
+    feature_channels: Channels = Field(default=16, description="Channels of the feature field.")
     feature_resolution: PowerOfTwo = Field(default=16, description="Resolution of the feature field in cells per side.")
     occupancy_resolution: PowerOfTwo = Field(default=32, description="Resolution of the occupancy in cells per side.")
-    plane_channels: Count = Field(default=12, description="Channels per plane, for triplane only.")
+    plane_channels: Channels = Field(default=12, description="Channels per plane, for triplane only.")
     plane_resolution: PowerOfTwo = Field(
         default=32, description="Resolution of a plane in cells per side, for triplane only."
     )
-    plane_hidden: Count = Field(
+    plane_hidden: Channels = Field(
         default=16, description="Hidden units of the networks that decode plane features, for triplane only."
     )
-    se3_multiplicities: tuple[Count, Count, Count] = Field(
+    se3_multiplicities: tuple[Channels, Channels, Channels] = Field(
         default=(16, 8, 4), description="Multiplicities of the irreps of degree 0, 1 and 2, for se3 only."
     )
     blended_shapes: int = Field(
@@ -83,7 +83,7 @@ class RendererSettings(Section):
     feature_samples_per_ray: Annotated[int, Field(ge=1, le=512)] | None = Field(
         default=6, description="Feature samples per ray, those of the largest weights; null takes all samples."
     )
-    colour_hidden: Count = Field(default=32, description="Hidden channels of the network from features to colours.")
+    colour_hidden: Channels = Field(default=32, description="Hidden channels of the network from features to colours.")
     kernel: RayKernel = Field(
         default="auto",
         description="Kernel that marches voxel fields: auto (compiled loops on a CPU, tensor operations elsewhere) | "
@@ -94,10 +94,10 @@ class RendererSettings(Section):
 class DiscriminatorSettings(Section):
     """Discriminator D: real images against renders."""
 
-    base_channels: Count = Field(
+    base_channels: Channels = Field(
         default=32, description="Channels of the first layer, doubled with every downsampling."
     )
-    max_channels: Count = Field(default=128, description="Maximum number of channels.")
+    max_channels: Channels = Field(default=128, description="Maximum number of channels.")
     style_heads: bool = Field(
         default=True, description="Whether heads on the means and standard deviations of features judge as well."
     )

@@ -51,6 +51,7 @@ class RenderSettings(Section):
     camera_distance: float = Field(
         default=2.6,
         gt=0.9,
+        le=1_000.0,
         description="Distance of the camera from the object's centre, in units of the object's longest side.",
     )
     prior: ViewPrior = ViewPrior()

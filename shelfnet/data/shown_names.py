@@ -1,5 +1,6 @@
-"""Names in messages: the first few, printable, and the number of the others."""
+"""Names and texts of users in messages: printable, and of long lists only the first."""
 
+import logging
 from collections.abc import Iterable
 
 SHOWN_NAMES = 5
@@ -11,3 +12,23 @@ def shown_names(names: Iterable[str]) -> str:
     listed = list(names)
     more = f" and {len(listed) - SHOWN_NAMES} more" if len(listed) > SHOWN_NAMES else ""
     return ", ".join(repr(name[:MAX_CHARACTERS]) for name in listed[:SHOWN_NAMES]) + more
+
+
+def printable(text: str) -> str:
+    """A text with control characters and invalid UTF-8 escaped, so that it cannot command a terminal.
+
+    Line breaks and tabs are kept.
+    """
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else _escaped(letter) for letter in text)
+
+
+class PrintableFormatter(logging.Formatter):
+    """Formatter of log records for a terminal; see :func:`printable`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as a printable text."""
+        return printable(super().format(record))
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape", "backslashreplace").decode("ascii")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -24,8 +24,13 @@ from shelfnet.publishing import complete_file
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 """Names of the two files in the folder of a run."""
 
+MAX_DESCRIPTION_BYTES = 2**20
+
 SHOWN_FAULTS = 3
 """Number of faults that a message lists."""
+
+
+Shape = tuple[int, ...]
 
 
 class CheckpointError(ValueError):
@@ -55,7 +60,7 @@ class RunDescription(BaseModel):
         seconds: Wall time since training started or was last resumed.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
     ablation: str
     seed: Annotated[int, Field(ge=0)]
@@ -68,7 +73,7 @@ class RunDescription(BaseModel):
     refine: RefineSettings
     perceptual_features: str
     clip_weights: str
-    object_share: Fraction
+    object_share: Annotated[float, Field(ge=0.01, le=1.0)]
     validation_level: Fraction
     dataset_digest: str
     code_version: str
@@ -93,10 +98,12 @@ def read_run_description(folder: Path) -> RunDescription:
     """Description of the model in a folder.
 
     Raises:
-        CheckpointError: The file is missing, may not be read, is damaged, or lacks a key.
+        CheckpointError: The file is missing, may not be read, is damaged or too large, or lacks a key.
     """
     path = folder / DESCRIPTION
     _require_readable(path)
+    if path.stat().st_size > MAX_DESCRIPTION_BYTES:
+        raise CheckpointError(f"{path}: expected at most {MAX_DESCRIPTION_BYTES} bytes, got {path.stat().st_size}")
     try:
         return RunDescription.model_validate_json(path.read_bytes())
     except ValidationError as error:
@@ -108,21 +115,65 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> ShelfNet:
     """The trained network of a folder, in evaluation mode and without gradients.
 
     Raises:
-        CheckpointError: A file is missing, may not be read, is damaged, or belongs to another network.
+        CheckpointError: A file is missing, may not be read, is damaged, belongs to another network, or holds NaN or
+            infinite weights.
     """
     description = read_run_description(folder)
-    _require_readable(folder / WEIGHTS)  # safetensors reports a file that may not be read as missing
+    path = folder / WEIGHTS
+    _require_readable(path)  # safetensors reports a file that may not be read as missing
     try:
+        stored = _stored_shapes(path)
+        _check_sizes(description.model, stored)
         model = ShelfNet(description.model, description.render)
-        weights = load_file(folder / WEIGHTS)
-        _check_shapes(model.state_dict(), weights)
+        _check_shapes({name: tuple(value.shape) for name, value in model.state_dict().items()}, stored)
+        weights = load_file(path)
+        _check_finite(weights)
         model.load_state_dict(weights)
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
-        raise CheckpointError(f"{folder / WEIGHTS}: not usable weights of this model: {error}") from error
+        raise CheckpointError(f"{path}: not usable weights of this model: {error}") from error
     return model.to(device).eval().requires_grad_(False)
 
 
-def _check_shapes(expected: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> None:
+def _stored_shapes(path: Path) -> dict[str, Shape]:
+    """Shapes of the tensors in a file by name, from its header alone."""
+    with safe_open(path, framework="pt") as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (no mapping)
+
+
+def _check_sizes(model: ModelSettings, stored: Mapping[str, Shape]) -> None:
+    """Refuse a description of a network far larger than its weights, before the network is built.
+
+    Raises:
+        ValueError: There are more blocks than tensors, or a layer is wider than every tensor.
+    """
+    encoder = model.encoder
+    if sum(encoder.blocks) > len(stored):
+        raise ValueError(f"model.encoder.blocks: {sum(encoder.blocks)} blocks, but only {len(stored)} tensors")
+    largest = max((size for shape in stored.values() for size in shape), default=0)
+    sizes = {
+        "encoder.widths": max(encoder.widths, default=0),
+        "encoder.latent_dim": encoder.latent_dim,
+        "decoder.base_channels": 0 if model.decoder.representation == "se3" else model.decoder.base_channels,
+        "decoder.feature_channels": model.decoder.feature_channels,
+        "renderer.colour_hidden": model.renderer.colour_hidden,
+    }
+    for name, size in sizes.items():
+        if size > largest:
+            raise ValueError(f"model.{name} is {size}, but no tensor is larger than {largest}")
+
+
+def _check_finite(weights: Mapping[str, Tensor]) -> None:
+    """Refuse NaN and infinite weights.
+
+    Raises:
+        ValueError: There are some.
+    """
+    faults = [f"{name} holds NaN or infinite values" for name, value in weights.items() if not value.isfinite().all()]
+    if faults:
+        raise ValueError(_first(faults))
+
+
+def _check_shapes(expected: Mapping[str, Shape], stored: Mapping[str, Shape]) -> None:
     """Compare names and shapes of tensors.
 
     Raises:
@@ -131,8 +182,8 @@ def _check_shapes(expected: Mapping[str, Tensor], stored: Mapping[str, Tensor]) 
     faults = [f"{name} is missing" for name in expected if name not in stored]
     faults += [f"{name} is unknown" for name in stored if name not in expected]
     for name in sorted(expected.keys() & stored.keys()):
-        if expected[name].shape != stored[name].shape:
-            faults.append(f"{name} is {tuple(stored[name].shape)} instead of {tuple(expected[name].shape)}")
+        if expected[name] != stored[name]:
+            faults.append(f"{name} is {stored[name]} instead of {expected[name]}")
     if faults:
         raise ValueError(_first(faults))
 

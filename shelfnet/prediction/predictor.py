@@ -30,6 +30,7 @@ from shelfnet.prediction.checkpoints import find_checkpoint
 from shelfnet.prediction.photo_prediction import PhotoPrediction, View
 from shelfnet.prediction.photos import PhotoLike, as_source, photo_name
 from shelfnet.prediction.settings import prediction_settings
+from shelfnet.reconstruction.mesh_extraction import NonFiniteFieldError
 from shelfnet.reconstruction.refinement import OnStep
 from shelfnet.reconstruction.single_view import Reconstruction, reconstruct_image, refine_reconstructions
 
@@ -37,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 class EmptyMeshError(ValueError):
-    """The predicted occupancy nowhere exceeds the level of the surface."""
+    """The predicted occupancy nowhere exceeds the level of the surface, or is not finite."""
 
 
 PHOTO_ERRORS = (PhotoError, UnusableImageError, EmptyMeshError, OSError)
@@ -209,7 +210,10 @@ class Predictor:
     def _reconstruct(
         self, name: str, image: Float[Tensor, "1 3 s s"], alpha: Float[Tensor, "1 1 s s"]
     ) -> Reconstruction:
-        predicted = reconstruct_image(self.model, image, alpha, self.reconstruct, self.render)
+        try:
+            predicted = reconstruct_image(self.model, image, alpha, self.reconstruct, self.render)
+        except NonFiniteFieldError as error:
+            raise EmptyMeshError(f"{name}: the network predicts no surface: {error}") from error
         if predicted.surface.mesh.is_empty:
             level = self.reconstruct.level
             raise EmptyMeshError(f"{name}: the network predicts no surface: no occupancy above {level}")

@@ -17,6 +17,10 @@ _MIN_FACES = 4
 """Faces of a tetrahedron, the smallest closed surface."""
 
 
+class NonFiniteFieldError(ValueError):
+    """An occupancy is NaN or infinite."""
+
+
 def extract_mesh(occupancy: Occupancy, resolution: int, level: float, largest_component: bool, max_faces: int) -> Mesh:
     """Level set of an occupancy field as a mesh.
 
@@ -31,7 +35,8 @@ def extract_mesh(occupancy: Occupancy, resolution: int, level: float, largest_co
         Mesh in object units, empty if the occupancy nowhere exceeds ``level``.
 
     Raises:
-        ValueError: An occupancy is not finite or a setting is out of range.
+        NonFiniteFieldError: An occupancy is NaN or infinite.
+        ValueError: A setting is out of range.
     """
     return mesh_from_grid(sample_grid(occupancy, resolution), level, largest_component, max_faces)
 
@@ -99,7 +104,7 @@ def _compact(vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]) 
 
 def _check(grid: Float[np.ndarray, "z y x"], level: float, max_faces: int) -> None:
     if not np.isfinite(grid).all():
-        raise ValueError(f"expected finite occupancies, got {int((~np.isfinite(grid)).sum())} non-finite ones")
+        raise NonFiniteFieldError(f"expected finite occupancies, got {int((~np.isfinite(grid)).sum())} non-finite ones")
     if not 0.0 < level < 1.0:
         raise ValueError(f"expected a level in (0, 1), got {level}")
     if max_faces < _MIN_FACES:

@@ -1,5 +1,6 @@
 """``shelfnet predict``: files, printed lines and exit codes."""
 
+import os
 import re
 
 import numpy as np
@@ -242,3 +243,30 @@ def test_weights_of_another_program_are_refused_in_one_line(tmp_path, checkpoint
     (checkpoint / name).write_bytes(content)
     (line,) = refusal(capsys, write_photo(tmp_path / "a.png"), "-o", tmp_path / "x.glb").splitlines()[-1:]
     assert name in line and len(line) < 500
+
+
+def test_names_cannot_command_the_terminal(tmp_path, capsys):
+    colour = "\x1b]0;title\x07\x1b[31m"
+    good = write_photo(tmp_path / f"good{colour}.png")
+    bad = tmp_path / f"bad{colour}.png"
+    bad.write_bytes(b"no image")
+    surrogate = tmp_path / "missing\udcff.png"
+    assert predict(good, bad, surrogate, "-o", tmp_path / "out", "--no-refine") == 1
+    assert predict(good, "-o", tmp_path / f"a{colour}.glb", "--format", "obj") == 2
+    with pytest.raises(SystemExit):
+        predict(good, "-o", tmp_path / "out", f"--{colour}")
+    printed = "".join(capsys.readouterr())
+    assert not set(printed) & {"\x1b", "\x07", "\udcff"}
+    assert printed.count(r"\x1b]0;title\x07\x1b[31m") >= 4 and r"\udcff" in printed
+
+
+def test_a_pipe_is_no_photo(tmp_path, capsys):
+    os.mkfifo(tmp_path / "a.png")
+    assert predict(tmp_path / "a.png", "-o", tmp_path / "a.glb") == 1
+    assert "skipped: expected a file, got a pipe or a device" in capsys.readouterr().err
+
+
+def test_infinite_fields_are_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(predictor, "load_model", lambda folder, device: BallNet(float("nan")))
+    assert predict(write_photo(tmp_path / "a.png"), "-o", tmp_path / "a.glb") == 1
+    assert capsys.readouterr().err.count("\n") == 1

@@ -1,6 +1,7 @@
 """Trained models on disk: descriptions and weights come back as saved, and faults name their file."""
 
 import json
+import os
 
 import pytest
 import torch
@@ -165,3 +166,59 @@ def test_half_precision_is_read_as_single(tmp_path):
     loaded = load_model(tmp_path).state_dict()
     for name, value in model.state_dict().items():
         assert torch.equal(loaded[name], value.half().to(value.dtype))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path, value):
+    save_tiny_model(tmp_path)
+    weights = load_file(tmp_path / WEIGHTS)
+    weights["encoder.to_latent.0.weight"][0, 0] = value
+    save_file(weights, tmp_path / WEIGHTS)
+    with pytest.raises(CheckpointError, match=r"to_latent\.0\.weight holds NaN or infinite values"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "fault"),
+    [
+        ("encoder", "blocks", [10_000_000, 1], "10000001 blocks, but only"),
+        ("encoder", "blocks", [1] * 1_000, "at most 8"),
+        ("encoder", "widths", [8_000] * 2, "encoder.widths is 8000, but no tensor is larger than"),
+        ("encoder", "latent_dim", 10**12, "less than or equal to 8192"),
+        ("decoder", "feature_channels", 8_000, "decoder.feature_channels is 8000, but no tensor is larger than"),
+        ("renderer", "colour_hidden", 8_000, "renderer.colour_hidden is 8000, but no tensor is larger than"),
+    ],
+)
+def test_absurd_sizes_are_refused_before_the_network_is_built(tmp_path, monkeypatch, section, key, value, fault):
+    save_tiny_model(tmp_path)
+    monkeypatch.setattr("shelfnet.networks.checkpoint.ShelfNet", lambda *_: pytest.fail("the network is built"))
+    described = json.loads((tmp_path / DESCRIPTION).read_text())
+    described["model"][section][key] = value
+    (tmp_path / DESCRIPTION).write_text(json.dumps(described))
+    with pytest.raises(CheckpointError, match=fault):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("share", [float("nan"), float("inf"), 0.0, -1.0, 1e-300, 2.0])
+def test_impossible_share_of_the_object_is_refused(tmp_path, share):
+    path = write_run_description(tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"object_share": share}))
+    with pytest.raises(CheckpointError, match="object_share"):
+        read_run_description(tmp_path)
+
+
+@pytest.mark.parametrize("name", [DESCRIPTION, WEIGHTS])
+def test_pipes_are_refused_without_waiting(tmp_path, name):
+    save_tiny_model(tmp_path)
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(CheckpointError, match=f"{name}: expected a file, got a pipe or a device"):
+        load_model(tmp_path)
+
+
+def test_huge_description_is_not_read(tmp_path):
+    save_tiny_model(tmp_path)
+    with (tmp_path / DESCRIPTION).open("wb") as stream:
+        stream.truncate(2**40)
+    with pytest.raises(CheckpointError, match="expected at most 1048576 bytes"):
+        load_model(tmp_path)

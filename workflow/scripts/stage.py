@@ -15,6 +15,7 @@ from typing import Any
 # Conda environments hold only the dependencies; the package is imported from the repository.
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from shelfnet.data.shown_names import PrintableFormatter
 from shelfnet.gpus import reserve_gpus
 
 LINE = "%(asctime)s %(name)s: %(message)s"
@@ -78,7 +79,7 @@ def _redirect_output(path: Path) -> Any:
 def _configure_logging(terminal: Any, label: str) -> None:
     to_file, to_terminal = logging.StreamHandler(sys.stderr), logging.StreamHandler(terminal)
     to_file.setFormatter(logging.Formatter(LINE))
-    to_terminal.setFormatter(logging.Formatter(f"[{label}] %(message)s"))
+    to_terminal.setFormatter(PrintableFormatter(f"[{label}] %(message)s"))
     to_terminal.addFilter(logging.Filter("shelfnet"))
     logging.basicConfig(level=logging.INFO, handlers=[to_file, to_terminal])
     logging.captureWarnings(True)
