@@ -1,6 +1,6 @@
 # make all            set up and run the workflow with the default configuration
 # make setup          set up .venv only: CPython 3.11 and pinned packages
-# make predict        set up and predict meshes of the photos in examples/ with the weights that come along
+# make predict        set up and predict meshes of the photos in examples/ with the packaged model
 # make test           set up and run every check and every test
 # make lint           set up and run the checks only
 # make docs           set up and build the documentation site in build/site; warnings are errors

@@ -1,8 +1,8 @@
 # pyright: reportAttributeAccessIssue=false
-"""Render the photos of ``examples/``: furniture that no training run has seen, under other lights, lenses and grounds.
+"""Render the photos of ``examples/``: furniture that no run was trained on, with other lights, lenses and backgrounds.
 
 The pieces come from a seed of the generator that no data set uses. Each photo has its own key light, field of view,
-distance and ground; a shadow catcher puts a soft shadow under the object. Photos with ``alpha`` keep their mask.
+distance and background; a shadow catcher puts a soft shadow under the object. Photos with ``alpha`` keep their mask.
 """
 
 import argparse
@@ -41,7 +41,7 @@ class Example:
         elevation_deg: Elevation of the camera.
         fov_deg: Field of view.
         sun_deg: Azimuth and elevation of the key light.
-        ground: sRGB of the ground in [0, 1]; ``None`` keeps the alpha channel instead.
+        ground: sRGB of the background in [0, 1]; ``None`` keeps the alpha channel instead.
     """
 
     name: str
@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def render(example: Example, obj_path: Path, temporary: Path) -> Image.Image:
-    """RGBA render of one example; the shadow on the ground is part of the alpha channel where there is a ground."""
+    """RGBA render of one example; with a background, its alpha channel includes the shadow on it."""
     fov = math.radians(example.fov_deg)
     scene = build_scene(QUALITY, fov, threads=2)
     turn_suns(scene, *example.sun_deg)
@@ -119,7 +119,7 @@ def add_shadow_catcher(scene: bpy.types.Scene, height: float) -> None:
 
 
 def save(folder: Path, example: Example, rendered: Image.Image) -> None:
-    """Write a JPEG over the ground, or a PNG with the alpha channel."""
+    """Write a JPEG over the background, or a PNG with the alpha channel."""
     if example.ground is None:
         rendered.save(folder / f"{example.name}.png", optimize=True)
         return

@@ -13,7 +13,7 @@ from shelfnet.data.shown_names import printable
 from shelfnet.prediction.photo_prediction import PhotoPrediction
 
 MASK_ADVICE = (
-    "pass --mask, an image with the mask in its alpha channel, a photo on a plain ground, or --segmenter mask_rcnn"
+    "pass --mask, an image with the mask in its alpha channel, a photo on a plain background, or --segmenter mask_rcnn"
 )
 
 CLEAR_LINE = "\r\x1b[K"

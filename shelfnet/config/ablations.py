@@ -15,7 +15,7 @@ DESCRIPTIONS = {
     "triplane_clip": "Both.",
     "se3": "SE(3)-equivariant decoder (section 2.4 of the paper).",
     "clip_bg": "Ours: CLIP loss on renders over random backgrounds, so that the network cannot paint a background.",
-    "base_scratch": "base with the paper's own start, without discovered views, at the weights that suit it.",
+    "base_scratch": "base trained from scratch, as in the paper: without discovered views, with weights that suit it.",
     "best": "Beyond the paper: the changes to base that helped in docs/experiments.md.",
 }
 

@@ -69,6 +69,6 @@ class ImagesSettings(Section):
     )
     plain_ground: bool = Field(
         default=True,
-        description="Whether photographs without a mask are cut out where the ground is plain, before the segmenter.",
+        description="Whether photographs without a mask are cut out if the background is plain, before the segmenter.",
     )
     segmenter: SegmenterSettings = SegmenterSettings()

@@ -9,11 +9,11 @@ MAX_PX = 1024
 
 TINT = (38, 50, 72)
 STRENGTH = 0.82
-"""Colour of the ground and its share: an object on white, grey or black stands out from it."""
+"""Colour of the background and its share: an object on white, grey or black stands out from it."""
 
 
 def mask_overlay(photo: UInt8[np.ndarray, "h w 3"], mask: UInt8[np.ndarray, "h w"]) -> Image.Image:
-    """Tint the ground of a photo.
+    """Tint the background of a photo.
 
     Args:
         photo: Upright photo.

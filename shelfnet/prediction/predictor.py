@@ -72,7 +72,7 @@ class Predictor:
         images: Requirements on photos and their masks.
         reconstruct: Resolution, level and size of the mesh.
         refine: Settings of the refinement; ``None`` skips it.
-        segment: Segmenter for photos without a mask whose ground is not plain; ``None`` refuses them.
+        segment: Segmenter for photos without a mask whose background is not plain; ``None`` refuses them.
         name: Folder, ablation and iterations of the model, for messages.
         on_step: Called after each step of a refinement.
     """
@@ -140,7 +140,7 @@ class Predictor:
             mask: Mask in any of these forms, or an array ``h w``, bright on the object; it replaces the photo's alpha.
 
         Raises:
-            MissingMaskError: The photo has no mask, its ground is not plain, and there is no segmenter.
+            MissingMaskError: The photo has no mask, its background is not plain, and there is no segmenter.
             PhotoError: Photo or mask cannot be used.
             UnusableImageError: The object is uniformly black or white.
             EmptyMeshError: The network predicts no surface.

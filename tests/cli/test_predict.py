@@ -42,7 +42,7 @@ def test_one_photo(tmp_path, capsys):
 
 
 def write_carpet(path):
-    """A photo of nothing but a rough ground, of the size of the other photos."""
+    """A photo of nothing but a rough background, of the size of the other photos."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 160, 3), np.uint8)).save(path)
     return path
@@ -52,7 +52,7 @@ def test_photo_on_plain_ground_needs_no_mask(tmp_path, capsys):
     photo = write_photo(tmp_path / "a.png", alpha=False)
     photo.with_name("a_mask.png").unlink()
     assert predict(photo, "-o", tmp_path / "a.glb") == 0
-    assert "mask from plain ground" in capsys.readouterr().out
+    assert "mask from plain background" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("stage", [["--no-refine"], []])
@@ -76,7 +76,7 @@ def test_bad_photo_is_reported_and_skipped(tmp_path, capsys):
     ]
     told = capsys.readouterr()
     assert re.search(r"\[2/4\] .*b\.jpg: skipped: expected a whole image", told.err)
-    assert re.search(r"\[3/4\] .*c\.png: skipped: expected a mask.*the ground is not plain.*--mask", told.err)
+    assert re.search(r"\[3/4\] .*c\.png: skipped: expected a mask.*the background is not plain.*--mask", told.err)
     assert "[4/4]" in told.out and "4 photo(s): 2 mesh(es), 2 skipped" in told.out
 
 

@@ -119,7 +119,7 @@ def test_a_photo_becomes_a_mesh_to_turn_and_download_and_leaves_nothing(server, 
     downloads = tmp_path / "downloads"
     with tab(server, tmp_path / "profile") as page:
         told = upload(page, PHOTO, "azimuth")
-        assert "plain ground" in told and "elevation" in told
+        assert "plain background" in told and "elevation" in told
         assert page.wait_for("document.querySelector('#mask img')?.naturalWidth ?? 0") == 512
         viewer = f"document.querySelector({json.dumps(VIEWER)})"
         page.wait_for(f"{viewer}?.loaded ?? false")

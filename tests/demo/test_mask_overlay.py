@@ -1,4 +1,4 @@
-"""The photo with a tinted ground."""
+"""The photo with a tinted background."""
 
 import numpy as np
 

@@ -37,7 +37,7 @@ def test_text_that_is_called_an_image(tmp_path):
 def test_photo_of_nothing(tmp_path):
     Image.new("RGB", (90, 60), "white").save(tmp_path / "a.png")
     told = fault_of(tmp_path / "a.png")
-    assert "nothing stands out" in told and "plain ground" in told
+    assert "nothing stands out" in told and "plain background" in told
     assert str(tmp_path) not in told and "masks/" not in told
 
 

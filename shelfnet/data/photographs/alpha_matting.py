@@ -1,7 +1,7 @@
 """Soft edges of an object: opacity and colour of the pixels along its outline.
 
-A pixel on the outline is a mixture of the colours of the object and the ground beside it. Its opacity is the position
-of its colour between the two.
+A pixel on the outline is a mixture of the colours of the object and the background. Its opacity is the position of
+its colour between the two.
 """
 
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from shelfnet.data.photographs.masks import NEIGHBOURS
 INSET_PX = 4
 """Pixels at least this deep in the object are opaque."""
 OPAQUE_CONTRAST = 0.75
-"""A pixel is opaque if its contrast to the ground is at least this fraction of the highest contrast nearby."""
+"""A pixel is opaque if its contrast to the background is at least this fraction of the highest contrast nearby."""
 NEARBY_PX = 5
 """Side of the window in which contrasts are compared."""
 AVERAGE_PX = 7
-"""Side of the window in which the colours of object and ground are averaged."""
+"""Side of the window in which the colours of object and background are averaged."""
 MIN_CONTRAST = 10.0
 """Between colours that are closer than this, in grey levels over all channels, the opacity stays as it is."""
 
@@ -33,7 +33,7 @@ class Trimap:
         unknown: Pixels that may be mixtures.
         inside: First estimate of the object.
         object_colour: Colour of the object nearby.
-        ground_colour: Colour of the ground nearby.
+        ground_colour: Colour of the background nearby.
         has_contrast: Whether the two are known and differ.
     """
 
@@ -52,7 +52,7 @@ def make_trimap(
 
     Args:
         image: Photo in grey levels.
-        ground_colour: Colour of the ground in grey levels.
+        ground_colour: Colour of the background in grey levels.
         inside: Estimate of the object, at most a few pixels too large.
     """
     difference = image - ground_colour
@@ -70,7 +70,7 @@ def make_trimap(
 
 
 def apply_trimap(rgb: UInt8[np.ndarray, "H W 3"], trimap: Trimap) -> UInt8[np.ndarray, "H W 4"]:
-    """Set the opacity of all pixels, and remove the ground's colour from those that are partly opaque.
+    """Set the opacity of all pixels, and remove the background's colour from those that are partly opaque.
 
     Args:
         rgb: The photo, at the size of the trimap or larger.

@@ -1,4 +1,4 @@
-"""Colour of a plain ground: a polynomial surface, fitted robustly to the border of a photo and then to its ground."""
+"""Colour of a plain background: a polynomial, fitted robustly to the border of a photo and then to the background."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ MAX_SAMPLES = 4000
 
 @dataclass(frozen=True)
 class GroundColour:
-    """Smooth colour of the ground, as Legendre polynomials over the photo.
+    """Smooth colour of the background, as Legendre polynomials over the photo.
 
     Attributes:
         coefficients: By power of the row, power of the column, and channel.
@@ -46,7 +46,7 @@ def fit_border(image: Float[np.ndarray, "c h w"], border: Bool[np.ndarray, "h w"
 
 
 def fit_ground(image: Float[np.ndarray, "c h w"], ground: Bool[np.ndarray, "h w"]) -> GroundColour:
-    """Fit all pixels of the ground."""
+    """Fit all pixels of the background."""
     return _fit(image, ground, DEGREE, OUTLIER)
 
 

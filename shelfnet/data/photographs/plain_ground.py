@@ -1,8 +1,8 @@
-"""Masks of objects on a plain ground: one colour, a soft gradient, or either with soft shadows.
+"""Masks of objects on a plain background: one colour, a soft gradient, or either with soft shadows.
 
-The ground is what the border of the photo is connected to without crossing a sharp edge, within the brightness and tint
-that light and shadow give to the ground's colour (brightness and chromaticity distortion, Horprasert, Harwood, Davis
-1999). Regions that the object encloses are ground if they have the ground's colour.
+The background is what the border of the photo is connected to without crossing a sharp edge, within the brightness and
+tint that light and shadow give to the background's colour (brightness and chromaticity distortion, Horprasert, Harwood,
+Davis 1999). Regions that the object encloses are background if they have the background's colour.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from shelfnet.data.photographs.masks import NEIGHBOURS
 WORKING_PX = 800
 """Larger photos are shrunk to this longer side; only the outline is refined at full size."""
 FIT_PX = 256
-"""Longer side at which the colour of the ground is fitted."""
+"""Longer side at which the colour of the background is fitted."""
 MAX_FITS = 4
 FIT_CHANGE = 2.0
 """The fit is repeated until the colour changes by less than this many grey levels."""
@@ -32,17 +32,17 @@ PLAIN = 6.0
 MIN_PLAIN = 0.6
 """Fraction of the border that must be plain. Shadows may take the rest."""
 MIN_GROUND_BORDER = 0.8
-"""Fraction of the border that must be ground in the end; objects may touch the rest."""
+"""Fraction of the border that must be background in the end; objects may touch the rest."""
 MAX_CONTACTS = 12
 """Objects may touch the border in this many places. A tiled floor touches it in more."""
 MIN_GROUND = 0.1
-"""Fraction of the photo that must be ground: frames around a picture are narrower."""
+"""Fraction of the photo that must be background: frames around a picture are narrower."""
 MAX_DEBRIS = 0.2
 """Fraction of the mask that may be in parts that are small relative to the largest one."""
 SMALL_PART = 0.25
 MAX_JUMP, MAX_SLOPE = 15.0, 150.0
-"""Largest change of the ground's colour, in grey levels, across a part of the border that something hides: at once, and
-in addition for a part as long as the longer side."""
+"""Largest change of the background's colour, in grey levels, across a part of the border that something hides: at once,
+and in addition for a part as long as the longer side."""
 SPECK = 0.002
 """Parts smaller than this, relative to the largest one, are noise."""
 MIN_OBJECT = 5e-4
@@ -50,11 +50,11 @@ MIN_OBJECT = 5e-4
 
 MIN_TOLERANCE = 3.0
 NOISE_TOLERANCE = 4.0
-"""The ground's own colour is within the larger of these: grey levels, and multiples of the noise."""
+"""The background's own colour is within the larger of these: grey levels, and multiples of the noise."""
 MIN_BRIGHTNESS, MAX_BRIGHTNESS = 0.4, 1.12
-"""Brightness of shadows and highlights relative to the ground."""
+"""Brightness of shadows and highlights relative to the background."""
 TINT, SHADOW_TINT = 10.0, 0.1
-"""Tint of shadows in grey levels over all channels, and its increase with depth relative to the ground's brightness."""
+"""Tint of shadows in grey levels over all channels, and its increase with depth relative to the background."""
 EDGE_PX = 7
 """An edge is sharp if it is narrower than this: the penumbra of a soft shadow is wider."""
 EDGE_STEP = 1.5
@@ -62,26 +62,26 @@ EDGE_STEP = 1.5
 GAP_PX = 2
 """Gaps between sharp edges that are at most twice as wide let nothing through."""
 MIN_CONTACT = 0.3
-"""A region that is reached through a gap is a shadow if at least this fraction of its outline touches the ground."""
+"""A region that is reached through a gap is a shadow if at least this share of its outline touches the background."""
 ENCLOSED_TOLERANCE, ENCLOSED_LIKE_GROUND, ENCLOSED_DARK = 8.0, 0.4, 0.1
-"""An enclosed region is ground if at least the first fraction of it has the ground's colour, within the tolerance in
-grey levels, and less than the second fraction differs more than shadows on the rest of the ground do."""
+"""An enclosed region is background if at least the first fraction of it has the background's colour, within the
+tolerance in grey levels, and less than the second fraction differs more than the shadows elsewhere do."""
 
 EDGE_NEIGHBOURS = ndimage.generate_binary_structure(2, 1)
 
 
 class NoPlainGroundError(ValueError):
-    """No object can be told from the ground; the message says why."""
+    """No object stands out from the background; the message says why."""
 
 
 @dataclass(frozen=True)
 class _Regions:
-    """Pixels by their likeness to the ground.
+    """Pixels by their likeness to the background.
 
     Attributes:
-        pure: The ground's own colour.
+        pure: The background's own colour.
         shaded: Possible shadows and highlights, without sharp edges.
-        difference: Difference from the ground's colour in grey levels.
+        difference: Difference from the background's colour in grey levels.
     """
 
     pure: Bool[np.ndarray, "h w"]
@@ -90,10 +90,10 @@ class _Regions:
 
 
 def cut_out(rgb: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 4"]:
-    """Make a plain ground transparent, with soft edges; pixels of the outline get the object's colour.
+    """Make a plain background transparent, with soft edges; pixels of the outline get the object's colour.
 
     Raises:
-        NoPlainGroundError: The ground is not plain, or nothing stands out from it.
+        NoPlainGroundError: The background is not plain, or nothing stands out from it.
     """
     colour = _ground_colour(_blurred(_shrink(rgb, FIT_PX)))
     small = _shrink(rgb, WORKING_PX)
@@ -106,7 +106,7 @@ def cut_out(rgb: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 4"]:
 
 
 def _ground_colour(image: Float[np.ndarray, "c h w"]) -> GroundColour:
-    """Fit the border, then repeatedly the ground that is found with the last fit.
+    """Fit the border, then repeatedly the background that is found with the last fit.
 
     Raises:
         NoPlainGroundError: Too little of the border has a smooth colour.
@@ -116,7 +116,7 @@ def _ground_colour(image: Float[np.ndarray, "c h w"]) -> GroundColour:
     colours = colour.on_grid(*border.shape)
     plain = float((np.abs(image - colours).max(axis=0)[border] <= PLAIN).mean())
     if plain < MIN_PLAIN:
-        raise NoPlainGroundError(f"the ground is not plain: only {plain:.0%} of the border has one smooth colour")
+        raise NoPlainGroundError(f"the background is not plain: only {plain:.0%} of the border has one smooth colour")
     for _ in range(MAX_FITS):
         ground = _find_ground(image, colours)
         is_lit = (image - colours).min(axis=0) > -PLAIN
@@ -159,7 +159,7 @@ def _regions(image: Float[np.ndarray, "c h w"], ground_colour: Float[np.ndarray,
 def _more_ground(
     rest: Bool[np.ndarray, "h w"], ground: Bool[np.ndarray, "h w"], regions: _Regions
 ) -> Bool[np.ndarray, "h w"]:
-    """Regions away from the ground that are ground too: shadows behind a gap, and what the object encloses."""
+    """Regions away from the background that are background too: shadows behind a gap, and what the object encloses."""
     labels, count = _label(rest, EDGE_NEIGHBOURS)
     if count == 0 or not ground.any():
         return np.zeros_like(ground)
@@ -176,35 +176,39 @@ def _more_ground(
 
 
 def _check_mask(inside: Bool[np.ndarray, "h w"]) -> None:
-    """Refuse a mask that a plain ground does not give.
+    """Refuse a mask that a plain background does not give.
 
     Raises:
         NoPlainGroundError: The mask is empty, covers the border, or consists of debris.
     """
     if inside.mean() < MIN_OBJECT:
-        raise NoPlainGroundError("the ground is plain, but nothing stands out from it")
+        raise NoPlainGroundError("the background is plain, but nothing stands out from it")
     border = _border(*inside.shape)
     covered = float(inside[border].mean())
     if covered > 1.0 - MIN_GROUND_BORDER:
-        raise NoPlainGroundError(f"the ground is not plain, or hidden: {covered:.0%} of the border is something else")
+        raise NoPlainGroundError(
+            f"the background is not plain, or hidden: {covered:.0%} of the border is something else"
+        )
     contacts = _label(inside & border, NEIGHBOURS)[1]
     if contacts > MAX_CONTACTS:
-        raise NoPlainGroundError(f"the ground is not plain: the border shows something else in {contacts} places")
+        raise NoPlainGroundError(f"the background is not plain: the border shows something else in {contacts} places")
     if inside.mean() > 1.0 - MIN_GROUND:
-        raise NoPlainGroundError(f"the ground is hidden: it covers only {1.0 - inside.mean():.0%} of the photo")
+        raise NoPlainGroundError(f"the background is hidden: it covers only {1.0 - inside.mean():.0%} of the photo")
     areas = _areas(_label(inside, NEIGHBOURS)[0])
     debris = float(areas[areas < SMALL_PART * areas.max()].sum() / areas.sum())
     if debris > MAX_DEBRIS:
-        raise NoPlainGroundError(f"the ground is not plain: {debris:.0%} of what stands out from it is in small pieces")
+        raise NoPlainGroundError(
+            f"the background is not plain: {debris:.0%} of what stands out from it is in small pieces"
+        )
 
 
 def _check_border(image: Float[np.ndarray, "c h w"], inside: Bool[np.ndarray, "h w"]) -> None:
-    """Refuse two grounds, such as wall and floor: the ground has one smooth colour on both sides of what hides it.
+    """Refuse two backgrounds, such as wall and floor: one background has a smooth colour on both sides of the object.
 
     Raises:
         NoPlainGroundError: The colour jumps.
     """
-    start = int(np.argmin(_around(inside)))  # a pixel of the ground
+    start = int(np.argmin(_around(inside)))  # a pixel of the background
     is_hidden = ndimage.binary_closing(np.roll(_around(inside), -start), np.ones(2 * EDGE_PX + 1))
     colours = np.stack([np.roll(_around(channel), -start) for channel in image])
     labels, count = ndimage.label(np.append(is_hidden, False))  # pyright: ignore[reportGeneralTypeIssues]
@@ -212,7 +216,9 @@ def _check_border(image: Float[np.ndarray, "c h w"], inside: Bool[np.ndarray, "h
         before, after = (colours[:, at % len(is_hidden)] for at in (run.start - EDGE_PX, run.stop - 1 + EDGE_PX))
         jump = float(np.abs(after - before).max())
         if jump > MAX_JUMP + MAX_SLOPE * (run.stop - run.start) / max(inside.shape):
-            raise NoPlainGroundError(f"the ground is not plain: its colour jumps by {jump:.0f} of 255 along the border")
+            raise NoPlainGroundError(
+                f"the background is not plain: its colour jumps by {jump:.0f} of 255 along the border"
+            )
 
 
 def _around(plane: Shaped[np.ndarray, "h w"]) -> Shaped[np.ndarray, "n"]:

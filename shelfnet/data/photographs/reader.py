@@ -1,7 +1,7 @@
 """Read photographs of single objects as upright 8-bit sRGB, with the mask as alpha.
 
-The mask is the first of: a mask file, the photo's alpha channel unless it masks nothing, the object on a plain ground,
-the output of a segmenter.
+The mask is the first of: a mask file, the photo's alpha channel unless it masks nothing, the object on a plain
+background, the output of a segmenter.
 """
 
 import io
@@ -48,10 +48,10 @@ class PhotoError(ModelError):
 
 
 class MissingMaskError(PhotoError):
-    """A photo has no mask; the message lists the paths that were searched, and says what is wrong with the ground.
+    """A photo has no mask; the message lists the paths that were searched, and says what is wrong with the background.
 
     Attributes:
-        fault: What is wrong with the ground; empty if it was not searched.
+        fault: What is wrong with the background; empty if it was not searched.
     """
 
     def __init__(self, message: str, fault: str = "") -> None:
@@ -64,7 +64,7 @@ class MaskSource(StrEnum):
 
     FILE = "file"
     ALPHA = "alpha"
-    PLAIN_GROUND = "plain ground"
+    PLAIN_GROUND = "plain background"
     SEGMENTER = "segmenter"
 
 
@@ -81,7 +81,7 @@ class MaskedPhoto:
     mask_source: MaskSource
 
     def isolate(self) -> IsolatedObject:
-        """The photo without stray parts of its mask; what stands apart on a plain ground is a separate object."""
+        """The photo without stray parts of its mask; what stands apart on a plain background is a separate object."""
         return isolate_object(self.rgba, computed=self.mask_source == MaskSource.PLAIN_GROUND)
 
 
@@ -99,10 +99,10 @@ def read_photo(
         mask_path: Mask with the photo's aspect ratio, bright or opaque on the object. It takes precedence over the
             alpha channel of the photo.
         segment: Computes the mask of a photo that has none.
-        plain_ground: Whether a photo without a mask is first searched for an object on a plain ground.
+        plain_ground: Whether a photo without a mask is first searched for an object on a plain background.
 
     Raises:
-        MissingMaskError: There is neither a mask nor a plain ground nor a segmenter.
+        MissingMaskError: There is neither a mask nor a plain background nor a segmenter.
         PhotoError: The photo is missing, not an image, damaged or too large, or the mask does not fit.
     """
     rgba = _read_rgba(path)

@@ -1,4 +1,4 @@
-"""Objects on plain grounds are cut out like the drawings that they are; other photos are refused."""
+"""Objects on a plain background are cut out like the drawings that they are; other photos are refused."""
 
 import os
 from io import BytesIO
@@ -145,7 +145,7 @@ def framed():
     ids=["carpet", "room", "grey room", "low floor", "tiles", "frame"],
 )
 def test_other_grounds_are_refused(ground):
-    with pytest.raises(NoPlainGroundError, match="ground"):
+    with pytest.raises(NoPlainGroundError, match="background"):
         cut_out(photo(chair(), ground, (90, 30, 30)))
 
 

@@ -111,7 +111,7 @@ def test_segmenter_runs_only_without_a_mask(tmp_path, photo, mask):
 
 
 def on_white(colour=RED):
-    """A box on white ground."""
+    """A box on a white background."""
     return np.where(box_mask()[..., None] > 0, np.uint8(colour), np.uint8(255)).repeat(8, axis=0).repeat(8, axis=1)
 
 
@@ -135,7 +135,7 @@ def test_plain_ground_is_cut_out(tmp_path):
 
 
 def test_refusal_says_what_is_wrong_with_the_ground(tmp_path, photo):
-    with pytest.raises(MissingMaskError, match=r"chair\.png: .*mask.*the ground is not plain"):
+    with pytest.raises(MissingMaskError, match=r"chair\.png: .*mask.*the background is not plain"):
         read_photo(photo)
     nothing = save(tmp_path / "nothing.png", np.full((40, 60, 3), 200, np.uint8))
     with pytest.raises(MissingMaskError, match=r"nothing\.png: .*nothing stands out"):
