@@ -43,7 +43,7 @@ class ShapeMixture:
         self.colours = colours.detach().clone().requires_grad_()
         self.fov, self.distance, self.generator = fov, distance, generator
         self.channel_weights = torch.tensor(CHANNEL_WEIGHTS, device=logits.device).view(1, 4, 1, 1)
-        self.optimiser = torch.optim.Adam([self.logits, self.colours], lr=LEARNING_RATE, betas=BETAS)
+        self.optimiser = torch.optim.Adam([self.logits, self.colours], lr=LEARNING_RATE, betas=BETAS, fused=True)
 
     @classmethod
     def random(cls, grid_resolution: int, fov: float, distance: float, generator: torch.Generator) -> "ShapeMixture":

@@ -38,7 +38,7 @@ def train_small_clip(views: TrainingViews, settings: ClipTraining, device: torch
         model = small_clip(settings).to(device).train()
     store = ImageStore(views, settings.image_px, device)
     tokens = model.tokens(store.captions)
-    optimiser = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=WEIGHT_DECAY)
+    optimiser = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=WEIGHT_DECAY, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=settings.iterations)
     generator = torch.Generator(device).manual_seed(settings.seed)
     clock = ProgressClock(0, settings.iterations)
