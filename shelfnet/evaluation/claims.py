@@ -71,7 +71,7 @@ CLAIMS = (
     Claim("b", "CLIP worsens the shape of the base model.", "chamfer", {"clip": 1.0, BASE: -1.0}, Direction.ABOVE),
     Claim(
         "c",
-        "CLIP changes tri-planes for the better, compared with its effect on the base model (interaction).",
+        "CLIP helps tri-planes, compared with its effect on the base model (interaction).",
         "chamfer",
         {"triplane_clip": 1.0, "triplane": -1.0, "clip": -1.0, BASE: 1.0},
         Direction.BELOW,
@@ -98,7 +98,7 @@ class TestedClaim:
         runs: Smallest number of training runs of an ablation in the contrast; zero if one is missing.
         p: P value of the test; NaN with fewer than two runs.
         adjusted_p: After Holm's adjustment over all tested claims.
-        detectable: Smallest effect that this study sees with probability :data:`POWER`, before adjustment.
+        detectable: Smallest effect that this study would detect with probability :data:`POWER`, before adjustment.
         margin: Largest difference that counts as no change, for claims of no change; else NaN.
         outcome: The result.
     """

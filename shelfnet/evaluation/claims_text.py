@@ -7,8 +7,8 @@ from shelfnet.evaluation.claims import POWER, Outcome, TestedClaim, contrast_tex
 CLAIMS_NOTE = (
     "Effects are contrasts of means over objects and training runs. Their 95 % intervals are those of Student's t"
     " distribution with a bootstrap standard error. P values are adjusted over all claims by Holm's method. The"
-    f" detectable effect is the smallest that this study sees with a probability of {POWER:.0%}. No change means a"
-    " difference within 5 % of the mean of `base`, by two one-sided tests."
+    f" detectable effect is the smallest that this study would detect with a probability of {POWER:.0%}. No change"
+    " means a difference within 5 % of the mean of `base`, by two one-sided tests."
 )
 
 
@@ -28,7 +28,7 @@ def _sentence(tested: TestedClaim) -> str:
     numbers = f"{effect.estimate:+.4f} [{effect.low:+.4f}, {effect.high:+.4f}]"
     study = f"at least {tested.runs} runs each, adjusted p {tested.adjusted_p:.3f}"
     if tested.outcome is Outcome.OPEN:
-        study += f"; this study sees effects from {tested.detectable:.4f}"
+        study += f"; this study would detect effects from {tested.detectable:.4f}"
     return f"{lead}: {contrast} is {numbers} ({study})."
 
 

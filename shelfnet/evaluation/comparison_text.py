@@ -112,7 +112,7 @@ def chamfer_verdict_sentence(comparison: pd.DataFrame) -> str:
             f"{lead}, {-difference.estimate:.4f} [{-difference.high:.4f}, {-difference.low:.4f}] below"
             f" `{MEAN_SHAPE}` ({level}){runs}."
         )
-    relation = "is worse than" if best.to_mean_shape.outcome is Outcome.WORSE else "cannot be told from"
+    relation = "is worse than" if best.to_mean_shape.outcome is Outcome.WORSE else "cannot be distinguished from"
     return (
         f"{lead}; it {relation} `{MEAN_SHAPE}` ({level}, difference {difference.estimate:+.4f} {_range(difference)})."
     )
@@ -125,7 +125,7 @@ def _against_mean_shape(finding: Finding) -> str:
         return f"{name} beats `{MEAN_SHAPE}`{runs} by {-difference.estimate:.4f} ({_range(difference)})."
     if finding.to_mean_shape.outcome is Outcome.WORSE:
         return f"{name} is worse than `{MEAN_SHAPE}`{runs} by {difference.estimate:.4f} ({_range(difference)})."
-    return f"{name} cannot be told from `{MEAN_SHAPE}` ({difference.estimate:+.4f}, {_range(difference)})."
+    return f"{name} cannot be distinguished from `{MEAN_SHAPE}` ({difference.estimate:+.4f}, {_range(difference)})."
 
 
 def _against_base(difference: Difference | None) -> str:
@@ -136,7 +136,7 @@ def _against_base(difference: Difference | None) -> str:
         return f" It beats `{BASE}`{runs} by {-interval.estimate:.4f} ({_range(interval)})."
     if difference.outcome is Outcome.WORSE:
         return f" It is worse than `{BASE}`{runs} by {interval.estimate:.4f} ({_range(interval)})."
-    return f" It cannot be told from `{BASE}` ({interval.estimate:+.4f}, {_range(interval)})."
+    return f" It cannot be distinguished from `{BASE}` ({interval.estimate:+.4f}, {_range(interval)})."
 
 
 def _in_few_runs(difference: Difference) -> str:

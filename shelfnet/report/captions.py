@@ -4,15 +4,15 @@ from shelfnet.evaluation.metrics import CURVE_POINTS
 
 FIGURE_CAPTIONS = {
     "reconstructions": (
-        "Test views: input, coarse and refined prediction of each ablation, from the predicted view and from two novel"
-        " views, and the truth if it is known, from its own view turned likewise."
+        "Test views: the input, the coarse and refined prediction of each ablation from the predicted view and from"
+        " two novel views. The last images show the truth, if it is known, from its own view and two novel views."
     ),
     "chamfer_curves": (
         "Chamfer distance on the validation split during training, log scale: mean over seeds and, if there are"
         " several, a band from the lowest to the highest. Grey lines are the trivial baselines, measured like the"
         f" curves: on validation views, with {CURVE_POINTS:,} points per side. The test table has other objects and"
-        " more points, which make every distance smaller. The curve selects no checkpoint. The dotted vertical line is"
-        " where the renders of training become larger. Untrained is far off the scale; the legend gives its value."
+        " more points, which make every distance smaller. No checkpoint is selected by this curve. At the dotted"
+        " line, the renders of training become larger. Untrained is far off the scale; the legend gives its value."
     ),
     "mask_iou_curves": (
         "Mask IoU of neural renders from the predicted views on the validation split during training: mean over seeds"
@@ -23,7 +23,7 @@ FIGURE_CAPTIONS = {
     ),
     "azimuth_confusion": (
         "Predicted (coarse) by true azimuth of the test views after one rotation per trained model: points, and"
-        " fractions of each 30° of true azimuths. On the dashed lines front and back are confused; such views count as"
+        " fractions of each 30° of true azimuths. On the dashed lines, front and back are confused; such views count as"
         " turned round."
     ),
     "view_prior": "Predicted and true test views, and the range of the prior p(v).",

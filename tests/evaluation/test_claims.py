@@ -61,7 +61,7 @@ def test_small_studies_leave_claims_open_and_say_what_they_could_have_seen():
     (claim,) = [one for one in judge_claims(tables(seeds=2, triplane=0.0405), 300, 0) if one.claim.key == "a"]
     assert claim.outcome is Outcome.OPEN
     assert claim.detectable > max(abs(claim.effect.low - claim.effect.estimate), 0.001)
-    assert f"sees effects from {claim.detectable:.4f}" in claim_sentences([claim], {})[0]
+    assert f"would detect effects from {claim.detectable:.4f}" in claim_sentences([claim], {})[0]
 
 
 def test_one_run_and_missing_ablations_are_not_tested():

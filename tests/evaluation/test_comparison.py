@@ -174,14 +174,14 @@ def test_difference_within_chance_is_no_win(table, estimate):
     lead, _, _, luck, *_ = chamfer_sentences(table)
     assert findings(table)["luck"].to_mean_shape.outcome is Outcome.INCONCLUSIVE
     assert "luck" not in lead
-    assert "cannot be told from `mean_shape`" in luck
+    assert "cannot be distinguished from `mean_shape`" in luck
 
 
 @pytest.mark.parametrize(
     ("interval", "expected"),
     [
         ((-0.02, -0.03, -0.01), "0.0200 [0.0100, 0.0300] below `mean_shape`"),
-        ((-0.02, -0.03, 0.01), "cannot be told from `mean_shape`"),
+        ((-0.02, -0.03, 0.01), "cannot be distinguished from `mean_shape`"),
         ((0.02, 0.01, 0.03), "is worse than `mean_shape`"),
     ],
 )
