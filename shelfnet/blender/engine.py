@@ -1,6 +1,7 @@
 # pyright: reportAttributeAccessIssue=false
 """Render engine based on Blender's Cycles."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -13,8 +14,13 @@ from shelfnet.blender.axes import blender_camera
 from shelfnet.blender.devices import use_device
 from shelfnet.blender.models import imported_model, used_vertices
 from shelfnet.blender.render_border import bounding_rect, set_render_border
+from shelfnet.blender.rooms import built_room
 from shelfnet.blender.runtime import bpy, mathutils, quiet_stdout
-from shelfnet.blender.scene import CyclesQuality, build_scene
+from shelfnet.blender.scene import CyclesQuality, build_scene, set_suns
+from shelfnet.data.variation.conditions import ViewConditions
+
+ROOM_MARGIN = 0.15
+"""Width of the part of a room that is rendered around the object, in units of the object's longer side in the image."""
 
 
 class CyclesEngine:
@@ -49,32 +55,59 @@ class CyclesEngine:
         del self._scene
         bpy.ops.wm.read_factory_settings(use_empty=True)
 
-    def render(self, obj_path: Path, cam2world: Float[np.ndarray, "v 4 4"]) -> UInt8[np.ndarray, "v h w 4"]:
+    def render(
+        self, obj_path: Path, cam2world: Float[np.ndarray, "v 4 4"], conditions: Sequence[ViewConditions] | None = None
+    ) -> UInt8[np.ndarray, "v h w 4"]:
         """Images of a model from all cameras (OpenCV axes, object frame), sRGB with straight alpha.
+
+        Args:
+            obj_path: The model.
+            cam2world: Cameras.
+            conditions: Field of view, suns and room of each camera; by default those of the engine, and no room. With
+                a room, pixels around the model have a colour too, and alpha is still the mask of the model.
 
         Raises:
             ModelError: The model cannot be imported.
         """
         side = self.quality.resolution_px
         images = np.empty((len(cam2world), side, side, 4), dtype=np.uint8)
+        conditions = conditions or [ViewConditions(self.fov)] * len(cam2world)
         with imported_model(self._scene, obj_path) as model:
             vertices = used_vertices(model)
-            for view, camera in enumerate(cam2world):
+            for view, (camera, condition) in enumerate(zip(cam2world, conditions, strict=True)):
                 # Cycles keeps its scene between views but not between models: it identifies textures by address, and
                 # a new texture at the address of an old one would be rendered as the old one.
-                self._scene.render.use_persistent_data = view + 1 < len(cam2world)
-                set_render_border(self._scene, bounding_rect(vertices, camera, self.fov, side))
-                images[view] = self._render_view(view, camera)
+                self._scene.render.use_persistent_data = condition.room is None and view + 1 < len(cam2world)
+                images[view] = self._render_view(view, camera, condition, vertices)
         return images
 
-    def _render_view(self, view: int, cam2world: Float[np.ndarray, "4 4"]) -> UInt8[np.ndarray, "h w 4"]:
-        path = Path(self._folder.name) / f"{view}.png"
+    def _render_view(
+        self,
+        view: int,
+        cam2world: Float[np.ndarray, "4 4"],
+        conditions: ViewConditions,
+        vertices: Float[np.ndarray, "n 3"],
+    ) -> UInt8[np.ndarray, "h w 4"]:
         self._scene.camera.matrix_world = mathutils.Matrix(blender_camera(cam2world))
+        self._scene.camera.data.angle = conditions.fov
+        set_suns(self._scene, conditions.suns)
+        side = self.quality.resolution_px
+        rect = bounding_rect(vertices, cam2world, conditions.fov, side)
+        set_render_border(self._scene, rect)
+        rgba = self._render_image(view)
+        if conditions.room is not None:
+            set_render_border(self._scene, rect.padded(ROOM_MARGIN, side))
+            with built_room(self._scene, conditions.room, vertices[:, 1].min(), cam2world[1, 3]):
+                rgba[..., :3] = self._render_image(view)[..., :3]
+        return rgba
+
+    def _render_image(self, view: int) -> UInt8[np.ndarray, "h w 4"]:
+        path = Path(self._folder.name) / f"{view}.png"
         self._scene.cycles.seed = view
         self._scene.render.filepath = str(path)
         with quiet_stdout():
             bpy.ops.render.render(write_still=True, scene=self._scene.name)
         with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGBA"))
+            pixels = np.array(image.convert("RGBA"))
         path.unlink()  # so that a failed write cannot return an older image
         return pixels

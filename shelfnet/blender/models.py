@@ -31,9 +31,16 @@ def imported_model(scene: bpy.types.Scene, obj_path: Path) -> Iterator[bpy.types
     Raises:
         ModelError: The file has no usable mesh.
     """
+    with temporary_data():
+        yield _load(scene, obj_path)
+
+
+@contextmanager
+def temporary_data() -> Iterator[None]:
+    """Remove all data blocks of :data:`MODEL_DATA` that the ``with`` block creates when it ends."""
     before = {kind: set(getattr(bpy.data, kind)) for kind in MODEL_DATA}
     try:
-        yield _load(scene, obj_path)
+        yield
     finally:
         for kind, kept in before.items():
             bpy.data.batch_remove([block for block in getattr(bpy.data, kind) if block not in kept])
@@ -98,10 +105,10 @@ def _assign_materials(model: bpy.types.Object, materials: ModelMaterials) -> Non
     for slot, imported in enumerate(mesh.materials):
         assigned = imported or bpy.data.materials.new("unnamed")
         mesh.materials[slot] = assigned
-        _build_shader(assigned, by_name.get(assigned.name, materials.unnamed), images)
+        build_shader(assigned, by_name.get(assigned.name, materials.unnamed), images)
 
 
-def _build_shader(shader: bpy.types.Material, material: Material, images: dict[int, bpy.types.Image]) -> None:
+def build_shader(shader: bpy.types.Material, material: Material, images: dict[int, bpy.types.Image]) -> None:
     """An opaque Principled BSDF with a texture or, without one, a base colour."""
     shader.use_nodes = True
     tree = shader.node_tree

@@ -1,6 +1,7 @@
 # pyright: reportAttributeAccessIssue=false
 """Render border around the object: Cycles traces no rays outside it, and the pixels inside do not change."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,12 @@ class PixelRect:
     top: int
     right: int
     bottom: int
+
+    def padded(self, fraction: float, resolution_px: int) -> "PixelRect":
+        """The rectangle enlarged on all sides by a fraction of its longer side, clipped to the image."""
+        margin = math.ceil(fraction * max(self.right - self.left, self.bottom - self.top))
+        left, top = max(0, self.left - margin), max(0, self.top - margin)
+        return PixelRect(left, top, min(resolution_px, self.right + margin), min(resolution_px, self.bottom + margin))
 
 
 def bounding_rect(

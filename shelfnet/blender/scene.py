@@ -2,6 +2,7 @@
 """The Blender scene of an engine: render settings, sky, suns and camera."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shelfnet.blender.axes import blender_camera
@@ -40,9 +41,15 @@ def build_scene(quality: CyclesQuality, fov: float, threads: int) -> bpy.types.S
     _set_sampling(scene, quality)
     _add_sky(scene)
     for index, sun in enumerate(SUNS):
-        _add_sun(scene, f"sun_{index}", sun)
+        _add_sun(scene, _sun_name(index), sun)
     _add_camera(scene, fov)
     return scene
+
+
+def set_suns(scene: bpy.types.Scene, suns: Sequence[Sun]) -> None:
+    """Replace the suns of the scene by as many others."""
+    for index, sun in enumerate(suns):
+        _set_sun(scene.objects[_sun_name(index)], sun)
 
 
 def _set_output(scene: bpy.types.Scene, resolution_px: int, threads: int) -> None:
@@ -90,16 +97,25 @@ def _add_sky(scene: bpy.types.Scene) -> None:
 
 def _add_sun(scene: bpy.types.Scene, name: str, sun: Sun) -> None:
     light = bpy.data.lights.new(name, "SUN")
-    light.energy = sun.irradiance
-    light.angle = math.radians(sun.angular_diameter_deg)
     # Scattered rays seldom hit a sun: it is sampled by shadow rays alone.
     light.cycles.use_multiple_importance_sampling = False
     lamp = bpy.data.objects.new(name, light)
+    _set_sun(lamp, sun)
+    scene.collection.objects.link(lamp)
+
+
+def _set_sun(lamp: bpy.types.Object, sun: Sun) -> None:
+    lamp.data.energy = sun.irradiance
+    lamp.data.angle = math.radians(sun.angular_diameter_deg)
+    lamp.data.color = sun.colour
     # A lamp shines along its -z axis, like the view direction of a Blender camera.
     lamp.matrix_world = mathutils.Matrix(
         blender_camera(camera_from_degrees(sun.azimuth_deg, sun.elevation_deg, SUN_DISTANCE))
     )
-    scene.collection.objects.link(lamp)
+
+
+def _sun_name(index: int) -> str:
+    return f"sun_{index}"
 
 
 def _add_camera(scene: bpy.types.Scene, fov: float) -> None:

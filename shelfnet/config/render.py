@@ -7,6 +7,10 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from shelfnet.config.section import Count, Section
+from shelfnet.config.variation import RenderVariation
+
+PHOTO_SCALE = 2
+"""Side of a rendered photo relative to that of the image that is cropped from it."""
 
 
 class ViewPrior(Section):
@@ -55,6 +59,7 @@ class RenderSettings(Section):
         description="Distance of the camera from the object's centre, in units of the object's longest side.",
     )
     prior: ViewPrior = ViewPrior()
+    variation: RenderVariation = RenderVariation()
     model_timeout_s: float = Field(
         default=600.0,
         gt=0.0,
@@ -63,3 +68,14 @@ class RenderSettings(Section):
     model_memory_mb: int = Field(
         default=8_000, ge=256, description="Memory limit in MB for rendering one model; larger models are quarantined."
     )
+
+    @property
+    def rendered_px(self) -> int:
+        """Side in pixels of the images before a crop."""
+        return self.resolution_px * (1 if self.variation.object_share is None else PHOTO_SCALE)
+
+    @model_validator(mode="after")
+    def _the_engine_renders_the_variation(self) -> RenderSettings:
+        if self.engine != "cycles" and self.variation.needs_cycles:
+            raise ValueError(f"{self.engine} cannot render variation.suns or variation.rooms; engine: cycles can")
+        return self

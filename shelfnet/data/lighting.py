@@ -20,12 +20,14 @@ class Sun:
         elevation_deg: Elevation of the sun above the horizon.
         irradiance: Irradiance of a surface that faces the sun, in W/m^2; a white one reflects ``irradiance / pi``.
         angular_diameter_deg: Angular diameter of the sun, which sets the softness of shadows.
+        colour: Linear RGB factors of the irradiance, at most 1.
     """
 
     azimuth_deg: float
     elevation_deg: float
     irradiance: float
     angular_diameter_deg: float
+    colour: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
 SUNS = (

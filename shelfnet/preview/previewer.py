@@ -55,9 +55,12 @@ class Previewer:
         return self.render_primitives(primitives, cam2world[None])[0]
 
     def render_primitives(
-        self, primitives: Sequence[pyrender.Primitive], cam2world: Float[np.ndarray, "v 4 4"]
+        self,
+        primitives: Sequence[pyrender.Primitive],
+        cam2world: Float[np.ndarray, "v 4 4"],
+        fovs: Sequence[float] | None = None,
     ) -> UInt8[np.ndarray, "v h w 4"]:
-        """Images of primitives from several cameras."""
+        """Images of primitives from several cameras, each with its field of view in radians if they differ."""
         scene = pyrender.Scene(bg_color=[0.0] * 4, ambient_light=[SKY_RADIANCE] * 3)
         for sun in SUNS:
             scene.add(pyrender.DirectionalLight(intensity=sun.irradiance), pose=_sun_pose(sun))
@@ -65,7 +68,8 @@ class Previewer:
             scene.add(pyrender.Mesh(list(primitives)))
         camera = scene.add(pyrender.PerspectiveCamera(yfov=self.fov, aspectRatio=1.0, znear=NEAR, zfar=FAR))
         images = np.empty((len(cam2world), self.resolution_px, self.resolution_px, 4), dtype=np.uint8)
-        for view, pose in enumerate(cam2world):
+        for view, (pose, fov) in enumerate(zip(cam2world, fovs or [self.fov] * len(cam2world), strict=True)):
+            camera.camera.yfov = fov
             images[view] = self._render_view(scene, camera, pose)
         return images
 

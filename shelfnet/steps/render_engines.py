@@ -4,7 +4,7 @@ import atexit
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,7 @@ from jaxtyping import Float, UInt8
 
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.obj.reader import ModelError
+from shelfnet.data.variation.conditions import ViewConditions
 from shelfnet.isolation import IsolatedWorker
 
 Images = UInt8[np.ndarray, "v h w 4"]
@@ -25,8 +26,15 @@ Images = UInt8[np.ndarray, "v h w 4"]
 class RenderEngine(Protocol):
     """Renders models one after the other."""
 
-    def render(self, obj_path: Path, cam2world: Float[np.ndarray, "v 4 4"]) -> UInt8[np.ndarray, "v h w 4"]:
+    def render(
+        self, obj_path: Path, cam2world: Float[np.ndarray, "v 4 4"], conditions: Sequence[ViewConditions] | None = None
+    ) -> UInt8[np.ndarray, "v h w 4"]:
         """Images of a model from all cameras (OpenCV axes, object frame), sRGB with straight alpha.
+
+        Args:
+            obj_path: The model.
+            cam2world: Cameras.
+            conditions: Conditions of each camera, by default those of the engine.
 
         Raises:
             ModelError: The model cannot be loaded.
@@ -36,10 +44,11 @@ class RenderEngine(Protocol):
 
 @dataclass(frozen=True)
 class RenderJob:
-    """A model and the cameras (OpenCV axes, object frame) to render it from."""
+    """A model, the cameras (OpenCV axes, object frame) to render it from, and the conditions of each."""
 
     obj_path: Path
     cam2world: Float[np.ndarray, "v 4 4"]
+    conditions: tuple[ViewConditions, ...]
 
 
 @contextmanager
@@ -66,7 +75,7 @@ def make_renderer(settings: RenderSettings, threads: int, folder: Path) -> Calla
 
 def _render(engine: RenderEngine, job: RenderJob) -> Images:
     try:
-        return engine.render(job.obj_path, job.cam2world)
+        return engine.render(job.obj_path, job.cam2world, job.conditions)
     except ModelError:
         raise
     except Exception as error:  # Blender and OpenGL raise RuntimeError, GLError, OSError, ...
@@ -81,7 +90,7 @@ def open_engine(settings: RenderSettings, threads: int) -> AbstractContextManage
 def _cycles(settings: RenderSettings, threads: int) -> AbstractContextManager[RenderEngine]:
     from shelfnet.blender.engine import CyclesEngine, CyclesQuality
 
-    quality = CyclesQuality(settings.resolution_px, settings.samples, settings.denoise)
+    quality = CyclesQuality(settings.rendered_px, settings.samples, settings.denoise)
     return CyclesEngine(quality, math.radians(settings.fov_deg), settings.device, threads)
 
 
@@ -89,7 +98,7 @@ def _pyrender(settings: RenderSettings, threads: int) -> AbstractContextManager[
     os.environ.setdefault("LP_NUM_THREADS", str(threads))  # read by Mesa's software renderer when its context opens
     from shelfnet.preview.engine import PyrenderEngine
 
-    return PyrenderEngine(settings.resolution_px, math.radians(settings.fov_deg))
+    return PyrenderEngine(settings.rendered_px, math.radians(settings.fov_deg))
 
 
 ENGINES: Mapping[str, Callable[[RenderSettings, int], AbstractContextManager[RenderEngine]]] = {

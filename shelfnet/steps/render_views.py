@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from shelfnet.config.load import settings_json
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.catalogue.manifest import read_manifest
@@ -18,6 +20,8 @@ from shelfnet.data.seeding import named_generator
 from shelfnet.data.shards.encoding import check_image
 from shelfnet.data.shards.schema import ViewMetadata, image_row
 from shelfnet.data.shards.writer import warn_if_oversized, write_shard
+from shelfnet.data.variation.conditions import draw_conditions, vary_camera
+from shelfnet.data.variation.photos import make_photo
 from shelfnet.data.view_sampling import sample_views
 from shelfnet.isolation import WorkerFailedError
 from shelfnet.steps.render_engines import Images, RenderJob, isolated_engine
@@ -126,21 +130,29 @@ def _model_rows(
     """Rows of one model, returned only after all its images passed the checks."""
     generator = named_generator(settings.seed, model.model_id)
     views = sample_views(settings.prior, settings.views_per_model, generator)
-    cameras = views.cam2world(settings.camera_distance)
-    images = render(RenderJob(root / model.obj_path, cameras))
-    for image in images:
-        check_image(image, model.model_id)
+    conditions = tuple(
+        draw_conditions(settings, model.model_id, view, azimuth) for view, azimuth in enumerate(views.azimuth)
+    )
+    cameras = np.stack(
+        [
+            vary_camera(settings, model.model_id, view, camera, conditions[view].fov)
+            for view, camera in enumerate(views.cam2world(settings.camera_distance))
+        ]
+    )
+    images = render(RenderJob(root / model.obj_path, cameras, conditions))
     rows = []
     for view, image in enumerate(images):
+        check_image(image, model.model_id)
+        photo = make_photo(settings, model.model_id, view, image)
         metadata = ViewMetadata(
             azimuth_deg=math.degrees(views.azimuth[view]),
             elevation_deg=math.degrees(views.elevation[view]),
             cam2world=cameras[view],
-            fov_deg=settings.fov_deg,
+            fov_deg=math.degrees(conditions[view].fov),
             engine=settings.engine,
             seed=settings.seed,
         )
-        rows.append(image_row(model, view, image, metadata))
+        rows.append(image_row(model, view, photo, metadata))
     return rows
 
 

@@ -216,7 +216,7 @@ def test_output_independent_of_process_and_threads(workplace, tmp_path, monkeypa
 @contextmanager
 def _unguarded(settings, threads):
     with render_engines.open_engine(settings, threads) as engine:
-        yield lambda sitting: engine.render(sitting.obj_path, sitting.cam2world)
+        yield lambda job: engine.render(job.obj_path, job.cam2world, job.conditions)
 
 
 def test_all_models_refused(workplace, fake, tmp_path):

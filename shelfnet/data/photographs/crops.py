@@ -59,7 +59,7 @@ def check_mask(rgba: UInt8[np.ndarray, "h w 4"], min_coverage: float, min_object
     if not min_coverage <= coverage <= MAX_COVERAGE:
         expected = f"expected a mask that covers {min_coverage:.2%} to {MAX_COVERAGE:.2%} of the photo"
         raise PhotoError(f"{expected}, got {coverage:.2%}")
-    side = _object_side(rgba)
+    side = object_side(rgba)
     if side < min_object_px:
         raise PhotoError(f"expected an object of at least {min_object_px} pixels along its longer side, got {side}")
 
@@ -76,7 +76,7 @@ def crop_to_object(rgba: UInt8[np.ndarray, "h w 4"], size_px: int, object_share:
         PhotoError: The mask is empty.
     """
     left, top, right, bottom = _bounding_box(rgba)
-    side = _object_side(rgba) / object_share
+    side = object_side(rgba) / object_share
     return _resample_square(rgba, 0.5 * (left + right - side), 0.5 * (top + bottom - side), side, size_px)
 
 
@@ -88,7 +88,7 @@ def median_object_share(images: Iterable[UInt8[np.ndarray, "h w 4"]]) -> float:
     Raises:
         PhotoError: All masks are empty.
     """
-    shares = [_object_side(image) / len(image) for image in images if (image[..., 3] > INSIDE).any()]
+    shares = [object_side(image) / len(image) for image in images if (image[..., 3] > INSIDE).any()]
     if not shares:
         raise PhotoError("expected images with masks, got only empty masks")
     return float(np.median(shares))
@@ -107,7 +107,7 @@ def _bounding_box(rgba: UInt8[np.ndarray, "h w 4"]) -> tuple[int, int, int, int]
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def _object_side(rgba: UInt8[np.ndarray, "h w 4"]) -> int:
+def object_side(rgba: UInt8[np.ndarray, "h w 4"]) -> int:
     """Longer side of the mask's bounding box in pixels."""
     left, top, right, bottom = _bounding_box(rgba)
     return max(right - left, bottom - top)

@@ -68,8 +68,8 @@ class ViewMetadata:
     Attributes:
         azimuth_deg: Azimuth about +Y from +Z.
         elevation_deg: Elevation above the horizon.
-        cam2world: Camera matrix with OpenCV axes.
-        fov_deg: Field of view of the whole image.
+        cam2world: Camera matrix with OpenCV axes, of the image before a crop.
+        fov_deg: Field of view of the whole image before a crop.
         engine: Name of the render engine, or ``photograph``.
         seed: Seed of the view.
     """
