@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import logging
+import math
 import os
 import shutil
 import signal
@@ -11,25 +12,31 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import fragile_engine
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from box_models import ASYMMETRIC, cameras, write_obj, write_textured
+from box_models import ASYMMETRIC, cameras, iou, silhouette, write_obj, write_textured
 from PIL import Image
 
 from shelfnet.blender.devices import DeviceError
+from shelfnet.config.load import load_config
 from shelfnet.config.render import RenderSettings, ViewPrior
 from shelfnet.data.catalogue.manifest import Manifest, write_manifest
 from shelfnet.data.catalogue.models import CatalogueModel, write_models
 from shelfnet.data.catalogue.quarantine import AllRefusedError
+from shelfnet.data.photographs.crops import object_side
+from shelfnet.data.seeding import named_generator
 from shelfnet.data.shards.schema import SCHEMA
+from shelfnet.data.view_sampling import sample_views
 from shelfnet.provenance import file_digest
 from shelfnet.steps import render_engines
 from shelfnet.steps import render_views as step
 from shelfnet.steps.render_views import render_views
 
+ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = RenderSettings(engine="pyrender", resolution_px=32, views_per_model=3, seed=5)
 ENTRY = CatalogueModel(
     model_id="", split="train", shard=0, super_category="Chair", category="armchair", style="modern", theme=None,
@@ -74,6 +81,12 @@ def fake(monkeypatch):
 
 
 @pytest.fixture
+def unguarded(monkeypatch):
+    """The engine in this process, which starts sooner."""
+    monkeypatch.setattr(step, "isolated_engine", _unguarded)
+
+
+@pytest.fixture
 def fragile(monkeypatch):
     """The fake engine in a child process, which models can crash."""
     monkeypatch.setattr(render_engines, "make_renderer", fragile_engine.make_renderer)
@@ -100,6 +113,47 @@ def test_rows_match_renders(workplace, tmp_path, engine):
         assert settings.prior.elevation_min_deg <= row["elevation_deg"] <= settings.prior.elevation_max_deg
         image = np.asarray(Image.open(io.BytesIO(row["image"]["bytes"])))
         assert image.shape == (32, 32, 4) and image[16, 16, 3] == 255 and image[0, 0, 3] == 0
+
+
+@pytest.mark.parametrize("engine", sorted(render_engines.ENGINES))
+def test_no_variation_keeps_the_images_of_the_engine(workplace, unguarded, tmp_path, engine):
+    path = write_textured(tmp_path / "data" / "chair", ASYMMETRIC)
+    settings = SETTINGS.model_copy(update={"engine": engine, "samples": 2})
+    rows = workplace(["chair"], settings=settings).to_pylist()
+    views = sample_views(settings.prior, 3, named_generator(settings.seed, "chair"))
+    with render_engines.open_engine(settings, threads=1) as opened:
+        expected = opened.render(path, views.cam2world(settings.camera_distance))
+    for row, image in zip(rows, expected, strict=True):
+        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(row["image"]["bytes"]))), image)
+
+
+def test_variation_reproducible_and_described(workplace, unguarded, tmp_path):
+    write_textured(tmp_path / "data" / "chair", ASYMMETRIC)
+    lens = {"fov_min_deg": 25, "fov_max_deg": 60, "distance_min": 1.1, "distance_max": 1.6, "off_centre": 0.8}
+    settings = RenderSettings.model_validate({**SETTINGS.model_dump(), "variation": {**lens, "roll_deg": 5}})
+    table, plain = workplace(["chair"], settings=settings), workplace(["chair"], out="plain")
+    assert table.equals(workplace(["chair"], settings=settings, out="again"))
+    for name in ("azimuth_deg", "elevation_deg", "view"):
+        assert table[name] == plain[name]
+    for row in table.to_pylist():
+        camera, fov = np.array(row["cam2world"]).reshape(4, 4), math.radians(row["fov_deg"])
+        expected = silhouette(ASYMMETRIC, camera, fov, 32)
+        image = np.asarray(Image.open(io.BytesIO(row["image"]["bytes"])))
+        assert iou(image[..., 3] > 127, expected) > 0.9
+        x, y, z = camera[:3, 3]
+        assert math.degrees(math.atan2(x, z)) == pytest.approx(row["azimuth_deg"], abs=1e-3)
+        assert math.degrees(math.atan2(y, math.hypot(x, z))) == pytest.approx(row["elevation_deg"], abs=1e-3)
+
+
+def test_all_variation_at_once(workplace, unguarded, tmp_path):
+    write_textured(tmp_path / "data" / "chair", ASYMMETRIC)
+    wild = load_config(ROOT / "config.yaml", ROOT / "workflow" / "presets" / "wild.yaml").render
+    settings = wild.model_copy(update={"resolution_px": 32, "views_per_model": 4})
+    table = workplace(["chair"], settings=settings)
+    assert table.equals(workplace(["chair"], settings=settings, out="again"))
+    for row in table.to_pylist():
+        image = np.asarray(Image.open(io.BytesIO(row["image"]["bytes"])))
+        assert image.shape == (32, 32, 4) and object_side(image) == pytest.approx(0.7 * 32, abs=2)
 
 
 def test_output_reproducible(workplace, tmp_path):
@@ -159,6 +213,7 @@ KILLED = """
 import sys
 from pathlib import Path
 import fragile_engine
+from shelfnet.config.load import load_config
 from shelfnet.config.render import RenderSettings
 from shelfnet.steps import render_engines
 from shelfnet.steps.render_views import render_views

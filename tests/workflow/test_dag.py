@@ -59,7 +59,9 @@ def test_new_ablation_needs_only_config(snakemake: Snakemake):
     assert jobs(snakemake("--dry-run", "results/comparison.csv", *overlay))["train"] == ABLATIONS + 2
 
 
-@pytest.mark.parametrize("preset", ["paper", "3d_future", "real_sample", "tiny", "benchmark", "longer", "study"])
+@pytest.mark.parametrize(
+    "preset", ["paper", "3d_future", "real_sample", "tiny", "benchmark", "longer", "study", "wild"]
+)
 def test_presets_plan_a_whole_run(project: Path, snakemake: Snakemake, preset: str):
     overlay = ("--configfile", f"workflow/presets/{preset}.yaml")
     assert jobs(snakemake("--dry-run", "all", *overlay, SHELFNET_DATASET=str(project)))["compare"] == 1
