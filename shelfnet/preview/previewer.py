@@ -66,10 +66,11 @@ class Previewer:
             scene.add(pyrender.DirectionalLight(intensity=sun.irradiance), pose=_sun_pose(sun))
         if primitives:
             scene.add(pyrender.Mesh(list(primitives)))
-        camera = scene.add(pyrender.PerspectiveCamera(yfov=self.fov, aspectRatio=1.0, znear=NEAR, zfar=FAR))
+        lens = pyrender.PerspectiveCamera(yfov=self.fov, aspectRatio=1.0, znear=NEAR, zfar=FAR)
+        camera = scene.add(lens)
         images = np.empty((len(cam2world), self.resolution_px, self.resolution_px, 4), dtype=np.uint8)
         for view, (pose, fov) in enumerate(zip(cam2world, fovs or [self.fov] * len(cam2world), strict=True)):
-            camera.camera.yfov = fov
+            lens.yfov = fov
             images[view] = self._render_view(scene, camera, pose)
         return images
 

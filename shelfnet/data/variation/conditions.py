@@ -122,8 +122,8 @@ def vary_camera(
     half_object = math.asin(math.sin(edge) / scale)
     varied = cam2world.copy()
     varied[:3, 3] *= scale * nominal / math.sin(edge)
-    turn = _turn(*(variation.off_centre * (edge - half_object) * shift), math.radians(roll_deg))
-    varied[:3, :3] = varied[:3, :3] @ turn
+    right, down = variation.off_centre * (edge - half_object) * shift
+    varied[:3, :3] = varied[:3, :3] @ _turn(right, down, math.radians(roll_deg))
     return varied
 
 

@@ -79,7 +79,8 @@ def shift_border(
         return rgba
     half_px = 0.5 * max_shift * object_side(rgba)
     even, ragged = half_px * generator.uniform(-1.0, 1.0), half_px * generator.uniform(0.0, 1.0)
-    noise = smooth_noise(generator, inside.shape, generator.uniform(*RAGGED_SCALES_PX))
+    height, width = inside.shape
+    noise = smooth_noise(generator, (height, width), generator.uniform(*RAGGED_SCALES_PX))
     depth = _depth(inside) + even + ragged * noise
     shifted = rgba.copy()
     shifted[..., 3] = np.rint(255.0 * (depth + 0.5).clip(0.0, 1.0)).astype(np.uint8)
