@@ -12,6 +12,7 @@ try:
     from shelfnet.config.place import find_place, listing_digest, unread_variable
     from shelfnet.config.stage_inputs import train_inputs
     from shelfnet.dependencies import code_digest
+    from shelfnet.tracking.job_status import mark_killed
 except ModuleNotFoundError as error:
     raise SystemExit(
         f"{sys.executable}, which runs Snakemake, has no package {error.name!r}: "
@@ -71,10 +72,14 @@ include: "workflow/rules/reconstruct.smk"
 include: "workflow/rules/report.smk"
 
 
+onstart:
+    follow_tracking()
+
+
 onsuccess:
-    mirror_tracking()
+    finish_tracking()
     summarise_run()
 
 
 onerror:
-    mirror_tracking()
+    finish_tracking()

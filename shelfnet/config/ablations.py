@@ -9,7 +9,7 @@ SHARED_KEYS = {"clip": ("training",), "reconstruct": ("views_per_model",)}
 """Keys in these sections that an ablation cannot change: all share one small CLIP model and the same test views."""
 
 DESCRIPTIONS = {
-    "base": "The paper's method with the settings above.",
+    "base": "The paper's method.",
     "triplane": "Tri-planes instead of a voxel grid (section 2.3 of the paper).",
     "clip": "CLIP loss on captions (Eq. 11).",
     "triplane_clip": "Both.",

@@ -2,12 +2,21 @@
 
 import argparse
 import logging
+import os
+import select
+import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import IO
 
 from shelfnet.config.load import load_config
 from shelfnet.config.workflow import TrackingSettings
-from shelfnet.tracking.mirror import MirrorReport, mirror
+from shelfnet.tracking.job_status import RUNNING, job_statuses
+from shelfnet.tracking.mirror import Mirror, MirrorReport, mirror
+
+INTERVAL_S = 10.0
+"""Interval between looks at the journals while a run is followed."""
 
 log = logging.getLogger(__name__)
 
@@ -23,14 +32,48 @@ def mirror_tracking(*, settings: TrackingSettings, journals: Path, results: Path
     if not settings.enabled:
         return MirrorReport()
     report = mirror(journals, settings, results)
+    _log_counts(report)
+    return report
+
+
+def follow_tracking(
+    *, settings: TrackingSettings, journals: Path, results: Path, end: IO[str], interval_s: float = INTERVAL_S
+) -> MirrorReport:
+    """Send new journal events to MLflow while a run goes on, and the rest when it ends.
+
+    Jobs that outlive the process that started them are followed to their end.
+
+    Args:
+        settings: Tracking server and experiment.
+        journals: Folder of ``*.jsonl`` files.
+        results: Parent folder of ``mlartifacts``.
+        end: Pipe that the run holds open; its end is the end of the run, however it comes.
+        interval_s: Interval between looks at the journals.
+
+    Returns:
+        Sums over the run.
+    """
+    total, parent, ended = MirrorReport(), os.getppid(), False
+    with closing(Mirror(journals, settings, results, monitor=True)) as following:
+        while not ended or (os.getppid() != parent and any(job.status == RUNNING for job in job_statuses(journals))):
+            if ended:
+                time.sleep(interval_s)
+            ended = bool(select.select([end], [], [], interval_s)[0])
+            report = following.catch_up()
+            for name in ("runs", "metrics", "artifacts"):
+                setattr(total, name, getattr(total, name) + getattr(report, name))
+            total.pending, total.problems = report.pending, report.problems
+    _log_counts(total)
+    return total
+
+
+def _log_counts(report: MirrorReport) -> None:
     log.info(
-        "MLflow: %d runs, %d metric values, %d artifacts written; %d events pending",
-        report.runs,
+        "MLflow: %d metric values and %d artifacts written; %d runs pending",
         report.metrics,
         report.artifacts,
         report.pending,
     )
-    return report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

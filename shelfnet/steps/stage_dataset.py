@@ -51,6 +51,7 @@ def stage_dataset(
     logger.info("%s: %d models listed, %d entries refused", root, len(infos), len(refused) + len(quarantined))
     events = Journal(journal, run="data")
     events.tags({"dataset_digest": staged.digest, "code_version": code_version()})
+    events.dataset(manifest, staged.kind, staged.digest)
     events.metrics(0, {"models_listed": float(staged.models)})
 
 

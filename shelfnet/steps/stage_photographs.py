@@ -51,6 +51,7 @@ def stage_photographs(*, settings: DatasetSettings, output_dir: Path, manifest: 
     events = Journal(journal, run="data")
     events.params({"dataset": settings.model_dump(mode="json")})
     events.tags({"dataset_digest": staged.digest, "code_version": code_version()})
+    events.dataset(manifest, staged.kind, staged.digest)
     events.metrics(0, {"photographs_listed": float(staged.models)})
 
 

@@ -1,5 +1,6 @@
 """What a finished run says: its result, the report, the curves in MLflow, and how to predict a mesh."""
 
+import shlex
 import sqlite3
 import urllib.parse
 from contextlib import closing
@@ -9,10 +10,9 @@ import pandas as pd
 
 from shelfnet.config.workflow import TrackingSettings
 from shelfnet.evaluation.comparison_text import chamfer_verdict_sentence, silhouette_sentences
+from shelfnet.tracking.charts import charts_address
 
 SQLITE = "sqlite:///"
-TRAINING_RUNS = "attributes.run_name LIKE '%/seed%'"
-"""MLflow's filter for the runs that have curves."""
 
 
 def summarise_run(*, settings: TrackingSettings, results: Path) -> list[str]:
@@ -44,22 +44,12 @@ def _curves(settings: TrackingSettings) -> str:
         return "not in MLflow, because tracking.enabled is false"
     if not settings.uri.startswith(SQLITE):
         return f"experiment {settings.experiment} on the server of tracking.uri"
-    database = Path(settings.uri.removeprefix(SQLITE)).resolve()
+    database = Path(settings.uri.removeprefix(SQLITE))
     experiment_id = _experiment_id(database, settings.experiment)
     if experiment_id is None:
         return f"not in MLflow yet: {database} has no experiment {settings.experiment}"
-    return f"mlflow ui --backend-store-uri {SQLITE}{database}, then {comparison_address(experiment_id)}"
-
-
-def comparison_address(experiment_id: str) -> str:
-    """Address of the charts of all training runs on a local MLflow server; its start page is one of traces."""
-    options = {
-        "workflowType": "machine_learning",
-        "compareRunsMode": "CHART",
-        "searchFilter": TRAINING_RUNS,
-    }
-    query = urllib.parse.urlencode(options, quote_via=urllib.parse.quote)
-    return f"http://127.0.0.1:5000/#/experiments/{experiment_id}/runs?{query}"
+    here = shlex.quote(str(Path.cwd()))  # places of artifacts are relative to this folder
+    return f"(cd {here} && mlflow ui --backend-store-uri {settings.uri}), then {charts_address(experiment_id)}"
 
 
 def _experiment_id(database: Path, name: str) -> str | None:

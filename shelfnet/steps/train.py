@@ -173,8 +173,8 @@ def _train_process(distributed: DistributedContext, job: TrainJob) -> None:
     loop.train(state, context, store, hooks, job.name)
     publish_run(job, state, store, clip_weights, time.perf_counter() - started)
     remove_progress(job.resume)
-    for file in (WEIGHTS, DESCRIPTION, METRICS):
-        events.artifact(job.output / file, "checkpoint")
+    events.model(job.output / WEIGHTS, job.output / DESCRIPTION)
+    events.artifact(job.output / METRICS)
     events.artifact(job.output / SAMPLES, "pictures")
 
 
@@ -228,6 +228,7 @@ def build_hooks(job: TrainJob, store: ImageStore, events: Journal) -> loop.Hooks
 
 
 def _log_run(events: Journal, job: TrainJob, device: torch.device, clip_weights: str) -> None:
+    events.dataset(job.shards[0].parent, "training images", job.dataset_digest)
     events.params({name: part.model_dump(mode="json") for name, part in job.settings if isinstance(part, Section)})
     events.tags(
         {

@@ -1,8 +1,8 @@
 """The local journal: an append-only JSON-lines file a job, the truth of which MLflow is the mirror.
 
 Every line is one event of one MLflow run: ``{"run", "event", "time", ...}`` with ``event`` one of ``params``, ``tags``,
-``metrics``, ``artifact``, ``image``, ``table``. Writing it needs nothing but the standard library, and never waits for
-a server.
+``metrics``, ``artifact``, ``dataset``, ``image``, ``model``, ``table``. Writing it needs nothing but the standard
+library, and never waits for a server. The status of the job is in a file beside it (``job_status.py``).
 """
 
 from __future__ import annotations
@@ -50,6 +50,14 @@ class Journal:
     def image(self, step: int, name: str, path: Path) -> None:
         """A published image of a step: runs that are compared show the images of one name beside one another."""
         self._write("image", step=step, name=name, path=str(path))
+
+    def model(self, weights: Path, description: Path) -> None:
+        """The two files of a published checkpoint, to be logged and registered as a model of MLflow."""
+        self._write("model", path=str(weights), description=str(description))
+
+    def dataset(self, path: Path, name: str, digest: str) -> None:
+        """The data that the run reads, with the digest of its content."""
+        self._write("dataset", path=str(path), name=name, digest=digest)
 
     def table(self, path: Path, key: Sequence[str], headline: str) -> None:
         """A published CSV, to be shown as a table where runs are compared.

@@ -1,115 +1,114 @@
-"""MLflow, the mirror of the local journal.
+"""MLflow, the mirror of the local journals.
 
-:func:`mirror` may be called at any time, by several processes, and again: it tells MLflow what it does not know yet.
-One experiment holds one MLflow run for each run name of the journal. MLflow being away, slow or not installed costs a
-warning; the next call catches up. The writing happens in a child process (``mlflow_writer.py``).
+A :class:`Mirror` tells MLflow what it does not know yet, at any time, again, and beside other mirrors of the same
+journals. One experiment holds one MLflow run for each run name of the journals. MLflow being away, slow or not
+installed costs a warning; a later call catches up. The writing happens in a child process (``mlflow_writer.py``).
 """
 
-import json
 import logging
-import math
-import os
 import re
-import signal
-import subprocess
-import sys
-from dataclasses import dataclass
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
 from shelfnet.config.workflow import TrackingSettings
-from shelfnet.tracking.pending import known_states, plan_runs
+from shelfnet.isolation import IsolatedWorker, WorkerFailedError
+from shelfnet.tracking.job_status import mark_killed
+from shelfnet.tracking.mlflow_writer import MirrorReport, MlflowWriter
+from shelfnet.tracking.pending import StateFile, plan_runs
 
-WRITER = "shelfnet.tracking.mlflow_writer"
 MANUALLY = "python -m shelfnet.steps.mirror_tracking"
 MAX_CHARACTERS = 600
-"""Length of the problem of a report."""
-_LAST_FRAME = re.compile(r'.*^  File "[^\n]*\n(    [^\n]*\n)*', re.DOTALL | re.MULTILINE)
-"""Everything up to the message of the last exception of a traceback."""
+"""Length of the cause of a failure."""
+DAY_S = 86_400.0
+"""Time limit of one call; the writer ends by itself after ``timeout_s`` without progress."""
 _APPENDED = ("[SQL:", "[parameters:", "(Background on this error at:")
-"""Lines that SQLAlchemy adds below the message of the data base."""
+"""Lines that SQLAlchemy adds below the message of the database."""
+CAUSES = {
+    "database is locked": "{file} is locked by another process that writes to it",
+    "disk is full": "the disk of {file} is full",
+    "out-of-date database schema": "{file} is of another version of MLflow: mlflow db upgrade {uri}",
+    "Can't locate revision": "{file} is of a newer version of MLflow",
+    "SIGALRM": "no progress within {timeout:g} s",
+    "timed out after": "no progress within {timeout:g} s",
+}
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class MirrorReport:
-    """What one call did.
+class Mirror:
+    """Keeps MLflow up to date with a folder of journals; never raises for MLflow's sake.
 
-    Attributes:
-        runs: MLflow runs that were created or added to.
-        metrics: metric values written.
-        artifacts: files and folders copied.
-        pending: journal events that MLflow does not know yet.
-        problem: why events are pending; empty where none is.
+    Args:
+        journals: folder of ``*.jsonl`` and ``*.status``; the state file and the lock live there too.
+        settings: tracking server, experiment, and how long to wait without progress.
+        results: artifacts go to ``mlartifacts`` in it, unless a tracking server keeps its own.
+        monitor: whether to record system metrics of trainings that run on this machine.
     """
 
-    runs: int = 0
-    metrics: int = 0
-    artifacts: int = 0
-    pending: int = 0
-    problem: str = ""
+    def __init__(self, journals: Path, settings: TrackingSettings, results: Path, *, monitor: bool = False) -> None:
+        self.journals, self.settings = journals, settings
+        make = partial(MlflowWriter, journals, settings, results, monitor=monitor)
+        self._worker: IsolatedWorker[None, MirrorReport] = IsolatedWorker(make, timeout_s=DAY_S)
+        self._told: object = None
+        self._warned = ""
+
+    def catch_up(self) -> MirrorReport:
+        """Tell MLflow everything that the journals say and it does not know yet."""
+        mark_killed(self.journals)
+        present = self._fingerprint()
+        if present == self._told or not (pending := self._count_pending()):
+            return MirrorReport()
+        try:
+            report = self._worker.run(None)
+        except Exception as error:
+            report = MirrorReport(pending=pending, problems=[self._cause(error)])
+        self._told = None if report.pending else present
+        self._warn(report)
+        return report
+
+    def close(self) -> None:
+        """End the child process."""
+        self._worker.close()
+
+    def _fingerprint(self) -> object:
+        """Equal as long as no journal and no status has changed."""
+        files = [path for pattern in ("*.jsonl", "*.status") for path in self.journals.glob(pattern)]
+        return {(path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files}
+
+    def _count_pending(self) -> int:
+        return len(plan_runs(self.journals, StateFile(self.journals, self.settings).states))
+
+    def _warn(self, report: MirrorReport) -> None:
+        """Say once what is wrong, instead of at every call."""
+        text = "; ".join(report.problems)
+        if text == self._warned:
+            return
+        self._warned = text
+        if report.pending:
+            uri = _without_password(self.settings.uri)
+            text = f"{uri}: {text}; {report.pending} runs wait in the journals: the next run sends them, or {MANUALLY}"
+        if text:
+            log.warning("MLflow: %s", text)
+
+    def _cause(self, error: Exception) -> str:
+        """One line on why the child failed, without SQL statements and web addresses that follow it."""
+        message = takewhile(lambda line: not line.startswith(_APPENDED), str(error).splitlines())
+        cause = _without_password(" ".join(" ".join(message).split()))[:MAX_CHARACTERS] or type(error).__name__
+        file = self.settings.uri.removeprefix("sqlite:///")
+        for sign, text in CAUSES.items():
+            if sign in str(error):
+                return text.format(file=file, uri=self.settings.uri, timeout=self.settings.timeout_s)
+        return cause if isinstance(error, WorkerFailedError) else f"{type(error).__name__}: {cause}"
 
 
 def mirror(journals: Path, settings: TrackingSettings, results: Path) -> MirrorReport:
-    """Tell MLflow everything the journals say and it does not know yet; never raises for MLflow's sake.
-
-    Args:
-        journals: folder of ``*.jsonl``; the state file and the lock live there too.
-        settings: tracking server, experiment, and how long to wait without progress.
-        results: artifacts go to ``mlartifacts`` in it, unless a tracking server keeps its own.
-    """
-    if not _count_pending(journals, settings):
-        return MirrorReport()
-    request = {"journals": str(journals), "settings": settings.model_dump(mode="json"), "results": str(results)}
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "GIT_PYTHON_REFRESH": "quiet"}
-    http = {
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(math.ceil(settings.timeout_s)),
-    }
-    child = subprocess.run(
-        [sys.executable, "-m", WRITER],
-        input=json.dumps(request),
-        env=os.environ | quiet | http,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return _judge(child, _count_pending(journals, settings), settings)
-
-
-def _judge(child: subprocess.CompletedProcess[str], pending: int, settings: TrackingSettings) -> MirrorReport:
-    if child.returncode == 0:
-        done = json.loads(child.stdout.splitlines()[-1])
-        for problem in done["problems"]:
-            log.warning("mirror: %s", problem)
-        return MirrorReport(**done["counts"], pending=pending, problem="; ".join(done["problems"]) if pending else "")
-    if child.returncode == -signal.SIGALRM:
-        problem = f"no progress within {settings.timeout_s:g} s"
-    else:
-        problem = _without_password(_cause(child, settings))
-    log.warning(
-        "MLflow at %s: %s; %d events stay in the journal: the next run sends them, or %s",
-        _without_password(settings.uri),
-        problem,
-        pending,
-        MANUALLY,
-    )
-    return MirrorReport(pending=pending, problem=problem)
-
-
-def _cause(child: subprocess.CompletedProcess[str], settings: TrackingSettings) -> str:
-    """One line on why the child failed: its exception without SQL statements and web addresses that follow it."""
-    after_frames = _LAST_FRAME.sub("", child.stderr)
-    message = takewhile(lambda line: not line.startswith(_APPENDED), after_frames.splitlines())
-    cause = " ".join(" ".join(message).split())[:MAX_CHARACTERS] or f"exit status {child.returncode}"
-    if "database is locked" not in cause:
-        return cause
-    return f"{settings.uri.removeprefix('sqlite:///')} is locked by another process that writes to it ({cause})"
-
-
-def _count_pending(journals: Path, settings: TrackingSettings) -> int:
-    return sum(len(plan.events) for plan in plan_runs(journals, known_states(journals, settings)))
+    """Tell MLflow once what it does not know yet; see :class:`Mirror` for the arguments."""
+    once = Mirror(journals, settings, results)
+    try:
+        return once.catch_up()
+    finally:
+        once.close()
 
 
 def _without_password(text: str) -> str:

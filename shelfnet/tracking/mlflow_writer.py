@@ -1,148 +1,260 @@
 """What the mirror's child process does: the plan carried out in MLflow, which this file alone imports.
 
-Every operation rearms an alarm. Whatever hangs, be it a name server, a data base driver or MLflow's own chain of
+Every operation rearms an alarm. Whatever hangs, be it a name server, a database driver or MLflow's own chain of
 retries, the process dies after ``timeout_s`` without progress, its lock falls with it, and the half-told run is
-replaced by the next call. A replaced run (see ``pending.py``) is deleted in MLflow, where ``mlflow gc`` alone
-removes it for good.
+replaced by the next call. A replaced run (see ``pending.py``) is deleted in MLflow, where ``mlflow gc`` alone removes
+it for good.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
+import getpass
+import io
+import logging
+import math
 import os
 import posixpath
 import re
 import signal
-import socket
-import sys
-from collections.abc import Callable, Iterator, Sequence
+import sqlite3
+import warnings
+from collections.abc import Iterable
+from contextlib import closing, redirect_stderr
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
+from shelfnet.config.ablations import DESCRIPTIONS
 from shelfnet.config.workflow import TrackingSettings
+from shelfnet.tracking.charts import VIEW_TAG, shared_view
 from shelfnet.tracking.colours import COLOUR_TAG, least_used
+from shelfnet.tracking.job_status import RUNNING
 from shelfnet.tracking.pending import (
     Event,
     RunPlan,
     RunState,
-    known_states,
+    StateFile,
+    database_file,
     merged_values,
     metric_points,
     plan_runs,
-    save_states,
-    target_digest,
 )
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities import Run
-    from mlflow.tracking import MlflowClient
+    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 LOCK_FILE = "mirrored.lock"
 ORIGIN_TAG = "shelfnet.journals"
-EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+KIND_TAG, KIND = "mlflow.experimentKind", "custom_model_development"
 """Without it the pages of MLflow open in their language-model dress, with runs and charts out of sight."""
-METRICS_PER_BATCH, PARAMS_PER_BATCH = 1000, 100
-MAX_KEY_LENGTH, MAX_PARAM_LENGTH, MAX_TAG_LENGTH = 250, 6000, 8000
+ARTIFACTS = "mlartifacts"
+MODEL_CODE = Path(__file__).parents[1] / "prediction" / "mlflow_model.py"
+BATCH_SIZES = {"tags": 100, "params": 100, "metrics": 1000}
+MAX_KEY_LENGTH, MAX_PARAM_LENGTH, MAX_TAG_LENGTH, MAX_DIGEST_LENGTH = 250, 6000, 8000, 36
+RUN_DESCRIPTIONS = {
+    "data": "The data set: staging, catalogue and images.",
+    "discovery": "Views of the training images, and the shapes that they share.",
+    "clip": "The small CLIP model, trained on images and captions.",
+    "baselines": "Predictions without a network, scored like all others.",
+    "comparison": "Tables, figures and report about all methods.",
+}
 
-Item = TypeVar("Item")
 
+@dataclass
+class MirrorReport:
+    """What one call did.
 
-class _Alarm:
-    """The end of this process, unless rearmed in time."""
+    Attributes:
+        runs: MLflow runs that were created or added to.
+        metrics: metric values written.
+        artifacts: files, folders and models copied.
+        pending: runs that MLflow does not know everything of.
+        problems: why runs are pending, and what was skipped.
+        experiment_id: MLflow's id; empty if nothing was written.
+    """
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-
-    def rearm(self) -> None:
-        signal.setitimer(signal.ITIMER_REAL, self.seconds)
+    runs: int = 0
+    metrics: int = 0
+    artifacts: int = 0
+    pending: int = 0
+    problems: list[str] = field(default_factory=list)
+    experiment_id: str = ""
 
 
 class MlflowWriter:
-    """One connection to MLflow, and how much went through it."""
+    """Carries out what is pending, again and again, through one connection to MLflow.
 
-    def __init__(self, client: MlflowClient, experiment_id: str, origin: str, alarm: _Alarm) -> None:
-        self.client = client
-        self.experiment_id = experiment_id
-        self.origin = origin
-        self.alarm = alarm
-        self.counts = {"runs": 0, "metrics": 0, "artifacts": 0}
-        self.problems: list[str] = []
+    Args:
+        journals: folder of the journals.
+        settings: tracking server, experiment, and how long to wait without progress.
+        results: artifacts go to ``mlartifacts`` in it, unless a tracking server keeps its own.
+        monitor: whether to record system metrics of trainings while they run on this machine.
+    """
 
-    def open_run(self, plan: RunPlan, state: RunState | None) -> tuple[RunState, list[Event]]:
+    def __init__(self, journals: Path, settings: TrackingSettings, results: Path, *, monitor: bool) -> None:
+        timeout = str(math.ceil(settings.timeout_s))
+        http = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": timeout}
+        os.environ.update(http, MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true", GIT_PYTHON_REFRESH="quiet")
+        import mlflow
+
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
+        warnings.simplefilter("ignore")
+        mlflow.set_tracking_uri(settings.uri)
+        self.journals, self.settings, self.results, self.monitor = journals, settings, results, monitor
+        self.monitors: dict[str, SystemMetricsMonitor] = {}
+        self.experiment_id = ""
+        self.view = ""
+        self.report = MirrorReport()
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        """The connection, made under the lock, since two processes must not create one database."""
+        from mlflow import MlflowClient
+
+        return MlflowClient()
+
+    def __call__(self, _: None = None) -> MirrorReport:
+        """Lock, connect, and carry out the plan run by run."""
+        from filelock import FileLock, Timeout
+
+        self.report = MirrorReport()
+        self._rearm()
+        try:
+            with FileLock(self.journals / LOCK_FILE, timeout=0.8 * self.settings.timeout_s):
+                self._catch_up()
+        except Timeout:
+            self.report.pending = 1
+            self.report.problems.append(f"another process has held {LOCK_FILE} for {self.settings.timeout_s:g} s")
+        return self.report
+
+    def _catch_up(self) -> None:
+        # Planned under the lock: another process may just have done the work.
+        file = StateFile(self.journals, self.settings)
+        states = file.states
+        for plan in plan_runs(self.journals, states):
+            self.experiment_id = self.experiment_id or self._open_experiment()
+            state, events = self._open_run(plan, states.get(plan.run), file.origin)
+            state.complete = False
+            states[plan.run] = state
+            file.save()
+            self._write(state.run_id, plan, events)
+            states[plan.run] = _told(state, plan, events)
+            file.save()
+            if self.monitor and _is_training(plan.run):
+                self._watch(state.run_id, plan)
+        self.report.experiment_id = self.experiment_id
+        view = shared_view(state.last_steps for run, state in states.items() if _is_training(run))
+        if self.experiment_id and view != self.view:
+            self._rearm()
+            self.client.set_experiment_tag(self.experiment_id, VIEW_TAG, view)
+            self.view = view
+
+    def _rearm(self) -> None:
+        signal.setitimer(signal.ITIMER_REAL, self.settings.timeout_s)
+
+    def _open_experiment(self) -> str:
+        import mlflow
+
+        self._rearm()
+        name, places, database = self.settings.experiment, self.results / ARTIFACTS, database_file(self.settings)
+        remote = self.settings.uri.startswith(("http://", "https://", "databricks"))
+        experiment = self.client.get_experiment_by_name(name)
+        if experiment is None:
+            found = self.client.create_experiment(name, None if remote else places.resolve().as_uri())
+        else:
+            found = experiment.experiment_id
+        if experiment is None or KIND_TAG not in experiment.tags:
+            self.client.set_experiment_tag(found, KIND_TAG, KIND)
+        if database is not None:
+            use_relative_places(database, found, os.path.relpath(places))
+        mlflow.set_experiment(experiment_id=found)
+        return found
+
+    def _open_run(self, plan: RunPlan, state: RunState | None, origin: str) -> tuple[RunState, list[Event]]:
         """The MLflow run to write to and the events to write: a new one wherever the known one will not do."""
-        self.alarm.rearm()
-        living = self._living_runs()
+        self._rearm()
+        # Living MLflow runs that these journals made; other people's are none of our business.
+        living = self.client.search_runs([self.experiment_id], f"tags.`{ORIGIN_TAG}` = '{origin}'")
         alive = {found.info.run_id for found in living if found.info.run_name == plan.run}
         if state is not None and not plan.replaces and state.run_id in alive:
             return state, plan.events
         for run_id in alive:
-            self.client.delete_run(run_id)
-        taken = [found.data.tags.get(COLOUR_TAG) for found in living if found.info.run_id not in alive]
+            self._delete_run(run_id)
+        tags = {ORIGIN_TAG: origin} | _describing_tags(plan.run)
+        if _is_training(plan.run):
+            tags[COLOUR_TAG] = least_used(_colours(found for found in living if found.info.run_id not in alive))
         created = self.client.create_run(
-            self.experiment_id,
-            start_time=_milliseconds(plan.everything[0]["time"]),
-            tags={ORIGIN_TAG: self.origin} | ({COLOUR_TAG: least_used(taken)} if _is_training(plan.run) else {}),
-            run_name=plan.run,
+            self.experiment_id, start_time=_milliseconds(plan.started), tags=tags, run_name=plan.run
         )
         return RunState(created.info.run_id), plan.everything
 
-    def write(self, run_id: str, events: list[Event]) -> None:
-        """Tags, parameters, metrics, artifacts, images and tables of events, and the end of the run."""
-        self._write_values(run_id, events)
-        self._write_metrics(run_id, events)
-        writers = {"artifact": self._write_artifact, "image": self._write_image, "table": self._write_table}
-        for event in events:
-            if event["event"] in writers:
-                self._write_file(run_id, event, writers[event["event"]])
-        self.alarm.rearm()
-        self.client.set_terminated(run_id, "FINISHED", end_time=_milliseconds(events[-1]["time"]))
-        self.counts["runs"] += 1
+    def _delete_run(self, run_id: str) -> None:
+        for version in self.client.search_model_versions(f"run_id = '{run_id}'"):
+            self.client.delete_model_version(version.name, version.version)
+        self.client.delete_run(run_id)
 
-    def _living_runs(self) -> list[Run]:
-        """Living MLflow runs that these journals made; other people's are none of our business."""
-        return self.client.search_runs([self.experiment_id], f"tags.`{ORIGIN_TAG}` = '{self.origin}'")
+    def _write(self, run_id: str, plan: RunPlan, events: list[Event]) -> None:
+        """Tags, parameters, metrics, files, models and tables of events, and the status of the run."""
+        self._write_values(run_id, events)
+        for event in events:
+            if "path" in event:
+                self._write_file(run_id, event)
+        self._rearm()
+        if plan.status == RUNNING:
+            self.client.update_run(run_id, RUNNING)
+        else:
+            self.client.set_terminated(run_id, plan.status, end_time=_milliseconds(plan.ended))
+        self.report.runs += 1
 
     def _write_values(self, run_id: str, events: list[Event]) -> None:
-        from mlflow.entities import Param, RunTag
+        from mlflow.entities import Metric, Param, RunTag
 
-        tags = [RunTag(_key(k), v[:MAX_TAG_LENGTH]) for k, v in merged_values(events, "tags").items()]
-        params = [Param(_key(k), v[:MAX_PARAM_LENGTH]) for k, v in merged_values(events, "params").items()]
-        for batch in _batches(tags, PARAMS_PER_BATCH):
-            self.alarm.rearm()
-            self.client.log_batch(run_id, tags=batch)
-        for batch in _batches(params, PARAMS_PER_BATCH):
-            self.alarm.rearm()
-            self.client.log_batch(run_id, params=batch)
+        tags = merged_values(events, "tags")
+        if "code_version" in tags:
+            tags["mlflow.source.git.commit"] = tags["code_version"].rpartition("-")[2].removesuffix("+dirty")
+        points = metric_points(events).items()
+        values = {
+            "tags": [RunTag(_key(k), v[:MAX_TAG_LENGTH]) for k, v in tags.items()],
+            "params": [Param(_key(k), v[:MAX_PARAM_LENGTH]) for k, v in merged_values(events, "params").items()],
+            "metrics": [Metric(_key(k), value, _milliseconds(when), step) for (k, step), (value, when) in points],
+        }
+        for kind, items in values.items():
+            for start in range(0, len(items), BATCH_SIZES[kind]):
+                self._rearm()
+                self.client.log_batch(run_id, **{kind: items[start : start + BATCH_SIZES[kind]]})
+        self.report.metrics += len(values["metrics"])
 
-    def _write_metrics(self, run_id: str, events: list[Event]) -> None:
-        from mlflow.entities import Metric
-
-        metrics = [
-            Metric(_key(name), value, _milliseconds(when), step)
-            for (name, step), (value, when) in metric_points(events).items()
-        ]
-        for batch in _batches(metrics, METRICS_PER_BATCH):
-            self.alarm.rearm()
-            self.client.log_batch(run_id, metrics=batch)
-        self.counts["metrics"] += len(metrics)
-
-    def _write_file(self, run_id: str, event: Event, write: Callable[[str, Path, Event], None]) -> None:
+    def _write_file(self, run_id: str, event: Event) -> None:
         path = Path(event["path"])
         if not path.exists():
-            self.problems.append(f"{event['event']} {path} is no longer there, skipped")
+            self.report.problems.append(f"{event['event']} {path} is no longer there, skipped")
             return
-        self.alarm.rearm()
+        write = {
+            "artifact": self._write_artifact,
+            "dataset": self._write_dataset,
+            "image": self._write_image,
+            "model": self._write_model,
+            "table": self._write_table,
+        }[event["event"]]
+        self._rearm()
         write(run_id, path, event)
-        self.counts["artifacts"] += 1
+        self.report.artifacts += 1
 
     def _write_artifact(self, run_id: str, path: Path, event: Event) -> None:
-        folder = event["folder"] or None
-        if path.is_dir():
-            self.client.log_artifacts(run_id, str(path), folder)
-        else:
-            self.client.log_artifact(run_id, str(path), folder)
+        log = self.client.log_artifacts if path.is_dir() else self.client.log_artifact
+        log(run_id, str(path), event["folder"] or None)
+
+    def _write_dataset(self, run_id: str, path: Path, event: Event) -> None:
+        """The data set that a run reads; MLflow shows name and digest beside the run."""
+        from mlflow.data.dataset_source_registry import resolve_dataset_source
+        from mlflow.data.meta_dataset import MetaDataset
+        from mlflow.entities import DatasetInput
+
+        dataset = MetaDataset(resolve_dataset_source(str(path)), event["name"], event["digest"][:MAX_DIGEST_LENGTH])
+        self.client.log_inputs(run_id, [DatasetInput(dataset._to_mlflow_entity())])
 
     def _write_image(self, run_id: str, path: Path, event: Event) -> None:
         """An image that MLflow knows the step of."""
@@ -152,6 +264,26 @@ class MlflowWriter:
         with Image.open(path) as image:
             self.client.log_image(
                 run_id, image.convert("RGB"), key=key, step=event["step"], timestamp=_milliseconds(event["time"])
+            )
+
+    def _write_model(self, run_id: str, path: Path, event: Event) -> None:
+        """The network as a registered model: photo in, mesh out. Its code is the package, which has to be installed."""
+        from mlflow import pyfunc
+        from mlflow.models import Model, ModelSignature
+        from mlflow.types import ColSpec, Schema
+
+        with redirect_stderr(io.StringIO()):
+            Model.log(
+                artifact_path=None,
+                name="model",
+                flavor=pyfunc,
+                run_id=run_id,
+                registered_model_name=f"{self.settings.experiment}-{event['run'].partition('/')[0]}",
+                await_registration_for=0,
+                python_model=str(MODEL_CODE),
+                artifacts={"weights": str(path), "description": event["description"]},
+                signature=ModelSignature(Schema([ColSpec("binary", "photo")]), Schema([ColSpec("binary", "mesh")])),
+                pip_requirements=[],
             )
 
     def _write_table(self, run_id: str, path: Path, event: Event) -> None:
@@ -166,45 +298,41 @@ class MlflowWriter:
             run_id, pd.concat([names, table[[headline, *others]]], axis=1), f"tables/{path.stem}.json"
         )
 
+    def _watch(self, run_id: str, plan: RunPlan) -> None:
+        """Record system metrics of a training while it runs here."""
+        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-def _serve(journals: Path, settings: TrackingSettings, results: Path) -> dict[str, Any]:
-    """The child's work: lock, connect, and carry out the plan run by run."""
-    from filelock import FileLock, Timeout
-
-    alarm = _Alarm(settings.timeout_s)
-    try:
-        with FileLock(journals / LOCK_FILE, timeout=settings.timeout_s):
-            alarm.rearm()
-            # Planned under the lock: another process may just have done the work.
-            target, states = target_digest(settings), known_states(journals, settings)
-            if not (plans := plan_runs(journals, states)):
-                return {"counts": {}, "problems": []}
-            writer = _connect(settings, results, _origin(journals), alarm)
-            for plan in plans:
-                state, events = writer.open_run(plan, states.get(plan.run))
-                state.complete = False
-                states[plan.run] = state
-                save_states(journals, target, states)
-                writer.write(state.run_id, events)
-                states[plan.run] = _told(state, plan, events)
-                save_states(journals, target, states)
-    except Timeout:
-        return {"counts": {}, "problems": [f"another process has held {LOCK_FILE} for {settings.timeout_s:g} s"]}
-    return {"counts": writer.counts, "problems": writer.problems}
+        if plan.host == os.uname().nodename and run_id not in self.monitors:
+            self.monitors[run_id] = SystemMetricsMonitor(
+                run_id, samples_before_logging=3, resume_logging=True, tracking_uri=self.settings.uri
+            )
+            self.monitors[run_id].start()
+        elif plan.status != RUNNING and (monitor := self.monitors.pop(run_id, None)):
+            self._rearm()
+            monitor.finish()
 
 
-def _connect(settings: TrackingSettings, results: Path, origin: str, alarm: _Alarm) -> MlflowWriter:
-    from mlflow.tracking import MlflowClient
+def use_relative_places(database: Path, experiment_id: str, places: str) -> None:
+    """Make artifact places of a SQLite database relative to the working directory, so that its folder can be moved.
 
-    alarm.rearm()
-    client = MlflowClient(tracking_uri=settings.uri)
-    experiment = client.get_experiment_by_name(settings.experiment)
-    if experiment is not None:
-        return MlflowWriter(client, experiment.experiment_id, origin, alarm)
-    remote = settings.uri.startswith(("http://", "https://", "databricks"))
-    location = None if remote else (results / "mlartifacts").resolve().as_uri()
-    experiment_id = client.create_experiment(settings.experiment, location, tags=EXPERIMENT_TAGS)
-    return MlflowWriter(client, experiment_id, origin, alarm)
+    MLflow itself makes them absolute, and creates all others of an experiment from that of the experiment.
+    """
+    with closing(sqlite3.connect(database)) as connection, connection:
+        (old,) = connection.execute(
+            "SELECT artifact_location FROM experiments WHERE experiment_id = ?", (experiment_id,)
+        ).fetchone()
+        if old == places:
+            return
+        for table, column in (
+            ("experiments", "artifact_location"),
+            ("runs", "artifact_uri"),
+            ("logged_models", "artifact_location"),
+        ):
+            connection.execute(
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?)"
+                f" WHERE experiment_id = ? AND substr({column} || '/', 1, ?) = ?",
+                (places, len(old) + 1, experiment_id, len(old) + 1, f"{old}/"),
+            )
 
 
 def _told(state: RunState, plan: RunPlan, events: list[Event]) -> RunState:
@@ -213,12 +341,20 @@ def _told(state: RunState, plan: RunPlan, events: list[Event]) -> RunState:
     for name, step in metric_points(events):
         last_steps[name] = max(step, last_steps.get(name, step))
     params = state.params | merged_values(events, "params")
-    return RunState(state.run_id, complete=True, marks=plan.marks, params=params, last_steps=last_steps)
+    return RunState(state.run_id, True, plan.marks, params, last_steps, plan.status)
 
 
-def _origin(journals: Path) -> str:
-    """Names these journals among all that write to one server: the machine, and a digest of the folder's path."""
-    return f"{socket.gethostname()}-{hashlib.sha256(str(journals.resolve()).encode()).hexdigest()[:12]}"
+def _describing_tags(run: str) -> dict[str, str]:
+    """What MLflow shows about a run beside its numbers: source, user and description."""
+    ablation, _, seed = run.partition("/seed")
+    text = RUN_DESCRIPTIONS.get(run, f"{DESCRIPTIONS.get(ablation, f'Ablation {ablation}.')} Seed {seed}.")
+    again = f"\n\nTrained by `snakemake results/{run}/model.safetensors`." if _is_training(run) else ""
+    source = {"mlflow.source.name": "Snakefile", "mlflow.source.type": "PROJECT", "mlflow.user": getpass.getuser()}
+    return source | {"mlflow.note.content": text + again}
+
+
+def _colours(runs: Iterable[Run]) -> list[str | None]:
+    return [run.data.tags.get(COLOUR_TAG) for run in runs]
 
 
 def _is_training(run: str) -> bool:
@@ -232,22 +368,5 @@ def _key(name: str) -> str:
     return ("_" + cleaned if cleaned.startswith(".") else cleaned)[:MAX_KEY_LENGTH]
 
 
-def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
-
-
 def _milliseconds(seconds: float) -> int:
     return round(1000 * seconds)
-
-
-def _main() -> None:
-    request = json.load(sys.stdin)
-    settings = TrackingSettings.model_validate(request["settings"])
-    sys.stdout.write("\n" + json.dumps(_serve(Path(request["journals"]), settings, Path(request["results"]))) + "\n")
-    sys.stdout.flush()
-    # MLflow leaves threads behind that would hold the child back.
-    os._exit(0)
-
-
-if __name__ == "__main__":
-    _main()

@@ -1,8 +1,8 @@
-"""What the journal says and MLflow does not know yet: the bookkeeping of the mirror, without MLflow.
+"""What the journals say and MLflow does not know yet: the bookkeeping of the mirror, without MLflow.
 
-The unit is the run. What has been mirrored of it stands in the state file: how many of its lines in each journal, and a
-digest of them. New lines that only add are appended to the MLflow run. Where history itself has changed (a job ran
-again and rewrote its journal, a parameter has another value, a metric goes back to a step that was already told, a
+The unit is the run. The state file holds what has been mirrored of it: how many of its lines in each journal, a digest
+of them, and the status. New lines that only add are appended to the MLflow run. Where history itself has changed (a job
+ran again and rewrote its journal, a parameter has another value, a metric goes back to a step that was already told, a
 mirror died half-way), MLflow has no way to take a value back: the run is *replaced* by a new one that tells everything
 from the journals of today.
 """
@@ -13,14 +13,17 @@ import hashlib
 import json
 import logging
 import os
+import socket
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from shelfnet.config.workflow import TrackingSettings
 from shelfnet.publishing import publish
+from shelfnet.tracking.job_status import FAILED, FINISHED, KILLED, RUNNING, JobStatus, job_statuses
 
 Event = dict[str, Any]
 
@@ -52,6 +55,7 @@ class RunState:
         marks: by journal file name.
         params: values by name.
         last_steps: highest step by metric name.
+        status: MLflow's status of the run.
     """
 
     run_id: str
@@ -59,6 +63,7 @@ class RunState:
     marks: dict[str, Mark] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
     last_steps: dict[str, int] = field(default_factory=dict)
+    status: str = FINISHED
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,10 @@ class RunPlan:
         everything: all of the run's events, for the case that MLflow has lost the run.
         replaces: whether a new MLflow run takes the place of the one known.
         marks: where the journals stand once this plan is carried out.
+        status: status of the run, from those of its jobs.
+        started: time of its first sign of life.
+        ended: time of its last one.
+        host: machine of a running job; empty if none runs.
     """
 
     run: str
@@ -78,21 +87,29 @@ class RunPlan:
     everything: list[Event]
     replaces: bool
     marks: dict[str, Mark]
+    status: str
+    started: float
+    ended: float
+    host: str
 
 
 def plan_runs(journals: Path, known: dict[str, RunState]) -> list[RunPlan]:
     """Compare the journals with the state and list every run that MLflow lags behind on.
 
     Args:
-        journals: folder of ``*.jsonl``.
+        journals: folder of ``*.jsonl`` and ``*.status``.
         known: states by run name.
     """
     lines: dict[str, dict[str, list[str]]] = defaultdict(dict)
+    jobs: dict[str, list[JobStatus]] = defaultdict(list)
     for path in sorted(journals.glob("*.jsonl")):
-        for run, of_run in _lines_by_run(path).items():
+        stat = path.stat()
+        for run, of_run in _lines_by_run(path, stat.st_mtime_ns, stat.st_size).items():
             lines[run][path.name] = of_run
-    plans = (_plan_run(run, by_journal, known.get(run)) for run, by_journal in sorted(lines.items()))
-    return [plan for plan in plans if plan.events]
+    for job in job_statuses(journals):
+        jobs[job.run].append(job)
+    plans = (_plan_run(run, lines[run], jobs[run], known.get(run)) for run in sorted({*lines, *jobs}))
+    return [plan for plan in plans if plan is not None]
 
 
 def metric_points(events: Iterable[Event]) -> dict[tuple[str, int], tuple[float, float]]:
@@ -110,29 +127,47 @@ def merged_values(events: Iterable[Event], kind: str) -> dict[str, str]:
     return {name: str(value) for event in events if event["event"] == kind for name, value in event["values"].items()}
 
 
-def load_states(journals: Path, target: str) -> dict[str, RunState]:
-    """States by run name; none where nothing was mirrored, or only to another target.
+class StateFile:
+    """What has been mirrored from a folder of journals to one target; nothing where it was another target.
 
-    Args:
-        journals: folder with the state file.
-        target: names tracking server and experiment.
+    Attributes:
+        origin: Names these journals among all that write to one server, also after the folder was moved.
+        states: States by run name.
     """
-    try:
-        stored = json.loads((journals / STATE_FILE).read_text())
-        return _run_states(stored["runs"]) if stored["target"] == target else {}
-    except FileNotFoundError:
-        return {}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        log.warning("%s is damaged (%r): mirroring everything anew", journals / STATE_FILE, error)
-        return {}
+
+    def __init__(self, journals: Path, settings: TrackingSettings) -> None:
+        # A digest, since a URI may hold a password.
+        self._target = hashlib.sha256(f"{settings.uri} {settings.experiment}".encode()).hexdigest()
+        self._path = journals.resolve() / STATE_FILE
+        name = f"{socket.gethostname()}-{hashlib.sha256(str(self._path.parent).encode()).hexdigest()[:12]}"
+        self.origin, self.states = name, {}
+        try:
+            stored = json.loads(self._path.read_text())
+            if stored["target"] == self._target and not _is_deleted(settings):
+                self.states = _run_states(stored["runs"])
+            self.origin = stored.get("origin", name)
+        except FileNotFoundError:
+            return
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            log.warning("%s is damaged (%r): mirroring everything anew", self._path, error)
+
+    def save(self) -> None:
+        """Publish the state file."""
+        temporary = self._path.with_name(f".{STATE_FILE}.{os.getpid()}")
+        runs = {run: asdict(state) for run, state in self.states.items()}
+        temporary.write_text(json.dumps({"target": self._target, "origin": self.origin, "runs": runs}, indent=1))
+        publish(temporary, self._path)
 
 
-def save_states(journals: Path, target: str, states: dict[str, RunState]) -> None:
-    """Publish the state file."""
-    temporary = journals / f".{STATE_FILE}.{os.getpid()}"
-    runs = {run: asdict(state) for run, state in states.items()}
-    temporary.write_text(json.dumps({"target": target, "runs": runs}, indent=1))
-    publish(temporary, journals / STATE_FILE)
+def database_file(settings: TrackingSettings) -> Path | None:
+    """File of a SQLite database; ``None`` for servers."""
+    name = settings.uri.removeprefix("sqlite:///")
+    return None if name == settings.uri else Path(name)
+
+
+def _is_deleted(settings: TrackingSettings) -> bool:
+    database = database_file(settings)
+    return database is not None and not database.exists()
 
 
 def _run_states(stored: dict[str, dict[str, Any]]) -> dict[str, RunState]:
@@ -142,8 +177,9 @@ def _run_states(stored: dict[str, dict[str, Any]]) -> dict[str, RunState]:
     }
 
 
-def _lines_by_run(path: Path) -> dict[str, list[str]]:
-    """Complete, readable lines of a journal; the last one may still be being written."""
+@lru_cache(maxsize=10_000)
+def _lines_by_run(path: Path, modified_ns: int, size: int) -> dict[str, list[str]]:
+    """Complete, readable lines of a journal; the last one may still be being written. Unchanged files are read once."""
     grouped: dict[str, list[str]] = defaultdict(list)
     text = path.read_text()
     for number, line in enumerate(text[: text.rfind("\n") + 1].splitlines(), start=1):
@@ -157,11 +193,21 @@ def _lines_by_run(path: Path) -> dict[str, list[str]]:
     return grouped
 
 
-def _plan_run(run: str, by_journal: dict[str, list[str]], state: RunState | None) -> RunPlan:
-    everything = _events(line for lines in by_journal.values() for line in lines)
+def _plan_run(
+    run: str, by_journal: dict[str, list[str]], jobs: list[JobStatus], state: RunState | None
+) -> RunPlan | None:
+    """The plan; ``None`` where MLflow knows everything."""
     marks = {name: _mark(lines) for name, lines in by_journal.items()}
+    statuses = [job.status for job in jobs]
+    status = next((name for name in (RUNNING, FAILED, KILLED) if name in statuses), FINISHED)
+    if state is not None and state.complete and state.status == status and state.marks == state.marks | marks:
+        return None
+    everything = _events(line for lines in by_journal.values() for line in lines)
+    times = [*(event["time"] for event in everything), *(job.since for job in jobs)]
+    host = next((job.host for job in jobs if job.status == RUNNING), "")
+    plan = partial(RunPlan, run, everything=everything, status=status, started=min(times), ended=max(times), host=host)
     if state is None:
-        return RunPlan(run, everything, everything, False, marks)
+        return plan(events=everything, replaces=False, marks=marks)
     told = {name: mark.lines for name, mark in state.marks.items()}
     new = _events(line for name, lines in by_journal.items() for line in lines[told.get(name, 0) :])
     rewritten = any(
@@ -169,8 +215,8 @@ def _plan_run(run: str, by_journal: dict[str, list[str]], state: RunState | None
         for name, lines in by_journal.items()
     )
     if rewritten or not state.complete or _contradicts(new, state):
-        return RunPlan(run, everything, everything, True, marks)
-    return RunPlan(run, new, everything, False, state.marks | marks)
+        return plan(events=everything, replaces=True, marks=marks)
+    return plan(events=new, replaces=False, marks=state.marks | marks)
 
 
 def _events(lines: Iterable[str]) -> list[Event]:
@@ -185,16 +231,3 @@ def _contradicts(new: list[Event], state: RunState) -> bool:
     changed = any(state.params.get(name, value) != value for name, value in merged_values(new, "params").items())
     back_in_time = any(step <= state.last_steps.get(name, step - 1) for name, step in metric_points(new))
     return changed or back_in_time
-
-
-def known_states(journals: Path, settings: TrackingSettings) -> dict[str, RunState]:
-    """States by run name; a SQLite file that somebody deleted knows nothing."""
-    database = settings.uri.removeprefix("sqlite:///")
-    if database != settings.uri and not Path(database).exists():
-        return {}
-    return load_states(journals, target_digest(settings))
-
-
-def target_digest(settings: TrackingSettings) -> str:
-    """Server and experiment as a digest, since a URI may hold a password."""
-    return hashlib.sha256(f"{settings.uri} {settings.experiment}".encode()).hexdigest()

@@ -1,12 +1,12 @@
 import sqlite3
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
 import pytest
 
 from shelfnet.config.workflow import TrackingSettings
-from shelfnet.steps.summarise_run import TRAINING_RUNS, comparison_address, summarise_run
+from shelfnet.steps.summarise_run import summarise_run
+from shelfnet.tracking.charts import charts_address
 
 
 @pytest.fixture
@@ -35,19 +35,9 @@ def test_four_lines_name_result_report_curves_and_command(results):
     result, report, curves, predict = summarise_run(settings=settings_of(results), results=results)
     assert "base (refined)" in result and "0.0400" in result and "below mean_shape" in result
     assert str(results / "report.html") in report
-    assert f"mlflow ui --backend-store-uri sqlite:///{results / 'mlflow.db'}" in curves
-    assert comparison_address("7") in curves
+    assert f"(cd {Path.cwd()} && mlflow ui --backend-store-uri sqlite:///{results / 'mlflow.db'})" in curves
+    assert charts_address("7") in curves
     assert predict.endswith(f"--checkpoint {results}")
-
-
-def test_the_address_shows_charts_of_the_training_runs():
-    path, _, options = urlsplit(comparison_address("7")).fragment.partition("?")
-    assert path == "/experiments/7/runs"
-    assert parse_qs(options) == {
-        "workflowType": ["machine_learning"],
-        "compareRunsMode": ["CHART"],
-        "searchFilter": [TRAINING_RUNS],
-    }
 
 
 def test_a_missing_or_foreign_database_has_no_address(results):

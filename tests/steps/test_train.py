@@ -145,7 +145,8 @@ def test_run_publishes_model_metrics_samples_and_events(tmp_path, inputs):
     assert not (tmp_path / "run/resume").exists()
     events = [json.loads(line) for line in (tmp_path / "run/journal.jsonl").read_text().splitlines()]
     assert {event["run"] for event in events} == {"base/seed1"}
-    assert {event["event"] for event in events} == {"params", "tags", "metrics", "artifact", "image"}
+    kinds = {"params", "tags", "metrics", "artifact", "dataset", "image", "model"}
+    assert {event["event"] for event in events} == kinds
 
 
 def test_description_holds_the_settings_of_the_run(tmp_path, inputs):

@@ -2,17 +2,20 @@ import logging
 
 import pytest
 
+from shelfnet.config.workflow import TrackingSettings
+from shelfnet.tracking.job_status import job_status
 from shelfnet.tracking.journal import Journal
 from shelfnet.tracking.pending import (
     STATE_FILE,
     Mark,
     RunState,
-    load_states,
+    StateFile,
     merged_values,
     metric_points,
     plan_runs,
-    save_states,
 )
+
+SERVER = TrackingSettings(uri="http://127.0.0.1:9")
 
 
 @pytest.fixture
@@ -103,15 +106,55 @@ def test_a_line_still_being_written_waits_and_a_broken_one_is_skipped_by_name(jo
     assert "train-base-0.jsonl" in caplog.text
 
 
+def test_a_status_alone_is_a_plan(journal):
+    states = told(journal.path.parent)
+    with job_status(journal.path.with_suffix(".status"), "base/seed0"):
+        (plan,) = plan_runs(journal.path.parent, states)
+        assert (plan.status, plan.events, plan.replaces) == ("RUNNING", [], False)
+    assert plan_runs(journal.path.parent, states) == []
+
+
+def test_a_running_job_outweighs_a_failed_one_and_a_failed_one_a_finished_one(journal):
+    folder = journal.path.parent
+    with job_status(folder / "train.status", "base/seed0"):
+        pass
+    with pytest.raises(ValueError), job_status(folder / "refine.status", "base/seed0"):
+        raise ValueError
+    assert plan_runs(folder, {})[0].status == "FAILED"
+    with job_status(folder / "evaluate.status", "base/seed0"):
+        assert plan_runs(folder, {})[0].status == "RUNNING"
+
+
 def test_states_survive_the_file(tmp_path):
-    states = {"data": RunState("abc", True, {"data.jsonl": Mark(2, "00")}, {"a": "1"}, {"loss": 3})}
-    save_states(tmp_path, "target", states)
-    assert load_states(tmp_path, "target") == states
-    assert load_states(tmp_path, "another target") == {}
+    file = StateFile(tmp_path, SERVER)
+    file.states = {"data": RunState("abc", True, {"data.jsonl": Mark(2, "00")}, {"a": "1"}, {"loss": 3}, "FAILED")}
+    file.save()
+    assert StateFile(tmp_path, SERVER).states == file.states
+    assert StateFile(tmp_path, SERVER.model_copy(update={"experiment": "other"})).states == {}
 
 
-@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"target": "target", "runs": {"base": {}}}'])
+def test_journals_keep_their_name_where_they_were_first_mirrored(tmp_path):
+    (tmp_path / "before").mkdir()
+    file = StateFile(tmp_path / "before", SERVER)
+    file.save()
+    (tmp_path / "before").rename(tmp_path / "after")
+    assert StateFile(tmp_path / "after", SERVER).origin == file.origin
+    assert StateFile(tmp_path, SERVER).origin != file.origin
+
+
+def test_a_deleted_database_knows_nothing(tmp_path):
+    settings = TrackingSettings(uri=f"sqlite:///{tmp_path}/mlflow.db")
+    (tmp_path / "mlflow.db").touch()
+    file = StateFile(tmp_path, settings)
+    file.states = {"data": RunState("abc")}
+    file.save()
+    assert StateFile(tmp_path, settings).states == file.states
+    (tmp_path / "mlflow.db").unlink()
+    assert StateFile(tmp_path, settings).states == {}
+
+
+@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"target": 1, "runs": 1}'])
 def test_a_damaged_state_file_means_nothing_is_known(tmp_path, caplog, text):
     (tmp_path / STATE_FILE).write_text(text)
-    assert load_states(tmp_path, "target") == {}
-    assert "is damaged" in caplog.text
+    assert StateFile(tmp_path, SERVER).states == {}
+    assert ("is damaged" in caplog.text) == ("target" not in text)

@@ -1,5 +1,6 @@
 """Shared helpers of the scripts: log, terminal, settings, journal and GPUs."""
 
+import json
 import os
 import subprocess
 import sys
@@ -87,3 +88,10 @@ def test_job_sees_requested_gpus(tmp_path: Path):
         done = run_script(tmp_path, body, resources=resources, PATH=path, TMPDIR=str(tmp_path))
         assert done.returncode == 0, done.stderr
         assert f"sees {seen}\n" in (tmp_path / "logs/train.log").read_text()
+
+
+@pytest.mark.parametrize(("body", "status"), [("pass", "FINISHED"), ('raise ValueError("no faces")', "FAILED")])
+def test_status_of_the_job_is_beside_its_journal(tmp_path: Path, body: str, status: str):
+    run_script(tmp_path, body)
+    told = json.loads((tmp_path / "results/journal/train-base-3.status").read_text())
+    assert (told["run"], told["status"]) == ("base/seed3", status)

@@ -19,6 +19,8 @@ FIGURES = {
     "memory": "results/figures/memory_scaling.png",
 }
 
+FOLLOWERS = []  # the process of follow_tracking
+
 
 wildcard_constraints:
     ablation="(?!baselines/)[A-Za-z0-9_-]+",
@@ -144,21 +146,37 @@ def tables_of_seeds(wildcards):
     return expand("results/{ablation}/seed{seed}/chamfer.csv", ablation=wildcards.ablation, seed=seeds)
 
 
-def mirror_tracking():
-    """Mirror the journals to MLflow in a separate process, so that the run cannot fail or hang because of it."""
+def follow_tracking():
+    """Mirror the journals to MLflow while the run goes on, in a separate process that cannot fail or slow the run.
+
+    The process sees the end of the run, even a violent one, by the end of its standard input.
+    """
     if CONFIG.tracking.enabled:
-        run_with_tracking("mirror_tracking.py")
+        command = tracking_command("mirror_tracking.py", "--follow")
+        FOLLOWERS.append(subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True))
+
+
+def finish_tracking():
+    """Wait until the rest of the journals is mirrored."""
+    for follower in FOLLOWERS:
+        follower.communicate()
+
+
+def tell_killed():
+    """Mirror jobs that were killed in an earlier run, even if nothing is left to do in this one."""
+    if CONFIG.tracking.enabled and mark_killed(Path("results/journal")):
+        subprocess.run(tracking_command("mirror_tracking.py"), check=False)
 
 
 def summarise_run():
     """Print result, report, curves and the command that predicts a mesh, after all jobs have succeeded."""
-    run_with_tracking("summarise_run.py")
+    subprocess.run(tracking_command("summarise_run.py"), check=False)
 
 
-def run_with_tracking(script):
-    """Run a script with the tracking settings in a separate process, whose failure does not fail the run."""
+def tracking_command(script, *arguments):
+    """Command that runs a script with the tracking settings."""
     path = Path(workflow.basedir, "workflow/scripts", script)
-    subprocess.run([sys.executable, path, settings_json(CONFIG.tracking)], check=False)
+    return [sys.executable, path, settings_json(CONFIG.tracking), *arguments]
 
 
 def warn_about_unread():
@@ -177,3 +195,4 @@ def warn_about_unread():
 
 if workflow.is_main_process:
     warn_about_unread()
+    tell_killed()

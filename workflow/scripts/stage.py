@@ -17,8 +17,17 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from shelfnet.data.shown_names import PrintableFormatter
 from shelfnet.gpus import reserve_gpus
+from shelfnet.tracking.job_status import SUFFIX, job_status
 
 LINE = "%(asctime)s %(name)s: %(message)s"
+
+MLFLOW_RUNS = {
+    "train_clip": "clip",
+    "discover_views": "discovery",
+    **dict.fromkeys(("evaluate_baselines", "evaluate_sphere"), "baselines"),
+    **dict.fromkeys(("collect_rows", "measure_memory", "compare", "draw_figures", "write_report"), "comparison"),
+}
+"""MLflow run of each rule that belongs neither to a seed of an ablation nor to the run ``data``."""
 
 
 def run(main: Callable[[Any], None], job: Any) -> None:
@@ -34,7 +43,7 @@ def run(main: Callable[[Any], None], job: Any) -> None:
     terminal = _redirect_output(Path(job.log[0]))
     _configure_logging(terminal, label="/".join([job.rule, *map(str, job.wildcards)]))
     try:
-        with reserve_gpus(job.resources.get("gpu", 0)):
+        with job_status(journal(job).with_suffix(SUFFIX), mlflow_run(job)), reserve_gpus(job.resources.get("gpu", 0)):
             main(job)
     except Exception as error:
         traceback.print_exc()
@@ -60,6 +69,13 @@ def tables(files: Any) -> dict[str, Path]:
 def journal(job: Any) -> Path:
     """Journal of the job; every job has its own, so that parallel jobs never share a file."""
     return Path("results/journal", "-".join([job.rule, *map(str, job.wildcards)]) + ".jsonl")
+
+
+def mlflow_run(job: Any) -> str:
+    """Name of the MLflow run to which the job contributes."""
+    if len(job.wildcards) >= 2:  # ablation and seed come first
+        return f"{job.wildcards[0]}/seed{job.wildcards[1]}"
+    return MLFLOW_RUNS.get(job.rule, "data")
 
 
 def _redirect_output(path: Path) -> Any:
