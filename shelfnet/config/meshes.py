@@ -49,6 +49,10 @@ class RefineWeights(Section):
 
     mask: Weight = Field(default=50.0, description="Weight of the mask loss (Eq. 5) of the silhouette.")
     rgb: Weight = Field(default=10.0, description="Weight of the colour loss (Eq. 4).")
+    mirror: Weight = Field(
+        default=1.0,
+        description="Weight of the mirrored image from the mirrored camera, relative to the image; 0 ignores symmetry.",
+    )
     laplacian: Weight = Field(default=100.0, description="Weight of Laplacian smoothing.")
     edge: Weight = Field(default=100.0, description="Weight of the mean squared edge length.")
     normal: Weight = Field(default=1.0, description="Weight of the consistency of neighbouring face normals.")

@@ -83,27 +83,37 @@ class Objective:
     camera_distance: float
 
     def evaluate(self, variables: Variables) -> Evaluation:
-        """Rasterize once and compute loss and mask IoU."""
+        """Rasterize and compute loss and mask IoU."""
+        weights = self.settings.weights
         meshes = self.start.with_vertices(self.start.vertices + variables.offsets)
-        fragments = RASTERIZERS[self.settings.rasterizer](
+        fragments = self._rasterize(meshes, variables.azimuth, variables.elevation)
+        render_loss = self._render_loss(meshes, fragments, self.images, self.masks)
+        if weights.mirror > 0.0:
+            mirrored = self._rasterize(meshes, -variables.azimuth, variables.elevation)
+            mirrored_loss = self._render_loss(meshes, mirrored, self.images.flip(-1), self.masks.flip(-1))
+            render_loss = (render_loss + weights.mirror * mirrored_loss) / (1.0 + weights.mirror)
+        loss = render_loss + self._mesh_loss(meshes)
+        loss = loss + weights.offset * offset_loss(variables.offsets, meshes.vertex_mesh, meshes.size)
+        return Evaluation(loss, mask_iou(hard_silhouette(fragments), self.masks))
+
+    def _rasterize(self, meshes: MeshBatch, azimuth: Float[Tensor, "b"], elevation: Float[Tensor, "b"]) -> Fragments:
+        return RASTERIZERS[self.settings.rasterizer](
             meshes,
-            look_at_origin(variables.azimuth, variables.elevation, self.camera_distance),
+            look_at_origin(azimuth, elevation, self.camera_distance),
             self.fov,
             self.settings.resolution_px,
             self.settings.faces_per_pixel,
             blur_radius_from_sigma(self.settings.sigma),
         )
-        loss = self._render_loss(meshes, fragments) + self._mesh_loss(meshes)
-        offset_weight = self.settings.weights.offset
-        loss = loss + offset_weight * offset_loss(variables.offsets, meshes.vertex_mesh, meshes.size)
-        return Evaluation(loss, mask_iou(hard_silhouette(fragments), self.masks))
 
-    def _render_loss(self, meshes: MeshBatch, fragments: Fragments) -> Float[Tensor, "b"]:
+    def _render_loss(
+        self, meshes: MeshBatch, fragments: Fragments, images: Float[Tensor, "b 3 h w"], masks: Float[Tensor, "b h w"]
+    ) -> Float[Tensor, "b"]:
         sigma, weights = self.settings.sigma, self.settings.weights
-        loss = weights.mask * mask_loss(soft_silhouette(fragments, sigma), self.masks)
+        loss = weights.mask * mask_loss(soft_silhouette(fragments, sigma), masks)
         if weights.rgb > 0.0:
             colours = interpolate(fragments, meshes.faces, self.colours)
-            loss = loss + weights.rgb * rgb_loss(soft_rgb(fragments, colours, sigma, _GAMMA), self.images)
+            loss = loss + weights.rgb * rgb_loss(soft_rgb(fragments, colours, sigma, _GAMMA), images)
         return loss
 
     def _mesh_loss(self, meshes: MeshBatch) -> Float[Tensor, "b"]:

@@ -26,6 +26,7 @@ NUMBERS = {
     "model.discriminator.base_channels": 128,
     "model.discriminator.max_channels": 2048,
     "model.discriminator.style_heads": True,
+    "refine.weights.mirror": 0.0,
     "refine.weights.laplacian": 100.0,
     "refine.weights.edge": 100.0,
     "refine.weights.normal": 1.0,

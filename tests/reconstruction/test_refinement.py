@@ -12,6 +12,7 @@ from shelfnet.reconstruction import refinement_objective
 from shelfnet.reconstruction.mesh_extraction import empty_mesh
 from shelfnet.reconstruction.refinement import RefinedMesh, refine_meshes
 from shelfnet.reconstruction.regularisers import build_topology, normal_loss
+from shelfnet.reconstruction.silhouettes import mesh_mask_iou
 from shelfnet.renderer.mesh_batch import pack_meshes
 from shelfnet.renderer.rasterizer import blur_radius_from_sigma, interpolate, rasterize, soft_rgb, soft_silhouette
 
@@ -68,6 +69,23 @@ def test_refinement_matches_silhouette_and_stays_smooth():
     assert 1.0 - result.mask_iou_after < 0.5 * (1.0 - result.mask_iou_before)
     assert roughness(result.mesh) < 1.5 * roughness(start)
     np.testing.assert_array_equal(result.mesh.faces, start.faces)
+
+
+def test_the_mirrored_image_shapes_the_hidden_side():
+    start, target, azimuth, elevation = ellipsoid(0.28, 0.28, 0.28), ellipsoid(0.16, 0.3, 0.45), 0.7, 0.1
+    image, mask = photograph(target, azimuth, elevation)
+    angles = torch.tensor([azimuth]), torch.tensor([elevation])
+    update = {"iterations": 60, "learning_rate": 8e-3}
+    from_the_other_side = []
+    for mirror in (0.0, 1.0):
+        settings = SETTINGS.model_copy(update=update | {"weights": RefineWeights(offset=100, mirror=mirror)})
+        (result,) = refine_meshes([start], [grey(start)], image, mask, *angles, settings, FOV, DISTANCE)
+        _, other_mask = photograph(target, -azimuth, elevation)
+        iou = mesh_mask_iou(result.mesh, -azimuth, elevation, other_mask[0], FOV, DISTANCE)
+        from_the_other_side.append((iou, result.mask_iou_after))
+    (without, seen_without), (mirrored, seen_mirrored) = from_the_other_side
+    assert mirrored > without + 0.1
+    assert seen_mirrored > seen_without - 0.05
 
 
 @pytest.mark.parametrize("most", [0.005, None])
@@ -169,7 +187,7 @@ def test_configured_rasterizer_is_used(monkeypatch):
     monkeypatch.setitem(refinement_objective.RASTERIZERS, "pytorch3d", spy)
     shape = ellipsoid(0.3, 0.3, 0.3)
     refine_one(shape, shape, SETTINGS.model_copy(update={"iterations": 1, "rasterizer": "pytorch3d"}))
-    assert len(used) == 2
+    assert len(used) == 2 * 2, "before and after a step, from the camera and the mirrored one"
 
 
 def test_wrong_image_size_is_refused():
