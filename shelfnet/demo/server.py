@@ -9,13 +9,13 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shelfnet.prediction.predictor import Predictor
+from shelfnet.temporary import temporary_folder
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ALL_INTERFACES = ("0.0.0.0", "::")
@@ -83,8 +83,8 @@ def serve(predictor: Predictor, address: Address, examples: Sequence[Path], *, o
     Raises:
         AddressError: The server does not start.
     """
-    with TemporaryDirectory(prefix="shelfnet-demo-", ignore_cleanup_errors=True) as folder:
-        root = Path(folder).resolve()
+    with temporary_folder("demo") as folder:
+        root = folder.resolve()
         _configure_gradio(root, address)
         from shelfnet.demo.page import CSS, SCRIPTS, THEME, build_page  # imports Gradio, which reads the environment
 

@@ -1,9 +1,7 @@
 """True models as GLB files for the report: textured as in the data set, and small enough to embed."""
 
 import io
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import trimesh
@@ -18,6 +16,7 @@ from shelfnet.geometry.colours import linear_from_srgb
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.preview.models import Submesh
 from shelfnet.reconstruction.coloured_mesh import ColouredMesh, save_glb, simplify_coloured
+from shelfnet.temporary import temporary_folder
 
 MAX_FACES = 20_000
 """Models with more faces are simplified, and colours per vertex replace their textures."""
@@ -70,8 +69,8 @@ def _simplified_glb(submeshes: Sequence[Submesh], max_faces: int) -> bytes:
     colours = np.concatenate([_corner_colours(part) for part in submeshes])
     vertices, first, indices = np.unique(corners, axis=0, return_index=True, return_inverse=True)
     surface = ColouredMesh(Mesh(vertices, indices.reshape(-1, 3)), colours[first])
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "truth.glb"
+    with temporary_folder("report") as folder:
+        path = folder / "truth.glb"
         save_glb(path, simplify_coloured(surface, max_faces))
         return path.read_bytes()
 

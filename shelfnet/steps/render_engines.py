@@ -18,6 +18,7 @@ from shelfnet.config.render import RenderSettings
 from shelfnet.data.obj.reader import ModelError
 from shelfnet.data.variation.conditions import ViewConditions
 from shelfnet.isolation import IsolatedWorker
+from shelfnet.temporary import temporary_folder
 
 Images = UInt8[np.ndarray, "v h w 4"]
 
@@ -58,8 +59,8 @@ def isolated_engine(settings: RenderSettings, threads: int) -> Iterator[Callable
     Faults of a model raise :class:`ModelError`, the end of the process raises
     :class:`~shelfnet.isolation.WorkerFailedError`, and faults of the engine or its device are raised unchanged.
     """
-    with tempfile.TemporaryDirectory(prefix="shelfnet-render-") as folder:
-        make = partial(make_renderer, settings, threads, Path(folder))
+    with temporary_folder("render") as folder:
+        make = partial(make_renderer, settings, threads, folder)
         with IsolatedWorker(make, timeout_s=settings.model_timeout_s, memory_mb=settings.model_memory_mb) as worker:
             yield worker.run
 

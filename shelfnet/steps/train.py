@@ -41,6 +41,7 @@ from shelfnet.training.run_lock import hold_run_folder
 from shelfnet.training.sample_grid import save_sample_grid
 from shelfnet.training.schedules import latent_scale
 from shelfnet.training.state import TrainState, build_state
+from shelfnet.training.walltime import find_walltime
 from shelfnet.training.warm_start import warm_start
 
 log = logging.getLogger(__name__)
@@ -224,7 +225,7 @@ def build_hooks(job: TrainJob, store: ImageStore, events: Journal) -> loop.Hooks
     def save(state: TrainState) -> None:
         save_progress(job.resume, state, job.signature)
 
-    return loop.Hooks(validate=validate, record=events.metrics, save=save)
+    return loop.Hooks(validate=validate, record=events.metrics, save=save, walltime=find_walltime())
 
 
 def _log_run(events: Journal, job: TrainJob, device: torch.device, clip_weights: str) -> None:

@@ -23,6 +23,7 @@ from shelfnet.training.non_finite import FiniteCheck
 from shelfnet.training.progress_clock import ProgressClock
 from shelfnet.training.schedules import is_due, latent_scale, learning_rate, render_px, views_are_given
 from shelfnet.training.state import Scalars, TrainState
+from shelfnet.training.walltime import Walltime
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +39,13 @@ class Hooks:
         validate: Measures a network at an iteration; never chooses a checkpoint.
         record: Takes named numbers at an iteration.
         save: Saves the state of the run.
+        walltime: Time limit of the job; ``None`` where there is none.
     """
 
     validate: Callable[[ShelfNet, int], dict[str, float]]
     record: Callable[[int, dict[str, float]], None]
     save: Callable[[TrainState], None]
+    walltime: Walltime | None = None
 
 
 NO_HOOKS = Hooks(validate=lambda *_: {}, record=lambda *_: None, save=lambda _: None)
@@ -133,6 +136,7 @@ def train(state: TrainState, context: TrainContext, store: ImageStore, hooks: Ho
 
     Raises:
         NonFiniteLossError: A loss is infinite or NaN.
+        WalltimeError: The time of the job is up, and it cannot be requeued.
     """
     settings, distributed = context.settings.train, context.distributed
     full_px = context.settings.model.renderer.resolution_px
@@ -149,7 +153,9 @@ def train(state: TrainState, context: TrainContext, store: ImageStore, hooks: Ho
         state.iteration += 1
         state.update_average(settings.ema_decay)
         log_is_due = is_due(state.iteration, settings.log_every, settings.iterations)
-        save_is_due = state.iteration % settings.checkpoint_every == 0
+        is_last = state.iteration == settings.iterations
+        time_is_up = not is_last and hooks.walltime is not None and hooks.walltime.is_up()
+        save_is_due = state.iteration % settings.checkpoint_every == 0 or time_is_up
         finite.add(state.iteration, terms)
         if log_is_due or save_is_due or state.device.type == "cpu":  # a GPU is read only when it is read anyway
             finite.check()
@@ -160,6 +166,8 @@ def train(state: TrainState, context: TrainContext, store: ImageStore, hooks: Ho
         if save_is_due:  # the last iteration is published by the caller instead
             validation.finish()
             hooks.save(state)
+        if hooks.walltime is not None and time_is_up:
+            hooks.walltime.requeue()
     validation.finish()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +59,29 @@ def test_error_is_one_line_on_the_terminal(tmp_path: Path):
     assert done.returncode == 1
     assert done.stderr == "[train/base/3] ValueError: chairs/7: no faces\n"
     assert "Traceback" in (tmp_path / "logs/train.log").read_text()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        'OSError(28, "No space left on device", "a.npy")',
+        'ValueError("Error while serializing: I/O error: No space left on device (os error 28)")',
+        'RuntimeError("(sqlite3.OperationalError) database or disk is full")',
+    ],
+)
+def test_full_disk_is_called_full(tmp_path: Path, error: str):
+    done = run_script(tmp_path, f"raise {error}")
+    assert done.returncode == 1
+    assert re.fullmatch(r"\[train/base/3\] \w+Error: the disk is full: \d.*GB are free in .*\n", done.stderr)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full, which stands for a full disk")
+def test_full_disk_of_the_log_is_called_full(tmp_path: Path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/train.log").symlink_to("/dev/full")
+    done = run_script(tmp_path, 'print("x" * 100_000, flush=True)')
+    assert done.returncode == 1
+    assert "[train/base/3] OSError: the disk is full: " in done.stderr
 
 
 def test_settings_are_parsed_in_order(tmp_path: Path):

@@ -193,6 +193,37 @@ def warn_about_unread():
         logger.warning(f"{Path('config.yaml').resolve()} is not read; pass --configfile to override settings of {own}")
 
 
+# Rules by the section of ``resources`` that they request, apart from sections of the name of their rule.
+SECTIONS_OF_RULES = {
+    **dict.fromkeys(["stage_dataset", "build_catalogue", "sample_surfaces"], "catalogue"),
+    **dict.fromkeys(["stage_photographs", "catalogue_photographs"], "catalogue"),
+    **dict.fromkeys(["render_views", "crop_photographs"], "render"),
+    **dict.fromkeys(["evaluate_baselines", "evaluate_silhouettes", "evaluate_sphere"], "evaluate"),
+    **dict.fromkeys(["compare", "draw_figures", "write_report", "measure_memory"], "report"),
+}
+
+
+def warn_about_replaced():
+    """Warn about resources of the settings that a profile or an option of Snakemake replaces."""
+    replaced = workflow.resource_settings
+    given = CONFIG.resources.model_dump()
+    defaults = type(CONFIG.resources)().model_dump()
+    for rule in {**replaced.overwrite_resources, **replaced.overwrite_threads}:
+        section = SECTIONS_OF_RULES.get(rule, rule)
+        names = {"runtime": "runtime_min", "mem_mb": "mem_mb"}
+        names = {key: name for key, name in names.items() if key in replaced.overwrite_resources.get(rule, {})}
+        if rule in replaced.overwrite_threads:
+            names["threads"] = "threads"
+        for key, name in names.items():
+            if given.get(section, {}).get(name) != defaults.get(section, {}).get(name):
+                option = f"--set-threads {rule}=..." if key == "threads" else f"--set-resources {rule}:{key}=..."
+                logger.warning(
+                    f"resources.{section}.{name} of the settings does not apply to {rule}: the profile or an option "
+                    f"sets {key} of this rule; change it there, or with {option}"
+                )
+
+
 if workflow.is_main_process:
     warn_about_unread()
     tell_killed()
+    warn_about_replaced()

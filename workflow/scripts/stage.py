@@ -9,6 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from typing import Any
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from shelfnet.data.shown_names import PrintableFormatter
+from shelfnet.full_disk import full_disk_text
 from shelfnet.gpus import reserve_gpus
 from shelfnet.tracking.job_status import SUFFIX, job_status
 
@@ -46,8 +48,10 @@ def run(main: Callable[[Any], None], job: Any) -> None:
         with job_status(journal(job).with_suffix(SUFFIX), mlflow_run(job)), reserve_gpus(job.resources.get("gpu", 0)):
             main(job)
     except Exception as error:
-        traceback.print_exc()
-        logging.getLogger("shelfnet").error("%s: %s", type(error).__name__, error)
+        full = full_disk_text(error)
+        logging.getLogger("shelfnet").error("%s: %s", type(error).__name__, error if full is None else full)
+        with suppress(OSError):  # the disk of the log may be full
+            traceback.print_exc()
         raise SystemExit(1) from None
 
 
@@ -97,5 +101,6 @@ def _configure_logging(terminal: Any, label: str) -> None:
     to_file.setFormatter(logging.Formatter(LINE))
     to_terminal.setFormatter(PrintableFormatter(f"[{label}] %(message)s"))
     to_terminal.addFilter(logging.Filter("shelfnet"))
-    logging.basicConfig(level=logging.INFO, handlers=[to_file, to_terminal])
+    logging.basicConfig(level=logging.INFO, handlers=[to_terminal, to_file])
+    logging.raiseExceptions = False  # a full disk must not end a job because of its log
     logging.captureWarnings(True)

@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from shelfnet.data.obj.reader import ModelError
+from shelfnet.full_disk import full_disk_text
 from shelfnet.isolation import WorkerFailedError
 from shelfnet.publishing import complete_file
 
@@ -34,7 +35,13 @@ COLUMNS = tuple(field.name for field in fields(Quarantined))
 
 
 def quarantine_model(model_id: str, stage: str, error: Exception, path: str) -> Quarantined:
-    """Log the error that refuses a model and return its row; unexpected errors are logged with their traceback."""
+    """Log the error that refuses a model and return its row; unexpected errors are logged with their traceback.
+
+    Raises:
+        Exception: The error itself, if a full disk caused it, which is no fault of the model.
+    """
+    if full_disk_text(error) is not None:
+        raise error
     expected = isinstance(error, ModelError | WorkerFailedError)
     reason = str(error) if expected else f"{type(error).__name__}: {error}"
     logger.warning("model %s is refused (%s): %s", model_id, path, reason, exc_info=None if expected else error)

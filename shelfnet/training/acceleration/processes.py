@@ -2,14 +2,13 @@
 
 import logging
 import os
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 
+from shelfnet.temporary import temporary_folder
 from shelfnet.training.acceleration.distributed import DistributedContext
 
 
@@ -33,8 +32,8 @@ def run_in_processes(processes: int, device: str, function: Callable[..., None],
     elif processes == 1:
         function(DistributedContext(), **arguments)
     else:
-        with tempfile.TemporaryDirectory() as folder:
-            rendezvous = Path(folder, "rendezvous").as_uri()
+        with temporary_folder("training") as folder:
+            rendezvous = (folder / "rendezvous").as_uri()
             torch.multiprocessing.start_processes(  # pyright: ignore[reportPrivateImportUsage]
                 _spawned, (processes, rendezvous, device, function, arguments), processes, start_method="spawn"
             )
