@@ -4,7 +4,6 @@ import logging
 import os
 import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,16 +32,14 @@ class Walltime:
     Attributes:
         job: Id of the job.
         save_s: Time at which to save, in seconds since the epoch.
-        clock: Present time in seconds since the epoch.
     """
 
     job: str
     save_s: float
-    clock: Callable[[], float] = time.time
 
     def is_up(self) -> bool:
         """Whether it is time to save and to requeue the job."""
-        return self.clock() >= self.save_s
+        return time.time() >= self.save_s
 
     def requeue(self) -> None:
         """Ask Slurm to run the job again from its beginning, and wait to be ended.
