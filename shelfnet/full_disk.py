@@ -19,15 +19,10 @@ def full_disk_text(error: BaseException) -> str | None:
     """
     chained: BaseException | None = error
     while chained is not None:
-        if getattr(chained, "errno", None) in ERRNOS or says_full(str(chained)):
+        if getattr(chained, "errno", None) in ERRNOS or TEXT.search(str(chained)):
             return _text()
         chained = chained.__cause__ or chained.__context__
     return None
-
-
-def says_full(text: str) -> bool:
-    """Whether the message of an error is about a full disk."""
-    return TEXT.search(text) is not None
 
 
 def _text() -> str:
