@@ -27,6 +27,7 @@ from shelfnet.data.shards.schema import (
     TRAINING_COLUMNS,
     ShardError,
 )
+from shelfnet.data.shown_names import shown_names
 from shelfnet.data.tables import cast_columns
 from shelfnet.data.tags import TAGS
 
@@ -196,6 +197,8 @@ def _records(
                 if stack is not None:
                     stack.put(rank, values.pop("image"), path, first_row + row)
                 records[rank] = values
+    if not all(records):
+        raise ShardError(f"{shown_names(map(str, paths))}: damaged: columns differ in their number of rows")
     return records
 
 

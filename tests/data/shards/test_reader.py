@@ -220,3 +220,18 @@ def test_text_that_is_not_utf8_is_refused(tmp_path, image_row, text):
     path.write_bytes(path.read_bytes().replace(text, b"\xe9" + text[1:]))
     with pytest.raises(ShardError, match=r"shard-0000\.parquet: .*(utf-8|UTF8)"):
         load_training_views([path])
+
+
+def test_columns_of_unequal_length_are_refused(tmp_path, image_row, monkeypatch):
+    """In a damaged file, a column can end before the others."""
+    path = tmp_path / "shard-0000.parquet"
+    write_shard(path, [image_row("a", view, split="test") for view in range(3)])
+    whole = reader._batches
+
+    def cut(path, columns):
+        for first_row, batch in whole(path, columns):
+            yield first_row, batch.slice(0, 2) if "image" in columns else batch
+
+    monkeypatch.setattr(reader, "_batches", cut)
+    with pytest.raises(ShardError, match="differ in their number of rows"):
+        load_evaluation_views([path], "test", None)
