@@ -7,7 +7,7 @@ from box_models import cameras
 
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.lighting import SUNS
-from shelfnet.data.variation.conditions import ViewConditions, draw_conditions, vary_camera
+from shelfnet.data.variation.conditions import ViewConditions, draw_conditions, image_generator, vary_camera
 from shelfnet.geometry.cameras import project
 
 PLAIN = RenderSettings()
@@ -52,6 +52,11 @@ def test_factors_are_independent(factor):
     lens = {"fov_min_deg": 25, "fov_max_deg": 60}
     for (alone, _), (joined, _) in zip(drawn(varied(**lens)), drawn(varied(**lens, **factor)), strict=True):
         assert alone.fov == joined.fov
+
+
+def test_factors_have_different_generators():
+    draws = [image_generator(0, "chair", 0, factor).uniform() for factor in ("fov", "distance", "roll")]
+    assert len(set(draws)) == 3
 
 
 def test_field_of_view_in_range_with_object_as_large():
