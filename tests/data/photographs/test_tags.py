@@ -5,6 +5,7 @@ import unicodedata
 import pandas as pd
 import pytest
 
+from shelfnet.data.catalogue import tag_tables
 from shelfnet.data.catalogue.model_info import DatasetError
 from shelfnet.data.photographs.tags import PhotoTags, TagTable, match_photos, read_photo_tags
 
@@ -66,6 +67,7 @@ def test_photo_column_must_hold_text(tmp_path):
 
 def test_table_of_too_many_bytes_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("shelfnet.data.catalogue.tag_tables.MAX_TABLE_BYTES", 1 << 20)
+    monkeypatch.setattr("shelfnet.data.catalogue.tag_tables._read_isolated", tag_tables._read_parquet)
     table = pd.DataFrame({"photo": [f"{n}.jpg" for n in range(200)], "caption": "x" * 10_000})
     table.to_parquet(tmp_path / "photographs.parquet")
     with pytest.raises(DatasetError, match=r"photographs\.parquet: .*at most 1048576 bytes"):
@@ -75,6 +77,7 @@ def test_table_of_too_many_bytes_is_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["photographs.csv", "photographs.parquet"])
 def test_table_of_too_many_rows_is_refused(tmp_path, monkeypatch, name):
     monkeypatch.setattr("shelfnet.data.catalogue.tag_tables.MAX_ROWS", 3)
+    monkeypatch.setattr("shelfnet.data.catalogue.tag_tables._read_isolated", tag_tables._read_parquet)
     table = pd.DataFrame({"photo": [f"{n}.jpg" for n in range(4)]})
     table.to_csv(tmp_path / name) if name.endswith("csv") else table.to_parquet(tmp_path / name)
     with pytest.raises(DatasetError, match="at most 3 rows, got 4 or more"):
