@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from shelfnet.data.catalogue import tag_tables
 from shelfnet.data.catalogue.model_info import DatasetError
 from shelfnet.data.sources.folder import read_folder_tags
 
@@ -83,7 +84,8 @@ def test_unreadable_table_refused(tmp_path, table):
 
 @pytest.mark.parametrize("name", ["tags.csv", "tags.parquet"])
 def test_long_table_refused(tmp_path, monkeypatch, name):
-    monkeypatch.setattr("shelfnet.data.catalogue.tag_tables.MAX_ROWS", 3)
+    monkeypatch.setattr(tag_tables, "MAX_ROWS", 3)
+    monkeypatch.setattr(tag_tables, "_read_isolated", tag_tables._read_parquet)
     if name.endswith("csv"):
         (tmp_path / name).write_text("file\n" + "blue.obj\n" * 4)
     else:
