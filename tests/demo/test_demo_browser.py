@@ -16,6 +16,7 @@ import trimesh
 from PIL import Image
 
 from shelfnet.prediction.checkpoints import packaged_checkpoint
+from shelfnet.temporary import LOCK
 
 pytest.importorskip("gradio", reason="the page needs the extra demo")
 pytestmark = [
@@ -42,8 +43,9 @@ class Server:
     directory: Path
 
     def files(self) -> list[str]:
-        """Names of the files that it holds."""
-        return sorted(path.name for folder in (self.temporary, self.directory) for path in folder.rglob("*.*"))
+        """Names of the files of photos and meshes that it holds."""
+        found = (path.name for folder in (self.temporary, self.directory) for path in folder.rglob("*.*"))
+        return sorted(name for name in found if name != LOCK)
 
 
 def free_port() -> int:
