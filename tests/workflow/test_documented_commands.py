@@ -67,7 +67,7 @@ def test_cluster_command_has_no_single_machine_limits(
     given = words(command.replace("--workflow-profile", option))
     _, arguments = parse_args([str(cluster) if word.endswith(SLURM) else word for word in given])
     assert {str(entry).split("=")[0] for entry in arguments.resources or []} == limits
-    assert arguments.jobs == 100
+    assert arguments.jobs == 1000
 
 
 def test_rules_request_gpus_themselves():
