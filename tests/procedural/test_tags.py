@@ -14,7 +14,7 @@ from shelfnet.procedural.styles import DYES, METALS, STYLE_TRAITS, WOODS
 from shelfnet.procedural.tags import ARCHETYPES, THEME_RULES, materials_for, sample_tags, themes_for
 from shelfnet.procedural.themes import THEME_PATTERNS
 
-SHARED = Path(__file__).parents[4] / "shared" / "real" / "vocabulary.json"
+SHARED = Path(__file__).parents[3] / "shared" / "real" / "vocabulary.json"
 
 
 def test_tables_use_only_the_vocabulary() -> None:

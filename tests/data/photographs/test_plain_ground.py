@@ -1,6 +1,5 @@
 """Objects on a plain background are cut out like the drawings that they are; other photos are refused."""
 
-import os
 from io import BytesIO
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from shelfnet.data.photographs.plain_ground import NoPlainGroundError, cut_out
 SIDE_PX, OVERSAMPLING = 200, 4
 WHITE, GREY, BLUE, BLACK = (255, 255, 255), (140, 140, 145), (60, 90, 180), (6, 6, 8)
 WOOD = (150, 95, 60)
-REAL = Path(os.environ.get("SHELFNET_REAL", "/work/shared/real/dev")) / "3D-FUTURE-model"
+REAL = Path(__file__).parents[4] / "shared" / "real" / "dev" / "3D-FUTURE-model"
 
 
 def chair(legs=(60, 130)):
