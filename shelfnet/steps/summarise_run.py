@@ -11,8 +11,7 @@ import pandas as pd
 from shelfnet.config.workflow import TrackingSettings
 from shelfnet.evaluation.comparison_text import chamfer_verdict_sentence, silhouette_sentences
 from shelfnet.tracking.charts import charts_address
-
-SQLITE = "sqlite:///"
+from shelfnet.tracking.pending import database_file
 
 
 def summarise_run(*, settings: TrackingSettings, results: Path) -> list[str]:
@@ -42,9 +41,9 @@ def _verdict(comparison: pd.DataFrame) -> str:
 def _curves(settings: TrackingSettings) -> str:
     if not settings.enabled:
         return "not in MLflow, because tracking.enabled is false"
-    if not settings.uri.startswith(SQLITE):
+    database = database_file(settings)
+    if database is None:
         return f"experiment {settings.experiment} on the server of tracking.uri"
-    database = Path(settings.uri.removeprefix(SQLITE))
     experiment_id = _experiment_id(database, settings.experiment)
     if experiment_id is None:
         return f"not in MLflow yet: {database} has no experiment {settings.experiment}"

@@ -1,7 +1,7 @@
 """Train the small CLIP of the embedded default on the renders and their captions."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -55,8 +55,9 @@ def train_clip(
     model = train_small_clip(load_training_views(shards), settings.training, torch_device)
     generator = torch.Generator(torch_device).manual_seed(settings.training.seed)
     held_out = load_training_views(shards, HELD_OUT_SPLIT)
-    retrieval = _held_out_retrieval(model, held_out, shards, generator)
-    new_captions = _retrieval_of_new_captions(model, held_out, shards, generator)
+    captions = {split: _captions(shards, split) for split in NEGATIVE_SPLITS}
+    retrieval = _held_out_retrieval(model, held_out, captions, generator)
+    new_captions = _retrieval_of_new_captions(model, held_out, captions, generator)
     tags = measure_tags(model, held_out, _tags(shards, HELD_OUT_SPLIT), _tags(shards, "train"))
     for name, found in tags.items():
         log.info(
@@ -84,10 +85,10 @@ def train_clip(
 
 
 def _held_out_retrieval(
-    model: ClipModel, held_out: TrainingViews, shards: Sequence[Path], generator: torch.Generator
+    model: ClipModel, held_out: TrainingViews, captions: Mapping[str, set[str]], generator: torch.Generator
 ) -> Retrieval:
     """Retrieval on the validation split; warns where it is too low."""
-    others = [_captions(shards, split) for split in NEGATIVE_SPLITS]
+    others = [captions[split] for split in NEGATIVE_SPLITS]
     retrieval = measure_retrieval(model, held_out, others, RETRIEVAL_CHOICES, generator)
     log.info(
         "clip  held-out retrieval: %.3f of images find their caption among %d, %.1f times chance",
@@ -101,16 +102,15 @@ def _held_out_retrieval(
 
 
 def _retrieval_of_new_captions(
-    model: ClipModel, held_out: TrainingViews, shards: Sequence[Path], generator: torch.Generator
+    model: ClipModel, held_out: TrainingViews, captions: Mapping[str, set[str]], generator: torch.Generator
 ) -> Retrieval | None:
     """Retrieval of held-out images whose caption does not occur in training; ``None`` if there are none."""
-    seen = _captions(shards, "train")
+    seen = captions["train"]
     new = [image for image, caption in enumerate(held_out.captions) if caption not in seen]
     if not new:
         return None
     views = TrainingViews(held_out.images[new], tuple(held_out.captions[image] for image in new))
-    others = [_captions(shards, split) - seen for split in (HELD_OUT_SPLIT, "test")]
-    retrieval = measure_retrieval(model, views, [*others, seen], RETRIEVAL_CHOICES, generator)
+    retrieval = measure_retrieval(model, views, [captions["test"] - seen, seen], RETRIEVAL_CHOICES, generator)
     message = "clip  of %d held-out images with captions that training has not seen, %.3f find theirs among %d"
     log.info(message, len(new), retrieval.top1, retrieval.choices)
     return retrieval

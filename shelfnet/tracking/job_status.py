@@ -68,7 +68,7 @@ def job_statuses(journals: Path) -> list[JobStatus]:
 
 
 def mark_killed(journals: Path) -> bool:
-    """Mark jobs as killed that ended without a word; returns whether there was one."""
+    """Mark jobs that ended without setting a status as killed; returns whether there was one."""
     return sum(_mark_if_killed(path) for path in journals.glob(f"*{SUFFIX}")) > 0
 
 

@@ -1,4 +1,4 @@
-"""The local journal: an append-only JSON-lines file a job, the truth of which MLflow is the mirror.
+"""The local journal: one append-only JSON-lines file per job, which is copied to MLflow.
 
 Every line is one event of one MLflow run: ``{"run", "event", "time", ...}`` with ``event`` one of ``params``, ``tags``,
 ``metrics``, ``artifact``, ``dataset``, ``image``, ``model``, ``table``. Writing it needs nothing but the standard
@@ -18,10 +18,10 @@ class Journal:
     """Events of one job, all for one MLflow run.
 
     Args:
-        path: the JSON-lines file; a job that starts again starts it afresh unless ``append``.
-        run: name of the MLflow run: ``<ablation>/seed<n>`` for ablations, else the stage (``data``, ``clip``,
+        path: The JSON-lines file; it is emptied when the job starts again, unless ``append``.
+        run: Name of the MLflow run: ``<ablation>/seed<n>`` for ablations, else the stage (``data``, ``clip``,
             ``comparison``).
-        append: keep what a first, interrupted attempt has written.
+        append: Whether events of an earlier, interrupted attempt are kept.
     """
 
     def __init__(self, path: Path, run: str, *, append: bool = False) -> None:
@@ -48,7 +48,7 @@ class Journal:
         self._write("artifact", path=str(path), folder=folder)
 
     def image(self, step: int, name: str, path: Path) -> None:
-        """A published image of a step: runs that are compared show the images of one name beside one another."""
+        """A published image of a step; compared runs show images of the same name side by side."""
         self._write("image", step=step, name=name, path=str(path))
 
     def model(self, weights: Path, description: Path) -> None:
@@ -63,9 +63,9 @@ class Journal:
         """A published CSV, to be shown as a table where runs are compared.
 
         Args:
-            path: of the CSV.
-            key: columns that name a row, by which rows of different runs are put beside one another.
-            headline: the column that is compared before any other is chosen.
+            path: The CSV.
+            key: Columns that name a row; rows of different runs with the same name are compared.
+            headline: Column that is compared first.
         """
         self._write("table", path=str(path), key=list(key), headline=headline)
 

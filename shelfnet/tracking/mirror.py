@@ -1,8 +1,9 @@
-"""MLflow, the mirror of the local journals.
+"""Copies the local journals to MLflow.
 
-A :class:`Mirror` tells MLflow what it does not know yet, at any time, again, and beside other mirrors of the same
-journals. One experiment holds one MLflow run for each run name of the journals. MLflow being away, slow or not
-installed costs a warning; a later call catches up. The writing happens in a child process (``mlflow_writer.py``).
+A :class:`Mirror` writes the events that MLflow does not have yet. It can be called at any time and repeatedly, and
+several mirrors of the same journals can run at once. One experiment holds one MLflow run for each run name of the
+journals. If MLflow is away, slow or not installed, a warning is logged, and a later call catches up. A child process
+writes (``mlflow_writer.py``).
 """
 
 import logging
@@ -15,7 +16,7 @@ from shelfnet.config.workflow import TrackingSettings
 from shelfnet.isolation import IsolatedWorker, WorkerFailedError
 from shelfnet.tracking.job_status import mark_killed
 from shelfnet.tracking.mlflow_writer import MirrorReport, MlflowWriter
-from shelfnet.tracking.pending import StateFile, plan_runs
+from shelfnet.tracking.pending import StateFile, database_file, plan_runs
 
 MANUALLY = "python -m shelfnet.steps.mirror_tracking"
 MAX_CHARACTERS = 600
@@ -95,7 +96,7 @@ class Mirror:
         """One line on why the child failed, without SQL statements and web addresses that follow it."""
         message = takewhile(lambda line: not line.startswith(_APPENDED), str(error).splitlines())
         cause = _without_password(" ".join(" ".join(message).split()))[:MAX_CHARACTERS] or type(error).__name__
-        file = self.settings.uri.removeprefix("sqlite:///")
+        file = database_file(self.settings) or self.settings.uri
         for sign, text in CAUSES.items():
             if sign in str(error):
                 return text.format(file=file, uri=self.settings.uri, timeout=self.settings.timeout_s)

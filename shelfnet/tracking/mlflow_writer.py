@@ -1,9 +1,8 @@
-"""What the mirror's child process does: the plan carried out in MLflow, which this file alone imports.
+"""The child process of the mirror, which writes to MLflow. Only this file imports MLflow.
 
-Every operation rearms an alarm. Whatever hangs, be it a name server, a database driver or MLflow's own chain of
-retries, the process dies after ``timeout_s`` without progress, its lock falls with it, and the half-told run is
-replaced by the next call. A replaced run (see ``pending.py``) is deleted in MLflow, where ``mlflow gc`` alone removes
-it for good.
+Every operation restarts an alarm. If a name server, a database driver or MLflow's retries hang, the process ends after
+``timeout_s`` without progress. Its lock is then released, and the next call replaces the partly written run. A replaced
+run (see ``pending.py``) is marked as deleted in MLflow; only ``mlflow gc`` removes it for good.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ if TYPE_CHECKING:
 LOCK_FILE = "mirrored.lock"
 ORIGIN_TAG = "shelfnet.journals"
 KIND_TAG, KIND = "mlflow.experimentKind", "custom_model_development"
-"""Without it the pages of MLflow open in their language-model dress, with runs and charts out of sight."""
+"""Kind of the experiment; without it, MLflow shows its layout for language models, which hides runs and charts."""
 ARTIFACTS = "mlartifacts"
 MODEL_CODE = Path(__file__).parents[1] / "prediction" / "mlflow_model.py"
 BATCH_SIZES = {"tags": 100, "params": 100, "metrics": 1000}
@@ -176,7 +175,7 @@ class MlflowWriter:
     def _open_run(self, plan: RunPlan, state: RunState | None, origin: str) -> tuple[RunState, list[Event]]:
         """The MLflow run to write to and the events to write: a new one wherever the known one will not do."""
         self._rearm()
-        # Living MLflow runs that these journals made; other people's are none of our business.
+        # Only runs of these journals that are not deleted: other runs of the experiment are left alone.
         living = self.client.search_runs([self.experiment_id], f"tags.`{ORIGIN_TAG}` = '{origin}'")
         alive = {found.info.run_id for found in living if found.info.run_name == plan.run}
         if state is not None and not plan.replaces and state.run_id in alive:

@@ -1,10 +1,9 @@
-"""What the journals say and MLflow does not know yet: the bookkeeping of the mirror, without MLflow.
+"""Finds the events of the journals that MLflow does not have yet; does not import MLflow.
 
-The unit is the run. The state file holds what has been mirrored of it: how many of its lines in each journal, a digest
-of them, and the status. New lines that only add are appended to the MLflow run. Where history itself has changed (a job
-ran again and rewrote its journal, a parameter has another value, a metric goes back to a step that was already told, a
-mirror died half-way), MLflow has no way to take a value back: the run is *replaced* by a new one that tells everything
-from the journals of today.
+The state file records for each run what has been written: the number of its lines in each journal, a digest of them,
+and the status. New lines are appended to the MLflow run. MLflow cannot take a value back. So the run is *replaced* by a
+new one, written from the current journals, if earlier events have changed: a job ran again and rewrote its journal, a
+parameter has another value, a metric returns to a step that was already written, or a mirror ended half-way.
 """
 
 from __future__ import annotations

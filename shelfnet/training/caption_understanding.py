@@ -1,5 +1,6 @@
 """Which tags of a caption a CLIP model recognises in an image."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -73,7 +74,7 @@ def measure_tags(
             scores = similarity[image, [row_of[caption] for caption in options]]
             right.append(options[int(scores.argmax())] == tags[image].caption())
         values = [getattr(tags[image], name) for image in questions]
-        most_frequent = max(values.count(value) for value in set(values))
+        ((_, most_frequent),) = Counter(values).most_common(1)
         n_options = max(map(len, questions.values()))
         found[name] = TagAccuracy(sum(right) / len(right), most_frequent / len(values), n_options, len(right))
     return found
