@@ -208,17 +208,17 @@ def warn_about_replaced():
     replaced = workflow.resource_settings
     given = CONFIG.resources.model_dump()
     defaults = type(CONFIG.resources)().model_dump()
-    for rule in {**replaced.overwrite_resources, **replaced.overwrite_threads}:
-        section = SECTIONS_OF_RULES.get(rule, rule)
+    for job in {**replaced.overwrite_resources, **replaced.overwrite_threads}:
+        section = SECTIONS_OF_RULES.get(job, job)
         names = {"runtime": "runtime_min", "mem_mb": "mem_mb"}
-        names = {key: name for key, name in names.items() if key in replaced.overwrite_resources.get(rule, {})}
-        if rule in replaced.overwrite_threads:
+        names = {key: name for key, name in names.items() if key in replaced.overwrite_resources.get(job, {})}
+        if job in replaced.overwrite_threads:
             names["threads"] = "threads"
         for key, name in names.items():
             if given.get(section, {}).get(name) != defaults.get(section, {}).get(name):
-                option = f"--set-threads {rule}=..." if key == "threads" else f"--set-resources {rule}:{key}=..."
+                option = f"--set-threads {job}=..." if key == "threads" else f"--set-resources {job}:{key}=..."
                 logger.warning(
-                    f"resources.{section}.{name} of the settings does not apply to {rule}: the profile or an option "
+                    f"resources.{section}.{name} of the settings does not apply to {job}: the profile or an option "
                     f"sets {key} of this rule; change it there, or with {option}"
                 )
 
