@@ -13,13 +13,7 @@ from shelfnet.representations.voxels import VoxelField
 
 RENDER = RenderSettings(resolution_px=32)
 SMALL = DiscoverySettings(
-    shapes=2,
-    grid_resolution=12,
-    image_px=16,
-    azimuth_step_deg=30,
-    first_steps=50,
-    rounds=2,
-    steps_per_round=10,
+    shapes=2, grid_resolution=12, image_px=16, azimuth_step_deg=30, first_steps=50, rounds=2, steps_per_round=10
 )
 
 

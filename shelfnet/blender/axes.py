@@ -9,12 +9,7 @@ from jaxtyping import Float
 from shelfnet.geometry.cameras import BLENDER_FROM_OPENCV
 
 BLENDER_FROM_OBJECT = np.array(
-    [
-        [1.0, 0.0, 0.0, 0.0],
-        [0.0, 0.0, -1.0, 0.0],
-        [0.0, 1.0, 0.0, 0.0],
-        [0.0, 0.0, 0.0, 1.0],
-    ]
+    [[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, -1.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
 )
 """Transform from the object frame (+Y up, +Z front) to Blender's world (+Z up, -Y front)."""
 

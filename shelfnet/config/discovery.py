@@ -9,8 +9,7 @@ class DiscoverySettings(Section):
     """Discovery of views and shared shapes in the training images."""
 
     shapes: Count = Field(
-        default=16,
-        description="Number of shared shapes of the largest super-category; smaller ones have fewer.",
+        default=16, description="Number of shared shapes of the largest super-category; smaller ones have fewer."
     )
     grid_resolution: int = Field(
         default=24, ge=4, le=128, description="Resolution of a shared shape in cells per side."

@@ -47,7 +47,5 @@ class FiguresSettings(Section):
     """Figures that need measurements of their own."""
 
     memory_resolutions: tuple[Resolution, ...] = Field(
-        default=(16, 32, 64, 128),
-        min_length=2,
-        description="Grid resolutions of memory_scaling.png; 256 needs 3.8 GB.",
+        default=(16, 32, 64, 128), min_length=2, description="Grid resolutions of memory_scaling.png; 256 needs 3.8 GB."
     )

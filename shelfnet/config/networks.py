@@ -68,8 +68,7 @@ class DecoderSettings(Section):
         description="Number of shared shapes to which the decoder adds a residual; 0 decodes without them.",
     )
     symmetry: Literal["none", "features", "field"] = Field(
-        default="field",
-        description="Symmetry in x, enforced by averaging: none | features | field (also occupancy).",
+        default="field", description="Symmetry in x, enforced by averaging: none | features | field (also occupancy)."
     )
 
 

@@ -42,11 +42,7 @@ class TrainSettings(Section):
         ge=0,
         description="Number of initial iterations at full learning rate, which then falls linearly to zero.",
     )
-    coarse_iterations: int = Field(
-        default=180,
-        ge=0,
-        description="Number of initial iterations rendered at coarse_px.",
-    )
+    coarse_iterations: int = Field(default=180, ge=0, description="Number of initial iterations rendered at coarse_px.")
     coarse_px: int = Field(
         default=32,
         ge=8,
@@ -54,9 +50,7 @@ class TrainSettings(Section):
         description="Render size in pixels per side during coarse_iterations; later model.renderer.resolution_px.",
     )
     shared_shape_iterations: int = Field(
-        default=0,
-        ge=0,
-        description="Number of initial iterations that decode one shape for all images of a batch.",
+        default=0, ge=0, description="Number of initial iterations that decode one shape for all images of a batch."
     )
     latent_ramp_iterations: int = Field(
         default=0, ge=0, description="Number of iterations over which the latent scale then rises linearly to 1."
@@ -72,8 +66,7 @@ class TrainSettings(Section):
     learning_rate: float = Field(default=5e-4, gt=0.0, description="Learning rate of Adam, for all networks.")
     discriminator_every: Count = Field(default=2, description="Number of iterations per discriminator step.")
     r1_every: Count = Field(
-        default=16,
-        description="Number of iterations per R1 penalty, which is scaled up accordingly.",
+        default=16, description="Number of iterations per R1 penalty, which is scaled up accordingly."
     )
     ema_decay: float = Field(
         default=0.98,

@@ -32,10 +32,7 @@ class ContentTerms:
 
 
 def content_terms(
-    encoding: Encoding,
-    azimuth: Float[Tensor, "b"],
-    elevation: Float[Tensor, "b"],
-    latent: Float[Tensor, "b d"],
+    encoding: Encoding, azimuth: Float[Tensor, "b"], elevation: Float[Tensor, "b"], latent: Float[Tensor, "b d"]
 ) -> ContentTerms:
     """Compare the encoding of renders with the view and latent that they were rendered from.
 

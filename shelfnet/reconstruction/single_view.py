@@ -115,11 +115,7 @@ def refine_reconstructions(
 
 
 def _better(
-    coarse: Reconstruction,
-    simplified: ColouredMesh,
-    result: RefinedMesh,
-    posed: PosedImage,
-    settings: RefineSettings,
+    coarse: Reconstruction, simplified: ColouredMesh, result: RefinedMesh, posed: PosedImage, settings: RefineSettings
 ) -> Reconstruction:
     """The refined mesh with its texture, or the coarse one if that covers the mask better."""
     refined = _reconstruction(ColouredMesh(result.mesh, simplified.colours), posed)

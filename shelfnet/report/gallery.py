@@ -169,11 +169,7 @@ def _predicted_tile(
 
 
 def _true_tile(
-    model_id: str,
-    parts: Sequence[Submesh],
-    camera_deg: tuple[float, float],
-    files: dict[str, bytes],
-    render: Renderers,
+    model_id: str, parts: Sequence[Submesh], camera_deg: tuple[float, float], files: dict[str, bytes], render: Renderers
 ) -> Tile:
     name = f"truth-{model_id}.glb"
     files[name] = true_glb(parts)

@@ -89,12 +89,7 @@ class TrueMeshes:
         return load_submeshes(self._root / self._paths[model_id])
 
 
-def collect_shown_views(
-    runs: Runs,
-    test: EvaluationViews,
-    truth: TrueMeshes | None,
-    count: int,
-) -> list[ShownView]:
+def collect_shown_views(runs: Runs, test: EvaluationViews, truth: TrueMeshes | None, count: int) -> list[ShownView]:
     """A few test views, evenly spread over the models, with the predictions of the first run of each ablation.
 
     Args:

@@ -164,11 +164,7 @@ def _count_bytes(decoder: nn.Module, latent: Tensor) -> dict[str, int]:
         field = decoder(latent)
         decode_saved_bytes = saved.total
         _render(field, len(latent))
-    return {
-        "field_bytes": _field_bytes(field),
-        "decode_saved_bytes": decode_saved_bytes,
-        "saved_bytes": saved.total,
-    }
+    return {"field_bytes": _field_bytes(field), "decode_saved_bytes": decode_saved_bytes, "saved_bytes": saved.total}
 
 
 def _render(field: Field, objects: int) -> Tensor:

@@ -10,10 +10,7 @@ from shelfnet.training.state import Scalars
 
 
 def health_figures(
-    latent: Float[Tensor, "b d"],
-    azimuth: Float[Tensor, "b"],
-    novel_mask: Float[Tensor, "b h w"],
-    prior: ViewPrior,
+    latent: Float[Tensor, "b d"], azimuth: Float[Tensor, "b"], novel_mask: Float[Tensor, "b h w"], prior: ViewPrior
 ) -> Scalars:
     """Mask coverage, spread of the predicted azimuths and deviation of the latents of a batch.
 

@@ -61,12 +61,7 @@ def warm_start(state: TrainState, context: TrainContext, store: ImageStore, shap
 
 
 def warm_start_encoder(
-    state: TrainState,
-    context: TrainContext,
-    store: ImageStore,
-    n_shapes: int,
-    settings: WarmStartSettings,
-    name: str,
+    state: TrainState, context: TrainContext, store: ImageStore, n_shapes: int, settings: WarmStartSettings, name: str
 ) -> nn.Linear:
     """Teach the encoder the found views (terms of Eq. 8) and, by a linear classifier of the latent, the shapes."""
     encoder, weights = state.model.encoder, context.settings.losses

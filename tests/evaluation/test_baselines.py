@@ -1,13 +1,7 @@
 import numpy as np
 import pytest
 
-from shelfnet.evaluation.baselines import (
-    chamfer_matrix,
-    draw_training_models,
-    medoid,
-    sphere_mesh,
-    spread_candidates,
-)
+from shelfnet.evaluation.baselines import chamfer_matrix, draw_training_models, medoid, sphere_mesh, spread_candidates
 
 
 def test_sphere_has_its_radius():

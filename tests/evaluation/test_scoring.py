@@ -37,9 +37,7 @@ def test_alignment_rotates_points_normals_and_occupancy(l_shape, true, settings)
 
 
 @pytest.mark.parametrize(
-    "vertices",
-    [np.zeros((0, 3)), np.zeros((3, 3)), np.full((3, 3), np.nan)],
-    ids=["no faces", "no area", "not finite"],
+    "vertices", [np.zeros((0, 3)), np.zeros((3, 3)), np.full((3, 3), np.nan)], ids=["no faces", "no area", "not finite"]
 )
 def test_mesh_without_surface_is_empty(vertices, true, settings):
     faces = np.arange(len(vertices)).reshape(-1, 3)

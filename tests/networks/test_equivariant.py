@@ -29,11 +29,7 @@ PSEUDO = o3.Irreps("2x0e + 1x0o + 1x1e + 1x1o + 1x2o")
 LATENT_DIM = 6
 EXACT = 1e-10
 SETTINGS = DecoderSettings(
-    feature_channels=5,
-    feature_resolution=8,
-    occupancy_resolution=16,
-    se3_multiplicities=(5, 3, 2),
-    symmetry="features",
+    feature_channels=5, feature_resolution=8, occupancy_resolution=16, se3_multiplicities=(5, 3, 2), symmetry="features"
 )
 
 

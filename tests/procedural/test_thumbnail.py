@@ -30,10 +30,7 @@ def test_near_part_occludes_far_part() -> None:
     two_colours = np.full((64, 64, 3), (200, 30, 30), dtype=np.uint8)
     two_colours[35:] = (30, 30, 200)
     for near, far, channel in ((MaterialSlot.BODY, MaterialSlot.FRAME, 0), (MaterialSlot.FRAME, MaterialSlot.BODY, 2)):
-        parts = [
-            box((1.0, 1.0, 0.05), slot=near).translated(z=0.3),
-            box((0.6, 0.6, 0.05), slot=far).translated(z=-0.3),
-        ]
+        parts = [box((1.0, 1.0, 0.05), slot=near).translated(z=0.3), box((0.6, 0.6, 0.05), slot=far).translated(z=-0.3)]
         for order in (parts, parts[::-1]):
             mesh = assemble(order, 64, np.random.default_rng(0)).mesh
             pixels = np.asarray(draw_thumbnail(mesh, two_colours, 80)).astype(int)

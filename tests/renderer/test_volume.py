@@ -102,14 +102,7 @@ def test_max_rays_does_not_change_the_image(jittered):
     def shown(max_rays):
         jitter = torch.rand(6, 256, 1, generator=torch.Generator().manual_seed(1)).double() if jittered else None
         return render_features(
-            random_field(6),
-            cameras(6),
-            FOV,
-            16,
-            12,
-            feature_samples_per_ray=4,
-            jitter=jitter,
-            max_rays=max_rays,
+            random_field(6), cameras(6), FOV, 16, 12, feature_samples_per_ray=4, jitter=jitter, max_rays=max_rays
         )
 
     some, all_rays = shown(max_rays_in_cube(FOV, DISTANCE, 16)), shown(None)

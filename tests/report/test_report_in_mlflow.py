@@ -10,10 +10,7 @@ from report_tree import tree_config, write_report_of, write_report_tree
 from shelfnet.config.workflow import TrackingSettings
 from shelfnet.tracking.mirror import mirror
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(chromium.BINARY is None, reason="no chromium to open the report in"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(chromium.BINARY is None, reason="no chromium to open the report in")]
 FRAME = "iframe[sandbox]"
 MESH = "#meshes model-viewer[data-file^=base]"
 

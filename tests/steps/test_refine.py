@@ -9,13 +9,7 @@ from photographed import AZIMUTH, ELEVATION, QUICK_REFINE, RENDER, SPLITS, write
 
 from shelfnet.config.meshes import ReconstructSettings
 from shelfnet.data.glb import MeshFileError
-from shelfnet.data.predictions import (
-    Prediction,
-    PredictionsError,
-    mesh_name,
-    read_predictions,
-    write_predictions,
-)
+from shelfnet.data.predictions import Prediction, PredictionsError, mesh_name, read_predictions, write_predictions
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.reconstruction.coloured_mesh import ColouredMesh, load_glb, save_glb
 from shelfnet.steps import refine as step

@@ -4,19 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from box_models import (
-    ASYMMETRIC,
-    BLUE,
-    GREEN,
-    RED,
-    SINGLE,
-    YELLOW,
-    cameras,
-    iou,
-    silhouette,
-    write_obj,
-    write_textured,
-)
+from box_models import ASYMMETRIC, BLUE, GREEN, RED, SINGLE, YELLOW, cameras, iou, silhouette, write_obj, write_textured
 from PIL import Image
 
 from shelfnet.config.render import RenderSettings

@@ -13,8 +13,7 @@ from shelfnet.networks.retrieval import Retrieval
 from shelfnet.steps import train_clip as step
 
 SETTINGS = ClipSettings(
-    source="trained",
-    training=ClipTraining(iterations=2, batch_size=2, image_px=32, width=32, layers=1, embed_dim=16),
+    source="trained", training=ClipTraining(iterations=2, batch_size=2, image_px=32, width=32, layers=1, embed_dim=16)
 )
 
 

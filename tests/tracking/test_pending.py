@@ -5,15 +5,7 @@ import pytest
 from shelfnet.config.workflow import TrackingSettings
 from shelfnet.tracking.job_status import job_status
 from shelfnet.tracking.journal import Journal
-from shelfnet.tracking.pending import (
-    STATE_FILE,
-    Mark,
-    RunState,
-    StateFile,
-    merged_values,
-    metric_points,
-    plan_runs,
-)
+from shelfnet.tracking.pending import STATE_FILE, Mark, RunState, StateFile, merged_values, metric_points, plan_runs
 
 SERVER = TrackingSettings(uri="http://127.0.0.1:9")
 

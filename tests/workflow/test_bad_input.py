@@ -15,10 +15,7 @@ from tests.workflow.conftest import Snakemake
         ('train={"iteratons": 3}', "train.iteratons: "),
         ('train={"iterations": "many"}', "train.iterations: "),
         ('ablations={"mine": {"losses": {"klip": 1}}}', "ablations.mine.losses.klip: "),
-        (
-            'ablations={"mine": {"evaluate": {"n_points": 300}}}',
-            "ablations.mine.evaluate: ",
-        ),
+        ('ablations={"mine": {"evaluate": {"n_points": 300}}}', "ablations.mine.evaluate: "),
         ("seeds=[]", "seeds: "),
     ],
 )

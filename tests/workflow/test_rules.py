@@ -34,8 +34,7 @@ def test_rule_has_every_directive(rule: str, directive: str):
 @pytest.mark.parametrize("rule", RULES)
 def test_rule_depends_on_code_of_its_step(rule: str):
     imported = re.search(
-        rf"from shelfnet\.(steps\.\w+) import .*\b{rule}\b",
-        (ROOT / "workflow" / "scripts" / f"{rule}.py").read_text(),
+        rf"from shelfnet\.(steps\.\w+) import .*\b{rule}\b", (ROOT / "workflow" / "scripts" / f"{rule}.py").read_text()
     )
     assert imported
     assert f'code=code_digest("{imported[1]}")' in RULES[rule]
@@ -57,7 +56,7 @@ def test_profile_names_a_rule_for_all_work_on_many_files():
     slurm = yaml.safe_load((ROOT / "workflow" / "profiles" / "slurm" / "config.yaml").read_text())
     sized = {re.split("[:=]", entry)[0] for entry in slurm["set-resources"]}
     assert sized >= RULES.keys() - {
-        *("collect_rows", "compare", "draw_figures", "write_report", "measure_memory", "evaluate_sphere"),
+        *("collect_rows", "compare", "draw_figures", "write_report", "measure_memory", "evaluate_sphere")
     }
     arrays = set(slurm["slurm-array-jobs"].split(","))
     assert arrays == {rule for rule in RULES if re.search(r"\{(shard|part)\}", RULES[rule])}

@@ -12,13 +12,7 @@ import pyarrow as pa
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue.captions import make_caption
 from shelfnet.data.catalogue.dataset_layout import OBJ_NAME, model_folders, unlisted_folders
-from shelfnet.data.catalogue.model_info import (
-    FILE_NAME,
-    STAGE,
-    DatasetError,
-    ModelInfo,
-    read_model_info,
-)
+from shelfnet.data.catalogue.model_info import FILE_NAME, STAGE, DatasetError, ModelInfo, read_model_info
 from shelfnet.data.catalogue.quarantine import Quarantined, first_reasons, quarantine_model
 from shelfnet.data.catalogue.selection import select_models
 from shelfnet.data.catalogue.splits import sampling_order, shard_of, split_of

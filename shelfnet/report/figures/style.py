@@ -58,9 +58,7 @@ def line_styles(names: Sequence[str]) -> dict[str, LineStyle]:
     """Styles by name; once all colours are used, they repeat with the next dash."""
     return {
         name: LineStyle(
-            OKABE_ITO[rank % len(OKABE_ITO)],
-            DASHES[rank // len(OKABE_ITO) % len(DASHES)],
-            MARKERS[rank % len(MARKERS)],
+            OKABE_ITO[rank % len(OKABE_ITO)], DASHES[rank // len(OKABE_ITO) % len(DASHES)], MARKERS[rank % len(MARKERS)]
         )
         for rank, name in enumerate(names)
     }

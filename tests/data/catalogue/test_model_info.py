@@ -107,8 +107,7 @@ def test_first_of_equal_ids_used(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    "model_id",
-    ["0e0c9349-3e73-4623-bee0-feb9cab75dd8", "chair_1.v2", "modèle 椅子 🪑", "é", "a", "x" * 128, "console"],
+    "model_id", ["0e0c9349-3e73-4623-bee0-feb9cab75dd8", "chair_1.v2", "modèle 椅子 🪑", "é", "a", "x" * 128, "console"]
 )
 def test_safe_ids(model_id):
     assert is_safe_id(model_id)

@@ -29,8 +29,7 @@ def textured(glb, image):
 
 
 @pytest.mark.parametrize(
-    "uri",
-    ["maps/dark wood.png", "maps/dark%20wood.png", "./Maps\\Dark%20Wood.PNG", "C:\\chair\\maps\\dark wood.png"],
+    "uri", ["maps/dark wood.png", "maps/dark%20wood.png", "./Maps\\Dark%20Wood.PNG", "C:\\chair\\maps\\dark wood.png"]
 )
 def test_an_image_in_the_folder_is_read(tmp_path, glb, uri):
     (tmp_path / "maps").mkdir()

@@ -88,10 +88,7 @@ FACES = "element face {}\nproperty list uchar int vertex_indices\nend_header\n"
             "400 .*999999999",
         ),
         (HEADER.format("ascii 1.0", 3) + FACES.format(1) + "0 0 0\n", "truncated.* 3 rows of vertex"),
-        (
-            HEADER.format("ascii 1.0", 3) + FACES.format(3) + "0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n",
-            "truncated",
-        ),
+        (HEADER.format("ascii 1.0", 3) + FACES.format(3) + "0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n", "truncated"),
         (HEADER.format("binary_little_endian 1.0", 3) + FACES.format(1) + "xx", "truncated"),
         (HEADER.format("ascii 1.0", 3) + FACES.format(1) + "0 0 0\n1 0 0\n0 1 0\n2 0 1\n", "corners or more, got 2"),
         (HEADER.format("ascii 1.0", 3) + FACES.format(1) + "0 0 0\n1 0 0\n0 1 0\n3 0 -1 2\n", "vertex -1 of 3"),

@@ -131,13 +131,7 @@ def test_only_regular_files_opened(tmp_path):
     (tmp_path / "device.obj").symlink_to("/dev/zero")
     (tmp_path / "folder.obj").mkdir()
     os.mkfifo(tmp_path / "pipe.obj")
-    kinds = {
-        "link": "gone.obj, ",
-        "loop": "itself",
-        "device": "/dev/zero",
-        "folder": "folder",
-        "pipe": "pipe",
-    }
+    kinds = {"link": "gone.obj, ", "loop": "itself", "device": "/dev/zero", "folder": "folder", "pipe": "pipe"}
     for name, kind in kinds.items():
         with pytest.raises(ModelError, match=rf"{name}\.obj.* {kind}"):
             load_obj(tmp_path / f"{name}.obj", 100)

@@ -49,11 +49,7 @@ def test_mirror(mirror):
     before = objaverse._VERSIONED_PATH
     wanted = settings(mirror=str(mirror), categories=("chair", "Folding Chair"))
     infos = find_objects(wanted)
-    assert {uid: info.category for uid, info in infos.items()} == {
-        "c1": "Chair",
-        "c3": "Chair",
-        "f1": "Folding Chair",
-    }
+    assert {uid: info.category for uid, info in infos.items()} == {"c1": "Chair", "c3": "Chair", "f1": "Folding Chair"}
     models, refused = fetch_objects(list(infos.values()), wanted)
     assert [model.shown for model in models] == ["glbs/000-000/c1.glb", "glbs/000-002/c3.glb", "glbs/000-003/f1.glb"]
     assert all(model.path.is_file() for model in models)
