@@ -61,7 +61,8 @@ def config_schema() -> str:
         "properties": overrides,
         "additionalProperties": False,
     }
-    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
+    text = json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
+    return re.sub(r"(?<!\\n)\\n(?!\\n)", " ", text)  # line breaks inside the paragraphs of descriptions
 
 
 def _section_lines(section: BaseModel, depth: int) -> Iterator[str]:

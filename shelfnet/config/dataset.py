@@ -33,10 +33,10 @@ STAGING_READS = {
 class SplitFractions(Section):
     """Fractions of the models, selected by a hash of model_id; the rest is for training."""
 
-    validation: Fraction = Field(
-        default=0.1, description="Fraction for validation curves and the rotation that evaluation fits."
-    )
-    test: Fraction = Field(default=0.1, description="Fraction for the numbers and figures.")
+    validation: Fraction = 0.1
+    """Fraction for validation curves and the rotation that evaluation fits."""
+    test: Fraction = 0.1
+    """Fraction for the numbers and figures."""
 
     @model_validator(mode="after")
     def _training_fraction_is_positive(self) -> SplitFractions:
@@ -50,81 +50,86 @@ class SplitFractions(Section):
 class ShowroomSettings(Section):
     """Generated parametric furniture."""
 
-    models: Count = Field(default=220, description="Number of generated models.")
-    seed: int = Field(default=0, ge=0, description="Random seed of shapes and tags.")
-    texture_px: int = Field(default=128, ge=32, le=2048, description="Texture size in pixels per side.")
+    models: Count = 220
+    """Number of generated models."""
+    seed: int = Field(default=0, ge=0)
+    """Random seed of shapes and tags."""
+    texture_px: int = Field(default=128, ge=32, le=2048)
+    """Texture size in pixels per side."""
 
 
 class DownloadSettings(Section):
     """A file to download."""
 
-    url: str = Field(pattern=r"^(https?|file)://", description="Address of the file.")
-    sha256: str = Field(pattern=r"^[0-9a-fA-F]{64}$", description="Expected SHA-256 digest in hexadecimal.")
-    size_bytes: Count | None = Field(default=None, description="Expected size in bytes; null skips the check.")
+    url: str = Field(pattern=r"^(https?|file)://")
+    """Address of the file."""
+    sha256: str = Field(pattern=r"^[0-9a-fA-F]{64}$")
+    """Expected SHA-256 digest in hexadecimal."""
+    size_bytes: Count | None = None
+    """Expected size in bytes; null skips the check."""
 
 
 class FolderSettings(Section):
     """A folder of GLB, OBJ, PLY and STL files; GLB is in metres and +Y up by its standard."""
 
-    tags: str | None = Field(
-        default=None,
-        description="CSV or Parquet table: model_id or file, super_category, category, style, theme, material.",
-    )
-    up_axis: Literal["y", "z"] = Field(default="y", description="Up axis of OBJ, PLY and STL files: y | z.")
-    unit_m: float = Field(default=1.0, gt=0.0, description="Metres per unit of OBJ, PLY and STL files.")
+    tags: str | None = None
+    """CSV or Parquet table: model_id or file, super_category, category, style, theme, material."""
+    up_axis: Literal["y", "z"] = "y"
+    """Up axis of OBJ, PLY and STL files: y | z."""
+    unit_m: float = Field(default=1.0, gt=0.0)
+    """Metres per unit of OBJ, PLY and STL files."""
 
 
 class ObjaverseSettings(Section):
     """Categories of Objaverse, by their LVIS names."""
 
-    categories: tuple[str, ...] = Field(default=(), description="LVIS categories, for example [chair, armchair].")
-    mirror: str | None = Field(
-        default=None, description="Folder with a copy of Objaverse, read instead of the network."
-    )
-    cache: str | None = Field(default=None, description="Download folder of the objaverse package; null: ~/.objaverse.")
-    minimum_models: Count = Field(default=100, description="Number of models per category below which the run stops.")
-    download_threads: int = Field(default=4, ge=1, le=32, description="Number of parallel downloads.")
+    categories: tuple[str, ...] = ()
+    """LVIS categories, for example [chair, armchair]."""
+    mirror: str | None = None
+    """Folder with a copy of Objaverse, read instead of the network."""
+    cache: str | None = None
+    """Download folder of the objaverse package; null: ~/.objaverse."""
+    minimum_models: Count = 100
+    """Number of models per category below which the run stops."""
+    download_threads: int = Field(default=4, ge=1, le=32)
+    """Number of parallel downloads."""
 
 
 class DatasetSettings(Section):
     """Source of the furniture."""
 
-    kind: Literal["showroom", "3d_future", "folder", "objaverse", "images"] = Field(
-        default="showroom",
-        description="Data set (docs/data.md): showroom (generated furniture) | 3d_future (its folder or zip files) | "
-        "folder (GLB, OBJ, PLY, STL) | objaverse (LVIS categories) | images (photographs with masks, no true shapes).",
-    )
-    path: str | None = Field(default=None, description="Folder or zip file to read, for 3d_future, folder and images.")
-    path_env: str | None = Field(
-        default="SHELFNET_DATASET", description="Environment variable that replaces path where it is set."
-    )
-    urls: tuple[DownloadSettings, ...] = Field(
-        default=(), description="Files to download, for 3d_future: {url, sha256, size_bytes (optional)} each."
-    )
-    accept_licence: bool = Field(
-        default=False, description="Your confirmation that you accept the licence of the urls."
-    )
-    downloads: str = Field(default="data/downloads", description="Folder for downloaded files.")
-    super_categories: tuple[str, ...] = Field(default=(), description="Super-categories to keep; empty keeps all.")
-    categories: tuple[str, ...] = Field(default=(), description="Categories to keep; empty keeps all.")
-    exclude: tuple[str, ...] | str = Field(
-        default=(), description="Ids of models to leave out, or the path of a text file with one id per line."
-    )
-    max_models: Count | None = Field(
-        default=None, description="Maximum number of models, selected by hash; null keeps all."
-    )
-    max_faces: Count = Field(default=2_000_000, description="Maximum number of faces; larger meshes are quarantined.")
-    model_timeout_s: float = Field(
-        default=120.0, gt=0, description="Time limit in seconds for reading one model; slower models are quarantined."
-    )
-    model_memory_mb: int = Field(
-        default=4000, ge=256, description="Memory limit in MB for reading one model; larger models are quarantined."
-    )
+    kind: Literal["showroom", "3d_future", "folder", "objaverse", "images"] = "showroom"
+    """Data set (docs/data.md): showroom (generated furniture) | 3d_future (its folder or zip files) | folder (GLB, OBJ,
+    PLY, STL) | objaverse (LVIS categories) | images (photographs with masks, no true shapes)."""
+    path: str | None = None
+    """Folder or zip file to read, for 3d_future, folder and images."""
+    path_env: str | None = "SHELFNET_DATASET"
+    """Environment variable that replaces path where it is set."""
+    urls: tuple[DownloadSettings, ...] = ()
+    """Files to download, for 3d_future: {url, sha256, size_bytes (optional)} each."""
+    accept_licence: bool = False
+    """Your confirmation that you accept the licence of the urls."""
+    downloads: str = "data/downloads"
+    """Folder for downloaded files."""
+    super_categories: tuple[str, ...] = ()
+    """Super-categories to keep; empty keeps all."""
+    categories: tuple[str, ...] = ()
+    """Categories to keep; empty keeps all."""
+    exclude: tuple[str, ...] | str = ()
+    """Ids of models to leave out, or the path of a text file with one id per line."""
+    max_models: Count | None = None
+    """Maximum number of models, selected by hash; null keeps all."""
+    max_faces: Count = 2_000_000
+    """Maximum number of faces; larger meshes are quarantined."""
+    model_timeout_s: float = Field(default=120.0, gt=0)
+    """Time limit in seconds for reading one model; slower models are quarantined."""
+    model_memory_mb: int = Field(default=4000, ge=256)
+    """Memory limit in MB for reading one model; larger models are quarantined."""
     splits: SplitFractions = SplitFractions()
-    split_seed: int = Field(default=0, description="Seed of the split; another seed assigns all models anew.")
-    surface_points: int = Field(
-        default=10_000, ge=256, description="Number of area-uniform true surface points per model."
-    )
+    split_seed: int = 0
+    """Seed of the split; another seed assigns all models anew."""
+    surface_points: int = Field(default=10_000, ge=256)
+    """Number of area-uniform true surface points per model."""
     showroom: ShowroomSettings = ShowroomSettings()
     folder: FolderSettings = FolderSettings()
     objaverse: ObjaverseSettings = ObjaverseSettings()

@@ -8,26 +8,21 @@ from shelfnet.config.section import Count, Section
 class DiscoverySettings(Section):
     """Discovery of views and shared shapes in the training images."""
 
-    shapes: Count = Field(
-        default=16, description="Number of shared shapes of the largest super-category; smaller ones have fewer."
-    )
-    grid_resolution: int = Field(
-        default=24, ge=4, le=128, description="Resolution of a shared shape in cells per side."
-    )
-    image_px: int = Field(
-        default=32,
-        ge=8,
-        le=256,
-        multiple_of=4,
-        description="Largest size in pixels per side at which images are compared.",
-    )
-    azimuth_step_deg: float = Field(
-        default=15.0, gt=0.0, le=180.0, description="Largest spacing of the azimuths of the view grid in degrees."
-    )
-    elevation_step_deg: float = Field(
-        default=17.5, gt=0.0, le=90.0, description="Largest spacing of the elevations of the view grid in degrees."
-    )
-    first_steps: Count = Field(default=180, description="Number of optimiser steps of the first, single shape.")
-    rounds: Count = Field(default=8, description="Number of expectation-maximisation rounds per later stage.")
-    steps_per_round: Count = Field(default=15, description="Number of optimiser steps per round.")
-    seed: int = Field(default=0, ge=0, description="Random seed of the shapes and of the sampled images.")
+    shapes: Count = 16
+    """Number of shared shapes of the largest super-category; smaller ones have fewer."""
+    grid_resolution: int = Field(default=24, ge=4, le=128)
+    """Resolution of a shared shape in cells per side."""
+    image_px: int = Field(default=32, ge=8, le=256, multiple_of=4)
+    """Largest size in pixels per side at which images are compared."""
+    azimuth_step_deg: float = Field(default=15.0, gt=0.0, le=180.0)
+    """Largest spacing of the azimuths of the view grid in degrees."""
+    elevation_step_deg: float = Field(default=17.5, gt=0.0, le=90.0)
+    """Largest spacing of the elevations of the view grid in degrees."""
+    first_steps: Count = 180
+    """Number of optimiser steps of the first, single shape."""
+    rounds: Count = 8
+    """Number of expectation-maximisation rounds per later stage."""
+    steps_per_round: Count = 15
+    """Number of optimiser steps per round."""
+    seed: int = Field(default=0, ge=0)
+    """Random seed of the shapes and of the sampled images."""

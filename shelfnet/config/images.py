@@ -26,17 +26,16 @@ COCO_CATEGORIES = frozenset((
 class SegmenterSettings(Section):
     """Network that makes masks for photographs without one."""
 
-    kind: Literal["none", "mask_rcnn"] = Field(default="none", description="Network: none | mask_rcnn (torchvision's).")
-    weights: Literal["cache", "file"] = Field(
-        default="cache", description="Source of the weights: cache (COCO's, from torchvision's cache) | file."
-    )
-    path: str | None = Field(default=None, description="Path of the weights, for file only.")
-    categories: tuple[str, ...] = Field(
-        default=("chair", "couch", "bed", "dining table"),
-        min_length=1,
-        description="COCO categories to detect; the object is the largest detection.",
-    )
-    score_threshold: Fraction = Field(default=0.5, description="Minimum score of a detection.")
+    kind: Literal["none", "mask_rcnn"] = "none"
+    """Network: none | mask_rcnn (torchvision's)."""
+    weights: Literal["cache", "file"] = "cache"
+    """Source of the weights: cache (COCO's, from torchvision's cache) | file."""
+    path: str | None = None
+    """Path of the weights, for file only."""
+    categories: tuple[str, ...] = Field(default=("chair", "couch", "bed", "dining table"), min_length=1)
+    """COCO categories to detect; the object is the largest detection."""
+    score_threshold: Fraction = 0.5
+    """Minimum score of a detection."""
 
     @field_validator("categories")
     @classmethod
@@ -58,17 +57,12 @@ class SegmenterSettings(Section):
 class ImagesSettings(Section):
     """Photographs of single objects."""
 
-    object_share: float = Field(
-        default=0.7, ge=0.1, le=1.0, description="Longer side of the object as a fraction of the crop's side."
-    )
-    min_coverage: Fraction = Field(
-        default=0.005, description="Minimum fraction of a photograph that its mask covers; others are quarantined."
-    )
-    min_object_px: Count = Field(
-        default=32, description="Minimum longer side of the object in pixels of the photograph; others are quarantined."
-    )
-    plain_ground: bool = Field(
-        default=True,
-        description="Whether photographs without a mask are cut out if the background is plain, before the segmenter.",
-    )
+    object_share: float = Field(default=0.7, ge=0.1, le=1.0)
+    """Longer side of the object as a fraction of the crop's side."""
+    min_coverage: Fraction = 0.005
+    """Minimum fraction of a photograph that its mask covers; others are quarantined."""
+    min_object_px: Count = 32
+    """Minimum longer side of the object in pixels of the photograph; others are quarantined."""
+    plain_ground: bool = True
+    """Whether photographs without a mask are cut out if the background is plain, before the segmenter."""
     segmenter: SegmenterSettings = SegmenterSettings()

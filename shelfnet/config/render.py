@@ -16,14 +16,14 @@ PHOTO_SCALE = 2
 class ViewPrior(Section):
     """View prior p(v), uniform in both ranges; training draws its random views from it too."""
 
-    azimuth_min_deg: float = Field(
-        default=-180.0, ge=-180.0, le=180.0, description="Minimum azimuth in degrees; 0 faces the front."
-    )
-    azimuth_max_deg: float = Field(default=180.0, ge=-180.0, le=180.0, description="Maximum azimuth in degrees.")
-    elevation_min_deg: float = Field(
-        default=-5.0, ge=-89.0, le=89.0, description="Minimum elevation in degrees; negative is below the horizon."
-    )
-    elevation_max_deg: float = Field(default=30.0, ge=-89.0, le=89.0, description="Maximum elevation in degrees.")
+    azimuth_min_deg: float = Field(default=-180.0, ge=-180.0, le=180.0)
+    """Minimum azimuth in degrees; 0 faces the front."""
+    azimuth_max_deg: float = Field(default=180.0, ge=-180.0, le=180.0)
+    """Maximum azimuth in degrees."""
+    elevation_min_deg: float = Field(default=-5.0, ge=-89.0, le=89.0)
+    """Minimum elevation in degrees; negative is below the horizon."""
+    elevation_max_deg: float = Field(default=30.0, ge=-89.0, le=89.0)
+    """Maximum elevation in degrees."""
 
     @model_validator(mode="after")
     def _ranges_are_ordered(self) -> ViewPrior:
@@ -37,37 +37,32 @@ class ViewPrior(Section):
 class RenderSettings(Section):
     """Images of the models: camera, engine and quality."""
 
-    engine: Literal["cycles", "pyrender"] = Field(
-        default="cycles", description="Render engine: cycles | pyrender (fast, with simplified materials)."
-    )
-    device: Literal["cpu", "optix", "cuda", "hip", "metal", "oneapi"] = Field(
-        default="cpu", description="Cycles device: cpu | optix | cuda | hip | metal | oneapi."
-    )
-    resolution_px: int = Field(default=64, ge=16, le=2048, description="Image size in pixels per side.")
-    views_per_model: Count = Field(default=8, description="Number of views per model, drawn from prior.")
-    shards: Count = Field(default=4, description="Number of output files, and of jobs, that the models are split into.")
-    seed: int = Field(default=0, description="Random seed of the views.")
-    samples: Count = Field(default=8, description="Cycles samples per pixel.")
-    denoise: bool = Field(default=False, description="Whether Cycles denoises, which multiplies the render time.")
-    fov_deg: float = Field(
-        default=35.0, gt=1.0, lt=120.0, description="Field of view in degrees, also for training and meshes."
-    )
-    camera_distance: float = Field(
-        default=2.6,
-        gt=0.9,
-        le=1_000.0,
-        description="Distance of the camera from the object's centre, in units of the object's longest side.",
-    )
+    engine: Literal["cycles", "pyrender"] = "cycles"
+    """Render engine: cycles | pyrender (fast, with simplified materials)."""
+    device: Literal["cpu", "optix", "cuda", "hip", "metal", "oneapi"] = "cpu"
+    """Cycles device: cpu | optix | cuda | hip | metal | oneapi."""
+    resolution_px: int = Field(default=64, ge=16, le=2048)
+    """Image size in pixels per side."""
+    views_per_model: Count = 8
+    """Number of views per model, drawn from prior."""
+    shards: Count = 4
+    """Number of output files, and of jobs, that the models are split into."""
+    seed: int = 0
+    """Random seed of the views."""
+    samples: Count = 8
+    """Cycles samples per pixel."""
+    denoise: bool = False
+    """Whether Cycles denoises, which multiplies the render time."""
+    fov_deg: float = Field(default=35.0, gt=1.0, lt=120.0)
+    """Field of view in degrees, also for training and meshes."""
+    camera_distance: float = Field(default=2.6, gt=0.9, le=1_000.0)
+    """Distance of the camera from the object's centre, in units of the object's longest side."""
     prior: ViewPrior = ViewPrior()
     variation: RenderVariation = RenderVariation()
-    model_timeout_s: float = Field(
-        default=600.0,
-        gt=0.0,
-        description="Time limit in seconds for all views of one model; slower models are quarantined.",
-    )
-    model_memory_mb: int = Field(
-        default=8_000, ge=256, description="Memory limit in MB for rendering one model; larger models are quarantined."
-    )
+    model_timeout_s: float = Field(default=600.0, gt=0.0)
+    """Time limit in seconds for all views of one model; slower models are quarantined."""
+    model_memory_mb: int = Field(default=8_000, ge=256)
+    """Memory limit in MB for rendering one model; larger models are quarantined."""
 
     @property
     def rendered_px(self) -> int:

@@ -38,14 +38,8 @@ class Config(Section):
     figures: FiguresSettings = FiguresSettings()
     tracking: TrackingSettings = TrackingSettings()
     resources: ResourceSettings = ResourceSettings()
-    ablations: dict[str, dict[str, Any]] = Field(
-        default_factory=default_ablations,
-        min_length=1,
-        description="Named sets of overrides of the settings above; all share the rest. The row "
-        "untrained (base with zero iterations) is always added.",
-    )
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
-        default=(0,),
-        min_length=1,
-        description="Random seeds; every ablation is trained once per seed, and may have seeds of its own.",
-    )
+    ablations: dict[str, dict[str, Any]] = Field(default_factory=default_ablations, min_length=1)
+    """Named sets of overrides of the settings above; all share the rest. The row untrained (base with zero iterations)
+    is always added."""
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0,), min_length=1)
+    """Random seeds; every ablation is trained once per seed, and may have seeds of its own."""

@@ -14,4 +14,4 @@ PowerOfTwo = Literal[4, 8, 16, 32, 64, 128, 256]
 class Section(BaseModel):
     """Base of all sections of the settings: frozen; unknown keys, infinite numbers and NaN are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)

@@ -10,89 +10,70 @@ from shelfnet.config.section import Count, Fraction, Section
 class WarmStartSettings(Section):
     """Warm start on the views and shapes that discovery found, before the losses of Eq. 9."""
 
-    enabled: bool = Field(default=True, description="Whether views are discovered and networks start from them.")
-    encoder_iterations: int = Field(default=400, ge=0, description="Number of optimiser steps of the encoder.")
-    encoder_batch_size: Count = Field(default=96, description="Number of images per step of the encoder.")
-    decoder_iterations: int = Field(default=150, ge=0, description="Number of optimiser steps of the decoder.")
-    decoder_batch_size: Count = Field(default=8, description="Number of objects per step of the decoder.")
-    learning_rate: float = Field(
-        default=2e-3, gt=0.0, description="Initial learning rate of Adam, which falls to a twentieth."
-    )
-    colour_weight: float = Field(
-        default=1.0, ge=0.0, description="Weight of the colours of the shapes for the decoder."
-    )
-    max_spread_deg: float = Field(
-        default=45.0,
-        gt=0.0,
-        le=180.0,
-        description="Largest spread of a found azimuth in degrees at which it is trusted.",
-    )
-    given_view_fraction: Fraction = Field(
-        default=1.0,
-        description="Fraction of the iterations, from the first one, that render trusted images at their found views.",
-    )
+    enabled: bool = True
+    """Whether views are discovered and networks start from them."""
+    encoder_iterations: int = Field(default=400, ge=0)
+    """Number of optimiser steps of the encoder."""
+    encoder_batch_size: Count = 96
+    """Number of images per step of the encoder."""
+    decoder_iterations: int = Field(default=150, ge=0)
+    """Number of optimiser steps of the decoder."""
+    decoder_batch_size: Count = 8
+    """Number of objects per step of the decoder."""
+    learning_rate: float = Field(default=2e-3, gt=0.0)
+    """Initial learning rate of Adam, which falls to a twentieth."""
+    colour_weight: float = Field(default=1.0, ge=0.0)
+    """Weight of the colours of the shapes for the decoder."""
+    max_spread_deg: float = Field(default=45.0, gt=0.0, le=180.0)
+    """Largest spread of a found azimuth in degrees at which it is trusted."""
+    given_view_fraction: Fraction = 1.0
+    """Fraction of the iterations, from the first one, that render trusted images at their found views."""
 
 
 class TrainSettings(Section):
     """Optimisation."""
 
-    iterations: int = Field(default=300, ge=0, description="Number of generator steps.")
-    constant_iterations: int = Field(
-        default=200,
-        ge=0,
-        description="Number of initial iterations at full learning rate, which then falls linearly to zero.",
-    )
-    coarse_iterations: int = Field(default=180, ge=0, description="Number of initial iterations rendered at coarse_px.")
-    coarse_px: int = Field(
-        default=32,
-        ge=8,
-        le=256,
-        description="Render size in pixels per side during coarse_iterations; later model.renderer.resolution_px.",
-    )
-    shared_shape_iterations: int = Field(
-        default=0, ge=0, description="Number of initial iterations that decode one shape for all images of a batch."
-    )
-    latent_ramp_iterations: int = Field(
-        default=0, ge=0, description="Number of iterations over which the latent scale then rises linearly to 1."
-    )
+    iterations: int = Field(default=300, ge=0)
+    """Number of generator steps."""
+    constant_iterations: int = Field(default=200, ge=0)
+    """Number of initial iterations at full learning rate, which then falls linearly to zero."""
+    coarse_iterations: int = Field(default=180, ge=0)
+    """Number of initial iterations rendered at coarse_px."""
+    coarse_px: int = Field(default=32, ge=8, le=256)
+    """Render size in pixels per side during coarse_iterations; later model.renderer.resolution_px."""
+    shared_shape_iterations: int = Field(default=0, ge=0)
+    """Number of initial iterations that decode one shape for all images of a batch."""
+    latent_ramp_iterations: int = Field(default=0, ge=0)
+    """Number of iterations over which the latent scale then rises linearly to 1."""
     warm_start: WarmStartSettings = WarmStartSettings()
-    content_views: int = Field(
-        default=0,
-        ge=0,
-        le=16,
-        description="Number of extra views from p(v) per object, for the content loss of the encoder alone.",
-    )
-    batch_size: int = Field(default=8, ge=2, description="Number of images per step, over all processes.")
-    learning_rate: float = Field(default=5e-4, gt=0.0, description="Learning rate of Adam, for all networks.")
-    discriminator_every: Count = Field(default=2, description="Number of iterations per discriminator step.")
-    r1_every: Count = Field(
-        default=16, description="Number of iterations per R1 penalty, which is scaled up accordingly."
-    )
-    ema_decay: float = Field(
-        default=0.98,
-        ge=0.0,
-        lt=1.0,
-        description="Decay of the exponential moving average of the weights, which is saved; 0 keeps none.",
-    )
-    device: Literal["auto", "cpu", "cuda"] = Field(default="cpu", description="Device: auto | cpu | cuda.")
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto",
-        description="Precision: float32 | bfloat16 (convolutions and matrix products) | auto (bfloat16 on CUDA).",
-    )
-    compile: Literal["auto", "none", "networks", "graphs"] = Field(
-        default="auto",
-        description="Compilation: none | networks (torch.compile) | graphs (CUDA graphs too) | auto (graphs on CUDA).",
-    )
-    processes: Count = Field(
-        default=1,
-        description="Number of processes that share a training's batches, each on its own GPU if there are any.",
-    )
-    log_every: Count = Field(default=20, description="Number of iterations between rows of metrics.parquet.")
-    validate_every: Count = Field(
-        default=75, description="Number of iterations between validations, the points of the curves."
-    )
-    validation_views: Count = Field(default=16, description="Number of views per validation.")
-    checkpoint_every: Count = Field(default=60, description="Number of iterations between checkpoints to resume from.")
+    content_views: int = Field(default=0, ge=0, le=16)
+    """Number of extra views from p(v) per object, for the content loss of the encoder alone."""
+    batch_size: int = Field(default=8, ge=2)
+    """Number of images per step, over all processes."""
+    learning_rate: float = Field(default=5e-4, gt=0.0)
+    """Learning rate of Adam, for all networks."""
+    discriminator_every: Count = 2
+    """Number of iterations per discriminator step."""
+    r1_every: Count = 16
+    """Number of iterations per R1 penalty, which is scaled up accordingly."""
+    ema_decay: float = Field(default=0.98, ge=0.0, lt=1.0)
+    """Decay of the exponential moving average of the weights, which is saved; 0 keeps none."""
+    device: Literal["auto", "cpu", "cuda"] = "cpu"
+    """Device: auto | cpu | cuda."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Precision: float32 | bfloat16 (convolutions and matrix products) | auto (bfloat16 on CUDA)."""
+    compile: Literal["auto", "none", "networks", "graphs"] = "auto"
+    """Compilation: none | networks (torch.compile) | graphs (CUDA graphs too) | auto (graphs on CUDA)."""
+    processes: Count = 1
+    """Number of processes that share a training's batches, each on its own GPU if there are any."""
+    log_every: Count = 20
+    """Number of iterations between rows of metrics.parquet."""
+    validate_every: Count = 75
+    """Number of iterations between validations, the points of the curves."""
+    validation_views: Count = 16
+    """Number of views per validation."""
+    checkpoint_every: Count = 60
+    """Number of iterations between checkpoints to resume from."""
 
     @model_validator(mode="after")
     def _processes_divide_the_batch(self) -> "TrainSettings":

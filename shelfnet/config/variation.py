@@ -10,45 +10,30 @@ from shelfnet.config.section import Fraction, Section
 class RenderVariation(Section):
     """Random differences between images, as between photographs; the defaults render all images alike."""
 
-    suns: bool = Field(default=False, description="Whether the suns are turned and coloured at random, for cycles.")
-    rooms: bool = Field(
-        default=False, description="Whether the object stands on a textured floor, mostly with a wall, for cycles."
-    )
-    fov_min_deg: float | None = Field(
-        default=None, gt=1.0, lt=120.0, description="Minimum field of view in degrees; null: render.fov_deg."
-    )
-    fov_max_deg: float | None = Field(
-        default=None, gt=1.0, lt=120.0, description="Maximum field of view in degrees; null: render.fov_deg."
-    )
-    distance_min: float = Field(
-        default=1.0,
-        ge=1.0,
-        le=10.0,
-        description="Minimum distance of the camera, relative to the one at which the object's bounding sphere appears "
-        "as large as with render.fov_deg and render.camera_distance.",
-    )
-    distance_max: float = Field(default=1.0, ge=1.0, le=10.0, description="Maximum of this distance.")
-    off_centre: Fraction = Field(
-        default=0.0,
-        description="Maximum shift of the object from the image's centre, as a fraction of the room beside the object.",
-    )
-    roll_deg: float = Field(default=0.0, ge=0.0, le=45.0, description="Maximum roll of the camera in degrees.")
-    occlusion: float = Field(
-        default=0.0, ge=0.0, le=0.5, description="Maximum fraction of the object that something in front of it covers."
-    )
-    mask_error: float = Field(
-        default=0.0,
-        ge=0.0,
-        le=0.1,
-        description="Maximum shift of the mask's border, in units of the longer side of the object in the image.",
-    )
-    object_share: float | None = Field(
-        default=None,
-        ge=0.1,
-        le=1.0,
-        description="Longer side of the object as a fraction of the image's side, to which images are cropped as "
-        "photographs are; null: no crop.",
-    )
+    suns: bool = False
+    """Whether the suns are turned and coloured at random, for cycles."""
+    rooms: bool = False
+    """Whether the object stands on a textured floor, mostly with a wall, for cycles."""
+    fov_min_deg: float | None = Field(default=None, gt=1.0, lt=120.0)
+    """Minimum field of view in degrees; null: render.fov_deg."""
+    fov_max_deg: float | None = Field(default=None, gt=1.0, lt=120.0)
+    """Maximum field of view in degrees; null: render.fov_deg."""
+    distance_min: float = Field(default=1.0, ge=1.0, le=10.0)
+    """Minimum distance of the camera, relative to the one at which the object's bounding sphere appears as large as
+    with render.fov_deg and render.camera_distance."""
+    distance_max: float = Field(default=1.0, ge=1.0, le=10.0)
+    """Maximum of this distance."""
+    off_centre: Fraction = 0.0
+    """Maximum shift of the object from the image's centre, as a fraction of the room beside the object."""
+    roll_deg: float = Field(default=0.0, ge=0.0, le=45.0)
+    """Maximum roll of the camera in degrees."""
+    occlusion: float = Field(default=0.0, ge=0.0, le=0.5)
+    """Maximum fraction of the object that something in front of it covers."""
+    mask_error: float = Field(default=0.0, ge=0.0, le=0.1)
+    """Maximum shift of the mask's border, in units of the longer side of the object in the image."""
+    object_share: float | None = Field(default=None, ge=0.1, le=1.0)
+    """Longer side of the object as a fraction of the image's side, to which images are cropped as photographs are;
+    null: no crop."""
 
     @property
     def needs_cycles(self) -> bool:

@@ -8,24 +8,25 @@ from shelfnet.config.section import Count, Section
 class TrackingSettings(Section):
     """MLflow, which mirrors the journals in results/journal."""
 
-    enabled: bool = Field(
-        default=True, description="Whether runs are mirrored to MLflow; false keeps the journals alone."
-    )
-    uri: str = Field(
-        default="sqlite:///results/mlflow.db", description="Tracking URI: a local database or a server's address."
-    )
-    experiment: str = Field(default="shelfnet", description="Name of the MLflow experiment.")
-    timeout_s: float = Field(
-        default=30.0, gt=0.0, description="Time limit in seconds without progress; the next run sends what is missing."
-    )
+    enabled: bool = True
+    """Whether runs are mirrored to MLflow; false keeps the journals alone."""
+    uri: str = "sqlite:///results/mlflow.db"
+    """Tracking URI: a local database or a server's address."""
+    experiment: str = "shelfnet"
+    """Name of the MLflow experiment."""
+    timeout_s: float = Field(default=30.0, gt=0.0)
+    """Time limit in seconds without progress; the next run sends what is missing."""
 
 
 class StageResources(Section):
     """Resources of one job."""
 
-    threads: Count = Field(default=1, description="Number of threads.")
-    mem_mb: Count = Field(default=1_500, description="Memory in MB.")
-    runtime_min: Count = Field(default=480, description="Time limit in minutes.")
+    threads: Count = 1
+    """Number of threads."""
+    mem_mb: Count = 1_500
+    """Memory in MB."""
+    runtime_min: Count = 480
+    """Time limit in minutes."""
 
 
 class ResourceSettings(Section):
@@ -34,7 +35,8 @@ class ResourceSettings(Section):
     GPUs follow from render.device and train.device.
     """
 
-    catalogue: StageResources = Field(default=StageResources(), description="Also staging and true surfaces.")
+    catalogue: StageResources = StageResources()
+    """Also staging and true surfaces."""
     render: StageResources = StageResources(runtime_min=720)
     discover_views: StageResources = StageResources()
     train_clip: StageResources = StageResources()
@@ -42,4 +44,5 @@ class ResourceSettings(Section):
     reconstruct: StageResources = StageResources()
     refine: StageResources = StageResources(runtime_min=1_440)
     evaluate: StageResources = StageResources()
-    report: StageResources = Field(default=StageResources(mem_mb=4_500), description="Also comparison and figures.")
+    report: StageResources = StageResources(mem_mb=4_500)
+    """Also comparison and figures."""
