@@ -29,6 +29,12 @@ def complete_file(final: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def publish_text(final: Path, text: str) -> None:
+    """Publish a text file in UTF-8."""
+    with complete_file(final) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 @contextmanager
 def complete_folder(final: Path) -> Iterator[Path]:
     """Yield an empty temporary folder that is renamed to ``final`` at the end, or removed if the block raises.

@@ -43,25 +43,25 @@ class DiscoveryError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class DiscoveredViews:
-    """View and shape of every training image.
+    """View and shape of every training image; the fields are the columns of the table.
 
     Attributes:
-        super_categories: Super-category of each image; views are found within each.
-        shapes: Number of the shape of each image, counted over all super-categories.
-        azimuths_deg: Most probable azimuth, interpolated between the views of the grid.
-        elevations_deg: Mean elevation at the most probable azimuth.
-        spreads_deg: Circular standard deviation of the azimuth under its posterior, at most 180.
-        entropies: Entropy of the posterior over views in nats.
-        probabilities: Posterior over the views of the grid.
+        super_category: Super-category of each image; views are found within each.
+        shape: Number of the shape of each image, counted over all super-categories.
+        azimuth_deg: Most probable azimuth, interpolated between the views of the grid.
+        elevation_deg: Mean elevation at the most probable azimuth.
+        spread_deg: Circular standard deviation of the azimuth under its posterior, at most 180.
+        entropy: Entropy of the posterior over views in nats.
+        view_probabilities: Posterior over the views of the grid.
     """
 
-    super_categories: tuple[str | None, ...]
-    shapes: Int[np.ndarray, "n"]
-    azimuths_deg: Float[np.ndarray, "n"]
-    elevations_deg: Float[np.ndarray, "n"]
-    spreads_deg: Float[np.ndarray, "n"]
-    entropies: Float[np.ndarray, "n"]
-    probabilities: Float[np.ndarray, "n v"]
+    super_category: tuple[str | None, ...]
+    shape: Int[np.ndarray, "n"]
+    azimuth_deg: Float[np.ndarray, "n"]
+    elevation_deg: Float[np.ndarray, "n"]
+    spread_deg: Float[np.ndarray, "n"]
+    entropy: Float[np.ndarray, "n"]
+    view_probabilities: Float[np.ndarray, "n v"]
 
 
 @dataclass(frozen=True)
@@ -86,15 +86,8 @@ def write_discovery(folder: Path, views: DiscoveredViews, shapes: SharedShapes, 
         shapes: The shapes that ``views`` refers to.
         dataset_digest: Digest of the shards.
     """
-    columns: dict[str, Any] = {
-        "super_category": views.super_categories,
-        "shape": views.shapes,
-        "azimuth_deg": views.azimuths_deg,
-        "elevation_deg": views.elevations_deg,
-        "spread_deg": views.spreads_deg,
-        "entropy": views.entropies,
-        "view_probabilities": list(views.probabilities.astype(np.float32)),
-    }
+    columns: dict[str, Any] = {name: getattr(views, name) for name in SCHEMA.names}
+    columns["view_probabilities"] = list(views.view_probabilities.astype(np.float32))
     metadata = {b"code_version": code_version().encode(), DATASET_DIGEST: dataset_digest.encode()}
     arrays = [pa.array(columns[field.name], field.type) for field in SCHEMA]
     with complete_file(folder / SHAPES) as shapes_path, complete_file(folder / VIEWS) as views_path:
@@ -118,24 +111,13 @@ def read_discovered_views(folder: Path, dataset_digest: str) -> DiscoveredViews:
         table = pq.read_table(path)
         digest = (table.schema.metadata or {}).get(DATASET_DIGEST, b"").decode()
         columns = cast_columns(table, SCHEMA, SCHEMA.names, ("super_category",)).to_pydict()
-        probabilities = np.array(columns["view_probabilities"], dtype=np.float32)
+        names, shape = tuple(columns.pop("super_category")), np.array(columns.pop("shape"), dtype=np.int64)
+        numbers = {name: np.array(values, dtype=np.float32) for name, values in columns.items()}
     except (OSError, pa.ArrowException, ValueError) as error:
         raise DiscoveryError(f"{path}: expected the views of the training images: {error}") from error
     if digest != dataset_digest:
         raise DiscoveryError(f"{path}: belongs to other images; remove {folder} to find their views anew")
-    numbers = {
-        name: np.array(columns[name], dtype=np.float32)
-        for name in ("azimuth_deg", "elevation_deg", "spread_deg", "entropy")
-    }
-    return DiscoveredViews(
-        super_categories=tuple(columns["super_category"]),
-        shapes=np.array(columns["shape"], dtype=np.int64),
-        azimuths_deg=numbers["azimuth_deg"],
-        elevations_deg=numbers["elevation_deg"],
-        spreads_deg=numbers["spread_deg"],
-        entropies=numbers["entropy"],
-        probabilities=probabilities,
-    )
+    return DiscoveredViews(super_category=names, shape=shape, **numbers)
 
 
 def read_shared_shapes(folder: Path) -> SharedShapes:

@@ -1,7 +1,7 @@
 """Names and texts of users in messages: printable, and of long lists only the first."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 SHOWN_NAMES = 5
 MAX_CHARACTERS = 128
@@ -12,6 +12,12 @@ def shown_names(names: Iterable[str]) -> str:
     listed = list(names)
     more = f" and {len(listed) - SHOWN_NAMES} more" if len(listed) > SHOWN_NAMES else ""
     return ", ".join(repr(name[:MAX_CHARACTERS]) for name in listed[:SHOWN_NAMES]) + more
+
+
+def warn_of(logger: logging.Logger, message: str, names: Collection[str]) -> None:
+    """Warn of some things with the first of their names; there is no message if there are none."""
+    if names:
+        logger.warning("%s: %s", message, shown_names(names))
 
 
 def printable(text: str) -> str:

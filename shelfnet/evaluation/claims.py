@@ -29,6 +29,8 @@ POWER = 0.8
 EQUIVALENCE = 0.05
 """Differences within this fraction of the mean of ``base`` count as no change."""
 
+UNKNOWN = Interval(math.nan, math.nan, math.nan)
+
 
 class Direction(Enum):
     """What a claim says about its contrast."""
@@ -104,13 +106,13 @@ class TestedClaim:
     """
 
     claim: Claim
-    effect: Interval
-    runs: int
-    p: float
-    adjusted_p: float
-    detectable: float
-    margin: float
-    outcome: Outcome
+    effect: Interval = UNKNOWN
+    runs: int = 0
+    p: float = math.nan
+    adjusted_p: float = math.nan
+    detectable: float = math.nan
+    margin: float = math.nan
+    outcome: Outcome = Outcome.UNTESTED
 
 
 def judge_claims(tables: Mapping[str, pd.DataFrame], samples: int, seed: int) -> tuple[TestedClaim, ...]:
@@ -183,31 +185,22 @@ def _measure(claim: Claim, tables: Mapping[str, pd.DataFrame], samples: int, see
     sides = {name: _last_stage_scores(tables.get(name), claim.metric) for name in claim.weights}
     known = {name: side for name, side in sides.items() if side is not None}
     if len(known) < len(sides):
-        unknown = Interval(math.nan, math.nan, math.nan)
-        return TestedClaim(claim, unknown, 0, math.nan, math.nan, math.nan, math.nan, Outcome.UNTESTED)
+        return TestedClaim(claim)
     weighted = [(claim.weights[name], side) for name, side in known.items()]
     contrast = bootstrap_contrast(weighted, samples, np.random.default_rng(seed))
     margin = EQUIVALENCE * known[BASE].mean if claim.direction is Direction.ZERO else math.nan
     runs = min(side.values.shape[1] for side in known.values())
     if runs < 2:
-        unknown = Interval(contrast.estimate, math.nan, math.nan)
-        return TestedClaim(claim, unknown, runs, math.nan, math.nan, math.nan, margin, Outcome.UNTESTED)
+        return TestedClaim(claim, Interval(contrast.estimate, math.nan, math.nan), runs, margin=margin)
     error, t = contrast.standard_error, stats.t(sum(side.values.shape[1] - 1 for side in known.values()))
     reach = float(t.ppf(1 - LEVEL / 2)) * error
     if claim.direction is Direction.ZERO:
         p = float(t.sf((margin - abs(contrast.estimate)) / error))
     else:
         p = float(2 * t.sf(abs(contrast.estimate) / error))
-    return TestedClaim(
-        claim=claim,
-        effect=Interval(contrast.estimate, contrast.estimate - reach, contrast.estimate + reach),
-        runs=runs,
-        p=p,
-        adjusted_p=math.nan,
-        detectable=reach + float(t.ppf(POWER)) * error,
-        margin=margin,
-        outcome=Outcome.OPEN,
-    )
+    effect = Interval(contrast.estimate, contrast.estimate - reach, contrast.estimate + reach)
+    detectable = reach + float(t.ppf(POWER)) * error
+    return TestedClaim(claim, effect, runs, p, detectable=detectable, margin=margin, outcome=Outcome.OPEN)
 
 
 def _judge(measured: TestedClaim, adjusted_p: float) -> TestedClaim:

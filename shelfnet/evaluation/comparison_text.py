@@ -13,8 +13,8 @@ from shelfnet.evaluation.statistics import Interval
 from shelfnet.evaluation.verdict import (
     Difference,
     Finding,
-    Outcome,
     RefinementEffect,
+    Relation,
     chamfer_verdict,
     silhouette_verdict,
 )
@@ -70,7 +70,7 @@ def silhouette_markdown(comparison: pd.DataFrame, provenance: Mapping[str, str])
 def chamfer_sentences(comparison: pd.DataFrame) -> list[str]:
     """The verdict, then one text per trained ablation, then the effect of refinement."""
     verdict = chamfer_verdict(comparison)
-    findings = [_against_mean_shape(finding) + _against_base(finding.to_base) for finding in verdict.findings]
+    findings = [_finding(finding) for finding in verdict.findings]
     return [
         chamfer_verdict_sentence(comparison),
         *findings,
@@ -107,36 +107,34 @@ def chamfer_verdict_sentence(comparison: pd.DataFrame) -> str:
         f" [{interval.low:.4f}, {interval.high:.4f}]"
     )
     difference, runs = best.to_mean_shape.interval, _in_few_runs(best.to_mean_shape)
-    if best.to_mean_shape.outcome is Outcome.BETTER:
+    if best.to_mean_shape.relation is Relation.BETTER:
         return (
             f"{lead}, {-difference.estimate:.4f} [{-difference.high:.4f}, {-difference.low:.4f}] below"
             f" `{MEAN_SHAPE}` ({level}){runs}."
         )
-    relation = "is worse than" if best.to_mean_shape.outcome is Outcome.WORSE else "cannot be distinguished from"
+    relation = "is worse than" if best.to_mean_shape.relation is Relation.WORSE else "cannot be distinguished from"
     return (
         f"{lead}; it {relation} `{MEAN_SHAPE}` ({level}, difference {difference.estimate:+.4f} {_range(difference)})."
     )
 
 
-def _against_mean_shape(finding: Finding) -> str:
-    name, difference = f"`{finding.ablation}` ({finding.stage})", finding.to_mean_shape.interval
-    runs = _in_few_runs(finding.to_mean_shape)
-    if finding.to_mean_shape.outcome is Outcome.BETTER:
-        return f"{name} beats `{MEAN_SHAPE}`{runs} by {-difference.estimate:.4f} ({_range(difference)})."
-    if finding.to_mean_shape.outcome is Outcome.WORSE:
-        return f"{name} is worse than `{MEAN_SHAPE}`{runs} by {difference.estimate:.4f} ({_range(difference)})."
-    return f"{name} cannot be distinguished from `{MEAN_SHAPE}` ({difference.estimate:+.4f}, {_range(difference)})."
+def _finding(finding: Finding) -> str:
+    against_mean_shape = _against(f"`{finding.ablation}` ({finding.stage})", MEAN_SHAPE, finding.to_mean_shape)
+    return (
+        against_mean_shape
+        if finding.to_base is None
+        else f"{against_mean_shape} {_against('It', BASE, finding.to_base)}"
+    )
 
 
-def _against_base(difference: Difference | None) -> str:
-    if difference is None:
-        return ""
+def _against(name: str, reference: str, difference: Difference) -> str:
+    """How a method compares with a reference, in one sentence."""
     runs, interval = _in_few_runs(difference), difference.interval
-    if difference.outcome is Outcome.BETTER:
-        return f" It beats `{BASE}`{runs} by {-interval.estimate:.4f} ({_range(interval)})."
-    if difference.outcome is Outcome.WORSE:
-        return f" It is worse than `{BASE}`{runs} by {interval.estimate:.4f} ({_range(interval)})."
-    return f" It cannot be distinguished from `{BASE}` ({interval.estimate:+.4f}, {_range(interval)})."
+    if difference.relation is Relation.BETTER:
+        return f"{name} beats `{reference}`{runs} by {-interval.estimate:.4f} ({_range(interval)})."
+    if difference.relation is Relation.WORSE:
+        return f"{name} is worse than `{reference}`{runs} by {interval.estimate:.4f} ({_range(interval)})."
+    return f"{name} cannot be distinguished from `{reference}` ({interval.estimate:+.4f}, {_range(interval)})."
 
 
 def _in_few_runs(difference: Difference) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.evaluation.alignment import SearchablePoints, iterative_closest_point, wrap_deg
 from shelfnet.evaluation.neighbours import Backend, Neighbours, neighbour_index
 from shelfnet.evaluation.unicorn import chamfer_unicorn
@@ -99,33 +100,24 @@ def sampled_surface(
     return SampledSurface(points, index, normals, occupancy, SearchablePoints(dense, dense_index))
 
 
-def surface_metrics(
-    predicted: SampledSurface,
-    true: SampledSurface,
-    *,
-    fscore_threshold: float,
-    icp_iterations: int,
-    unicorn_iterations: int,
-    backend: Backend = "scipy",
-) -> SurfaceMetrics:
+def surface_metrics(predicted: SampledSurface, true: SampledSurface, settings: EvaluateSettings) -> SurfaceMetrics:
     """All metrics of a predicted surface.
 
     Args:
         predicted: Aligned prediction.
         true: True surface.
-        fscore_threshold: Distance up to which a point counts as correct, in units of the longest side.
-        icp_iterations: Largest number of ICP iterations; with 0, ``chamfer_icp`` equals ``chamfer``.
-        unicorn_iterations: Number of steps of the fit of ``chamfer_unicorn``.
-        backend: Nearest-neighbour backend.
+        settings: Threshold of the F-score, iterations of the fits, and nearest-neighbour backend.
     """
     to_true, to_predicted = true.index(predicted.points), predicted.index(true.points)
-    precision = fraction_within(to_true.distances, fscore_threshold)
-    recall = fraction_within(to_predicted.distances, fscore_threshold)
+    precision = fraction_within(to_true.distances, settings.fscore_threshold)
+    recall = fraction_within(to_predicted.distances, settings.fscore_threshold)
     return SurfaceMetrics(
         chamfer=chamfer(to_true.distances, to_predicted.distances),
         chamfer_l2=chamfer_l2(to_true.distances, to_predicted.distances),
-        chamfer_icp=chamfer_icp(predicted, true, icp_iterations),
-        chamfer_unicorn=chamfer_unicorn(predicted.dense.points, true.dense, unicorn_iterations, backend),
+        chamfer_icp=chamfer_icp(predicted, true, settings.icp_iterations),
+        chamfer_unicorn=chamfer_unicorn(
+            predicted.dense.points, true.dense, settings.unicorn_iterations, settings.backend
+        ),
         fscore=fscore(precision, recall),
         precision=precision,
         recall=recall,

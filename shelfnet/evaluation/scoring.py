@@ -119,7 +119,7 @@ def score_mesh(
     dense = unicorn_points(posed, settings.unicorn_points, generator)
     predicted = sampled_surface(points, normals, prediction_occupancy(aligned), dense, settings.backend)
     parts = connectivity(aligned)
-    return Score("ok", _measure(predicted, true, settings), float(parts.components), parts.floater_fraction)
+    return Score("ok", surface_metrics(predicted, true, settings), float(parts.components), parts.floater_fraction)
 
 
 def score_surfaces(predictions: Sequence[SampledSurface], true: SampledSurface, settings: EvaluateSettings) -> Score:
@@ -130,7 +130,7 @@ def score_surfaces(predictions: Sequence[SampledSurface], true: SampledSurface, 
     """
     if not predictions:
         raise ValueError("expected at least one surface to score, got none")
-    scored = [dataclasses.astuple(_measure(predicted, true, settings)) for predicted in predictions]
+    scored = [dataclasses.astuple(surface_metrics(predicted, true, settings)) for predicted in predictions]
     return Score("ok", SurfaceMetrics(*np.mean(scored, axis=0).tolist()), float("nan"), float("nan"))
 
 
@@ -151,14 +151,3 @@ def prediction_occupancy(mesh: Mesh) -> Bool[np.ndarray, "z y x"]:
     resolution = RESOLUTION + 2 * margin
     inner = slice(margin, margin + RESOLUTION)
     return solid_occupancy(Mesh(vertices * (RESOLUTION / resolution), mesh.faces), resolution)[inner, inner, inner]
-
-
-def _measure(predicted: SampledSurface, true: SampledSurface, settings: EvaluateSettings) -> SurfaceMetrics:
-    return surface_metrics(
-        predicted,
-        true,
-        fscore_threshold=settings.fscore_threshold,
-        icp_iterations=settings.icp_iterations,
-        unicorn_iterations=settings.unicorn_iterations,
-        backend=settings.backend,
-    )

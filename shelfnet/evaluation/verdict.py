@@ -17,7 +17,7 @@ Row = Mapping[Any, Any]
 """Row of the comparison table by column."""
 
 
-class Outcome(Enum):
+class Relation(Enum):
     """Which side of a paired difference has the lower Chamfer distance, judged by the 95 % interval."""
 
     BETTER = "better"
@@ -38,11 +38,11 @@ class Difference:
     n_seeds: int
 
     @property
-    def outcome(self) -> Outcome:
+    def relation(self) -> Relation:
         """Better or worse only if the whole interval is on that side of zero."""
         if self.interval.high < 0.0:
-            return Outcome.BETTER
-        return Outcome.WORSE if self.interval.low > 0.0 else Outcome.INCONCLUSIVE
+            return Relation.BETTER
+        return Relation.WORSE if self.interval.low > 0.0 else Relation.INCONCLUSIVE
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def scaled_leaky_relu(x: Tensor) -> Tensor:
 
 
 class ModulatedConv(nn.Module):
-    """Convolution with style modulation and demodulation.
+    """Convolution with kernels of three cells per side, style modulation and demodulation.
 
     Scaling the input and output of one shared convolution is equivalent to StyleGAN2's per-sample weights.
 
@@ -34,36 +34,17 @@ class ModulatedConv(nn.Module):
         in_channels: Input channels.
         out_channels: Output channels.
         latent_dim: Length of the style vector.
-        kernel_size: Side of the kernel, odd.
-        demodulate: Whether to divide by the norm of the modulated weight.
-        upsample: Whether to upsample the input by two; requires ``kernel_size=3``.
-
-    Raises:
-        ValueError: The dimensions, or the combination of kernel and upsampling, are not supported.
+        upsample: Whether to upsample the input by two.
     """
 
     def __init__(
-        self,
-        dimensions: int,
-        in_channels: int,
-        out_channels: int,
-        latent_dim: int,
-        kernel_size: int = 3,
-        demodulate: bool = True,
-        upsample: bool = False,
+        self, dimensions: int, in_channels: int, out_channels: int, latent_dim: int, upsample: bool = False
     ) -> None:
         super().__init__()
-        if dimensions not in _CONVOLVE or kernel_size % 2 == 0:
-            raise ValueError(f"expected 2 or 3 dimensions and an odd kernel size, got {dimensions} and {kernel_size}")
-        if upsample and kernel_size != 3:
-            raise ValueError(f"expected kernel size 3 with upsampling, got {kernel_size}")
         self.dimensions = dimensions
-        self.demodulate = demodulate
         self.upsample = upsample
-        self.padding = kernel_size // 2
-        fan_in = in_channels * kernel_size**dimensions
-        weight = torch.randn(out_channels, in_channels, *([kernel_size] * dimensions)) / math.sqrt(fan_in)
-        self.weight = nn.Parameter(weight)
+        fan_in = in_channels * 3**dimensions
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, *[3] * dimensions) / math.sqrt(fan_in))
         self.to_scale = nn.Linear(latent_dim, in_channels)
         nn.init.normal_(self.to_scale.weight, std=1.0 / math.sqrt(latent_dim))
         nn.init.ones_(self.to_scale.bias)
@@ -72,8 +53,6 @@ class ModulatedConv(nn.Module):
         """Convolve ``x``, modulated by ``style``."""
         scale = self.to_scale(style)
         out = self._convolve(x * _unsqueeze_axes(scale, self.dimensions))
-        if not self.demodulate:
-            return out
         energy = self.weight.square().flatten(2).sum(dim=2)
         inverse_norm = torch.rsqrt(scale.square() @ energy.T + 1e-8)
         return out * _unsqueeze_axes(inverse_norm.to(out.dtype), self.dimensions)
@@ -81,7 +60,7 @@ class ModulatedConv(nn.Module):
     def _convolve(self, x: Float[Tensor, "b c *coarse"]) -> Float[Tensor, "b o *fine"]:
         if self.upsample:
             return upsample_conv(x, self.weight)
-        return _CONVOLVE[self.dimensions](x, self.weight, padding=self.padding)
+        return _CONVOLVE[self.dimensions](x, self.weight, padding=1)
 
 
 class StyleBlock(nn.Module):

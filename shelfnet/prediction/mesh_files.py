@@ -9,7 +9,7 @@ from PIL import Image
 
 from shelfnet.data.obj.parser import NONE, ObjModel
 from shelfnet.data.obj.writer import material_name, write_obj_text
-from shelfnet.publishing import complete_file
+from shelfnet.publishing import complete_file, publish_text
 from shelfnet.reconstruction.coloured_mesh import ColouredMesh, save_glb, vertex_colours
 
 
@@ -53,13 +53,9 @@ def _write_obj(path: Path, mesh: ColouredMesh) -> None:
         material, texture = mesh_companions(path)
         with complete_file(texture) as temporary:
             Image.fromarray(mesh.texture.pixels).save(temporary, "PNG")
-        with complete_file(material) as temporary:
-            temporary.write_text(
-                f"newmtl {material_name(0)}\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {texture.name}\n", encoding="utf-8"
-            )
+        publish_text(material, f"newmtl {material_name(0)}\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {texture.name}\n")
         head = f"mtllib {material.name}\n"
-    with complete_file(path) as temporary:
-        temporary.write_bytes(head.encode() + write_obj_text(_obj_model(mesh)))
+    _write_bytes(path, head.encode() + write_obj_text(_obj_model(mesh)))
 
 
 def _obj_model(coloured: ColouredMesh) -> ObjModel:

@@ -25,10 +25,10 @@ def discovery_caption(folder: Path, shards: Sequence[Path], with_truth: bool) ->
         with_truth: Whether true views are known.
     """
     views = read_discovered_views(folder, files_digest(shards))
-    spread = f" The median azimuth spread is {np.median(views.spreads_deg):.0f}°."
+    spread = f" The median azimuth spread is {np.median(views.spread_deg):.0f}°."
     if not with_truth:
         return LAYOUT + spread
-    errors = discovery_errors(views.super_categories, views.azimuths_deg, load_training_azimuths(shards))
+    errors = discovery_errors(views.super_category, views.azimuth_deg, load_training_azimuths(shards))
     shown = "; ".join(
         f"{error.super_category or 'no super-category'} ({error.images:,} images): {error.median_deg:.0f}°,"
         f" {100 * error.within_30_deg:.0f} % below 30°"

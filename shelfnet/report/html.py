@@ -4,13 +4,11 @@ import base64
 import re
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
 
 import jinja2
 from markupsafe import Markup, escape
 
 from shelfnet.evaluation.comparison_columns import ComparisonCells
-from shelfnet.publishing import complete_file
 from shelfnet.report.gallery import Gallery
 from shelfnet.report.health import AblationHealth
 from shelfnet.report.runs import EvaluatedRun
@@ -103,9 +101,3 @@ def inline_markdown(text: str) -> Markup:
     """Escape a text, and render backticks as code and double asterisks as strong."""
     coded = re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text)))
     return Markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", coded))
-
-
-def write_page(path: Path, html: str) -> None:
-    """Publish the document."""
-    with complete_file(path) as temporary:
-        temporary.write_text(html, encoding="utf-8")

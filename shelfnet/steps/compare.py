@@ -12,7 +12,7 @@ from shelfnet.evaluation.comparison import comparison_table, silhouette_table
 from shelfnet.evaluation.comparison_latex import comparison_latex
 from shelfnet.evaluation.comparison_text import comparison_markdown, silhouette_markdown
 from shelfnet.evaluation.results import has_truth, read_results, write_table
-from shelfnet.publishing import complete_file
+from shelfnet.publishing import publish_text
 from shelfnet.tracking.journal import Journal
 
 
@@ -63,9 +63,8 @@ def compare(
         text = silhouette_markdown(table, provenance)
     write_table(table, output_csv)
     write_table(claims_table(claims), output_claims)
-    for path, content in ((output_md, text), (output_tex, comparison_latex(table))):
-        with complete_file(path) as temporary:
-            temporary.write_text(content, encoding="utf-8")
+    publish_text(output_md, text)
+    publish_text(output_tex, comparison_latex(table))
     run = Journal(journal, run="comparison")
     run.tags(provenance)
     means = table[["ablation", "stage", mean_column]].itertuples(index=False)

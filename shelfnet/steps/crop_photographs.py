@@ -30,7 +30,7 @@ from shelfnet.data.photographs.reader import (
 )
 from shelfnet.data.shards.schema import ViewMetadata, image_row
 from shelfnet.data.shards.writer import write_shard
-from shelfnet.data.shown_names import shown_names
+from shelfnet.data.shown_names import warn_of
 from shelfnet.isolation import IsolatedWorker, WorkerFailedError
 from shelfnet.tracking.journal import Journal
 
@@ -102,7 +102,7 @@ def crop_photographs(
     finally:
         write_quarantine(quarantine, unusable)
         for remark, names in remarked.items():
-            log.warning("%d photographs: %s: %s", len(names), remark, shown_names(names))
+            warn_of(log, f"{len(names)} photographs: {remark}", names)
     log.info("%d of %d photographs cropped, %d refused", len(chosen) - len(unusable), len(chosen), len(unusable))
     log.info("masks from %s", ", ".join(f"{source}: {count}" for source, count in sources.most_common()))
     events = Journal(journal, run="data")

@@ -87,7 +87,7 @@ def discover_views(
     events = Journal(journal, "discovery")
     events.params(settings.model_dump(mode="json"))
     events.tags({"code_version": code_version(), "dataset_digest": digest})
-    events.metrics(0, {"median_spread_deg": float(np.median(views.spreads_deg)), "entropy": views.entropies.mean()})
+    events.metrics(0, {"median_spread_deg": float(np.median(views.spread_deg)), "entropy": views.entropy.mean()})
     events.image(0, "discovery", output / SHEET)
     for file in (VIEWS, SHAPES, SHEET):
         events.artifact(output / file, "discovery")
@@ -116,13 +116,13 @@ def _join(
         probabilities[own] = discovery.views.cpu().numpy()
         first_shape += len(discovery.logits)
     views = DiscoveredViews(
-        super_categories=tuple(category_of),
-        shapes=shape_of,
-        azimuths_deg=np.degrees(columns["azimuth"]),
-        elevations_deg=np.degrees(columns["elevation"]),
-        spreads_deg=np.degrees(columns["spread"]),
-        entropies=columns["entropy"],
-        probabilities=probabilities,
+        super_category=tuple(category_of),
+        shape=shape_of,
+        azimuth_deg=np.degrees(columns["azimuth"]),
+        elevation_deg=np.degrees(columns["elevation"]),
+        spread_deg=np.degrees(columns["spread"]),
+        entropy=columns["entropy"],
+        view_probabilities=probabilities,
     )
     occupancy = torch.cat([torch.sigmoid(discovery.logits) for discovery in discoveries]).cpu().numpy()
     colours = torch.cat([discovery.colours for discovery in discoveries]).cpu().numpy()
@@ -139,7 +139,7 @@ def _warn_without_masks(images: np.ndarray) -> None:
 
 
 def _report_confidence(views: DiscoveredViews) -> None:
-    spread = views.spreads_deg
+    spread = views.spread_deg
     uncertain = float((spread > UNCERTAIN_SPREAD_DEG).mean())
     log.info(
         "views of %d images found: azimuth spread %.0f° (median), %.0f %% of images above %.0f°",

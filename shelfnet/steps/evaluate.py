@@ -162,16 +162,8 @@ def _true_views(shards: Sequence[Path], test: pd.DataFrame, truth: SurfaceDatase
     """True camera and category of the test views, as many per model as were predicted."""
     if test.empty:
         raise PredictionsError("expected predictions of the test split, got none")
-    views = load_view_labels(shards, TEST, int(test.groupby("model_id")["view"].nunique().max()), model_ids=truth)
-    return pd.DataFrame(
-        {
-            "model_id": views.model_ids,
-            "view": views.views,
-            "true_azimuth_deg": views.azimuths_deg,
-            "true_elevation_deg": views.elevations_deg,
-            "category": views.categories,
-        }
-    )
+    views_per_model = int(test.groupby("model_id")["view"].nunique().max())
+    return load_view_labels(shards, TEST, views_per_model, model_ids=truth).table()
 
 
 def _score_model(

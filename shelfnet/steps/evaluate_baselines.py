@@ -71,13 +71,12 @@ def evaluate_baselines(
     """
     truth = load_surfaces(surfaces)
     views = load_view_labels(shards, "test", views_per_model, model_ids=truth)
-    table = pd.DataFrame({"model_id": views.model_ids, "view": views.views, "category": views.categories})
     medoid_id = _medoid_model(truth, settings)
     mean_shape = true_surface(truth[medoid_id], medoid_id, settings)
     scored = score_in_parallel(
         lambda model_id: _score_model(model_id, truth, mean_shape, settings), sorted(set(views.model_ids)), threads
     )
-    rows = scored.merge(table, on="model_id", validate="many_to_many")
+    rows = scored.merge(views.table(), on="model_id", validate="many_to_many")
     rows["ablation"] = pd.Categorical(rows["ablation"], BASELINES)
     rows = rows.sort_values(["ablation", "model_id", "view"], ignore_index=True)
     write_results(rows.assign(**_constants(settings)), output)

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.catalogue.splits import TEST
-from shelfnet.data.shards.reader import EvaluationViews, ViewLabels, load_evaluation_views, load_view_labels
+from shelfnet.data.shards.reader import EvaluationViews, load_evaluation_views, load_view_labels
 from shelfnet.evaluation.baselines import SPHERE, sphere_mesh
 from shelfnet.evaluation.components import connectivity
 from shelfnet.evaluation.metrics import WORST_COMPONENTS, WORST_FLOATER_FRACTION
@@ -66,7 +66,7 @@ def evaluate_silhouettes(
     if test.empty:
         raise PredictionsError("expected predictions of the test split, got none")
     views_per_model = int(test.groupby("model_id")["view"].nunique().max())
-    views = _categories(load_view_labels(shards, TEST, views_per_model))
+    views = load_view_labels(shards, TEST, views_per_model).table()
     check_complete(test, views, tuple(folders))
     rows = pd.DataFrame([_score(row) for row in test.itertuples()])
     rows = rows.merge(views, on=["model_id", "view"], validate="many_to_one")
@@ -94,7 +94,7 @@ def evaluate_sphere(
     """
     views = load_evaluation_views(shards, TEST, views_per_model)
     sphere = sphere_mesh()
-    rows = _categories(views).assign(
+    rows = views.table().assign(
         ablation=SPHERE,
         seed=0,
         stage="coarse",
@@ -126,10 +126,6 @@ def _score(row: Any) -> dict[str, Any]:
         "components": float(parts.components),
         "floater_fraction": parts.floater_fraction,
     }
-
-
-def _categories(views: ViewLabels) -> pd.DataFrame:
-    return pd.DataFrame({"model_id": views.model_ids, "view": views.views, "category": views.categories})
 
 
 def _with_blanks(rows: pd.DataFrame) -> pd.DataFrame:

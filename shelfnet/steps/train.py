@@ -25,7 +25,7 @@ from shelfnet.networks.checkpoint import DESCRIPTION, WEIGHTS, RunDescription, s
 from shelfnet.networks.clip import load_clip
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.provenance import code_version, file_digest, files_digest, texts_digest
-from shelfnet.publishing import complete_file
+from shelfnet.publishing import publish_text
 from shelfnet.representations.voxels import VoxelField
 from shelfnet.steps.validation import build_validator
 from shelfnet.tracking.journal import Journal
@@ -193,12 +193,12 @@ def found_views(job: TrainJob, device: torch.device) -> FoundViews | None:
     if job.discovery is None:
         return None
     views = read_discovered_views(job.discovery, job.dataset_digest)
-    certain = views.spreads_deg <= job.settings.train.warm_start.max_spread_deg
+    certain = views.spread_deg <= job.settings.train.warm_start.max_spread_deg
     return FoundViews(
-        azimuth=torch.deg2rad(torch.from_numpy(views.azimuths_deg)).to(device),
-        elevation=torch.deg2rad(torch.from_numpy(views.elevations_deg)).to(device),
+        azimuth=torch.deg2rad(torch.from_numpy(views.azimuth_deg)).to(device),
+        elevation=torch.deg2rad(torch.from_numpy(views.elevation_deg)).to(device),
         is_certain=torch.from_numpy(certain).to(device),
-        shape=torch.from_numpy(views.shapes).to(device),
+        shape=torch.from_numpy(views.shape).to(device),
     )
 
 
@@ -268,5 +268,4 @@ def publish_run(job: TrainJob, state: TrainState, store: ImageStore, clip_weight
     )
     save_model(job.output, state.result, description.model_dump(mode="json"))
     write_curves(job.output, state.history)
-    with complete_file(job.output / FINISHED) as temporary:
-        temporary.write_text(json.dumps(asdict(job.signature)))
+    publish_text(job.output / FINISHED, json.dumps(asdict(job.signature)))

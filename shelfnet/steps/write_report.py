@@ -24,12 +24,13 @@ from shelfnet.evaluation.results import has_truth, read_results
 from shelfnet.preview.models import Submesh
 from shelfnet.preview.previewer import Previewer
 from shelfnet.preview.primitives import submesh_primitive
+from shelfnet.publishing import publish_text
 from shelfnet.report.captions import COLUMN_FIGURES, DATA_FIGURES, FIGURE_CAPTIONS, NEED_TRUTH
 from shelfnet.report.data_uris import png_uri
 from shelfnet.report.discovery import discovery_caption
 from shelfnet.report.gallery import Camera, Gallery, Image, Renderers, best_methods, make_gallery
 from shelfnet.report.health import check_health
-from shelfnet.report.html import Page, PageFigure, render_page, write_page
+from shelfnet.report.html import Page, PageFigure, render_page
 from shelfnet.report.runs import Runs, each_run, evaluated_runs, read_curves, shard_paths
 from shelfnet.report.shown_views import TrueMeshes, collect_shown_views
 from shelfnet.report.summary import caveats, dataset_summary, provenance_summary, stage_times
@@ -89,7 +90,7 @@ def write_report(
         runs=list(each_run(runs)),
         configuration=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
     )
-    write_page(output, render_page(page))
+    publish_text(output, render_page(page))
     log.info("%s: %.1f MB", output, output.stat().st_size / 1e6)
     Journal(journal, run="comparison").artifact(output)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import socket
 from collections import defaultdict
 from collections.abc import Iterable
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from shelfnet.config.workflow import TrackingSettings
-from shelfnet.publishing import publish
+from shelfnet.publishing import publish_text
 from shelfnet.tracking.job_status import FAILED, FINISHED, KILLED, RUNNING, JobStatus, job_statuses
 
 Event = dict[str, Any]
@@ -152,10 +151,8 @@ class StateFile:
 
     def save(self) -> None:
         """Publish the state file."""
-        temporary = self._path.with_name(f".{STATE_FILE}.{os.getpid()}")
         runs = {run: asdict(state) for run, state in self.states.items()}
-        temporary.write_text(json.dumps({"target": self._target, "origin": self.origin, "runs": runs}, indent=1))
-        publish(temporary, self._path)
+        publish_text(self._path, json.dumps({"target": self._target, "origin": self.origin, "runs": runs}, indent=1))
 
 
 def database_file(settings: TrackingSettings) -> Path | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from shelfnet.publishing import complete_file
+from shelfnet.publishing import publish_text
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +39,7 @@ def hold_run_folder(folder: Path) -> Iterator[bool]:
         log.warning("%s: another training writes here: %s; waiting until it ends", folder, _holder(folder))
         lock.acquire(poll_interval=POLL_S)
     try:
-        with complete_file(folder / HOLDER) as temporary:
-            temporary.write_text(_this_process())
+        publish_text(folder / HOLDER, _this_process())
         yield waited
     finally:
         (folder / HOLDER).unlink(missing_ok=True)

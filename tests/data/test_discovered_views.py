@@ -17,13 +17,13 @@ from shelfnet.data.discovered_views import (
 def written(tmp_path):
     rng = np.random.default_rng(0)
     views = DiscoveredViews(
-        super_categories=("Chair", None, "Sofa"),
-        shapes=np.array([0, 3, 2]),
-        azimuths_deg=np.array([-170.0, 0.0, 90.5], dtype=np.float32),
-        elevations_deg=np.array([1.0, 2.0, 3.0], dtype=np.float32),
-        spreads_deg=np.array([5.0, 180.0, 30.0], dtype=np.float32),
-        entropies=np.array([0.1, 3.0, 1.0], dtype=np.float32),
-        probabilities=rng.dirichlet(np.ones(6), 3).astype(np.float32),
+        super_category=("Chair", None, "Sofa"),
+        shape=np.array([0, 3, 2]),
+        azimuth_deg=np.array([-170.0, 0.0, 90.5], dtype=np.float32),
+        elevation_deg=np.array([1.0, 2.0, 3.0], dtype=np.float32),
+        spread_deg=np.array([5.0, 180.0, 30.0], dtype=np.float32),
+        entropy=np.array([0.1, 3.0, 1.0], dtype=np.float32),
+        view_probabilities=rng.dirichlet(np.ones(6), 3).astype(np.float32),
     )
     shapes = SharedShapes(rng.random((4, 1, 2, 2, 2), np.float32), rng.random((4, 3, 2, 2, 2), np.float32))
     write_discovery(tmp_path, views, shapes, "digest")
@@ -33,8 +33,8 @@ def written(tmp_path):
 def test_round_trip(written):
     folder, views, shapes = written
     read = read_discovered_views(folder, "digest")
-    assert read.super_categories == views.super_categories
-    for name in ("shapes", "azimuths_deg", "elevations_deg", "spreads_deg", "entropies", "probabilities"):
+    assert read.super_category == views.super_category
+    for name in ("shape", "azimuth_deg", "elevation_deg", "spread_deg", "entropy", "view_probabilities"):
         np.testing.assert_array_equal(getattr(read, name), getattr(views, name))
     np.testing.assert_array_equal(read_shared_shapes(folder).occupancy, shapes.occupancy)
     np.testing.assert_array_equal(read_shared_shapes(folder).colours, shapes.colours)

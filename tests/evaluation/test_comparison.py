@@ -5,7 +5,7 @@ import pytest
 from shelfnet.evaluation.comparison import METRIC_UNDEFINED, NOT_IN_THE_PAPER, comparison_table
 from shelfnet.evaluation.comparison_text import chamfer_sentences, chamfer_verdict_sentence, comparison_markdown
 from shelfnet.evaluation.results import COLUMNS
-from shelfnet.evaluation.verdict import Outcome, chamfer_verdict
+from shelfnet.evaluation.verdict import Relation, chamfer_verdict
 
 OBJECTS = 30
 
@@ -132,21 +132,21 @@ def test_verdict_names_the_best_method_and_judges_last_stages(table):
     best = found.best
     assert (best.ablation, best.stage, best.chamfer.estimate) == ("triplane", "coarse", table["mean"].min())
     assert found.mean_shape_chamfer == table.loc[("mean_shape", "coarse"), "mean"]
-    assert [(own.ablation, own.stage, own.to_mean_shape.outcome) for own in found.findings] == [
-        ("base", "refined", Outcome.BETTER),
-        ("triplane", "coarse", Outcome.BETTER),
-        ("luck", "coarse", Outcome.INCONCLUSIVE),
+    assert [(own.ablation, own.stage, own.to_mean_shape.relation) for own in found.findings] == [
+        ("base", "refined", Relation.BETTER),
+        ("triplane", "coarse", Relation.BETTER),
+        ("luck", "coarse", Relation.INCONCLUSIVE),
     ]
     base, triplane, luck = found.findings
     assert base.to_base is None
-    assert (triplane.to_base.outcome, luck.to_base.outcome) == (Outcome.BETTER, Outcome.WORSE)
+    assert (triplane.to_base.relation, luck.to_base.relation) == (Relation.BETTER, Relation.WORSE)
     assert triplane.to_base.interval.estimate == table.loc[("triplane", "coarse"), "difference_to_base"]
 
 
 def test_verdict_of_an_ablation_far_above_mean_shape_is_worse(baselines):
     tables = {"base": results("base", 0.05, seed=4), "lost": results("lost", 0.11, seed=6)}
     lost = findings(comparison_table(tables, baselines, samples=500, seed=0))["lost"]
-    assert (lost.to_mean_shape.outcome, lost.to_base.outcome) == (Outcome.WORSE, Outcome.WORSE)
+    assert (lost.to_mean_shape.relation, lost.to_base.relation) == (Relation.WORSE, Relation.WORSE)
     alone = comparison_table({"lost": tables["lost"]}, baselines, samples=500, seed=0)
     assert chamfer_verdict(alone).best.ablation == "lost"
     assert findings(alone)["lost"].to_base is None
@@ -172,7 +172,7 @@ def test_difference_within_chance_is_no_win(table, estimate):
     table = table.reset_index(drop=True)
     table.loc[table["ablation"] == "luck", "difference_to_mean_shape"] = estimate
     lead, _, _, luck, *_ = chamfer_sentences(table)
-    assert findings(table)["luck"].to_mean_shape.outcome is Outcome.INCONCLUSIVE
+    assert findings(table)["luck"].to_mean_shape.relation is Relation.INCONCLUSIVE
     assert "luck" not in lead
     assert "cannot be distinguished from `mean_shape`" in luck
 

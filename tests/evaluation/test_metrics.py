@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.evaluation import metrics
 from shelfnet.evaluation.alignment import SearchablePoints
 from shelfnet.evaluation.metrics import WORST, sampled_surface, surface_metrics
@@ -19,9 +20,8 @@ def sampled(mesh: Mesh, seed: int, n_points: int = N):
 
 
 def measured(predicted, true, icp_iterations=0, fscore_threshold=0.05):
-    return surface_metrics(
-        predicted, true, fscore_threshold=fscore_threshold, icp_iterations=icp_iterations, unicorn_iterations=0
-    )
+    settings = EvaluateSettings(fscore_threshold=fscore_threshold, icp_iterations=icp_iterations, unicorn_iterations=0)
+    return surface_metrics(predicted, true, settings)
 
 
 def test_concentric_spheres_differ_by_their_radii(make_sphere):

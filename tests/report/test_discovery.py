@@ -26,13 +26,13 @@ def discovered(tmp_path):
     azimuths[1] += 100.0
     numbers = np.full(3, 12.0, dtype=np.float32)
     views = DiscoveredViews(
-        super_categories=("Chair",) * 3,
-        shapes=np.zeros(3, dtype=np.int64),
-        azimuths_deg=azimuths.astype(np.float32),
-        elevations_deg=numbers,
-        spreads_deg=numbers,
-        entropies=numbers,
-        probabilities=np.full((3, 4), 0.25, dtype=np.float32),
+        super_category=("Chair",) * 3,
+        shape=np.zeros(3, dtype=np.int64),
+        azimuth_deg=azimuths.astype(np.float32),
+        elevation_deg=numbers,
+        spread_deg=numbers,
+        entropy=numbers,
+        view_probabilities=np.full((3, 4), 0.25, dtype=np.float32),
     )
     shapes = SharedShapes(np.zeros((1, 1, 2, 2, 2), np.float32), np.zeros((1, 3, 2, 2, 2), np.float32))
     write_discovery(tmp_path / "views", views, shapes, files_digest([shard]))

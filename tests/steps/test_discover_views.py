@@ -61,11 +61,11 @@ def test_views_and_files(tmp_path, chairs):
         write_images(tmp_path / "c.parquet", rgba[:4], split="test"),
     ]
     views = discover(tmp_path, shards)
-    assert views.super_categories == ("Chair",) * 80 + ("Sofa",) * 80
-    assert set(views.shapes[:80]) <= {0, 1}
-    assert set(views.shapes[80:]) <= {2, 3}
+    assert views.super_category == ("Chair",) * 80 + ("Sofa",) * 80
+    assert set(views.shape[:80]) <= {0, 1}
+    assert set(views.shape[80:]) <= {2, 3}
     for own in (slice(0, 80), slice(80, 160)):
-        assert median_azimuth_error_deg(torch.deg2rad(torch.from_numpy(views.azimuths_deg[own])), azimuth[own]) < 25.0
+        assert median_azimuth_error_deg(torch.deg2rad(torch.from_numpy(views.azimuth_deg[own])), azimuth[own]) < 25.0
     shapes = read_shared_shapes(tmp_path / "views")
     assert shapes.occupancy.shape == (4, 1, 12, 12, 12)
     sheet = np.asarray(Image.open(tmp_path / "views" / "discovery.png"))
@@ -82,7 +82,7 @@ def test_poses_cannot_be_read(tmp_path, chairs):
     first = discover(tmp_path / "with", [shard])
     pq.write_table(pq.read_table(shard).drop_columns(HIDDEN), shard)
     second = discover(tmp_path / "without", [shard])
-    np.testing.assert_array_equal(first.probabilities, second.probabilities)
+    np.testing.assert_array_equal(first.view_probabilities, second.view_probabilities)
 
 
 def test_images_without_masks_are_named(tmp_path, chairs, caplog):
@@ -96,7 +96,7 @@ def test_images_without_masks_are_named(tmp_path, chairs, caplog):
 def test_one_image_is_reported_as_uncertain(tmp_path, chairs, caplog):
     with caplog.at_level(logging.WARNING):
         views = discover(tmp_path, [write_images(tmp_path / "a.parquet", chairs[0][:1])])
-    assert views.spreads_deg[0] > step.UNCERTAIN_SPREAD_DEG
+    assert views.spread_deg[0] > step.UNCERTAIN_SPREAD_DEG
     assert any("uncertain" in record.message for record in caplog.records)
 
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from shelfnet.publishing import complete_file
+from shelfnet.publishing import publish_text
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,7 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
     folder, root = path.parent.resolve(), manifest.root.resolve()
     written = root.relative_to(folder) if root.is_relative_to(folder) else root
     fields = {"kind": manifest.kind, "root": written.as_posix(), "digest": manifest.digest, "models": manifest.models}
-    with complete_file(path) as temporary:
-        temporary.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+    publish_text(path, json.dumps(fields, indent=2) + "\n")
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -1,7 +1,7 @@
 """The catalogue: usable models with split, shard, caption and statistics, and refused models with reasons."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from shelfnet.data.name_index import NameIndex
 from shelfnet.data.obj.materials import read_materials
 from shelfnet.data.obj.reader import ModelError, load_obj_model
 from shelfnet.data.shards.schema import DatasetObject
-from shelfnet.data.shown_names import shown_names
+from shelfnet.data.shown_names import warn_of
 from shelfnet.data.tables import read_table, write_table
 from shelfnet.data.tags import TAG_FIELDS, TAGS
 from shelfnet.file_tree import list_folder
@@ -90,7 +90,8 @@ def make_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -> Cata
     infos, quarantined = read_model_info(root / FILE_NAME)
     chosen = {info.model_id: info for info in select_models(infos, settings)}
     folders = model_folders(root)
-    _warn_of_unlisted(root, unlisted_folders(folders, (row.model_id for row in (*infos, *quarantined))))
+    unlisted = unlisted_folders(folders, (row.model_id for row in (*infos, *quarantined)))
+    warn_of(logger, f"{root}: {len(unlisted)} folders with models that {FILE_NAME} does not list", unlisted)
     index = NameIndex(folders.items())
     unusable = NameIndex(list_folder(root).unusable.items())
     usable: dict[str, MeshStatistics] = {}
@@ -125,14 +126,6 @@ def read_models(path: Path, shard: int | None = None) -> tuple[CatalogueModel, .
     """
     models = (CatalogueModel(**row) for row in read_table(path, SCHEMA, TAGS))
     return tuple(model for model in models if shard is None or model.shard == shard)
-
-
-def _warn_of_unlisted(root: Path, names: Sequence[str]) -> None:
-    """Log model folders missing from the list."""
-    if names:
-        logger.warning(
-            "%s: %d folders with models that %s does not list: %s", root, len(names), FILE_NAME, shown_names(names)
-        )
 
 
 def _folder_of(model_id: str, folders: NameIndex[Path], unusable: NameIndex[str]) -> Path:

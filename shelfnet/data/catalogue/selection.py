@@ -1,13 +1,13 @@
 """Selection of the listed models by the settings."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue.model_info import DatasetError, ModelInfo
 from shelfnet.data.file_names import folded_name
-from shelfnet.data.shown_names import shown_names
+from shelfnet.data.shown_names import warn_of
 
 MAX_BYTES = 64 * 1024**2
 
@@ -25,7 +25,8 @@ def select_models(infos: Sequence[ModelInfo], settings: DatasetSettings) -> list
     supers = {_folded(name) for name in settings.super_categories}
     categories = {_folded(name) for name in settings.categories}
     excluded = {folded_name(model_id) for model_id in excluded_ids(settings)}
-    _warn_of_unknown(excluded, infos)
+    unknown = sorted(excluded - {folded_name(info.model_id) for info in infos})
+    warn_of(logger, f"dataset.exclude: {len(unknown)} ids match no model", unknown)
     selected = [
         info
         for info in infos
@@ -61,12 +62,6 @@ def excluded_ids(settings: DatasetSettings) -> tuple[str, ...]:
 def _folded(tag: str | None) -> str:
     """A tag without the spelling variations of the published list: case and blanks around slashes."""
     return "/".join(part.strip() for part in (tag or "").casefold().split("/"))
-
-
-def _warn_of_unknown(excluded: Iterable[str], infos: Iterable[ModelInfo]) -> None:
-    unknown = sorted(set(excluded) - {folded_name(info.model_id) for info in infos})
-    if unknown:
-        logger.warning("dataset.exclude: %d ids match no model: %s", len(unknown), shown_names(unknown))
 
 
 def _nothing_left(infos: Sequence[ModelInfo], settings: DatasetSettings, n_excluded: int) -> str:

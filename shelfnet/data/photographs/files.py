@@ -20,7 +20,7 @@ from pathlib import Path
 from shelfnet.data.archives import DEBRIS
 from shelfnet.data.file_names import folded_name
 from shelfnet.data.name_index import NameIndex
-from shelfnet.data.shown_names import SHOWN_NAMES, shown_names
+from shelfnet.data.shown_names import SHOWN_NAMES, warn_of
 from shelfnet.file_tree import Listing, aliases, files_in, list_folder, may_read, walk
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
@@ -92,9 +92,8 @@ def find_photos(root: Path) -> FoundPhotos:
     for parent, images in below.items():
         masks |= _masks_for_subfolders(parent, images, masks)
     found = FoundPhotos(root, dict(sorted(masks.items())), skipped)
-    if repeated:
-        names = [_below(path, root) for path in sorted(repeated)]
-        logger.warning("%s: %d links lead to a photograph that is used: %s", root, len(names), shown_names(names))
+    links = [_below(path, root) for path in sorted(repeated)]
+    warn_of(logger, f"{root}: {len(links)} links lead to a photograph that is used", links)
     _warn_of_unused(root, found, [path for images in (*below.values(), *beside.values()) for path in images], unusable)
     return found
 
@@ -212,10 +211,7 @@ def _masks_for_subfolders(parent: Path, masks: Iterable[Path], photos: Mapping[P
             ambiguous += [str(path) for path in without]
         else:
             found |= dict.fromkeys(without, mask)
-    if ambiguous:
-        logger.warning(
-            "%d photographs have an ambiguous mask, which is not used: %s", len(ambiguous), shown_names(ambiguous)
-        )
+    warn_of(logger, f"{len(ambiguous)} photographs have an ambiguous mask, which is not used", ambiguous)
     return found
 
 
@@ -250,12 +246,10 @@ def _warn_of_unused(root: Path, found: FoundPhotos, masks: Iterable[Path], unusa
     """Log skipped files, unusable links, masks without a photograph, and masks outside the root."""
     if found.skipped:
         logger.warning("%s: %s", root, found.skipped_text())
-    if unusable:
-        logger.warning("%s: %d links or folders are unusable: %s", root, len(unusable), shown_names(unusable))
+    warn_of(logger, f"{root}: {len(unusable)} links or folders are unusable", unusable)
     used = set(found.masks.values())
     unused = sorted(_below(mask, root) for mask in masks if mask not in used)
-    if unused:
-        logger.warning("%s: %d masks match no single photograph: %s", root, len(unused), shown_names(unused))
+    warn_of(logger, f"{root}: {len(unused)} masks match no single photograph", unused)
     outside = root.absolute().parent / MASK_FOLDER
     if outside.is_dir() and None in found.masks.values():
         logger.warning("%s is outside the folder of photographs: to use it, set dataset.path to its parent", outside)

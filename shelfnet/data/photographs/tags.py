@@ -10,7 +10,7 @@ from shelfnet.data.catalogue.quarantine import Quarantined
 from shelfnet.data.catalogue.tag_tables import read_tag_table
 from shelfnet.data.name_index import PathIndex
 from shelfnet.data.photographs.files import TABLES, find_tables
-from shelfnet.data.shown_names import shown_names
+from shelfnet.data.shown_names import warn_of
 from shelfnet.data.tags import TAGS, ObjectTags
 
 KEY = "photo"
@@ -85,15 +85,9 @@ def match_photos(table: TagTable, photos: Iterable[str]) -> TagTable:
         if photo is not None:
             repeated += [row] if photo in tags else []
             tags.setdefault(photo, table.tags[row])
-    if unmatched:
-        counts = f"{len(unmatched)} of {len(found)} rows match no single photograph"
-        logger.warning("table of tags: %s and are not used: %s", counts, shown_names(unmatched))
-    if repeated:
-        logger.warning(
-            "table of tags: %d rows repeat a photograph, whose first row is used: %s",
-            len(repeated),
-            shown_names(repeated),
-        )
+    counts = f"{len(unmatched)} of {len(found)} rows match no single photograph"
+    warn_of(logger, f"table of tags: {counts} and are not used", unmatched)
+    warn_of(logger, f"table of tags: {len(repeated)} rows repeat a photograph, whose first row is used", repeated)
     missing = "the table of tags names no single photograph"
     refused = [replace(row, path=found[row.path] or row.path) for row in table.refused]
     return TagTable(tags, (*refused, *(Quarantined("", STAGE, missing, row) for row in unmatched)))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Float, Int, UInt8
@@ -63,6 +64,18 @@ class ViewLabels:
     azimuths_deg: Float[np.ndarray, "n"]
     elevations_deg: Float[np.ndarray, "n"]
     categories: tuple[str | None, ...]
+
+    def table(self) -> pd.DataFrame:
+        """The labels with the names that tables of predictions and results give them, one row per view."""
+        return pd.DataFrame(
+            {
+                "model_id": self.model_ids,
+                "view": self.views,
+                "true_azimuth_deg": self.azimuths_deg,
+                "true_elevation_deg": self.elevations_deg,
+                "category": self.categories,
+            }
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from shelfnet.data.catalogue.tag_tables import read_tag_table
 from shelfnet.data.importers.convert import SUFFIXES
 from shelfnet.data.importers.staging import STAGE, FetchFn, ImportedModel
 from shelfnet.data.name_index import NameIndex, PathIndex
-from shelfnet.data.shown_names import shown_names
+from shelfnet.data.shown_names import warn_of
 from shelfnet.data.tags import TAGS
 from shelfnet.file_tree import aliases, walk
 
@@ -47,9 +47,8 @@ def find_models(root: Path, tags: Path | None) -> tuple[list[ImportedModel], lis
     refused += [_refused(file, SHORTCUT_FAULT) for file in files if file.suffix.lower() == SHORTCUT_SUFFIX]
     reason = f"expected one of {', '.join(SUFFIXES)}"
     refused += [_refused(file, reason) for file in files if file.suffix.lower() in UNSUPPORTED_SUFFIXES]
-    if refused:
-        names = (f"{row.path}: {row.reason}" for row in refused)
-        logger.warning("%s: %d files cannot be read: %s", root, len(refused), shown_names(names))
+    faults = [f"{row.path}: {row.reason}" for row in refused]
+    warn_of(logger, f"{root}: {len(faults)} files cannot be read", faults)
     if not models:
         others = f"{len(files)} others and {len(unusable)} unusable links or folders"
         raise DatasetError(f"{root}: expected {', '.join(SUFFIXES)} files in it or below, found {others}")
@@ -108,12 +107,8 @@ def read_folder_tags(path: Path, files: Mapping[str, PurePosixPath]) -> dict[str
             repeated.append(keys[0])
         else:
             tags[model_id] = ModelInfo(model_id, **{name: clean_tag(model_id, name, row.get(name)) for name in TAGS})
-    if unknown:
-        logger.warning("%s: %d rows match no single model: %s", path, len(unknown), shown_names(unknown))
-    if repeated:
-        logger.warning(
-            "%s: %d rows repeat a model, whose first row is used: %s", path, len(repeated), shown_names(repeated)
-        )
+    warn_of(logger, f"{path}: {len(unknown)} rows match no single model", unknown)
+    warn_of(logger, f"{path}: {len(repeated)} rows repeat a model, whose first row is used", repeated)
     return tags
 
 

@@ -25,7 +25,7 @@ from shelfnet.data.catalogue.model_info import DatasetError, ModelInfo
 from shelfnet.data.catalogue.models import CatalogueModel
 from shelfnet.data.catalogue.quarantine import Quarantined, first_reasons
 from shelfnet.data.importers.staging import STAGE, ImportedModel
-from shelfnet.data.shown_names import shown_names
+from shelfnet.data.shown_names import warn_of
 from shelfnet.file_tree import list_folder, subfolders
 
 VERSION_FOLDER = "hf-objaverse-v1"
@@ -199,8 +199,7 @@ def _files(folder: Path) -> dict[str, Path]:
     objects = folder / OBJECTS_FOLDER
     parts = [list_folder(part) for part in subfolders(objects).values()] if objects.is_dir() else []
     unusable = [f"{name} {fault}" for part in parts for name, fault in part.unusable.items()]
-    if unusable:
-        logger.warning("%s: %d links are unusable: %s", objects, len(unusable), shown_names(unusable))
+    warn_of(logger, f"{objects}: {len(unusable)} links are unusable", unusable)
     return {path.stem: path for part in parts for path in part.files.values() if path.suffix == ".glb"}
 
 

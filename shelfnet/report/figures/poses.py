@@ -67,14 +67,7 @@ def match_views(predictions: pd.DataFrame, truth: pd.DataFrame) -> ViewAngles:
 
 def collect_view_angles(runs: Runs, test: EvaluationViews) -> dict[str, ViewAngles]:
     """Predicted and true views by ablation, all seeds together."""
-    truth = pd.DataFrame(
-        {
-            "model_id": test.model_ids,
-            "view": test.views,
-            "true_azimuth_deg": test.azimuths_deg,
-            "true_elevation_deg": test.elevations_deg,
-        }
-    )
+    truth = test.table()
     return {
         name: match_views(pd.concat([aligned_predictions(run) for run in of_ablation], ignore_index=True), truth)
         for name, of_ablation in runs.items()
