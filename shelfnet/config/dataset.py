@@ -10,16 +10,9 @@ from shelfnet.config.images import ImagesSettings
 from shelfnet.config.section import Count, Fraction, Section
 
 CONVERSION_KEYS = (
-    "super_categories",
-    "categories",
-    "exclude",
-    "max_models",
-    "max_faces",
-    "model_timeout_s",
-    "model_memory_mb",
-    "split_seed",
-    "folder",
-)
+    "super_categories", "categories", "exclude", "max_models", "max_faces", "model_timeout_s", "model_memory_mb",
+    "split_seed", "folder",
+)  # fmt: skip
 STAGING_READS = {
     "showroom": ("showroom",),
     "3d_future": ("path", "path_env", "urls", "accept_licence", "downloads"),

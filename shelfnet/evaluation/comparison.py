@@ -15,29 +15,13 @@ from shelfnet.evaluation.statistics import Interval, Scores, bootstrap_differenc
 BASE = "base"
 STAGES = ("coarse", "refined")
 MEAN_METRICS = (
-    "chamfer_icp",
-    "chamfer_unicorn",
-    "chamfer_l2",
-    "fscore",
-    "iou",
-    "normal_consistency",
-    "components",
-    "floater_fraction",
-    "mask_iou",
-)
+    "chamfer_icp", "chamfer_unicorn", "chamfer_l2", "fscore", "iou", "normal_consistency", "components",
+    "floater_fraction", "mask_iou",
+)  # fmt: skip
 NEEDS_TRUTH = (
-    "mean",
-    "median",
-    "ci_low",
-    "ci_high",
-    "chamfer_icp",
-    "chamfer_unicorn",
-    "chamfer_l2",
-    "fscore",
-    "iou",
-    "normal_consistency",
-    "azimuth_error_deg",
-)
+    "mean", "median", "ci_low", "ci_high", "chamfer_icp", "chamfer_unicorn", "chamfer_l2", "fscore", "iou",
+    "normal_consistency", "azimuth_error_deg",
+)  # fmt: skip
 """Columns that are blank where the data set has no true shapes."""
 STRUCTURE = ("components", "floater_fraction", "n_faces")
 IN_THE_PAPER = (BASE, "triplane", "clip", "triplane_clip", "se3")

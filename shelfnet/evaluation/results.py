@@ -8,33 +8,11 @@ import pandas as pd
 from shelfnet.publishing import complete_file
 
 COLUMNS = (
-    "ablation",
-    "seed",
-    "model_id",
-    "view",
-    "stage",
-    "status",
-    "chamfer",
-    "chamfer_l2",
-    "chamfer_icp",
-    "chamfer_unicorn",
-    "fscore",
-    "precision",
-    "recall",
-    "iou",
-    "normal_consistency",
-    "azimuth_error_deg",
-    "elevation_error_deg",
-    "components",
-    "floater_fraction",
-    "mask_iou",
-    "category",
-    "n_points",
-    "normalisation",
-    "alignment",
-    "alignment_deg",
-    "has_truth",
-)
+    "ablation", "seed", "model_id", "view", "stage", "status", "chamfer", "chamfer_l2", "chamfer_icp",
+    "chamfer_unicorn", "fscore", "precision", "recall", "iou", "normal_consistency", "azimuth_error_deg",
+    "elevation_error_deg", "components", "floater_fraction", "mask_iou", "category", "n_points", "normalisation",
+    "alignment", "alignment_deg", "has_truth",
+)  # fmt: skip
 """Columns of ``chamfer.csv``, in order. ``alignment`` is for people; later stages read the typed columns after it.
 
 ``alignment_deg`` is the rotation about +Y in degrees with all digits, blank where none was fitted. ``has_truth`` is

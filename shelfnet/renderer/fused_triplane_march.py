@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from shelfnet.renderer.object_threads import arrays_of, for_each_object
+from shelfnet.renderer.compiled_march import run_backward, run_forward
 from shelfnet.renderer.ray_march import MarchedRays, RaySegments
 from shelfnet.representations.triplane import PerceptronDecoder, TriplaneField, TwoLayerPerceptron
 
@@ -67,65 +67,21 @@ class _FusedTriplaneMarch(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
-        from shelfnet.renderer.march_kernels import Rays, Samples
         from shelfnet.renderer.triplane_kernels import Planes, march_triplanes_forward
 
         *tensors, samples, feature_samples = inputs
         tensors = [tensor.detach().contiguous() for tensor in tensors]
         planes, rays = tensors[:5], tensors[5:]
-        features, steps = planes[1], rays[2]
-        sampled, weights = steps.new_zeros(2, *steps.shape, samples)
-        opacity, mean = steps.new_zeros(steps.shape), steps.new_zeros(*steps.shape, features.shape[-1] + 1)
-        result = (sampled, weights, opacity, mean)
-
-        def march(o: int) -> None:
-            march_triplanes_forward(
-                Planes(*arrays_of(planes, o)),
-                Rays(*arrays_of(rays, o)),
-                feature_samples,
-                Samples(*arrays_of(result, o)),
-            )
-
-        for_each_object(march, len(steps))
-        ctx.save_for_backward(*planes, *rays, *result)
-        ctx.set_materialize_grads(False)
-        ctx.feature_samples = feature_samples
-        return weights, opacity, mean
+        units = planes[1].shape[-1] + 1
+        return run_forward(ctx, march_triplanes_forward, Planes, planes, rays, samples, feature_samples, units)
 
     @staticmethod
     @once_differentiable
-    def backward(
-        ctx: Any, d_weights: Tensor | None, d_opacity: Tensor | None, d_mean: Tensor | None
-    ) -> tuple[Tensor | None, ...]:
-        from shelfnet.renderer.march_kernels import Rays, Samples
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         from shelfnet.renderer.triplane_kernels import Planes, march_triplanes_backward
 
-        saved = ctx.saved_tensors
-        planes, rays, result = saved[:5], saved[5:9], saved[9:]
-        sampled, weights, opacity, mean = result
-        d_result = (
-            sampled,
-            weights[:, :0] if d_weights is None else d_weights.contiguous(),
-            torch.zeros_like(opacity) if d_opacity is None else d_opacity.contiguous(),
-            torch.zeros_like(mean) if d_mean is None else d_mean.contiguous(),
-        )
-        d_planes, d_rays = [[torch.zeros_like(value) for value in values] for values in (planes, rays)]
-        with_rays = any(ctx.needs_input_grad[5:8])
-
-        def march(o: int) -> None:
-            march_triplanes_backward(
-                Planes(*arrays_of(planes, o)),
-                Rays(*arrays_of(rays, o)),
-                ctx.feature_samples,
-                Samples(*arrays_of(result, o)),
-                Samples(*arrays_of(d_result, o)),
-                Planes(*arrays_of(d_planes, o)),
-                Rays(*arrays_of(d_rays, o)),
-                with_rays,
-            )
-
-        for_each_object(march, len(opacity))
-        return (*d_planes, *(d_rays[:3] if with_rays else [None] * 3), *[None] * 3)
+        d_planes, d_rays = run_backward(ctx, march_triplanes_backward, Planes, gradients)
+        return (*d_planes, *d_rays, *[None] * 3)
 
 
 def _apply_first_layer(layer: nn.Linear, planes: Float[Tensor, "b 3 p h w"]) -> Float[Tensor, "b 3 h w k"]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+from numpy import ndarray
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +30,8 @@ class Grids(NamedTuple):
         size: Cells of ``features`` along z, y and x.
     """
 
-    occupancy: np.ndarray
-    features: np.ndarray
+    occupancy: ndarray
+    features: ndarray
     size: tuple[int, int, int]
 
 
@@ -44,10 +45,10 @@ class Rays(NamedTuple):
         phases: Positions ``r`` of the samples within their intervals; without gradient.
     """
 
-    starts: np.ndarray
-    spans: np.ndarray
-    steps: np.ndarray
-    phases: np.ndarray
+    starts: ndarray
+    spans: ndarray
+    steps: ndarray
+    phases: ndarray
 
 
 class Samples(NamedTuple):
@@ -60,10 +61,10 @@ class Samples(NamedTuple):
         mean: Mean features ``r c`` of the samples with the largest weights, by weight.
     """
 
-    occupancy: np.ndarray
-    weights: np.ndarray
-    opacity: np.ndarray
-    mean: np.ndarray
+    occupancy: ndarray
+    weights: ndarray
+    opacity: ndarray
+    mean: ndarray
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -147,7 +148,7 @@ def march_backward(
 
 
 @compiled
-def place_samples(rays: Rays, ray: int, points: np.ndarray) -> None:
+def place_samples(rays: Rays, ray: int, points: ndarray) -> None:
     """Fill in the samples of a ray."""
     start, span, phase = rays.starts[ray], rays.spans[ray], rays.phases[ray]
     interval = ONE / np.float32(points.shape[1])
@@ -159,7 +160,7 @@ def place_samples(rays: Rays, ray: int, points: np.ndarray) -> None:
 
 
 @compiled
-def place_samples_backward(rays: Rays, ray: int, d_points: np.ndarray, d_rays: Rays) -> None:
+def place_samples_backward(rays: Rays, ray: int, d_points: ndarray, d_rays: Rays) -> None:
     """Fill in the gradients of a ray's start and span."""
     phase, interval = rays.phases[ray], ONE / np.float32(d_points.shape[1])
     for axis in range(3):
@@ -194,7 +195,7 @@ def _occupancy_cell(x: Any, y: Any, z: Any, shape: Any) -> Any:
 
 
 @compiled
-def _sample_occupancy(grid: np.ndarray, points: np.ndarray, occupancy: np.ndarray) -> None:
+def _sample_occupancy(grid: ndarray, points: ndarray, occupancy: ndarray) -> None:
     """Trilinear occupancy at points."""
     flat, one = grid.reshape(-1), np.uint32(1)
     row, plane = np.uint32(grid.shape[2]), np.uint32(grid.shape[1] * grid.shape[2])
@@ -210,12 +211,7 @@ def _sample_occupancy(grid: np.ndarray, points: np.ndarray, occupancy: np.ndarra
 
 @compiled
 def _sample_occupancy_backward(
-    grid: np.ndarray,
-    points: np.ndarray,
-    d_occupancy: np.ndarray,
-    with_points: bool,
-    d_grid: np.ndarray,
-    d_points: np.ndarray,
+    grid: ndarray, points: ndarray, d_occupancy: ndarray, with_points: bool, d_grid: ndarray, d_points: ndarray
 ) -> None:
     flat, d_flat, one = grid.reshape(-1), d_grid.reshape(-1), np.uint32(1)
     row, plane = np.uint32(grid.shape[2]), np.uint32(grid.shape[1] * grid.shape[2])
@@ -301,7 +297,7 @@ def _log_transparency(occupancy: Any) -> Any:
 
 
 @compiled
-def weigh(occupancy: np.ndarray, step: float, weights: np.ndarray) -> Any:
+def weigh(occupancy: ndarray, step: float, weights: ndarray) -> Any:
     """Fill in the rendering weights of the samples; returns their sum."""
     for s in range(len(weights)):
         weights[s] = exp(step * _log_transparency(occupancy[s]))
@@ -314,9 +310,7 @@ def weigh(occupancy: np.ndarray, step: float, weights: np.ndarray) -> Any:
 
 
 @compiled
-def weigh_backward(
-    occupancy: np.ndarray, step: float, weights: np.ndarray, with_step: bool, gradient: np.ndarray
-) -> Any:
+def weigh_backward(occupancy: ndarray, step: float, weights: ndarray, with_step: bool, gradient: ndarray) -> Any:
     """Replace the gradient of the weights by that of the occupancies; returns that of the step, if asked for.
 
     With transmittance T after each sample, ``w[s] = T[s-1] - T[s]`` and ``T[s] = exp(step * sum of logs up to s)``.
@@ -342,7 +336,7 @@ def weigh_backward(
 
 
 @compiled
-def choose_largest(weights: np.ndarray, largest: np.ndarray, chosen: np.ndarray) -> None:
+def choose_largest(weights: ndarray, largest: ndarray, chosen: ndarray) -> None:
     """Fill in the indices, in order, of the largest weights; of equal ones, the first. ``largest`` is scratch space."""
     count = len(chosen)
     if count == len(weights):
@@ -402,7 +396,7 @@ def _fill_corner_weights(corners: Any, u: Any, v: Any, w: Any) -> None:
 
 @compiled
 def _average_features(
-    grids: Grids, points: np.ndarray, weights: np.ndarray, chosen: np.ndarray, corners: np.ndarray, mean: np.ndarray
+    grids: Grids, points: ndarray, weights: ndarray, chosen: ndarray, corners: ndarray, mean: ndarray
 ) -> None:
     """Weighted mean of the trilinear features at the chosen points. ``corners`` is scratch space.
 
@@ -438,17 +432,17 @@ def _average_features(
 @compiled
 def _average_features_backward(
     grids: Grids,
-    points: np.ndarray,
-    weights: np.ndarray,
-    chosen: np.ndarray,
-    mean: np.ndarray,
-    d_mean: np.ndarray,
+    points: ndarray,
+    weights: ndarray,
+    chosen: ndarray,
+    mean: ndarray,
+    d_mean: ndarray,
     with_points: bool,
-    corners: np.ndarray,
-    d_sum: np.ndarray,
-    d_weights: np.ndarray,
+    corners: ndarray,
+    d_sum: ndarray,
+    d_weights: ndarray,
     d_grids: Grids,
-    d_points: np.ndarray,
+    d_points: ndarray,
 ) -> None:
     """Add the gradients of weights, features and points. ``corners`` and ``d_sum`` are scratch space."""
     size, channels = grids.size, len(mean)

@@ -11,6 +11,7 @@ Arrays are float32, and points lie inside the cube. numba notices edits of this 
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy import ndarray
 
 from shelfnet.renderer.march_kernels import (
     EPSILON,
@@ -46,11 +47,11 @@ class Planes(NamedTuple):
         shared: Logits ``z y x`` that are added, at cell centres; empty if there are none.
     """
 
-    occupancy: np.ndarray
-    features: np.ndarray
-    output: np.ndarray
-    bias: np.ndarray
-    shared: np.ndarray
+    occupancy: ndarray
+    features: ndarray
+    output: ndarray
+    bias: ndarray
+    shared: ndarray
 
 
 class Scratch(NamedTuple):
@@ -62,9 +63,9 @@ class Scratch(NamedTuple):
         hidden: Hidden units, or their gradients.
     """
 
-    corners: np.ndarray
-    firsts: np.ndarray
-    hidden: np.ndarray
+    corners: ndarray
+    firsts: ndarray
+    hidden: ndarray
 
 
 @compiled
@@ -230,7 +231,7 @@ def _shared_corners(flat: Any, first: Any, right: Any, down: Any, back: Any) -> 
 
 
 @compiled
-def _sample_occupancy(planes: Planes, points: np.ndarray, scratch: Scratch, occupancy: np.ndarray) -> None:
+def _sample_occupancy(planes: Planes, points: ndarray, scratch: Scratch, occupancy: ndarray) -> None:
     """Occupancy at points."""
     size, channels = planes.occupancy.shape[1], planes.occupancy.shape[3]
     flat, shared, hidden = planes.occupancy.reshape(-1), planes.shared.reshape(-1), scratch.hidden
@@ -255,13 +256,13 @@ def _sample_occupancy(planes: Planes, points: np.ndarray, scratch: Scratch, occu
 @compiled
 def _sample_occupancy_backward(
     planes: Planes,
-    points: np.ndarray,
-    occupancy: np.ndarray,
-    d_occupancy: np.ndarray,
+    points: ndarray,
+    occupancy: ndarray,
+    d_occupancy: ndarray,
     with_points: bool,
     scratch: Scratch,
     d_planes: Planes,
-    d_points: np.ndarray,
+    d_points: ndarray,
 ) -> None:
     size, channels = planes.occupancy.shape[1], planes.occupancy.shape[3]
     flat, shared, hidden = planes.occupancy.reshape(-1), planes.shared.reshape(-1), scratch.hidden
@@ -303,12 +304,7 @@ def _sample_occupancy_backward(
 
 @compiled
 def _average_features(
-    features: np.ndarray,
-    points: np.ndarray,
-    weights: np.ndarray,
-    chosen: np.ndarray,
-    scratch: Scratch,
-    mean: np.ndarray,
+    features: ndarray, points: ndarray, weights: ndarray, chosen: ndarray, scratch: Scratch, mean: ndarray
 ) -> None:
     """Weighted mean of the hidden units after the leaky ReLU, and of one, at the chosen points."""
     size, channels = features.shape[1], features.shape[3]
@@ -330,17 +326,17 @@ def _average_features(
 
 @compiled
 def _average_features_backward(
-    features: np.ndarray,
-    points: np.ndarray,
-    weights: np.ndarray,
-    chosen: np.ndarray,
-    mean: np.ndarray,
-    d_mean: np.ndarray,
+    features: ndarray,
+    points: ndarray,
+    weights: ndarray,
+    chosen: ndarray,
+    mean: ndarray,
+    d_mean: ndarray,
     with_points: bool,
     scratch: Scratch,
-    d_weights: np.ndarray,
-    d_features: np.ndarray,
-    d_points: np.ndarray,
+    d_weights: ndarray,
+    d_features: ndarray,
+    d_points: ndarray,
 ) -> None:
     """Add the gradients of weights, features and points."""
     size, channels = features.shape[1], features.shape[3]

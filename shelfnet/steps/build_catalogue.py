@@ -55,7 +55,7 @@ def build_catalogue(
     events.params({"dataset": settings.model_dump(mode="json", exclude={"urls"})})  # addresses may hold access tokens
     counts = {"models": len(catalogue.models), "quarantined": len(quarantined)}
     counts |= {f"models_{split}": count for split, count in splits.items()}
-    events.metrics(0, {name: float(count) for name, count in counts.items()})
+    events.metrics(0, counts)
     events.artifact(models, "catalogue")
     events.artifact(quarantine, "catalogue")
 

@@ -53,6 +53,6 @@ def catalogue_photographs(
         "quarantined": len(catalogue.quarantined),
         **{f"models_{split}": count for split, count in splits.items()},
     }
-    events.metrics(0, {name: float(count) for name, count in counts.items()})
+    events.metrics(0, counts)
     for path in (models, photographs, quarantine):
         events.artifact(path, "catalogue")

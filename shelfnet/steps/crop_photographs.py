@@ -108,7 +108,7 @@ def crop_photographs(
     events = Journal(journal, run="data")
     events.params({"images": settings.model_dump(mode="json")})
     counts = {"photographs_cropped": len(chosen) - len(unusable), "photographs_refused": len(unusable)}
-    events.metrics(shard, {name: float(count) for name, count in counts.items()})
+    events.metrics(shard, counts)
     events.artifact(quarantine, "renders")
 
 

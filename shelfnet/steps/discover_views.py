@@ -31,6 +31,10 @@ UNCERTAIN_SPREAD_DEG = 45.0
 UNCERTAIN_FRACTION = 0.5
 """Fraction of images whose azimuth spreads further, above which a warning is logged."""
 
+UNCERTAIN = (
+    "%s of views are uncertain (spread above %.0f°); training predicts these views itself. More images help, and so "
+    "does one kind of furniture per super-category"
+)
 FULL_COVERAGE = 0.98
 
 
@@ -87,7 +91,7 @@ def discover_views(
     events = Journal(journal, "discovery")
     events.params(settings.model_dump(mode="json"))
     events.tags({"code_version": code_version(), "dataset_digest": digest})
-    events.metrics(0, {"median_spread_deg": float(np.median(views.spread_deg)), "entropy": views.entropy.mean()})
+    events.metrics(0, {"median_spread_deg": np.median(views.spread_deg), "entropy": views.entropy.mean()})
     events.image(0, "discovery", output / SHEET)
     for file in (VIEWS, SHAPES, SHEET):
         events.artifact(output / file, "discovery")
@@ -133,25 +137,15 @@ def _warn_without_masks(images: np.ndarray) -> None:
     """Warn if most masks cover the whole image, as they do in images without an alpha channel."""
     shown = images[np.linspace(0, len(images) - 1, min(len(images), 64)).astype(int), ..., 3]
     if np.median((shown > 127).mean(axis=(1, 2))) >= FULL_COVERAGE:
-        log.warning(
-            "most masks cover the whole image, so views cannot be found; give each image the mask of its object"
-        )
+        advice = "give each image the mask of its object"
+        log.warning("most masks cover the whole image, so views cannot be found; %s", advice)
 
 
 def _report_confidence(views: DiscoveredViews) -> None:
     spread = views.spread_deg
     uncertain = float((spread > UNCERTAIN_SPREAD_DEG).mean())
-    log.info(
-        "views of %d images found: azimuth spread %.0f° (median), %.0f %% of images above %.0f°",
-        len(spread),
-        np.median(spread),
-        100 * uncertain,
-        UNCERTAIN_SPREAD_DEG,
-    )
+    share = f"{100 * uncertain:.0f} %"
+    message = "views of %d images found: azimuth spread %.0f° (median), %s of images above %.0f°"
+    log.info(message, len(spread), np.median(spread), share, UNCERTAIN_SPREAD_DEG)
     if uncertain > UNCERTAIN_FRACTION:
-        log.warning(
-            "%.0f %% of views are uncertain (spread above %.0f°); training predicts these views itself. More images "
-            "help, and so does one kind of furniture per super-category",
-            100 * uncertain,
-            UNCERTAIN_SPREAD_DEG,
-        )
+        log.warning(UNCERTAIN, share, UNCERTAIN_SPREAD_DEG)

@@ -166,8 +166,7 @@ def _draw_contact_sheet(shards: list[Path], seed: int, output: Path) -> None:
 
 def _draw_view_sphere(shards: list[Path], config: Config, output: Path) -> None:
     views = [load_view_labels(shards, split, None) for split in ("train", "validation", "test")]
-    azimuths, elevations = (
-        np.concatenate([getattr(own, name) for own in views]) for name in ("azimuths_deg", "elevations_deg")
-    )
+    azimuths = np.concatenate([own.azimuths_deg for own in views])
+    elevations = np.concatenate([own.elevations_deg for own in views])
     with _figure_file(TEXT_IN, 2.7, output / "view_sphere.png") as fig:
         draw_view_sphere(fig, azimuths, elevations, config.render.prior)

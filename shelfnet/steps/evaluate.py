@@ -44,15 +44,9 @@ ALIGNMENT_POINTS = 512
 ALIGNMENT_PREDICTIONS = 128
 """Largest number of validation predictions for fitting the rotation, evenly spread."""
 _JOURNAL_MEANS = (
-    "chamfer",
-    "chamfer_l2",
-    "chamfer_icp",
-    "chamfer_unicorn",
-    "fscore",
-    "iou",
-    "normal_consistency",
+    "chamfer", "chamfer_l2", "chamfer_icp", "chamfer_unicorn", "fscore", "iou", "normal_consistency",
     "floater_fraction",
-)
+)  # fmt: skip
 
 
 def evaluate(

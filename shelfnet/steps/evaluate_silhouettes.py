@@ -106,7 +106,7 @@ def evaluate_sphere(
     )
     write_results(_with_blanks(rows), output)
     run = Journal(journal, run="baselines")
-    run.metrics(0, {f"test/{SPHERE}/mask_iou": float(rows["mask_iou"].mean())})
+    run.metrics(0, {f"test/{SPHERE}/mask_iou": rows["mask_iou"].mean()})
     run.artifact(output)
 
 
@@ -143,11 +143,9 @@ def _sphere_mask_iou(views: EvaluationViews, render: RenderSettings) -> Float[np
 
 
 def _write_journal(run: Journal, rows: pd.DataFrame, output: Path) -> None:
-    metrics = {
-        f"test/{stage}/{name}": float(group[name].mean())
-        for stage, group in rows.groupby("stage")
-        for name in _JOURNAL_MEANS
-    }
-    metrics |= {f"test/{stage}/empty": float((own["status"] == "empty").sum()) for stage, own in rows.groupby("stage")}
+    metrics = {}
+    for stage, group in rows.groupby("stage"):
+        metrics |= {f"test/{stage}/{name}": group[name].mean() for name in _JOURNAL_MEANS}
+        metrics[f"test/{stage}/empty"] = (group["status"] == "empty").sum()
     run.metrics(0, metrics)
     run.artifact(output)

@@ -125,27 +125,16 @@ def measure_cost(settings: ModelSettings, representation: str, resolution: int, 
         decode_seconds=min(_time_once(lambda: _total(decoder(latent))) for _ in range(repeats)) / objects,
         seconds=min(_time_once(lambda: _render(decoder(latent), objects)) for _ in range(repeats)) / objects,
     )
-    log.info(
-        "%s at %d: %.1f MiB for backward, %.3f s", representation, resolution, cost.saved_bytes / 2**20, cost.seconds
-    )
+    saved_mib = cost.saved_bytes / 2**20
+    log.info("%s at %d: %.1f MiB for backward, %.3f s", representation, resolution, saved_mib, cost.seconds)
     return cost
 
 
 def _varied(settings: DecoderSettings, representation: str, resolution: int) -> DecoderSettings:
     narrowed = {} if representation == "triplane" else {"base_channels": VOXEL_BASE_CHANNELS}
-    varied = (
-        settings.model_dump()
-        | narrowed
-        | {
-            "representation": representation,
-            "feature_channels": VOXEL_CHANNELS,
-            "feature_resolution": resolution,
-            "occupancy_resolution": resolution,
-            "plane_resolution": resolution,
-            "symmetry": "none",
-            "blended_shapes": 0,
-        }
-    )
+    resolutions = dict.fromkeys(("feature_resolution", "occupancy_resolution", "plane_resolution"), resolution)
+    plain = {"feature_channels": VOXEL_CHANNELS, "symmetry": "none", "blended_shapes": 0}
+    varied = {**settings.model_dump(), **narrowed, "representation": representation, **resolutions, **plain}
     return DecoderSettings.model_validate(varied)
 
 

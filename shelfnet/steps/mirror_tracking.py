@@ -68,24 +68,15 @@ def follow_tracking(
 
 
 def _log_counts(report: MirrorReport) -> None:
-    log.info(
-        "MLflow: %d metric values and %d artifacts written; %d runs pending",
-        report.metrics,
-        report.artifacts,
-        report.pending,
-    )
+    message = "MLflow: %d metric values and %d artifacts written; %d runs pending"
+    log.info(message, report.metrics, report.artifacts, report.pending)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Mirror from the command line; returns 1 if events remain pending."""
     parser = argparse.ArgumentParser(description="Send new journal events to MLflow.")
-    parser.add_argument(
-        "--config",
-        type=Path,
-        nargs="+",
-        default=[Path("config.yaml")],
-        help="YAML files; later ones override earlier ones",
-    )
+    files = "YAML files; later ones override earlier ones"
+    parser.add_argument("--config", type=Path, nargs="+", default=[Path("config.yaml")], help=files)
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of results with the journal")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -95,13 +95,11 @@ def _reconstruct_view(
 
 
 def _write_journal(events: Journal, predictions: Sequence[Prediction], output: Path) -> None:
-    events.metrics(
-        0,
-        {
-            "reconstruct/views": float(len(predictions)),
-            "reconstruct/empty": float(sum(prediction.status == "empty" for prediction in predictions)),
-            "reconstruct/mask_iou": float(np.mean([prediction.mask_iou for prediction in predictions] or [0.0])),
-            "reconstruct/seconds": sum(prediction.seconds for prediction in predictions),
-        },
-    )
+    values = {
+        "reconstruct/views": len(predictions),
+        "reconstruct/empty": sum(prediction.status == "empty" for prediction in predictions),
+        "reconstruct/mask_iou": np.mean([prediction.mask_iou for prediction in predictions] or [0.0]),
+        "reconstruct/seconds": sum(prediction.seconds for prediction in predictions),
+    }
+    events.metrics(0, values)
     events.artifact(output, "meshes/coarse")

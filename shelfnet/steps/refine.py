@@ -136,11 +136,7 @@ def _copy_mesh(row: Prediction, coarse: Path, folder: Path) -> Prediction:
 
 
 def _write_journal(events: Journal, refined: Sequence[Prediction], output: Path) -> None:
-    events.metrics(
-        0,
-        {
-            "refine/mask_iou": float(np.mean([prediction.mask_iou for prediction in refined] or [0.0])),
-            "refine/seconds": float(sum(prediction.seconds for prediction in refined)),
-        },
-    )
+    mean_iou = np.mean([prediction.mask_iou for prediction in refined] or [0.0])
+    seconds = sum(prediction.seconds for prediction in refined)
+    events.metrics(0, {"refine/mask_iou": mean_iou, "refine/seconds": seconds})
     events.artifact(output, "meshes/refined")

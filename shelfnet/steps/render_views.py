@@ -133,13 +133,11 @@ def _model_rows(
     conditions = tuple(
         draw_conditions(settings, model.model_id, view, azimuth) for view, azimuth in enumerate(views.azimuth)
     )
-    cameras = np.stack(
-        [
-            vary_camera(settings, model.model_id, view, camera, conditions[view].fov)
-            for view, camera in enumerate(views.cam2world(settings.camera_distance))
-        ]
-    )
-    images = render(RenderJob(root / model.obj_path, cameras, conditions))
+    cameras = [
+        vary_camera(settings, model.model_id, view, camera, conditions[view].fov)
+        for view, camera in enumerate(views.cam2world(settings.camera_distance))
+    ]
+    images = render(RenderJob(root / model.obj_path, np.stack(cameras), conditions))
     rows = []
     for view, image in enumerate(images):
         check_image(image, model.model_id)
@@ -160,6 +158,6 @@ def _record(journal: Path, settings: RenderSettings, shard: int, progress: Shard
     events = Journal(journal, run="data")
     events.params({"render": settings.model_dump(mode="json")})
     refused = len(progress.refused)
-    counts = {"models_rendered": float(progress.done - refused), "models_refused": float(refused)}
+    counts = {"models_rendered": progress.done - refused, "models_refused": refused}
     events.metrics(shard, {**counts, "views_per_s": progress.views_per_s})
     events.artifact(quarantine, "renders")

@@ -52,7 +52,7 @@ def stage_dataset(
     events = Journal(journal, run="data")
     events.tags({"dataset_digest": staged.digest, "code_version": code_version()})
     events.dataset(manifest, staged.kind, staged.digest)
-    events.metrics(0, {"models_listed": float(staged.models)})
+    events.metrics(0, {"models_listed": staged.models})
 
 
 def _stage(settings: DatasetSettings, output_dir: Path) -> tuple[Path, list[Quarantined]]:

@@ -52,7 +52,7 @@ def stage_photographs(*, settings: DatasetSettings, output_dir: Path, manifest: 
     events.params({"dataset": settings.model_dump(mode="json")})
     events.tags({"dataset_digest": staged.digest, "code_version": code_version()})
     events.dataset(manifest, staged.kind, staged.digest)
-    events.metrics(0, {"photographs_listed": float(staged.models)})
+    events.metrics(0, {"photographs_listed": staged.models})
 
 
 def _extract(archive: Path, output_dir: Path) -> Path:

@@ -59,11 +59,9 @@ def train_clip(
     retrieval = _held_out_retrieval(model, held_out, captions, generator)
     new_captions = _retrieval_of_new_captions(model, held_out, captions, generator)
     tags = measure_tags(model, held_out, _tags(shards, HELD_OUT_SPLIT), _tags(shards, "train"))
+    message = "clip  %s: %.3f of %d held-out images among %d values; the most frequent value has %.3f"
     for name, found in tags.items():
-        log.info(
-            "clip  %s: %.3f of %d held-out images among %d values; the most frequent value has %.3f",
-            *(name, found.accuracy, found.images, found.values, found.majority),
-        )
+        log.info(message, name, found.accuracy, found.images, found.values, found.majority)
     description = {
         "settings": settings.model_dump(mode="json"),
         "retrieval_top1": retrieval.top1,
@@ -90,12 +88,8 @@ def _held_out_retrieval(
     """Retrieval on the validation split; warns where it is too low."""
     others = [captions[split] for split in NEGATIVE_SPLITS]
     retrieval = measure_retrieval(model, held_out, others, RETRIEVAL_CHOICES, generator)
-    log.info(
-        "clip  held-out retrieval: %.3f of images find their caption among %d, %.1f times chance",
-        retrieval.top1,
-        retrieval.choices,
-        retrieval.times_chance,
-    )
+    message = "clip  held-out retrieval: %.3f of images find their caption among %d, %.1f times chance"
+    log.info(message, retrieval.top1, retrieval.choices, retrieval.times_chance)
     if not retrieval.sufficient:
         log.warning(LOW_RETRIEVAL, retrieval.top1, retrieval.choices, retrieval.times_chance, SUFFICIENT_TIMES_CHANCE)
     return retrieval

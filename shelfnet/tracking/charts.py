@@ -18,13 +18,8 @@ SAMPLES = "validation/samples"
 SECTIONS = ("validation", "samples", "test", "loss", "health", "speed", "system")
 COLUMNS, HEIGHTS_PX = {"validation": 2, "samples": 1}, {"samples": 720}
 FIRST = (
-    "validation/chamfer",
-    "validation/azimuth_error_deg",
-    "validation/mask_iou",
-    "loss/total",
-    "loss/mask",
-    "loss/rgb",
-)
+    "validation/chamfer", "validation/azimuth_error_deg", "validation/mask_iou", "loss/total", "loss/mask", "loss/rgb",
+)  # fmt: skip
 """Metrics whose charts come before the others of their section."""
 
 BARS = ("test/chamfer", "test/refined/azimuth_error_deg", "test/refined/mask_iou")

@@ -115,13 +115,8 @@ def warm_start_decoder(
         _take_step(optimiser, shape + settings.colour_weight * colour, context, model.decoder, model.colour)
         if is_due(step + 1, LOG_EVERY, settings.decoder_iterations):
             done = f"{step + 1}/{settings.decoder_iterations}"
-            log.info(
-                "%s  warm start of the decoder  %s  cross-entropy %.4f  colour %.4f",
-                name,
-                done,
-                shape.item(),
-                colour.item(),
-            )
+            message = "%s  warm start of the decoder  %s  cross-entropy %.4f  colour %.4f"
+            log.info(message, name, done, shape.item(), colour.item())
 
 
 def _augment(

@@ -24,60 +24,24 @@ MAGIC = b"glTF"
 JSON_CHUNK, BINARY_CHUNK = 0x4E4F534A, 0x004E4942
 COMPONENT_DTYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 TYPE_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
-APPLIED_EXTENSIONS = frozenset(
-    {
-        "EXT_mesh_gpu_instancing",
-        "EXT_texture_webp",
-        "KHR_materials_pbrSpecularGlossiness",
-        "KHR_mesh_quantization",
-        "KHR_node_visibility",
-        "KHR_texture_transform",
-    }
-)
+APPLIED_EXTENSIONS = frozenset((
+    "EXT_mesh_gpu_instancing", "EXT_texture_webp", "KHR_materials_pbrSpecularGlossiness", "KHR_mesh_quantization",
+    "KHR_node_visibility", "KHR_texture_transform",
+))  # fmt: skip
 """Extensions that change shape or base colour and are applied."""
-HARMLESS_EXTENSIONS = frozenset(
-    {
-        "CESIUM_RTC",
-        "CESIUM_primitive_outline",
-        "EXT_feature_metadata",
-        "EXT_instance_features",
-        "EXT_mesh_features",
-        "EXT_mesh_manifold",
-        "EXT_structural_metadata",
-        "FB_ngon_encoding",
-        "FB_geometry_metadata",
-        "GODOT_single_root",
-        "KHR_animation_pointer",
-        "KHR_audio_emitter",
-        "KHR_collision_shapes",
-        "KHR_implicit_shapes",
-        "KHR_interactivity",
-        "KHR_node_hoverability",
-        "KHR_node_selectability",
-        "KHR_physics_rigid_bodies",
-        "KHR_xmp",
-        "KHR_xmp_json_ld",
-        "MSFT_audio_emitter",
-        "MSFT_lod",
-        "MSFT_packing_normalRoughnessMetallic",
-        "MSFT_packing_occlusionRoughnessMetallic",
-    }
-)
+HARMLESS_EXTENSIONS = frozenset((
+    "CESIUM_RTC", "CESIUM_primitive_outline", "EXT_feature_metadata", "EXT_instance_features", "EXT_mesh_features",
+    "EXT_mesh_manifold", "EXT_structural_metadata", "FB_ngon_encoding", "FB_geometry_metadata", "GODOT_single_root",
+    "KHR_animation_pointer", "KHR_audio_emitter", "KHR_collision_shapes", "KHR_implicit_shapes", "KHR_interactivity",
+    "KHR_node_hoverability", "KHR_node_selectability", "KHR_physics_rigid_bodies", "KHR_xmp", "KHR_xmp_json_ld",
+    "MSFT_audio_emitter", "MSFT_lod", "MSFT_packing_normalRoughnessMetallic",
+    "MSFT_packing_occlusionRoughnessMetallic",
+))  # fmt: skip
 """Extensions that do not change the shape at rest: metadata, sound, physics, and levels of detail outside the scene."""
 HARMLESS_PREFIXES = (
-    "ADOBE_materials_",
-    "EXT_lights_",
-    "EXT_materials_",
-    "EXT_texture_",
-    "KHR_lights_",
-    "KHR_materials_",
-    "KHR_texture_",
-    "KHR_techniques_webgl",
-    "MSFT_texture_dds",
-    "MOZ_",
-    "OMI_",
-    "VRM",
-)
+    "ADOBE_materials_", "EXT_lights_", "EXT_materials_", "EXT_texture_", "KHR_lights_", "KHR_materials_",
+    "KHR_texture_", "KHR_techniques_webgl", "MSFT_texture_dds", "MOZ_", "OMI_", "VRM",
+)  # fmt: skip
 """Prefixes of families of extensions that do not change the shape: materials, textures, lights, games, avatars."""
 COMPRESSIONS = frozenset({"EXT_meshopt_compression", "KHR_draco_mesh_compression", "KHR_meshopt_compression"})
 """Extensions that a file may use beside uncompressed data. If it has no such data, it is refused."""
