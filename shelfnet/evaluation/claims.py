@@ -18,6 +18,7 @@ import pandas as pd
 from scipy import stats
 
 from shelfnet.evaluation.comparison import BASE
+from shelfnet.evaluation.results import Tables
 from shelfnet.evaluation.statistics import Interval, Scores, bootstrap_contrast, scores
 
 LEVEL = 0.05
@@ -115,7 +116,7 @@ class TestedClaim:
     outcome: Outcome = Outcome.UNTESTED
 
 
-def judge_claims(tables: Mapping[str, pd.DataFrame], samples: int, seed: int) -> tuple[TestedClaim, ...]:
+def judge_claims(tables: Tables, samples: int, seed: int) -> tuple[TestedClaim, ...]:
     """Test all claims on the last stage of every ablation.
 
     Args:
@@ -180,7 +181,7 @@ def contrast_text(claim: Claim) -> str:
     return terms.removeprefix("+ ")
 
 
-def _measure(claim: Claim, tables: Mapping[str, pd.DataFrame], samples: int, seed: int) -> TestedClaim:
+def _measure(claim: Claim, tables: Tables, samples: int, seed: int) -> TestedClaim:
     """Effect, p value and detectable effect, not adjusted and not judged."""
     sides = {name: _last_stage_scores(tables.get(name), claim.metric) for name in claim.weights}
     known = {name: side for name, side in sides.items() if side is not None}

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from shelfnet.evaluation.baselines import BASELINES, MEAN_SHAPE, SPHERE
+from shelfnet.evaluation.results import Tables
 from shelfnet.evaluation.statistics import Interval, Scores, bootstrap_difference, bootstrap_mean, scores
 
 BASE = "base"
@@ -67,9 +68,7 @@ class Bootstrap:
         return bootstrap_difference(method.scores, reference.scores, self.samples, rng)
 
 
-def comparison_table(
-    tables: Mapping[str, pd.DataFrame], baselines: pd.DataFrame, samples: int, seed: int
-) -> pd.DataFrame:
+def comparison_table(tables: Tables, baselines: pd.DataFrame, samples: int, seed: int) -> pd.DataFrame:
     """Summarise and compare all methods by their Chamfer distance to the true shapes.
 
     Args:
@@ -96,9 +95,7 @@ def comparison_table(
     return pd.DataFrame([_chamfer_row(method, _base(methods, method), mean_shape, bootstrap) for method in methods])
 
 
-def silhouette_table(
-    tables: Mapping[str, pd.DataFrame], baselines: pd.DataFrame, samples: int, seed: int
-) -> pd.DataFrame:
+def silhouette_table(tables: Tables, baselines: pd.DataFrame, samples: int, seed: int) -> pd.DataFrame:
     """Summarise and compare all methods by their mask IoU, for data sets without true shapes.
 
     Each mesh is compared with the image that it was made from and, if refined, fitted to. A high mask IoU therefore
@@ -123,9 +120,7 @@ def silhouette_table(
     return pd.DataFrame([_silhouette_row(method, _base(methods, method), bootstrap) for method in methods])
 
 
-def _methods(
-    tables: Mapping[str, pd.DataFrame], baselines: pd.DataFrame, baseline_names: tuple[str, ...], metric: str
-) -> list[Method]:
+def _methods(tables: Tables, baselines: pd.DataFrame, baseline_names: tuple[str, ...], metric: str) -> list[Method]:
     for name, table in tables.items():
         if table.empty:
             raise ValueError(f"ablation {name}: expected rows of test views, got an empty table")

@@ -3,13 +3,14 @@
 Predictions without a surface have nothing that could float and are left out.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from shelfnet.evaluation.results import Tables
 from shelfnet.evaluation.statistics import Interval, bootstrap_difference, bootstrap_mean, scores
 
 METRICS = ("floater_fraction", "components")
@@ -17,7 +18,7 @@ COLUMNS = ("ablation", "reference", "stage", "metric", "estimate", "low", "high"
 """Columns of both tables; ``reference`` is null in the table of means."""
 
 
-def floater_means(tables: Mapping[str, pd.DataFrame], samples: int, seed: int) -> pd.DataFrame:
+def floater_means(tables: Tables, samples: int, seed: int) -> pd.DataFrame:
     """Mean of every metric of :data:`METRICS` with its 95 % interval over objects and seeds.
 
     Args:
@@ -37,9 +38,7 @@ def floater_means(tables: Mapping[str, pd.DataFrame], samples: int, seed: int) -
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def floater_differences(
-    tables: Mapping[str, pd.DataFrame], pairs: Iterable[tuple[str, str]], samples: int, seed: int
-) -> pd.DataFrame:
+def floater_differences(tables: Tables, pairs: Iterable[tuple[str, str]], samples: int, seed: int) -> pd.DataFrame:
     """Ablation minus reference for every metric of :data:`METRICS`, paired by object, with 95 % intervals.
 
     Args:

@@ -1,6 +1,7 @@
 """The results table ``chamfer.csv``: one row per trained model, stage and test view."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +25,10 @@ NO_TRUTH = "none: the data set has no true shapes"
 """Value of ``alignment`` where ``has_truth`` is ``False``."""
 KEY = ["ablation", "seed", "model_id", "view", "stage"]
 """Columns that identify a row."""
+
+
+Tables = Mapping[str, pd.DataFrame]
+"""Rows of ``chamfer.csv`` by ablation."""
 
 
 class ResultsError(ValueError):

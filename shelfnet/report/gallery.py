@@ -15,6 +15,7 @@ from shelfnet.data.glb import read_glb
 from shelfnet.evaluation.baselines import BASELINES
 from shelfnet.evaluation.comparison import STAGES
 from shelfnet.evaluation.comparison_columns import sorted_by_quality
+from shelfnet.evaluation.results import Tables
 from shelfnet.geometry.cameras import camera_from_degrees
 from shelfnet.preview.models import Submesh
 from shelfnet.report.data_uris import webp_uri
@@ -101,7 +102,7 @@ def best_methods(comparison: pd.DataFrame, count: int = BEST_METHODS) -> list[st
 def make_gallery(
     views: Sequence[ShownView],
     methods: Sequence[str],
-    tables: Mapping[str, pd.DataFrame],
+    tables: Tables,
     truth: Callable[[str], Sequence[Submesh]] | None,
     render: Renderers,
 ) -> Gallery:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from shelfnet.evaluation.results import last_stage
+from shelfnet.evaluation.results import Tables, last_stage
 from shelfnet.report.figures.curves import VALIDATION_CHAMFER, VALIDATION_MASK_IOU
 
 GUESSED_AZIMUTH_DEG = 60.0
@@ -80,7 +80,7 @@ class AblationHealth:
     warnings: tuple[str, ...]
 
 
-def check_health(tables: Mapping[str, pd.DataFrame], curves: pd.DataFrame) -> list[AblationHealth]:
+def check_health(tables: Tables, curves: pd.DataFrame) -> list[AblationHealth]:
     """Check every ablation.
 
     Args:

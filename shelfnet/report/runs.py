@@ -16,6 +16,7 @@ from shelfnet.config.load import for_ablation
 from shelfnet.config.schema import Config
 from shelfnet.evaluation.comparison import STAGES
 from shelfnet.evaluation.predictions import read_predictions
+from shelfnet.evaluation.results import Tables
 from shelfnet.networks.checkpoint import RunDescription, read_run_description
 from shelfnet.training.curves import read_curves as read_run_curves
 
@@ -60,7 +61,7 @@ Runs = Mapping[str, Sequence[EvaluatedRun]]
 """Runs by ablation, in the order of their seeds."""
 
 
-def evaluated_runs(config: Config, results: Path, tables: Mapping[str, pd.DataFrame]) -> dict[str, list[EvaluatedRun]]:
+def evaluated_runs(config: Config, results: Path, tables: Tables) -> dict[str, list[EvaluatedRun]]:
     """Runs with rows in the tables.
 
     Args:

@@ -13,7 +13,7 @@ from shelfnet.config.load import UNTRAINED, for_ablation
 from shelfnet.config.schema import Config
 from shelfnet.data.shards.reader import EvaluationViews, load_evaluation_views, load_view_labels
 from shelfnet.evaluation.floaters import floater_differences, floater_means
-from shelfnet.evaluation.results import has_truth, read_results
+from shelfnet.evaluation.results import Tables, has_truth, read_results
 from shelfnet.preview.previewer import Previewer
 from shelfnet.report.captions import FIGURE_CAPTIONS
 from shelfnet.report.figures.categories import MAX_CATEGORIES, draw_chamfer_by_category
@@ -22,7 +22,7 @@ from shelfnet.report.figures.floaters import draw_floaters, floaters_height_in
 from shelfnet.report.figures.images import draw_contact_sheet, draw_reconstructions, reconstructions_size_in
 from shelfnet.report.figures.memory import draw_memory_scaling
 from shelfnet.report.figures.poses import collect_view_angles, draw_azimuth_confusion, draw_view_prior
-from shelfnet.report.figures.style import COLUMN_IN, TEXT_IN, LineStyle, line_styles, new_figure, save_figure
+from shelfnet.report.figures.style import COLUMN_IN, TEXT_IN, Styles, line_styles, new_figure, save_figure
 from shelfnet.report.figures.view_sphere import draw_view_sphere
 from shelfnet.report.runs import Runs, evaluated_runs, read_curves, resolution_switches, shard_paths
 from shelfnet.report.shown_views import TrueMeshes, collect_shown_views
@@ -89,7 +89,7 @@ def read_levels(path: Path) -> dict[str, float]:
     return dict(zip(table["ablation"], table["chamfer"].astype(float), strict=True))
 
 
-def _draw_curves(runs: Runs, levels: Mapping[str, float], output: Path, styles: Mapping[str, LineStyle]) -> None:
+def _draw_curves(runs: Runs, levels: Mapping[str, float], output: Path, styles: Styles) -> None:
     curves, switches = read_curves(runs), resolution_switches(runs)
     with _figure_file(COLUMN_IN, 3.0, output / "chamfer_curves.png") as fig:
         draw_chamfer_curves(fig, curves, levels, styles, switches)
@@ -100,18 +100,14 @@ def _draw_curves(runs: Runs, levels: Mapping[str, float], output: Path, styles: 
         draw_loss_curves(fig, curves, styles, switches)
 
 
-def _draw_categories(
-    rows: Mapping[str, pd.DataFrame], baselines: pd.DataFrame, output: Path, styles: Mapping[str, LineStyle]
-) -> None:
+def _draw_categories(rows: Tables, baselines: pd.DataFrame, output: Path, styles: Styles) -> None:
     categories = {name for table in rows.values() for name in table["category"].dropna()}
     height_in = 1.3 + 0.3 * min(len(categories), MAX_CATEGORIES + 1)
     with _figure_file(COLUMN_IN, height_in, output / "chamfer_by_category.png") as fig:
         draw_chamfer_by_category(fig, rows, baselines, styles)
 
 
-def _draw_floaters(
-    config: Config, rows: Mapping[str, pd.DataFrame], output: Path, styles: Mapping[str, LineStyle]
-) -> None:
+def _draw_floaters(config: Config, rows: Tables, output: Path, styles: Styles) -> None:
     samples, seed = config.evaluate.bootstrap_samples, config.evaluate.seed
     rows = {name: table for name, table in rows.items() if name != UNTRAINED}
     means = floater_means(rows, samples, seed)
@@ -133,9 +129,7 @@ def background_pairs(config: Config, ablations: Sequence[str]) -> list[tuple[str
     ]
 
 
-def _draw_poses(
-    config: Config, runs: Runs, test: EvaluationViews, output: Path, styles: Mapping[str, LineStyle]
-) -> None:
+def _draw_poses(config: Config, runs: Runs, test: EvaluationViews, output: Path, styles: Styles) -> None:
     views = collect_view_angles(runs, test)
     panel_rows = max(1, math.ceil(len(views) / 4))
     with _figure_file(TEXT_IN, 0.4 + 2.05 * panel_rows, output / "azimuth_confusion.png") as fig:

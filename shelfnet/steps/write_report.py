@@ -20,7 +20,7 @@ from shelfnet.evaluation.comparison_text import (
     chamfer_sentences,
     silhouette_sentences,
 )
-from shelfnet.evaluation.results import has_truth, read_results
+from shelfnet.evaluation.results import Tables, has_truth, read_results
 from shelfnet.preview.models import Submesh
 from shelfnet.preview.previewer import Previewer
 from shelfnet.preview.primitives import submesh_primitive
@@ -113,12 +113,7 @@ def _headline_and_findings(compared: pd.DataFrame, with_truth: bool) -> tuple[li
 
 
 def _gallery(
-    config: Config,
-    results: Path,
-    runs: Runs,
-    rows: Mapping[str, pd.DataFrame],
-    methods: Sequence[str],
-    with_truth: bool,
+    config: Config, results: Path, runs: Runs, rows: Tables, methods: Sequence[str], with_truth: bool
 ) -> Gallery:
     """A few test views with the meshes of the best methods, from the first run of each."""
     test = load_evaluation_views(shard_paths(config, results), "test", config.reconstruct.views_per_model)

@@ -1,7 +1,7 @@
 """Figure of the test Chamfer distance by category."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,16 +9,14 @@ from matplotlib.figure import Figure
 
 from shelfnet.config.load import UNTRAINED
 from shelfnet.evaluation.baselines import MEAN_SHAPE
-from shelfnet.evaluation.results import last_stage
-from shelfnet.report.figures.style import BASELINE_GREY, LineStyle, log_scale, show_message
+from shelfnet.evaluation.results import Tables, last_stage
+from shelfnet.report.figures.style import BASELINE_GREY, Styles, log_scale, show_message
 
 MAX_CATEGORIES = 12
 OTHERS = "all others"
 
 
-def draw_chamfer_by_category(
-    fig: Figure, tables: Mapping[str, pd.DataFrame], baselines: pd.DataFrame, styles: Mapping[str, LineStyle]
-) -> None:
+def draw_chamfer_by_category(fig: Figure, tables: Tables, baselines: pd.DataFrame, styles: Styles) -> None:
     """Mean Chamfer distance of the last stage by category, most frequent categories first; log scale.
 
     ``untrained`` is left out: it is so far off that it would press the others together.

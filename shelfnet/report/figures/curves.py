@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from shelfnet.config.load import UNTRAINED
-from shelfnet.report.figures.style import BASELINE_GREY, LineStyle, log_scale, panel_grid, show_message
+from shelfnet.report.figures.style import BASELINE_GREY, LineStyle, Styles, log_scale, panel_grid, show_message
 from shelfnet.report.runs import ResolutionSwitch, ResolutionSwitches
 
 VALIDATION_CHAMFER = "validation/chamfer"
@@ -23,11 +23,7 @@ DOT_SPACING = 2.65
 
 
 def draw_chamfer_curves(
-    fig: Figure,
-    curves: pd.DataFrame,
-    levels: Mapping[str, float],
-    styles: Mapping[str, LineStyle],
-    switches: ResolutionSwitches,
+    fig: Figure, curves: pd.DataFrame, levels: Mapping[str, float], styles: Styles, switches: ResolutionSwitches
 ) -> None:
     """Validation Chamfer distance by iteration, log scale: mean over seeds, band from the lowest to the highest seed.
 
@@ -52,9 +48,7 @@ def draw_chamfer_curves(
     _legend_below(fig, axes)
 
 
-def draw_mask_iou_curves(
-    fig: Figure, curves: pd.DataFrame, styles: Mapping[str, LineStyle], switches: ResolutionSwitches
-) -> None:
+def draw_mask_iou_curves(fig: Figure, curves: pd.DataFrame, styles: Styles, switches: ResolutionSwitches) -> None:
     """Validation mask IoU of neural renders by iteration; arguments as in :func:`draw_chamfer_curves`."""
     rows = curves[curves["name"] == VALIDATION_MASK_IOU]
     if rows.empty:
@@ -65,9 +59,7 @@ def draw_mask_iou_curves(
     _legend_below(fig, axes)
 
 
-def draw_loss_curves(
-    fig: Figure, curves: pd.DataFrame, styles: Mapping[str, LineStyle], switches: ResolutionSwitches
-) -> None:
+def draw_loss_curves(fig: Figure, curves: pd.DataFrame, styles: Styles, switches: ResolutionSwitches) -> None:
     """One panel per loss term with one line per ablation: running mean, and faintly the mean over seeds.
 
     Arguments as in :func:`draw_chamfer_curves`.
@@ -95,9 +87,7 @@ def loss_names(curves: pd.DataFrame) -> list[str]:
     return sorted({name for name in curves["name"] if str(name).startswith(LOSS_PREFIX)})
 
 
-def _validation_axes(
-    fig: Figure, rows: pd.DataFrame, styles: Mapping[str, LineStyle], switches: ResolutionSwitches
-) -> Axes:
+def _validation_axes(fig: Figure, rows: pd.DataFrame, styles: Styles, switches: ResolutionSwitches) -> Axes:
     """Curves of all ablations but ``untrained``, whose value the legend gives, because it is far off the others."""
     axes = fig.subplots()
     trained = rows[rows["ablation"] != UNTRAINED]
@@ -117,9 +107,7 @@ def _legend_below(fig: Figure, axes: Axes) -> None:
     )
 
 
-def _mark_switches(
-    axes: Axes, rows: pd.DataFrame, styles: Mapping[str, LineStyle], switches: ResolutionSwitches
-) -> None:
+def _mark_switches(axes: Axes, rows: pd.DataFrame, styles: Styles, switches: ResolutionSwitches) -> None:
     """Dotted lines at resolution switches: grey if all ablations shown share one, else in the ablations' colours."""
     trained = [name for name in styles if (rows.loc[rows["ablation"] == name, "iteration"] > 0).any()]
     sharing: dict[ResolutionSwitch, list[str]] = {}

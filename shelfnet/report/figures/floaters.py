@@ -1,6 +1,5 @@
 """Figure of floating surface and connected pieces: every prediction, means, and the effect of CLIP's backgrounds."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from shelfnet.report.figures.style import BASELINE_GREY, LineStyle, log_scale, show_message
+from shelfnet.evaluation.results import Tables
+from shelfnet.report.figures.style import BASELINE_GREY, Styles, log_scale, show_message
 
 PANELS = {"floater_fraction": "surface outside the largest piece (share)", "components": "connected pieces"}
 _LINE_IN, _MARGINS_IN = 0.17, 0.8
@@ -23,20 +23,14 @@ _MEAN: dict[str, Any] = {
 }
 
 
-def floaters_height_in(tables: Mapping[str, pd.DataFrame], differences: pd.DataFrame) -> float:
+def floaters_height_in(tables: Tables, differences: pd.DataFrame) -> float:
     """Height of the figure in inches."""
     rows = sum(table["stage"].nunique() for table in tables.values())
     pairs = len(differences) // len(PANELS)
     return _MARGINS_IN + _LINE_IN * rows + (0.6 + _LINE_IN * pairs if pairs else 0.0)
 
 
-def draw_floaters(
-    fig: Figure,
-    tables: Mapping[str, pd.DataFrame],
-    means: pd.DataFrame,
-    differences: pd.DataFrame,
-    styles: Mapping[str, LineStyle],
-) -> None:
+def draw_floaters(fig: Figure, tables: Tables, means: pd.DataFrame, differences: pd.DataFrame, styles: Styles) -> None:
     """Points are predictions, bars are means with 95 % intervals; below are differences paired by object.
 
     Args:
@@ -65,9 +59,7 @@ def draw_floaters(
         grid[1, 0].set_title("With other backgrounds behind CLIP's renders, minus without, paired by object")
 
 
-def _draw_predictions(
-    axes: Axes, tables: Mapping[str, pd.DataFrame], means: pd.DataFrame, metric: str, styles: Mapping[str, LineStyle]
-) -> None:
+def _draw_predictions(axes: Axes, tables: Tables, means: pd.DataFrame, metric: str, styles: Styles) -> None:
     rng, labels = np.random.default_rng(0), []
     estimates = means.set_index(["ablation", "stage"])
     for name, table in tables.items():

@@ -16,7 +16,7 @@ from shelfnet.config.render import ViewPrior
 from shelfnet.data.shards.reader import EvaluationViews
 from shelfnet.evaluation.alignment import wrap_deg
 from shelfnet.evaluation.metrics import azimuth_error_deg
-from shelfnet.report.figures.style import BASELINE_GREY, LineStyle, panel_grid, show_message
+from shelfnet.report.figures.style import BASELINE_GREY, Styles, panel_grid, show_message
 from shelfnet.report.runs import Runs, aligned_predictions
 
 _BIN_DEG = 30.0
@@ -74,7 +74,7 @@ def collect_view_angles(runs: Runs, test: EvaluationViews) -> dict[str, ViewAngl
     }
 
 
-def draw_azimuth_confusion(fig: Figure, views: Mapping[str, ViewAngles], styles: Mapping[str, LineStyle]) -> None:
+def draw_azimuth_confusion(fig: Figure, views: Mapping[str, ViewAngles], styles: Styles) -> None:
     """2-D histogram of predicted by true azimuth; the columns of true azimuths sum to one.
 
     Correct predictions are on the solid line; predictions that confuse front and back are on the dashed lines.
@@ -129,9 +129,7 @@ def azimuth_errors(angles: ViewAngles) -> AzimuthErrors:
     return AzimuthErrors(float(median), float(ninetieth), float((errors > 180.0 - _BIN_DEG).mean()))
 
 
-def draw_view_prior(
-    fig: Figure, views: Mapping[str, ViewAngles], prior: ViewPrior, styles: Mapping[str, LineStyle]
-) -> None:
+def draw_view_prior(fig: Figure, views: Mapping[str, ViewAngles], prior: ViewPrior, styles: Styles) -> None:
     """Predicted and true views over azimuth and elevation, with the range of the prior p(v)."""
     if not views:
         show_message(fig, "no view was predicted")

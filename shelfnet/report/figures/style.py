@@ -1,6 +1,6 @@
 """Shared style of all figures: palette, line styles, panels, and writing to files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +52,10 @@ class LineStyle:
     colour: str
     dash: str
     marker: str
+
+
+Styles = Mapping[str, LineStyle]
+"""Styles by ablation."""
 
 
 def line_styles(names: Sequence[str]) -> dict[str, LineStyle]:
