@@ -63,6 +63,6 @@ class ImagesSettings(Section):
     """Minimum fraction of a photograph that its mask covers; others are quarantined."""
     min_object_px: Count = 32
     """Minimum longer side of the object in pixels of the photograph; others are quarantined."""
-    plain_ground: bool = True
+    plain_background: bool = True
     """Whether photographs without a mask are cut out if the background is plain, before the segmenter."""
     segmenter: SegmenterSettings = SegmenterSettings()

@@ -10,7 +10,7 @@ from shelfnet.prediction.photo_prediction import PhotoPrediction
 MASK_WORDS = {
     MaskSource.FILE: "the mask file",
     MaskSource.ALPHA: "the alpha channel of the photo",
-    MaskSource.PLAIN_GROUND: "the plain background of the photo",
+    MaskSource.PLAIN_BACKGROUND: "the plain background of the photo",
     MaskSource.SEGMENTER: "the segmentation network",
 }
 MASK_ADVICE = "use a photo on a plain background, an image with a transparent background, or a mask of your own"

@@ -190,7 +190,7 @@ class Predictor:
     def _prepare(self, photo: PhotoLike, mask: PhotoLike | None) -> _Prepared:
         name = photo_name(photo)
         mask_file = None if mask is None else as_source(mask)
-        masked = read_photo(as_source(photo), mask_file, self.segment, plain_ground=self.images.plain_ground)
+        masked = read_photo(as_source(photo), mask_file, self.segment, plain_background=self.images.plain_background)
         isolated = masked.isolate()
         for remark in isolated.remarks:
             log.warning("%s: %s", name, remark)

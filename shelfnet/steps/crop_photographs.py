@@ -169,7 +169,7 @@ def _read(photograph: Photograph, root: Path, settings: ImagesSettings, segment:
     path = root / photograph.photo_path
     mask_path = None if photograph.mask_path is None else root / photograph.mask_path
     try:
-        return read_photo(path, mask_path, segment, plain_ground=settings.plain_ground)
+        return read_photo(path, mask_path, segment, plain_background=settings.plain_background)
     except PhotoError as error:
         reason = str(error).removeprefix(f"{path}: ").replace(f"{root}/", "")
         raise PhotoError(reason + ADVICE if isinstance(error, MissingMaskError) else reason) from error

@@ -48,7 +48,7 @@ def write_carpet(path):
     return path
 
 
-def test_photo_on_plain_ground_needs_no_mask(tmp_path, capsys):
+def test_photo_on_plain_background_needs_no_mask(tmp_path, capsys):
     photo = write_photo(tmp_path / "a.png", alpha=False)
     photo.with_name("a_mask.png").unlink()
     assert predict(photo, "-o", tmp_path / "a.glb") == 0
@@ -180,7 +180,7 @@ def test_segmenter_options(tmp_path, monkeypatch, capsys):
     photo = write_photo(tmp_path / "a.jpg", alpha=False)
     photo.with_name("a_mask.png").unlink()
     Image.new("RGB", (50, 50), "white").save(tmp_path / "b.jpg")
-    (tmp_path / "segmented.yaml").write_text("dataset: {images: {plain_ground: false}}")
+    (tmp_path / "segmented.yaml").write_text("dataset: {images: {plain_background: false}}")
     options = ("--segmenter", "mask_rcnn", "--segmenter-weights", "w.pth", "--segmenter-category", "bed")
     options += ("--config", tmp_path / "segmented.yaml")
     assert predict(photo, tmp_path / "b.jpg", "-o", tmp_path / "out", *options) == 1

@@ -33,7 +33,7 @@ class Trimap:
         unknown: Pixels that may be mixtures.
         inside: First estimate of the object.
         object_colour: Colour of the object nearby.
-        ground_colour: Colour of the background nearby.
+        background_colour: Colour of the background nearby.
         has_contrast: Whether the two are known and differ.
     """
 
@@ -41,21 +41,21 @@ class Trimap:
     unknown: Bool[np.ndarray, "h w"]
     inside: Bool[np.ndarray, "h w"]
     object_colour: Float[np.ndarray, "c h w"]
-    ground_colour: Float[np.ndarray, "c h w"]
+    background_colour: Float[np.ndarray, "c h w"]
     has_contrast: Bool[np.ndarray, "h w"]
 
 
 def make_trimap(
-    image: Float[np.ndarray, "c h w"], ground_colour: Float[np.ndarray, "c h w"], inside: Bool[np.ndarray, "h w"]
+    image: Float[np.ndarray, "c h w"], background_colour: Float[np.ndarray, "c h w"], inside: Bool[np.ndarray, "h w"]
 ) -> Trimap:
     """Find the pixels along the outline of an object, and the colours on both sides of it.
 
     Args:
         image: Photo in grey levels.
-        ground_colour: Colour of the background in grey levels.
+        background_colour: Colour of the background in grey levels.
         inside: Estimate of the object, at most a few pixels too large.
     """
-    difference = image - ground_colour
+    difference = image - background_colour
     contrast = np.where(inside, np.einsum("chw,chw->hw", difference, difference), 0.0)
     highest = ndimage.maximum_filter(contrast, NEARBY_PX)
     deep = ndimage.binary_erosion(inside, NEIGHBOURS, iterations=INSET_PX, border_value=1)
@@ -63,7 +63,7 @@ def make_trimap(
     empty = ~np.asarray(ndimage.binary_dilation(inside, NEIGHBOURS), bool)
     object_nearby, has_object = _local_mean(image, opaque)
     ground_nearby, has_ground = _local_mean(image, empty)
-    ground_nearby = np.where(has_ground, ground_nearby, ground_colour)
+    ground_nearby = np.where(has_ground, ground_nearby, background_colour)
     step = object_nearby - ground_nearby
     has_contrast = has_object & (np.einsum("chw,chw->hw", step, step) >= MIN_CONTRAST**2)
     return Trimap(opaque, ~opaque & ~empty, inside, object_nearby, ground_nearby, has_contrast)
@@ -82,7 +82,7 @@ def apply_trimap(rgb: UInt8[np.ndarray, "H W 3"], trimap: Trimap) -> UInt8[np.nd
     rgba = np.dstack([rgb, alpha])
     at = np.nonzero(trimap.unknown[rows[:, None], columns])
     source = rows[at[0]], columns[at[1]]
-    inside, ground = trimap.object_colour[:, *source], trimap.ground_colour[:, *source]
+    inside, ground = trimap.object_colour[:, *source], trimap.background_colour[:, *source]
     step = inside - ground
     mixture = np.einsum("cn,cn->n", rgb[at].T - ground, step) / np.maximum(np.einsum("cn,cn->n", step, step), 1.0)
     opacity = np.where(trimap.has_contrast[source], np.clip(mixture, 0.0, 1.0), trimap.inside[source])

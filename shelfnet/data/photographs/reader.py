@@ -21,7 +21,7 @@ from shelfnet.data.images import check_size
 from shelfnet.data.obj.reader import ModelError
 from shelfnet.data.photographs.files import FORMATS, mask_places
 from shelfnet.data.photographs.masks import IsolatedObject, isolate_object, masks_something
-from shelfnet.data.photographs.plain_ground import NoPlainGroundError, cut_out
+from shelfnet.data.photographs.plain_background import BackgroundError, cut_out
 from shelfnet.file_tree import reading_fault
 
 SegmentFn = Callable[[UInt8[np.ndarray, "h w 3"]], Float[np.ndarray, "h w"]]
@@ -64,7 +64,7 @@ class MaskSource(StrEnum):
 
     FILE = "file"
     ALPHA = "alpha"
-    PLAIN_GROUND = "plain background"
+    PLAIN_BACKGROUND = "plain background"
     SEGMENTER = "segmenter"
 
 
@@ -82,7 +82,7 @@ class MaskedPhoto:
 
     def isolate(self) -> IsolatedObject:
         """The photo without stray parts of its mask; what stands apart on a plain background is a separate object."""
-        return isolate_object(self.rgba, computed=self.mask_source == MaskSource.PLAIN_GROUND)
+        return isolate_object(self.rgba, computed=self.mask_source == MaskSource.PLAIN_BACKGROUND)
 
 
 def read_photo(
@@ -90,7 +90,7 @@ def read_photo(
     mask_path: ImageSource | None = None,
     segment: SegmentFn | None = None,
     *,
-    plain_ground: bool = True,
+    plain_background: bool = True,
 ) -> MaskedPhoto:
     """Read an upright sRGB photo with its mask as straight alpha.
 
@@ -99,7 +99,7 @@ def read_photo(
         mask_path: Mask with the photo's aspect ratio, bright or opaque on the object. It takes precedence over the
             alpha channel of the photo.
         segment: Computes the mask of a photo that has none.
-        plain_ground: Whether a photo without a mask is first searched for an object on a plain background.
+        plain_background: Whether a photo without a mask is first searched for an object on a plain background.
 
     Raises:
         MissingMaskError: There is neither a mask nor a plain background nor a segmenter.
@@ -112,10 +112,10 @@ def read_photo(
     if masks_something(rgba[..., 3]):
         return MaskedPhoto(rgba, MaskSource.ALPHA)
     fault = ""
-    if plain_ground:
+    if plain_background:
         try:
-            return MaskedPhoto(cut_out(rgba[..., :3]), MaskSource.PLAIN_GROUND)
-        except NoPlainGroundError as error:
+            return MaskedPhoto(cut_out(rgba[..., :3]), MaskSource.PLAIN_BACKGROUND)
+        except BackgroundError as error:
             fault = str(error)
     if segment is None:
         has_alpha = bool(rgba[..., 3].min() < 255)

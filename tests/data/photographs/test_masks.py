@@ -71,7 +71,7 @@ def test_two_objects_are_remarked_on():
     assert isolated.rgba[..., 3].any(axis=0).sum() == 25 + 30
 
 
-def test_only_the_largest_of_two_objects_on_a_plain_ground_is_kept():
+def test_only_the_largest_of_two_objects_on_a_plain_background_is_kept():
     isolated = isolate_object(photo((10, 50, 5, 30), (15, 50, 45, 75), (2, 3, 2, 3)), computed=True)
     assert isolated.remarks == (MaskRemark.LARGEST,)
     np.testing.assert_array_equal(isolated.rgba, photo((15, 50, 45, 75)))

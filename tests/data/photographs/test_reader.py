@@ -124,12 +124,12 @@ def test_sources_of_masks_in_their_order(tmp_path, photo, mask):
     cut_out = save(tmp_path / "cut_out.png", np.dstack([quadrants(), box_mask()]))
     assert read_photo(white, large_mask, segment).mask_source == MaskSource.FILE
     assert read_photo(cut_out, None, segment).mask_source == MaskSource.ALPHA
-    assert read_photo(white, None, segment).mask_source == MaskSource.PLAIN_GROUND
-    assert read_photo(white, None, segment, plain_ground=False).mask_source == MaskSource.SEGMENTER
+    assert read_photo(white, None, segment).mask_source == MaskSource.PLAIN_BACKGROUND
+    assert read_photo(white, None, segment, plain_background=False).mask_source == MaskSource.SEGMENTER
     assert read_photo(photo, None, segment).mask_source == MaskSource.SEGMENTER
 
 
-def test_plain_ground_is_cut_out(tmp_path):
+def test_plain_background_is_cut_out(tmp_path):
     rgba = read_rgba(save(tmp_path / "white.png", on_white()))
     np.testing.assert_array_equal(rgba[..., 3] > 127, box_mask().repeat(8, axis=0).repeat(8, axis=1) > 127)
 
@@ -141,7 +141,7 @@ def test_refusal_says_what_is_wrong_with_the_ground(tmp_path, photo):
     with pytest.raises(MissingMaskError, match=r"nothing\.png: .*nothing stands out"):
         read_photo(nothing)
     with pytest.raises(MissingMaskError, match=r"\.\./masks/nothing\.\*'$"):
-        read_photo(nothing, plain_ground=False)
+        read_photo(nothing, plain_background=False)
 
 
 def test_segmenter_errors_name_the_photo(photo):

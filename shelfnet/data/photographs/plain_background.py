@@ -13,7 +13,7 @@ from PIL import Image
 from scipy import ndimage
 
 from shelfnet.data.photographs.alpha_matting import apply_trimap, make_trimap
-from shelfnet.data.photographs.ground_colour import GroundColour, fit_border, fit_ground
+from shelfnet.data.photographs.background_colour import BackgroundColour, fit_background, fit_border
 from shelfnet.data.photographs.masks import NEIGHBOURS
 
 WORKING_PX = 800
@@ -70,7 +70,7 @@ tolerance in grey levels, and less than the second fraction differs more than th
 EDGE_NEIGHBOURS = ndimage.generate_binary_structure(2, 1)
 
 
-class NoPlainGroundError(ValueError):
+class BackgroundError(ValueError):
     """No object stands out from the background; the message says why."""
 
 
@@ -93,58 +93,58 @@ def cut_out(rgb: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 4"]:
     """Make a plain background transparent, with soft edges; pixels of the outline get the object's colour.
 
     Raises:
-        NoPlainGroundError: The background is not plain, or nothing stands out from it.
+        BackgroundError: The background is not plain, or nothing stands out from it.
     """
-    colour = _ground_colour(_blurred(_shrink(rgb, FIT_PX)))
+    colour = _background_colour(_blurred(_shrink(rgb, FIT_PX)))
     small = _shrink(rgb, WORKING_PX)
     image = _blurred(small)
     colours = colour.on_grid(*image.shape[1:])
-    inside = _without_specks(~_find_ground(image, colours))
+    inside = _without_specks(~_find_background(image, colours))
     _check_mask(inside)
     _check_border(image, inside)
     return apply_trimap(rgb, make_trimap(small.astype(np.float32), colours, inside))
 
 
-def _ground_colour(image: Float[np.ndarray, "c h w"]) -> GroundColour:
+def _background_colour(image: Float[np.ndarray, "c h w"]) -> BackgroundColour:
     """Fit the border, then repeatedly the background that is found with the last fit.
 
     Raises:
-        NoPlainGroundError: Too little of the border has a smooth colour.
+        BackgroundError: Too little of the border has a smooth colour.
     """
     border = _border(*image.shape[1:])
     colour = fit_border(image, border)
     colours = colour.on_grid(*border.shape)
     plain = float((np.abs(image - colours).max(axis=0)[border] <= PLAIN).mean())
     if plain < MIN_PLAIN:
-        raise NoPlainGroundError(f"the background is not plain: only {plain:.0%} of the border has one smooth colour")
+        raise BackgroundError(f"the background is not plain: only {plain:.0%} of the border has one smooth colour")
     for _ in range(MAX_FITS):
-        ground = _find_ground(image, colours)
+        ground = _find_background(image, colours)
         is_lit = (image - colours).min(axis=0) > -PLAIN
         if not (ground & is_lit).any():
             break
-        colour, previous = fit_ground(image, ground & is_lit), colours
+        colour, previous = fit_background(image, ground & is_lit), colours
         colours = colour.on_grid(*border.shape)
         if np.abs(colours - previous)[:, ground].max() < FIT_CHANGE:
             break
     return colour
 
 
-def _find_ground(
-    image: Float[np.ndarray, "c h w"], ground_colour: Float[np.ndarray, "c h w"]
+def _find_background(
+    image: Float[np.ndarray, "c h w"], background_colour: Float[np.ndarray, "c h w"]
 ) -> Bool[np.ndarray, "h w"]:
-    regions = _regions(image, ground_colour)
+    regions = _regions(image, background_colour)
     candidates = regions.pure | regions.shaded
     core = ndimage.binary_erosion(candidates, NEIGHBOURS, iterations=GAP_PX, border_value=1)
     reached = _connected(core, regions.pure & _border(*core.shape))
     ground = ndimage.binary_dilation(reached, NEIGHBOURS, iterations=GAP_PX) & candidates
     rest = ndimage.binary_opening(regions.shaded & ~ground, NEIGHBOURS) | (regions.pure & ~ground)
-    return ground | _more_ground(rest, ground, regions)
+    return ground | _more_background(rest, ground, regions)
 
 
-def _regions(image: Float[np.ndarray, "c h w"], ground_colour: Float[np.ndarray, "c h w"]) -> _Regions:
-    difference = np.abs(image - ground_colour).max(axis=0)
-    squared = np.einsum("chw,chw->hw", ground_colour, ground_colour)
-    brightness = np.einsum("chw,chw->hw", image, ground_colour) / np.maximum(squared, 1.0)
+def _regions(image: Float[np.ndarray, "c h w"], background_colour: Float[np.ndarray, "c h w"]) -> _Regions:
+    difference = np.abs(image - background_colour).max(axis=0)
+    squared = np.einsum("chw,chw->hw", background_colour, background_colour)
+    brightness = np.einsum("chw,chw->hw", image, background_colour) / np.maximum(squared, 1.0)
     tint_squared = np.einsum("chw,chw->hw", image, image) - brightness**2 * squared
     level = np.sqrt(squared)
     max_tint = TINT + SHADOW_TINT * level * np.clip(1.0 - brightness, 0.0, 1.0)
@@ -156,7 +156,7 @@ def _regions(image: Float[np.ndarray, "c h w"], ground_colour: Float[np.ndarray,
     return _Regions(difference <= max(MIN_TOLERANCE, NOISE_TOLERANCE * noise), is_shade & ~is_edge, difference)
 
 
-def _more_ground(
+def _more_background(
     rest: Bool[np.ndarray, "h w"], ground: Bool[np.ndarray, "h w"], regions: _Regions
 ) -> Bool[np.ndarray, "h w"]:
     """Regions away from the background that are background too: shadows behind a gap, and what the object encloses."""
@@ -179,25 +179,23 @@ def _check_mask(inside: Bool[np.ndarray, "h w"]) -> None:
     """Refuse a mask that a plain background does not give.
 
     Raises:
-        NoPlainGroundError: The mask is empty, covers the border, or consists of debris.
+        BackgroundError: The mask is empty, covers the border, or consists of debris.
     """
     if inside.mean() < MIN_OBJECT:
-        raise NoPlainGroundError("the background is plain, but nothing stands out from it")
+        raise BackgroundError("the background is plain, but nothing stands out from it")
     border = _border(*inside.shape)
     covered = float(inside[border].mean())
     if covered > 1.0 - MIN_GROUND_BORDER:
-        raise NoPlainGroundError(
-            f"the background is not plain, or hidden: {covered:.0%} of the border is something else"
-        )
+        raise BackgroundError(f"the background is not plain, or hidden: {covered:.0%} of the border is something else")
     contacts = _label(inside & border, NEIGHBOURS)[1]
     if contacts > MAX_CONTACTS:
-        raise NoPlainGroundError(f"the background is not plain: the border shows something else in {contacts} places")
+        raise BackgroundError(f"the background is not plain: the border shows something else in {contacts} places")
     if inside.mean() > 1.0 - MIN_GROUND:
-        raise NoPlainGroundError(f"the background is hidden: it covers only {1.0 - inside.mean():.0%} of the photo")
+        raise BackgroundError(f"the background is hidden: it covers only {1.0 - inside.mean():.0%} of the photo")
     areas = _areas(_label(inside, NEIGHBOURS)[0])
     debris = float(areas[areas < SMALL_PART * areas.max()].sum() / areas.sum())
     if debris > MAX_DEBRIS:
-        raise NoPlainGroundError(
+        raise BackgroundError(
             f"the background is not plain: {debris:.0%} of what stands out from it is in small pieces"
         )
 
@@ -206,7 +204,7 @@ def _check_border(image: Float[np.ndarray, "c h w"], inside: Bool[np.ndarray, "h
     """Refuse two backgrounds, such as wall and floor: one background has a smooth colour on both sides of the object.
 
     Raises:
-        NoPlainGroundError: The colour jumps.
+        BackgroundError: The colour jumps.
     """
     start = int(np.argmin(_around(inside)))  # a pixel of the background
     is_hidden = ndimage.binary_closing(np.roll(_around(inside), -start), np.ones(2 * EDGE_PX + 1))
@@ -216,7 +214,7 @@ def _check_border(image: Float[np.ndarray, "c h w"], inside: Bool[np.ndarray, "h
         before, after = (colours[:, at % len(is_hidden)] for at in (run.start - EDGE_PX, run.stop - 1 + EDGE_PX))
         jump = float(np.abs(after - before).max())
         if jump > MAX_JUMP + MAX_SLOPE * (run.stop - run.start) / max(inside.shape):
-            raise NoPlainGroundError(
+            raise BackgroundError(
                 f"the background is not plain: its colour jumps by {jump:.0f} of 255 along the border"
             )
 

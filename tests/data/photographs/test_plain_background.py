@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from shelfnet.data.photographs.plain_ground import NoPlainGroundError, cut_out
+from shelfnet.data.photographs.plain_background import BackgroundError, cut_out
 
 SIDE_PX, OVERSAMPLING = 200, 4
 WHITE, GREY, BLUE, BLACK = (255, 255, 255), (140, 140, 145), (60, 90, 180), (6, 6, 8)
@@ -56,7 +56,7 @@ def gradients():
 
 
 @pytest.mark.parametrize("ground", [WHITE, GREY, BLUE, BLACK, *gradients().values()], ids=lambda value: "")
-def test_plain_grounds(ground):
+def test_plain_backgrounds(ground):
     assert iou(cut_out(photo(chair(), ground))[..., 3], chair()) >= 0.97
 
 
@@ -70,7 +70,7 @@ def test_white_furniture_on_white_ground(colour):
     assert iou(cut_out(photo(chair(), WHITE, colour))[..., 3], chair()) >= 0.95
 
 
-def test_edges_are_soft_and_free_of_the_ground_colour():
+def test_edges_are_soft_and_free_of_the_background_colour():
     coverage = chair()
     rgba = cut_out(photo(coverage, BLUE))
     edge = (coverage > 0.2) & (coverage < 0.8)
@@ -144,26 +144,26 @@ def framed():
     ids=["carpet", "room", "grey room", "low floor", "tiles", "frame"],
 )
 def test_other_grounds_are_refused(ground):
-    with pytest.raises(NoPlainGroundError, match="background"):
+    with pytest.raises(BackgroundError, match="background"):
         cut_out(photo(chair(), ground, (90, 30, 30)))
 
 
 @pytest.mark.parametrize("ground", [WHITE, BLACK, *gradients().values()], ids=lambda value: "")
 def test_photo_of_nothing_is_refused(ground):
-    with pytest.raises(NoPlainGroundError, match="nothing stands out"):
+    with pytest.raises(BackgroundError, match="nothing stands out"):
         cut_out(photo(np.zeros((SIDE_PX, SIDE_PX)), ground))
 
 
 def test_object_that_covers_the_border_is_refused():
     coverage = np.zeros((SIDE_PX, SIDE_PX))
     coverage[30:, 20:] = 1.0
-    with pytest.raises(NoPlainGroundError, match="border"):
+    with pytest.raises(BackgroundError, match="border"):
         cut_out(photo(coverage, WHITE))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (2, 3), (5, 5), (3, 300)])
 def test_tiny_photos_are_refused(size):
-    with pytest.raises(NoPlainGroundError):
+    with pytest.raises(BackgroundError):
         cut_out(np.full((*size, 3), 200, np.uint8))
 
 

@@ -17,7 +17,7 @@ MAX_SAMPLES = 4000
 
 
 @dataclass(frozen=True)
-class GroundColour:
+class BackgroundColour:
     """Smooth colour of the background, as Legendre polynomials over the photo.
 
     Attributes:
@@ -35,7 +35,7 @@ class GroundColour:
         )
 
 
-def fit_border(image: Float[np.ndarray, "c h w"], border: Bool[np.ndarray, "h w"]) -> GroundColour:
+def fit_border(image: Float[np.ndarray, "c h w"], border: Bool[np.ndarray, "h w"]) -> BackgroundColour:
     """Fit the border, of which a part may be another colour.
 
     A coarse fit comes first, since one of full degree could follow an object that touches the border.
@@ -45,7 +45,7 @@ def fit_border(image: Float[np.ndarray, "c h w"], border: Bool[np.ndarray, "h w"
     return _fit(image, border, DEGREE, OUTLIER, _cauchy_weights(residual, 2.0 * OUTLIER))
 
 
-def fit_ground(image: Float[np.ndarray, "c h w"], ground: Bool[np.ndarray, "h w"]) -> GroundColour:
+def fit_background(image: Float[np.ndarray, "c h w"], ground: Bool[np.ndarray, "h w"]) -> BackgroundColour:
     """Fit all pixels of the background."""
     return _fit(image, ground, DEGREE, OUTLIER)
 
@@ -56,7 +56,7 @@ def _fit(
     degree: int,
     scale: float,
     weights: Float[np.ndarray, "h w"] | None = None,
-) -> GroundColour:
+) -> BackgroundColour:
     """Iteratively reweighted least squares with Cauchy weights."""
     rows, columns = np.nonzero(where)
     every = -(-len(rows) // MAX_SAMPLES)
@@ -73,7 +73,7 @@ def _fit(
         weight = _cauchy_weights(np.abs(colours - terms @ solution).max(axis=1), scale)
     coefficients = np.zeros((*powers.shape, len(image)))
     coefficients[powers] = solution
-    return GroundColour(coefficients)
+    return BackgroundColour(coefficients)
 
 
 def _cauchy_weights(residual: Float[np.ndarray, "*n"], scale: float) -> Float[np.ndarray, "*n"]:
