@@ -31,15 +31,5 @@ def predict_view(
     """
     if chosen_by == "classifier" or encoding.view_logits.shape[1] == 1:
         return encoding.azimuth, encoding.elevation
-    losses = hypothesis_losses(
-        model,
-        field,
-        encoding,
-        observed,
-        resolution_px=model.resolution_px,
-        samples_per_ray=model.samples_per_ray,
-        mask_weight=1.0,
-        rgb_weight=1.0,
-    )
-    best = losses.argmin(dim=1)
+    best = hypothesis_losses(model, field, encoding, observed).argmin(dim=1)
     return Encoding.at(encoding.view_azimuths, best), Encoding.at(encoding.view_elevations, best)

@@ -4,7 +4,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -48,9 +47,7 @@ class CyclesEngine:
         self._folder = TemporaryDirectory(prefix="shelfnet-cycles-")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._folder.cleanup()
         del self._scene
         bpy.ops.wm.read_factory_settings(use_empty=True)

@@ -195,14 +195,7 @@ class Predictor:
         for remark in isolated.remarks:
             log.warning("%s: %s", name, remark)
         try:
-            crop = crop_checked(
-                isolated.rgba,
-                self._crop_px(),
-                self.object_share,
-                min_coverage=self.images.min_coverage,
-                min_object_px=self.images.min_object_px,
-                name=name,
-            )
+            crop = crop_checked(isolated.rgba, self._crop_px(), self.object_share, self.images, name)
         except PhotoError as error:
             raise PhotoError(f"{name}: {error}") from error
         return _Prepared(name, isolated.rgba[..., :3], isolated.rgba[..., 3], masked.mask_source, crop)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -28,10 +27,8 @@ class PyrenderEngine:
         self._previewer.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._previewer.__exit__(kind, error, traceback)
+    def __exit__(self, *error: object) -> None:
+        self._previewer.__exit__(*error)
 
     def render(
         self, obj_path: Path, cam2world: Float[np.ndarray, "v 4 4"], conditions: Sequence[ViewConditions] | None = None

@@ -1,7 +1,6 @@
 """Fast OpenGL images of meshes."""
 
 from collections.abc import Sequence
-from types import TracebackType
 from typing import ClassVar
 
 import numpy as np
@@ -43,9 +42,7 @@ class Previewer:
         Previewer._any_open = True
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._renderer.delete()
         Previewer._any_open = False
 

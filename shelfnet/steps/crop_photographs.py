@@ -153,14 +153,7 @@ def _crop(
 ) -> Crop:
     masked = _read(photograph, root, settings, segment)
     isolated = masked.isolate()
-    crop = crop_checked(
-        isolated.rgba,
-        resolution_px,
-        settings.object_share,
-        min_coverage=settings.min_coverage,
-        min_object_px=settings.min_object_px,
-        name=photograph.model_id,
-    )
+    crop = crop_checked(isolated.rgba, resolution_px, settings.object_share, settings, photograph.model_id)
     return Crop(crop, masked.mask_source, isolated.remarks)
 
 

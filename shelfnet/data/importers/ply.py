@@ -1,6 +1,7 @@
 """Import PLY files: polygons with vertex colours, face colours or one texture."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,19 +69,15 @@ def _to_part(
     corner_uv = _corner_uv(vertex, face, corners)
     if texture is not None and corner_uv is not None:
         uv = np.where(np.isfinite(corner_uv), corner_uv, 0.0)[triangles].reshape(-1, 2)
-        material = Material(WHITE.colour, texture)
-        part = _separate(vertices, faces, material, normals)
-        return MaterialPart(part.vertices, part.faces, material, part.normals, uv)
+        return replace(_separate(vertices, faces, Material(WHITE.colour, texture), normals), uv=uv)
     colours = _colours(header.elements["vertex"], vertex)
     if colours is not None:
         return MaterialPart(vertices, faces, WHITE, normals, colours=colours)
     face_colours = _colours(header.elements["face"], face)
     if face_colours is not None:
         polygons = np.repeat(np.arange(len(corners.lengths)), corners.lengths)[triangles[:, 0]]
-        part = _separate(vertices, faces, WHITE, normals)
-        return MaterialPart(
-            part.vertices, part.faces, WHITE, part.normals, colours=np.repeat(face_colours[polygons], 3, axis=0)
-        )
+        colours = np.repeat(face_colours[polygons], 3, axis=0)
+        return replace(_separate(vertices, faces, WHITE, normals), colours=colours)
     return MaterialPart(vertices, faces, Material(), normals)
 
 

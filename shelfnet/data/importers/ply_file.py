@@ -168,12 +168,10 @@ def _parse_element(words: Sequence[str]) -> PlyElement:
 
 def _parse_property(words: Sequence[str]) -> PlyProperty:
     name, types = words[-1], words[1:-1]
+    expected = 1
     if types[:1] == ["list"]:
-        types = types[1:]
-        known = len(types) == 2
-    else:
-        known = len(types) == 1
-    if not known or not set(types) <= TYPES.keys():
+        types, expected = types[1:], 2
+    if len(types) != expected or not set(types) <= TYPES.keys():
         raise ModelError(f"expected a property with known types, got {' '.join(words)[:80]!r}")
     return PlyProperty(name, TYPES[types[-1]], TYPES[types[0]] if len(types) == 2 else None)
 

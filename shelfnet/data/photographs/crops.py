@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from shelfnet.config.images import ImagesSettings
 from shelfnet.data.photographs.masks import INSIDE
 from shelfnet.data.photographs.reader import FILTER, PhotoError
 from shelfnet.data.shards.encoding import MAX_COVERAGE, check_image
@@ -16,13 +17,7 @@ FILTER_RADIUS = 1
 
 
 def crop_checked(
-    rgba: UInt8[np.ndarray, "h w 4"],
-    size_px: int,
-    object_share: float,
-    *,
-    min_coverage: float,
-    min_object_px: int,
-    name: str,
+    rgba: UInt8[np.ndarray, "h w 4"], size_px: int, object_share: float, settings: ImagesSettings, name: str
 ) -> UInt8[np.ndarray, "s s 4"]:
     """Crop a square around the object of a photo whose mask and content can be used.
 
@@ -30,15 +25,14 @@ def crop_checked(
         rgba: Photo with its mask as straight alpha.
         size_px: Side of the crop in pixels.
         object_share: Longer side of the mask's bounding box as a fraction of the crop's side, in (0, 1].
-        min_coverage: Smallest fraction of pixels that the object may cover.
-        min_object_px: Smallest longer side of the mask's bounding box, in photo pixels.
+        settings: Smallest coverage and size of the object.
         name: Name of the photo in messages about its content.
 
     Raises:
         PhotoError: The mask cannot be used.
         UnusableImageError: The object is uniformly black or white.
     """
-    check_mask(rgba, min_coverage, min_object_px)
+    check_mask(rgba, settings.min_coverage, settings.min_object_px)
     crop = crop_to_object(rgba, size_px, object_share)
     check_image(crop, name)
     return crop
