@@ -16,7 +16,7 @@ from shelfnet.procedural.thumbnail import draw_thumbnail
 from shelfnet.procedural.vocabulary import super_category
 from shelfnet.procedural.writer import FOLDER, write_index, write_model
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "shelfnet/showroom")
 THUMBNAIL_PX = 200
@@ -72,7 +72,7 @@ def generate_furniture(root: Path, n_models: int, seed: int, texture_px: int) ->
         write_model(root / FOLDER / piece.model_id, piece.mesh, piece.texture, thumbnail)
         records.append(piece.record())
     write_index(root, records)
-    logger.info("showroom: %d models in %s", n_models, root)
+    log.info("showroom: %d models in %s", n_models, root)
     return records
 
 

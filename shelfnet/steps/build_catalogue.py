@@ -14,7 +14,7 @@ from shelfnet.tracking.journal import Journal
 
 REPORTED_CATEGORIES = 50
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def build_catalogue(
@@ -48,7 +48,7 @@ def build_catalogue(
     splits = Counter(model.split for model in catalogue.models)
     for split in ("train", "validation", "test"):
         if not splits[split]:
-            logger.warning("split %s has no models; change dataset.split_seed or dataset.splits", split)
+            log.warning("split %s has no models; change dataset.split_seed or dataset.splits", split)
     write_quarantine(quarantine, quarantined)
     write_models(models, catalogue.models)
     events = Journal(journal, run="data")
@@ -64,6 +64,6 @@ def _report_categories(models: Sequence[CatalogueModel]) -> None:
     """Log the number of models of each category, largest first."""
     counts = Counter(model.category or "no category" for model in models)
     for category, count in counts.most_common(REPORTED_CATEGORIES):
-        logger.info("%s: %d models", category, count)
+        log.info("%s: %d models", category, count)
     if len(counts) > REPORTED_CATEGORIES:
-        logger.info("and %d more categories", len(counts) - REPORTED_CATEGORIES)
+        log.info("and %d more categories", len(counts) - REPORTED_CATEGORIES)

@@ -10,7 +10,7 @@ from shelfnet.data.catalogue.quarantine import write_quarantine
 from shelfnet.data.photographs.catalogue import make_photo_catalogue, write_objects, write_photographs
 from shelfnet.tracking.journal import Journal
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def catalogue_photographs(
@@ -42,7 +42,7 @@ def catalogue_photographs(
     splits = Counter(split_of.values())
     for split in ("train", "validation", "test"):
         if not splits[split]:
-            logger.warning("split %s has no object; change dataset.split_seed or dataset.splits", split)
+            log.warning("split %s has no object; change dataset.split_seed or dataset.splits", split)
     write_quarantine(quarantine, catalogue.quarantined)
     write_objects(models, catalogue.photographs)
     write_photographs(photographs, catalogue.photographs)

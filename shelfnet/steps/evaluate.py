@@ -37,7 +37,7 @@ from shelfnet.geometry.meshes import sample_surface
 from shelfnet.reconstruction.coloured_mesh import load_glb
 from shelfnet.tracking.journal import Journal
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 ALIGNMENT_POINTS = 512
 """Points per surface for fitting the rotation."""
@@ -94,7 +94,7 @@ def evaluate(
     alignment = fit_y_rotation(
         validation_set(stages["coarse"], truth, settings), settings.alignment_steps, settings.backend
     )
-    logger.info("%s seed %d: alignment %s", ablation, seed, alignment.label)
+    log.info("%s seed %d: alignment %s", ablation, seed, alignment.label)
     rows = score_in_parallel(
         lambda group: _score_model(group, truth, alignment, settings),
         [group for _, group in test.merge(views, on=["model_id", "view"]).groupby("model_id")],
@@ -137,7 +137,7 @@ def _measurable(predictions: pd.DataFrame, truth: SurfaceDataset) -> pd.DataFram
     refused = predictions["model_id"].isin(truth.refused)
     if refused.any():
         names = ", ".join(sorted(set(predictions.loc[refused, "model_id"]))[:10])
-        logger.warning("predictions of models without a true surface are left out: %s", names)
+        log.warning("predictions of models without a true surface are left out: %s", names)
     return predictions[~refused]
 
 

@@ -30,7 +30,7 @@ from shelfnet.evaluation.scoring import score_in_parallel, score_mesh, score_sur
 from shelfnet.geometry.meshes import sample_surface
 from shelfnet.tracking.journal import Journal
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 MEDOID_POINTS = 512
 """Points per surface for finding the medoid."""
@@ -144,7 +144,7 @@ def _curve_distances(
 def _medoid_model(truth: SurfaceDataset, settings: EvaluateSettings) -> str:
     candidates = spread_candidates(truth.in_split("train"), settings.medoid_candidates)
     chosen = candidates[medoid([truth[model_id].points[:MEDOID_POINTS] for model_id in candidates], settings.backend)]
-    logger.info("mean shape: %s is the medoid of %d training models", chosen, len(candidates))
+    log.info("mean shape: %s is the medoid of %d training models", chosen, len(candidates))
     return chosen
 
 

@@ -30,7 +30,7 @@ from shelfnet.renderer.mesh_batch import pack_meshes
 from shelfnet.renderer.rasterizer import rasterize
 from shelfnet.tracking.journal import Journal
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _JOURNAL_MEANS = ("mask_iou", "components", "floater_fraction", "n_faces")
 
@@ -71,7 +71,7 @@ def evaluate_silhouettes(
     rows = pd.DataFrame([_score(row) for row in test.itertuples()])
     rows = rows.merge(views, on=["model_id", "view"], validate="many_to_one")
     write_results(_with_blanks(rows.assign(ablation=ablation, seed=seed)), output)
-    logger.info("%s seed %d: %d rows without ground truth", ablation, seed, len(rows))
+    log.info("%s seed %d: %d rows without ground truth", ablation, seed, len(rows))
     _write_journal(Journal(journal, run=f"{ablation}/seed{seed}"), rows, output)
 
 

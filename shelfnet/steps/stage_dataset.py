@@ -9,7 +9,7 @@ from shelfnet.config.dataset import DatasetSettings, ShowroomSettings
 from shelfnet.config.place import find_place
 from shelfnet.data.catalogue.dataset_layout import content_digest, find_root
 from shelfnet.data.catalogue.manifest import Manifest, write_manifest
-from shelfnet.data.catalogue.model_info import FILE_NAME, read_model_info
+from shelfnet.data.catalogue.model_info import LIST_NAME, read_model_info
 from shelfnet.data.catalogue.quarantine import Quarantined, write_quarantine
 from shelfnet.data.importers.staging import stage_models
 from shelfnet.data.sources.downloads import RemoteFile, fetch
@@ -21,7 +21,7 @@ from shelfnet.provenance import code_version
 from shelfnet.publishing import complete_folder
 from shelfnet.tracking.journal import Journal
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def stage_dataset(
@@ -44,11 +44,11 @@ def stage_dataset(
         ArchiveError: An archive is damaged or unsafe.
     """
     root, quarantined = _stage(settings, output_dir)
-    infos, refused = read_model_info(root / FILE_NAME)
+    infos, refused = read_model_info(root / LIST_NAME)
     staged = Manifest(kind=settings.kind, root=root, digest=content_digest(root), models=len(infos))
     write_quarantine(quarantine, quarantined)
     write_manifest(manifest, staged)
-    logger.info("%s: %d models listed, %d entries refused", root, len(infos), len(refused) + len(quarantined))
+    log.info("%s: %d models listed, %d entries refused", root, len(infos), len(refused) + len(quarantined))
     events = Journal(journal, run="data")
     events.tags({"dataset_digest": staged.digest, "code_version": code_version()})
     events.dataset(manifest, staged.kind, staged.digest)

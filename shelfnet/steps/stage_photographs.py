@@ -17,7 +17,7 @@ from shelfnet.provenance import code_version, file_digest
 from shelfnet.publishing import complete_folder
 from shelfnet.tracking.journal import Journal
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def stage_photographs(*, settings: DatasetSettings, output_dir: Path, manifest: Path, journal: Path) -> None:
@@ -47,7 +47,7 @@ def stage_photographs(*, settings: DatasetSettings, output_dir: Path, manifest: 
     staged = Manifest(kind=settings.kind, root=root, digest=digest, models=len(masks))
     write_manifest(manifest, staged)
     with_file = sum(mask is not None for mask in masks.values())
-    logger.info("%s: %d photographs, %d with a mask file", root, len(masks), with_file)
+    log.info("%s: %d photographs, %d with a mask file", root, len(masks), with_file)
     events = Journal(journal, run="data")
     events.params({"dataset": settings.model_dump(mode="json")})
     events.tags({"dataset_digest": staged.digest, "code_version": code_version()})

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from shelfnet.data.catalogue.model_info import FILE_NAME, DatasetError
+from shelfnet.data.catalogue.model_info import LIST_NAME, DatasetError
 from shelfnet.data.file_names import folded_name
 from shelfnet.data.folders import model_files
 from shelfnet.data.obj.reader import MAX_OBJ_BYTES
@@ -23,8 +23,8 @@ MAX_DEPTH = 3
 
 HOW_TO_GET = (
     "Alibaba provides 3D-FUTURE on request: (1) request '3D-FUTURE' at tianchi.aliyun.com and accept its licence; "
-    f"(2) download the model archives and {FILE_NAME}; (3) set dataset.path (or the environment variable) to the "
-    f"folder with {FILE_NAME}, to the folder with the zip files, or to one zip file, or list the files' addresses with "
+    f"(2) download the model archives and {LIST_NAME}; (3) set dataset.path (or the environment variable) to the "
+    f"folder with {LIST_NAME}, to the folder with the zip files, or to one zip file, or list the files' addresses with "
     "their SHA-256 in dataset.urls and set dataset.accept_licence"
 )
 
@@ -38,10 +38,10 @@ def find_root(source: Path) -> Path:
     lists = find_lists(source)
     if not lists:
         links = "".join(f"; {name} {fault}" for name, fault in list_folder(source).unusable.items())
-        expected = f"expected {FILE_NAME} in it or in {MODEL_FOLDER}/ below it, found none{links}"
+        expected = f"expected {LIST_NAME} in it or in {MODEL_FOLDER}/ below it, found none{links}"
         raise DatasetError(f"{source}: {expected}. {HOW_TO_GET}.")
     if len(lists) > 1:
-        raise DatasetError(f"{source}: expected one {FILE_NAME}, found {', '.join(map(str, lists))}; name one folder")
+        raise DatasetError(f"{source}: expected one {LIST_NAME}, found {', '.join(map(str, lists))}; name one folder")
     return lists[0].parent
 
 
@@ -49,7 +49,7 @@ def find_lists(source: Path) -> list[Path]:
     """The ``model_info.json`` files at the smallest depth at which there is one, without aliases by links."""
     level = [source]
     for _ in range(MAX_DEPTH):
-        found = [folder / FILE_NAME for folder in level if (folder / FILE_NAME).is_file()]
+        found = [folder / LIST_NAME for folder in level if (folder / LIST_NAME).is_file()]
         if found:
             distinct: dict[Path, Path] = {}
             for path in found:
@@ -95,7 +95,7 @@ def content_digest(root: Path) -> str:
     Links that leave their model are ignored, as stages do. Files too large for any stage contribute their size instead
     of their content.
     """
-    digest = hashlib.sha256(file_digest(root / FILE_NAME).encode())
+    digest = hashlib.sha256(file_digest(root / LIST_NAME).encode())
     for name, folder in sorted(model_folders(root).items()):
         for path in (path for path in model_files(folder).values() if _is_read(path.name)):
             size = path.stat().st_size

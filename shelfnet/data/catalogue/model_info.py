@@ -11,7 +11,7 @@ from typing import Any
 from shelfnet.data.catalogue.quarantine import Quarantined
 from shelfnet.data.tags import TAGS, ObjectTags, tags_of
 
-FILE_NAME = "model_info.json"
+LIST_NAME = "model_info.json"
 KEYS = {name: name.replace("_", "-") for name in TAGS}
 """Keys of the tags in the list."""
 MAX_BYTES = 256 * 1024**2
@@ -21,7 +21,7 @@ STAGE = "catalogue"
 
 _WINDOWS_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class DatasetError(ValueError):
@@ -51,10 +51,10 @@ def read_model_info(path: Path) -> tuple[list[ModelInfo], list[Quarantined]]:
         fault = _entry_fault(entry)
         if fault is not None:
             model_id = entry.get("model_id") if isinstance(entry, dict) else None
-            reason = f"{FILE_NAME} entry {position}: {fault}"
+            reason = f"{LIST_NAME} entry {position}: {fault}"
             refused.append(Quarantined(model_id if isinstance(model_id, str) else "", STAGE, reason, ""))
         elif entry["model_id"].casefold() in models:
-            logger.warning("%s: entry %d repeats %s; the first one is used", path, position, entry["model_id"])
+            log.warning("%s: entry %d repeats %s; the first one is used", path, position, entry["model_id"])
         else:
             models[entry["model_id"].casefold()] = _model_info(entry)
     return list(models.values()), refused
@@ -85,10 +85,10 @@ def clean_tag(model_id: str, key: str, value: Any) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        logger.warning("model %s: %s is a %s, expected text; ignored", model_id, key, type(value).__name__)
+        log.warning("model %s: %s is a %s, expected text; ignored", model_id, key, type(value).__name__)
         return None
     if len(value) > MAX_TAG_CHARACTERS:
-        logger.warning("model %s: %s has %d characters; ignored", model_id, key, len(value))
+        log.warning("model %s: %s has %d characters; ignored", model_id, key, len(value))
         return None
     printable = "".join(" " if c.isspace() else c for c in value if c.isspace() or unicodedata.category(c)[0] != "C")
     return " ".join(printable.split()) or None

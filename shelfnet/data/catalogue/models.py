@@ -12,7 +12,7 @@ import pyarrow as pa
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue.captions import make_caption
 from shelfnet.data.catalogue.dataset_layout import OBJ_NAME, model_folders, unlisted_folders
-from shelfnet.data.catalogue.model_info import FILE_NAME, STAGE, DatasetError, ModelInfo, read_model_info
+from shelfnet.data.catalogue.model_info import LIST_NAME, STAGE, DatasetError, ModelInfo, read_model_info
 from shelfnet.data.catalogue.quarantine import Quarantined, first_reasons, quarantine_model
 from shelfnet.data.catalogue.selection import select_models
 from shelfnet.data.catalogue.splits import sampling_order, shard_of, split_of
@@ -45,7 +45,7 @@ SCHEMA = pa.schema(
 PLAUSIBLE_SIDE_M = (0.05, 20.0)
 """Range of plausible longest sides in metres; outside it, the unit is probably wrong. Normalisation removes it."""
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +87,11 @@ def make_catalogue(root: Path, settings: DatasetSettings, n_shards: int) -> Cata
     Raises:
         DatasetError: The list cannot be read, the filters leave nothing, or every model is refused.
     """
-    infos, quarantined = read_model_info(root / FILE_NAME)
+    infos, quarantined = read_model_info(root / LIST_NAME)
     chosen = {info.model_id: info for info in select_models(infos, settings)}
     folders = model_folders(root)
     unlisted = unlisted_folders(folders, (row.model_id for row in (*infos, *quarantined)))
-    warn_of(logger, f"{root}: {len(unlisted)} folders with models that {FILE_NAME} does not list", unlisted)
+    warn_of(log, f"{root}: {len(unlisted)} folders with models that {LIST_NAME} does not list", unlisted)
     index = NameIndex(folders.items())
     unusable = NameIndex(list_folder(root).unusable.items())
     usable: dict[str, MeshStatistics] = {}
@@ -148,7 +148,7 @@ def _measure(root: Path, folder: Path, max_faces: int) -> MeshStatistics:
     materials = read_materials(folder, model.materials, model.libraries)
     longest_side_m = float((used.max(axis=0) - used.min(axis=0)).max())
     if not PLAUSIBLE_SIDE_M[0] <= longest_side_m <= PLAUSIBLE_SIDE_M[1]:
-        logger.warning("%s: a longest side of %g m is not plausible", folder.name, longest_side_m)
+        log.warning("%s: a longest side of %g m is not plausible", folder.name, longest_side_m)
     return MeshStatistics(
         obj_path=obj_path.relative_to(root).as_posix(),
         n_vertices=len(model.vertices),

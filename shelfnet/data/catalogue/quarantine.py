@@ -14,7 +14,7 @@ from shelfnet.publishing import complete_file
 MAX_CHARACTERS = 300
 SHOWN_REASONS = 3
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class AllRefusedError(RuntimeError):
@@ -44,7 +44,7 @@ def quarantine_model(model_id: str, stage: str, error: Exception, path: str) -> 
         raise error
     expected = isinstance(error, ModelError | WorkerFailedError)
     reason = str(error) if expected else f"{type(error).__name__}: {error}"
-    logger.warning("model %s is refused (%s): %s", model_id, path, reason, exc_info=None if expected else error)
+    log.warning("model %s is refused (%s): %s", model_id, path, reason, exc_info=None if expected else error)
     return Quarantined(model_id, stage, reason, path)
 
 

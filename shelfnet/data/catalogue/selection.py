@@ -11,7 +11,7 @@ from shelfnet.data.shown_names import warn_of
 
 MAX_BYTES = 64 * 1024**2
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def select_models(infos: Sequence[ModelInfo], settings: DatasetSettings) -> list[ModelInfo]:
@@ -22,16 +22,16 @@ def select_models(infos: Sequence[ModelInfo], settings: DatasetSettings) -> list
     Raises:
         DatasetError: No model is left, or the file of excluded ids cannot be read.
     """
-    supers = {_folded(name) for name in settings.super_categories}
-    categories = {_folded(name) for name in settings.categories}
+    supers = {_folded_tag(name) for name in settings.super_categories}
+    categories = {_folded_tag(name) for name in settings.categories}
     excluded = {folded_name(model_id) for model_id in excluded_ids(settings)}
     unknown = sorted(excluded - {folded_name(info.model_id) for info in infos})
-    warn_of(logger, f"dataset.exclude: {len(unknown)} ids match no model", unknown)
+    warn_of(log, f"dataset.exclude: {len(unknown)} ids match no model", unknown)
     selected = [
         info
         for info in infos
-        if (not supers or _folded(info.super_category) in supers)
-        and (not categories or _folded(info.category) in categories)
+        if (not supers or _folded_tag(info.super_category) in supers)
+        and (not categories or _folded_tag(info.category) in categories)
         and folded_name(info.model_id) not in excluded
     ]
     if infos and not selected:
@@ -59,7 +59,7 @@ def excluded_ids(settings: DatasetSettings) -> tuple[str, ...]:
     return tuple(model_id for model_id in ids if model_id)
 
 
-def _folded(tag: str | None) -> str:
+def _folded_tag(tag: str | None) -> str:
     """A tag without the spelling variations of the published list: case and blanks around slashes."""
     return "/".join(part.strip() for part in (tag or "").casefold().split("/"))
 

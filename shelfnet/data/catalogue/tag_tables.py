@@ -30,7 +30,7 @@ TIMEOUT_S = 300.0
 MEMORY_MB = 4_000
 """Limits of the child process that reads a Parquet file."""
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ def read_tag_table(path: Path, keys: Collection[str], columns: Collection[str]) 
         raise DatasetError(f"{path}: damaged: reading it {error}") from error
     except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
         raise DatasetError(f"{path}: expected a CSV or Parquet table of tags: {error}") from error
-    if not set(keys) & {_folded(name) for name in table.columns}:
+    if not set(keys) & {_column_name(name) for name in table.columns}:
         expected, got = " or ".join(keys), ", ".join(table.columns)[:300]
         raise DatasetError(f"{path}: expected a column {expected}, got {got or 'none'}")
-    return [{_folded(name): text for name, cell in row.items() if (text := _text(cell))} for row in table.rows]
+    return [{_column_name(name): text for name, cell in row.items() if (text := _text(cell))} for row in table.rows]
 
 
 def read_parquet_columns(path: Path, is_wanted: Callable[[str], bool]) -> RawTable:
@@ -105,8 +105,8 @@ def _read_isolated(path: Path, wanted: Collection[str]) -> RawTable:
 
 
 def _read_parquet(path: Path, wanted: Collection[str]) -> RawTable:
-    table = read_parquet_columns(path, lambda name: _folded(name) in wanted)
-    _require_distinct(map(_folded, table.columns))
+    table = read_parquet_columns(path, lambda name: _column_name(name) in wanted)
+    _require_distinct(map(_column_name, table.columns))
     return table
 
 
@@ -115,8 +115,8 @@ def _read_csv(path: Path, wanted: Collection[str]) -> RawTable:
     with path.open(encoding="utf-8-sig", newline="") as stream:
         lines = csv.reader(stream, strict=True)
         columns = next(lines, [])
-        places = {name: place for place, name in enumerate(columns) if _folded(name) in wanted}
-        _require_distinct(name for name in map(_folded, columns) if name in wanted)
+        places = {name: place for place, name in enumerate(columns) if _column_name(name) in wanted}
+        _require_distinct(name for name in map(_column_name, columns) if name in wanted)
         rows = []
         for cells in filter(None, lines):
             if any(cells[len(columns) :]):
@@ -133,7 +133,7 @@ def _require_distinct(names: Iterable[str]) -> None:
             raise ValueError(f"one column {name}, got {names.count(name)}")
 
 
-def _folded(column: str) -> str:
+def _column_name(column: str) -> str:
     return column.strip().lower().replace("-", "_").replace(" ", "_")
 
 
@@ -157,7 +157,7 @@ def _plain_columns(path: Path, schema: pa.Schema, is_wanted: Callable[[str], boo
     _require_distinct(field.name for field in fields)
     for field in fields:
         if not _is_plain(field.type):
-            logger.warning("%s: column %s holds %s, expected texts; ignored", path, field.name, str(field.type)[:80])
+            log.warning("%s: column %s holds %s, expected texts; ignored", path, field.name, str(field.type)[:80])
     return tuple(field.name for field in fields if _is_plain(field.type))
 
 

@@ -49,7 +49,7 @@ REQUIRABLE_EXTENSIONS = APPLIED_EXTENSIONS | {"KHR_lights_punctual"}
 """Extensions that a file may require, besides material extensions (``KHR_materials_*``)."""
 UNSUPPORTED = " that is not supported; export it without compression"
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,7 @@ def _warn_of_ignored(name: str, header: dict[str, Any]) -> None:
         extension for extension in used if extension not in known and not extension.startswith(HARMLESS_PREFIXES)
     ]
     if ignored:
-        logger.warning("%s: its shape may be wrong, since %s is ignored", name, ", ".join(ignored[:5]))
+        log.warning("%s: its shape may be wrong, since %s is ignored", name, ", ".join(ignored[:5]))
 
 
 def _decode_data(uri: str) -> bytes:

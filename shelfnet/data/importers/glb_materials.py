@@ -23,7 +23,7 @@ WEBP = "EXT_texture_webp"
 WRAPS = {10497: Wrap.REPEAT, 33648: Wrap.MIRROR, 33071: Wrap.CLAMP}
 """Wrap modes by their OpenGL numbers."""
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class MaterialReader:
         """The colour that multiplies a missing image, or grey where it would have no effect."""
         extensions = ", ".join(map(str, texture.get("extensions", {})))
         reason = f"only in an extension that is not supported ({extensions})" if extensions else "missing"
-        logger.warning(
+        log.warning(
             "%s: the image of texture %d is %s; its material has no texture", self._container.name, index, reason
         )
         return _plain(factor) if (factor < 1.0).any() else Material(NEUTRAL_GREY)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue.dataset_layout import MODEL_FOLDER
-from shelfnet.data.catalogue.model_info import FILE_NAME, DatasetError, ModelInfo, list_entry
+from shelfnet.data.catalogue.model_info import LIST_NAME, DatasetError, ModelInfo, list_entry
 from shelfnet.data.catalogue.quarantine import Quarantined, quarantine_model
 from shelfnet.data.catalogue.selection import select_models
 from shelfnet.data.catalogue.splits import sampling_order
@@ -33,7 +33,7 @@ UNFINISHED = ".unfinished"
 BATCH = 256
 """Number of models fetched before they are converted."""
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def stage_models(
         reasons = "; ".join(f"{row.path}: {row.reason}" for row in quarantined[:3])
         raise DatasetError(f"none of {len(quarantined)} models can be used; the first reasons are {reasons}")
     remove_others(root, {info.model_id for info in done})
-    _write_list(root / FILE_NAME, done)
+    _write_list(root / LIST_NAME, done)
     shutil.rmtree(target, ignore_errors=True)
     publish(temporary, target)
     return quarantined
@@ -107,7 +107,7 @@ def _convert_all(
                     done.append(model.info)
                 except Exception as error:  # no fault of one model may stop the others
                     quarantined.append(quarantine_model(model.info.model_id, STAGE, error, model.shown))
-            logger.info("%d models converted, %d refused, %d left", len(done), len(quarantined), len(order) - start)
+            log.info("%d models converted, %d refused, %d left", len(done), len(quarantined), len(order) - start)
     return done, quarantined
 
 

@@ -13,7 +13,7 @@ from shelfnet.data.obj.reader import MAX_OBJ_BYTES, ModelError, require_regular_
 
 HEADER_BYTES, FACE_BYTES = 84, 50
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def import_stl(path: Path, max_faces: int) -> list[MaterialPart]:
@@ -44,7 +44,7 @@ def _without_trailing_bytes(path: Path) -> bytes:
     end = HEADER_BYTES + count * FACE_BYTES
     if count == 0 or end >= len(content):
         return content
-    logger.warning("%s: %d bytes after its %d triangles are ignored", short_name(path), len(content) - end, count)
+    log.warning("%s: %d bytes after its %d triangles are ignored", short_name(path), len(content) - end, count)
     return content[:end]
 
 

@@ -19,7 +19,7 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 """Start of the text that stands for a large file in a Git repository until it is fetched."""
 MAX_POINTER_BYTES = 1024
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class ModelError(ValueError):
@@ -55,9 +55,7 @@ def load_obj_model(path: Path, max_faces: int) -> ObjModel:
             model = parse_obj(lines, max_faces, MAX_COORDINATE)
         planes = large_planes(Mesh(model.vertices, model.faces))
         if planes.any():
-            logger.warning(
-                "%s: left out %d triangles of a plane far larger than the rest", short_name(path), planes.sum()
-            )
+            log.warning("%s: left out %d triangles of a plane far larger than the rest", short_name(path), planes.sum())
             model = model.with_faces(~planes)
         _check_shape(Mesh(model.vertices, model.faces))
     except OSError as error:

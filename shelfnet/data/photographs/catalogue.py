@@ -40,7 +40,7 @@ SCHEMA = pa.schema(
 )
 """Columns of ``photographs.parquet``."""
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,4 +167,4 @@ def _hashed_name(photo: str) -> str:
 def _warn_of_one_caption(photographs: Sequence[Photograph]) -> None:
     captions = {photograph.caption for photograph in photographs}
     if len(captions) == 1:
-        logger.warning("all photographs have the caption %r: a CLIP loss learns nothing from it", captions.pop())
+        log.warning("all photographs have the caption %r: a CLIP loss learns nothing from it", captions.pop())

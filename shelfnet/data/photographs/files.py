@@ -32,7 +32,7 @@ EXPECTED = frozenset(map(folded_name, (*DEBRIS, *TABLES)))
 MASK_SUFFIX = "_mask"
 MASK_FOLDER = "masks"
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def find_photos(root: Path) -> FoundPhotos:
         masks |= _masks_for_subfolders(parent, images, masks)
     found = FoundPhotos(root, dict(sorted(masks.items())), skipped)
     links = [_below(path, root) for path in sorted(repeated)]
-    warn_of(logger, f"{root}: {len(links)} links lead to a photograph that is used", links)
+    warn_of(log, f"{root}: {len(links)} links lead to a photograph that is used", links)
     _warn_of_unused(root, found, [path for images in (*below.values(), *beside.values()) for path in images], unusable)
     return found
 
@@ -211,7 +211,7 @@ def _masks_for_subfolders(parent: Path, masks: Iterable[Path], photos: Mapping[P
             ambiguous += [str(path) for path in without]
         else:
             found |= dict.fromkeys(without, mask)
-    warn_of(logger, f"{len(ambiguous)} photographs have an ambiguous mask, which is not used", ambiguous)
+    warn_of(log, f"{len(ambiguous)} photographs have an ambiguous mask, which is not used", ambiguous)
     return found
 
 
@@ -245,14 +245,14 @@ def _relative_as(photo: Path, mask: Path) -> Path:
 def _warn_of_unused(root: Path, found: FoundPhotos, masks: Iterable[Path], unusable: Sequence[str]) -> None:
     """Log skipped files, unusable links, masks without a photograph, and masks outside the root."""
     if found.skipped:
-        logger.warning("%s: %s", root, found.skipped_text())
-    warn_of(logger, f"{root}: {len(unusable)} links or folders are unusable", unusable)
+        log.warning("%s: %s", root, found.skipped_text())
+    warn_of(log, f"{root}: {len(unusable)} links or folders are unusable", unusable)
     used = set(found.masks.values())
     unused = sorted(_below(mask, root) for mask in masks if mask not in used)
-    warn_of(logger, f"{root}: {len(unused)} masks match no single photograph", unused)
+    warn_of(log, f"{root}: {len(unused)} masks match no single photograph", unused)
     outside = root.absolute().parent / MASK_FOLDER
     if outside.is_dir() and None in found.masks.values():
-        logger.warning("%s is outside the folder of photographs: to use it, set dataset.path to its parent", outside)
+        log.warning("%s is outside the folder of photographs: to use it, set dataset.path to its parent", outside)
 
 
 def _other_suffixes(names: Iterable[str]) -> Iterator[str]:

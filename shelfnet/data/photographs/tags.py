@@ -17,7 +17,7 @@ KEY = "photo"
 """Column with the path of a photograph relative to the root folder, with slashes."""
 OPTIONAL_COLUMNS = ("object_id", *TAGS, "caption")
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +56,14 @@ def read_photo_tags(root: Path) -> TagTable:
             continue
         photo = row[KEY].strip().replace("\\", "/").removeprefix("./")
         if photo in tags:
-            logger.warning("%s: several rows for %s; the first one is used", paths[0], photo)
+            log.warning("%s: several rows for %s; the first one is used", paths[0], photo)
             continue
         tags[photo] = PhotoTags(**{name: clean_tag(photo, name, row.get(name)) for name in OPTIONAL_COLUMNS})
         object_id = tags[photo].object_id
         if object_id is not None and not is_safe_id(object_id):
             refused.append(Quarantined(object_id, STAGE, f"{paths[0].name}: object_id is not a safe file name", photo))
     if n_nameless:
-        logger.warning("%s: %d rows have no %s", paths[0], n_nameless, KEY)
+        log.warning("%s: %d rows have no %s", paths[0], n_nameless, KEY)
     return TagTable(tags, tuple(refused))
 
 
@@ -86,8 +86,8 @@ def match_photos(table: TagTable, photos: Iterable[str]) -> TagTable:
             repeated += [row] if photo in tags else []
             tags.setdefault(photo, table.tags[row])
     counts = f"{len(unmatched)} of {len(found)} rows match no single photograph"
-    warn_of(logger, f"table of tags: {counts} and are not used", unmatched)
-    warn_of(logger, f"table of tags: {len(repeated)} rows repeat a photograph, whose first row is used", repeated)
+    warn_of(log, f"table of tags: {counts} and are not used", unmatched)
+    warn_of(log, f"table of tags: {len(repeated)} rows repeat a photograph, whose first row is used", repeated)
     missing = "the table of tags names no single photograph"
     refused = [replace(row, path=found[row.path] or row.path) for row in table.refused]
     return TagTable(tags, (*refused, *(Quarantined("", STAGE, missing, row) for row in unmatched)))

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from shelfnet.data.archives import extract_zip, list_zip
 from shelfnet.data.catalogue.dataset_layout import OBJ_NAME
-from shelfnet.data.catalogue.model_info import FILE_NAME
+from shelfnet.data.catalogue.model_info import LIST_NAME
 from shelfnet.publishing import publish
 
 UNFINISHED = ".unfinished"
@@ -41,7 +41,7 @@ def read_contents(archive: Path) -> ArchiveContents:
     for folder in sorted(folders, key=_depth):
         if folders.isdisjoint(folder.parents):  # models are not nested
             models.setdefault(folder.name, folder)
-    lists = sorted((path for path in sizes if path.name == FILE_NAME), key=_depth)
+    lists = sorted((path for path in sizes if path.name == LIST_NAME), key=_depth)
     return ArchiveContents(sizes, models, lists[0] if lists else None)
 
 
@@ -61,7 +61,7 @@ def extract_part(archive: Path, contents: ArchiveContents, part: Path) -> None:
         for name, folder in contents.models.items():
             (whole / folder).rename(models / name)
         if contents.list_path is not None:
-            (whole / contents.list_path).rename(models / FILE_NAME)
+            (whole / contents.list_path).rename(models / LIST_NAME)
         publish(models, part)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -82,7 +82,7 @@ def _places(contents: ArchiveContents) -> dict[PurePosixPath, PurePosixPath]:
         if folder in names
     }
     if contents.list_path is not None:
-        places[contents.list_path] = PurePosixPath(FILE_NAME)
+        places[contents.list_path] = PurePosixPath(LIST_NAME)
     return places
 
 

@@ -30,7 +30,7 @@ RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 RANGE_REFUSED = 416
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class DownloadError(ValueError):
@@ -95,7 +95,7 @@ def fetch(remote: RemoteFile, folder: Path, pause_s: float = PAUSE_S) -> Path:
         part.unlink()
         if not resumed:
             raise
-        logger.warning("%s changed since the download began; starting again", remote.shown)
+        log.warning("%s changed since the download began; starting again", remote.shown)
         return fetch(remote, folder, pause_s)
     publish(part, final)
     return final
@@ -127,7 +127,7 @@ def _complete(remote: RemoteFile, part: Path, pause_s: float) -> None:
         idle = idle + 1 if part.stat().st_size <= before else 0
         if idle >= ATTEMPTS:
             raise DownloadError(f"{remote.shown}: no data in {ATTEMPTS} attempts, the last one: {reason}")
-        logger.warning("%s: interrupted (%s); trying again", remote.shown, reason)
+        log.warning("%s: interrupted (%s); trying again", remote.shown, reason)
         time.sleep(pause_s * 2.0**idle)
 
 
@@ -208,5 +208,5 @@ class _DownloadProgress:
         if now - self._logged >= LOG_INTERVAL_S or self.done == self._total:
             rate = (self.done - self._initial) / max(now - self._started, 1e-9)
             total = f" of {self._total / 1e6:.0f}" if self._total else ""
-            logger.info("%s: %.0f%s MB, %.1f MB/s", self._name, self.done / 1e6, total, rate / 1e6)
+            log.info("%s: %.0f%s MB, %.1f MB/s", self._name, self.done / 1e6, total, rate / 1e6)
             self._logged = now

@@ -28,7 +28,7 @@ SLUG_CHARACTERS = 48
 DIGEST_CHARACTERS = 12
 KEY_COLUMNS = ("model_id", "file", "file_name", "path")
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def find_models(root: Path, tags: Path | None) -> tuple[list[ImportedModel], list[Quarantined]]:
@@ -48,7 +48,7 @@ def find_models(root: Path, tags: Path | None) -> tuple[list[ImportedModel], lis
     reason = f"expected one of {', '.join(SUFFIXES)}"
     refused += [_refused(file, reason) for file in files if file.suffix.lower() in UNSUPPORTED_SUFFIXES]
     faults = [f"{row.path}: {row.reason}" for row in refused]
-    warn_of(logger, f"{root}: {len(faults)} files cannot be read", faults)
+    warn_of(log, f"{root}: {len(faults)} files cannot be read", faults)
     if not models:
         others = f"{len(files)} others and {len(unusable)} unusable links or folders"
         raise DatasetError(f"{root}: expected {', '.join(SUFFIXES)} files in it or below, found {others}")
@@ -107,8 +107,8 @@ def read_folder_tags(path: Path, files: Mapping[str, PurePosixPath]) -> dict[str
             repeated.append(keys[0])
         else:
             tags[model_id] = ModelInfo(model_id, **{name: clean_tag(model_id, name, row.get(name)) for name in TAGS})
-    warn_of(logger, f"{path}: {len(unknown)} rows match no single model", unknown)
-    warn_of(logger, f"{path}: {len(repeated)} rows repeat a model, whose first row is used", repeated)
+    warn_of(log, f"{path}: {len(unknown)} rows match no single model", unknown)
+    warn_of(log, f"{path}: {len(repeated)} rows repeat a model, whose first row is used", repeated)
     return tags
 
 

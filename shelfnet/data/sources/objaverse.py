@@ -38,7 +38,7 @@ BATCH = 32
 TIMEOUT_S = 120.0
 UID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def find_objects(settings: ObjaverseSettings) -> dict[str, ModelInfo]:
@@ -56,7 +56,7 @@ def find_objects(settings: ObjaverseSettings) -> dict[str, ModelInfo]:
     for category in _matching(annotations, settings.categories):
         uids = [uid for uid in annotations[category] if present is None or uid in present]
         n_annotated = len(annotations[category])
-        logger.info("Objaverse has %d instances of %s, %d of them available", n_annotated, category, len(uids))
+        log.info("Objaverse has %d instances of %s, %d of them available", n_annotated, category, len(uids))
         if len(uids) < settings.minimum_models:
             raise DatasetError(_too_few(category, len(uids), n_annotated, settings))
         for uid in sorted(uids):
@@ -173,16 +173,16 @@ def _unpacked(path: Path) -> object:
 
 def _matching(annotations: dict[str, list[str]], wanted: Sequence[str]) -> list[str]:
     """Requested categories in the spelling of the annotations."""
-    spelt = {_folded(category): category for category in annotations}
+    spelt = {_folded_category(category): category for category in annotations}
     for name in wanted:
-        if _folded(name) not in spelt:
-            close = difflib.get_close_matches(_folded(name), spelt, n=5, cutoff=0.5)
+        if _folded_category(name) not in spelt:
+            close = difflib.get_close_matches(_folded_category(name), spelt, n=5, cutoff=0.5)
             hint = f"; close to it: {', '.join(spelt[folded] for folded in close)}" if close else ""
             raise DatasetError(f"dataset.objaverse.categories: LVIS has no category {name!r}{hint}")
-    return list(dict.fromkeys(spelt[_folded(name)] for name in wanted))
+    return list(dict.fromkeys(spelt[_folded_category(name)] for name in wanted))
 
 
-def _folded(category: str) -> str:
+def _folded_category(category: str) -> str:
     return category.strip().casefold().replace(" ", "_").replace("-", "_")
 
 
@@ -199,7 +199,7 @@ def _files(folder: Path) -> dict[str, Path]:
     objects = folder / OBJECTS_FOLDER
     parts = [list_folder(part) for part in subfolders(objects).values()] if objects.is_dir() else []
     unusable = [f"{name} {fault}" for part in parts for name, fault in part.unusable.items()]
-    warn_of(logger, f"{objects}: {len(unusable)} links are unusable", unusable)
+    warn_of(log, f"{objects}: {len(unusable)} links are unusable", unusable)
     return {path.stem: path for part in parts for path in part.files.values() if path.suffix == ".glb"}
 
 
@@ -207,13 +207,13 @@ def _download(package: ModuleType, uids: Sequence[str], n_threads: int) -> dict[
     """Download objects into the package's folder and return the faults of failed ones by uid."""
     if not uids:
         return {}
-    logger.info("fetching %d objects of Objaverse", len(uids))
+    log.info("fetching %d objects of Objaverse", len(uids))
     batches = [uids[start : start + BATCH] for start in range(0, len(uids), BATCH)]
     faults: dict[str, str] = {}
     with ThreadPoolExecutor(n_threads) as pool:
         for number, found in enumerate(pool.map(partial(_fetch_batch, package.load_objects), batches), 1):
             faults |= found
-            logger.info("%d of %d batches of objects done, %d objects missing", number, len(batches), len(faults))
+            log.info("%d of %d batches of objects done, %d objects missing", number, len(batches), len(faults))
     return faults
 
 

@@ -16,7 +16,7 @@ from shelfnet.data.catalogue.dataset_layout import (
     folders_with_obj,
     model_folders,
 )
-from shelfnet.data.catalogue.model_info import FILE_NAME, DatasetError, read_model_info
+from shelfnet.data.catalogue.model_info import LIST_NAME, DatasetError, read_model_info
 from shelfnet.data.file_names import folded_name
 from shelfnet.data.folders import link_model, remove_others
 from shelfnet.data.name_index import NameIndex
@@ -33,7 +33,7 @@ If two have a model of the same name, the first in alphabetical order is used (s
 DIGEST_CHARACTERS = 16
 SHOWN_NAMES = 5
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ def find_release(source: Path) -> Release | None:
         return None
     contents = {archive: read_contents(archive) for archive in archives}
     needed = _needed(contents, extracted, missing)
-    if not needed and not (missing and missing & _folded(extracted)):
+    if not needed and not (missing and missing & _folded_names(extracted)):
         return None
-    logger.info("%s: %d models are extracted; archives with other models: %s", source, len(extracted), _shown(needed))
+    log.info("%s: %d models are extracted; archives with other models: %s", source, len(extracted), _shown(needed))
     return Release(needed, lists, extracted, contents)
 
 
@@ -134,7 +134,7 @@ def _extracted_models(source: Path) -> dict[str, Path]:
 
 def _missing(root: Path) -> set[str]:
     """Folded ids of the list without a model folder."""
-    infos, _ = read_model_info(root / FILE_NAME)
+    infos, _ = read_model_info(root / LIST_NAME)
     folders = NameIndex(model_folders(root).items())
     found = ((info.model_id, folders.find(info.model_id)) for info in infos)
     return {folded_name(model_id) for model_id, path in found if path is None or not (path / OBJ_NAME).is_file()}
@@ -144,10 +144,10 @@ def _needed(
     contents: Mapping[Path, ArchiveContents], extracted: Iterable[str], missing: set[str] | None
 ) -> tuple[Path, ...]:
     """Archives with a missing model; without a list, archives with a list or a model that is not extracted."""
-    present = _folded(extracted)
+    present = _folded_names(extracted)
     needed = []
     for archive, content in contents.items():
-        others = _folded(content.models) - present
+        others = _folded_names(content.models) - present
         if others & missing if missing is not None else others or content.list_path is not None:
             needed.append(archive)
     return tuple(needed)
@@ -159,7 +159,7 @@ def _named_by_digest(archives: Iterable[Path]) -> dict[str, Path]:
     for archive in archives:
         first = named.setdefault(ARCHIVE_PREFIX + file_digest(archive)[:DIGEST_CHARACTERS], archive)
         if first != archive:
-            logger.warning("%s is a copy of %s; ignored", archive, first)
+            log.warning("%s is a copy of %s; ignored", archive, first)
     return named
 
 
@@ -173,22 +173,22 @@ def _check(release: Release, contents: Mapping[Path, ArchiveContents]) -> None:
     for archive, content in contents.items():
         if not content.models and content.list_path is None:
             found = _found(content)
-            raise DatasetError(f"{archive}: expected {FILE_NAME} or models with {OBJ_NAME} in it, found {found}")
+            raise DatasetError(f"{archive}: expected {LIST_NAME} or models with {OBJ_NAME} in it, found {found}")
         for name in sorted(content.models.keys() - release.extracted.keys()):
             if origin.setdefault(name, archive) != archive:
                 raise DatasetError(f"{archive}: {name} is also in another archive, {origin[name]}")
     if not release.lists and all(content.list_path is None for content in contents.values()):
         where = "in an archive or next to the archives"
-        raise DatasetError(f"{_shown(contents)}: expected {FILE_NAME} {where}, found none. {HOW_TO_GET}.")
+        raise DatasetError(f"{_shown(contents)}: expected {LIST_NAME} {where}, found none. {HOW_TO_GET}.")
 
 
 def _part(name: str, archive: Path, contents: ArchiveContents, root: Path, earlier: Path) -> Path:
     """The folder of an archive, reused from an interrupted run or the earlier data set, or extracted now."""
     for place in (root / name, earlier / name):
         if place.is_dir() and is_complete(place, contents):
-            logger.info("%s is already extracted", archive)
+            log.info("%s is already extracted", archive)
             return place
-    logger.info("extracting %s: %d models", archive, len(contents.models))
+    log.info("extracting %s: %d models", archive, len(contents.models))
     extract_part(archive, contents, root / name)
     return root / name
 
@@ -199,19 +199,19 @@ def _place_list(release: Release, parts: Mapping[Path, Path], root: Path) -> Non
     Raises:
         DatasetError: Two lists differ, and there are no extracted models to decide between them.
     """
-    inside = {archive: part / FILE_NAME for archive, part in parts.items() if (part / FILE_NAME).is_file()}
+    inside = {archive: part / LIST_NAME for archive, part in parts.items() if (part / LIST_NAME).is_file()}
     lists = {**{path: path for path in release.lists}, **inside}
     (first, chosen), *others = lists.items()
     for origin, path in others:
         if file_digest(path) == file_digest(chosen):
             continue
         if not release.extracted or not release.lists:
-            raise DatasetError(f"{origin}: its {FILE_NAME} differs from that of {first}")
-        logger.warning("%s: its %s differs from %s, which is used", origin, FILE_NAME, first)
-    shutil.copyfile(chosen, root / FILE_NAME)
+            raise DatasetError(f"{origin}: its {LIST_NAME} differs from that of {first}")
+        log.warning("%s: its %s differs from %s, which is used", origin, LIST_NAME, first)
+    shutil.copyfile(chosen, root / LIST_NAME)
 
 
-def _folded(names: Iterable[str]) -> set[str]:
+def _folded_names(names: Iterable[str]) -> set[str]:
     return {folded_name(name) for name in names}
 
 
