@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from shelfnet.data.tables import cast_columns
+from shelfnet.data.tables import cast_columns, read_parquet
 from shelfnet.provenance import code_version
 from shelfnet.publishing import complete_file
 
@@ -108,7 +108,7 @@ def read_discovered_views(folder: Path, dataset_digest: str) -> DiscoveredViews:
     """
     path = folder / VIEWS
     try:
-        table = pq.read_table(path)
+        table = read_parquet(path)
         digest = (table.schema.metadata or {}).get(DATASET_DIGEST, b"").decode()
         columns = cast_columns(table, SCHEMA, SCHEMA.names, ("super_category",)).to_pydict()
         names, shape = tuple(columns.pop("super_category")), np.array(columns.pop("shape"), dtype=np.int64)

@@ -120,7 +120,7 @@ class SurfaceDataset:
         path, row_group = self._locations[model_id]
         with open_shard(path, SCHEMA.names) as shard:
             try:
-                return _surface(cast_columns(shard.read_row_group(row_group), SCHEMA, SCHEMA.names, ()))
+                return _surface(_model_row(shard, row_group, SCHEMA.names))
             except (OSError, pa.ArrowException, ValueError) as error:
                 raise ShardError(f"{path}: model {model_id!r}: damaged: {error}") from error
 
@@ -169,14 +169,19 @@ def _refused(shard: pq.ParquetFile, path: Path) -> set[str]:
 
 def _identity(shard: pq.ParquetFile, group: int, path: Path) -> tuple[str, str]:
     """Model id and split of a row group."""
-    columns = ["model_id", "split"]
     try:
-        rows = cast_columns(shard.read_row_group(group, columns=columns), SCHEMA, columns, ()).to_pylist()
+        (row,) = _model_row(shard, group, ["model_id", "split"]).to_pylist()
     except (OSError, pa.ArrowException, ValueError) as error:
         raise ShardError(f"{path}: row group {group}: damaged: {error}") from error
-    if len(rows) != 1:
-        raise ShardError(f"{path}: row group {group}: expected one model, got {len(rows)}")
-    return rows[0]["model_id"], rows[0]["split"]
+    return row["model_id"], row["split"]
+
+
+def _model_row(shard: pq.ParquetFile, group: int, columns: Sequence[str]) -> pa.Table:
+    """Columns of the only row of a row group, in batches as in :func:`~shelfnet.data.tables.read_parquet`."""
+    batches = list(shard.iter_batches(row_groups=[group], columns=list(columns)))
+    if [batch.num_rows for batch in batches] != [1]:
+        raise ValueError(f"expected one model, got {sum(batch.num_rows for batch in batches)}")
+    return cast_columns(batches[0], SCHEMA, columns, ())
 
 
 def _row(model_id: str, surface: SurfaceSamples) -> dict[str, Any]:

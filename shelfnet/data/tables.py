@@ -18,6 +18,24 @@ def write_table(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema
         pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), temporary)
 
 
+def read_parquet(path: Path) -> pa.Table:
+    """All rows and columns of a Parquet file.
+
+    They are read in batches. At once, pyarrow would make room for as many values as the file states. With a damaged
+    number, it would not end.
+
+    Raises:
+        OSError: The file cannot be read, or a page is damaged.
+        pyarrow.ArrowException: The file is damaged.
+        ValueError: The file has fewer rows than it states, or a name that is not UTF-8.
+    """
+    with pq.ParquetFile(path) as file:
+        table = pa.Table.from_batches(list(file.iter_batches()), file.schema_arrow)
+        if table.num_rows != file.metadata.num_rows:
+            raise ValueError(f"damaged: {table.num_rows} of {file.metadata.num_rows} rows")
+    return table
+
+
 def read_table(path: Path, schema: pa.Schema, nullable: Collection[str]) -> list[dict[str, Any]]:
     """Rows of a Parquet file with the columns of a schema, in their order; other columns are ignored.
 
@@ -30,7 +48,7 @@ def read_table(path: Path, schema: pa.Schema, nullable: Collection[str]) -> list
         ValueError: The file cannot be read or does not match the schema; the message names the file.
     """
     try:
-        return cast_columns(pq.read_table(path), schema, schema.names, nullable).to_pylist()
+        return cast_columns(read_parquet(path), schema, schema.names, nullable).to_pylist()
     except (OSError, pa.ArrowException, ValueError) as error:
         expected = f"expected a Parquet table with the columns {', '.join(schema.names)}"
         raise ValueError(f"{path}: {expected}: {error}") from error

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shelfnet.data.tables import cast_columns
+from shelfnet.data.tables import cast_columns, read_parquet
 from shelfnet.provenance import code_version
 from shelfnet.publishing import complete_file
 
@@ -40,7 +40,7 @@ def read_curves(folder: Path) -> pd.DataFrame:
     """
     path = folder / METRICS
     try:
-        return cast_columns(pq.read_table(path), SCHEMA, SCHEMA.names, nullable=()).to_pandas()
+        return cast_columns(read_parquet(path), SCHEMA, SCHEMA.names, nullable=()).to_pandas()
     except (OSError, ValueError, pa.ArrowException) as error:
         raise CurvesError(f"{path}: expected a table of curves: {error}") from error
 

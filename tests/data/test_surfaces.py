@@ -85,18 +85,18 @@ def test_round_trip(tmp_path):
 def test_reads_one_model_at_a_time(tmp_path, monkeypatch):
     write_surfaces(tmp_path / "0.parquet", ((name, surface()) for name in "abc"))
     read = []
-    original = pq.ParquetFile.read_row_group
+    original = pq.ParquetFile.iter_batches
 
-    def spy(self, group, columns=None, **kwargs):
-        read.append((group, columns))
-        return original(self, group, columns=columns, **kwargs)
+    def spy(self, *, row_groups, columns):
+        read.append((row_groups, columns))
+        return original(self, row_groups=row_groups, columns=columns)
 
-    monkeypatch.setattr(pq.ParquetFile, "read_row_group", spy)
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", spy)
     surfaces = load_surfaces([tmp_path / "0.parquet"])
     assert all(columns == ["model_id", "split"] for _, columns in read)
     read.clear()
     surfaces["b"]
-    assert read == [(1, None)]
+    assert read == [([1], SCHEMA.names)]
 
 
 def test_failure_publishes_nothing(tmp_path):
@@ -120,7 +120,7 @@ def test_damaged_shard_refused(tmp_path):
         load_surfaces([tmp_path / "narrow.parquet"])
     write_surfaces(tmp_path / "1.parquet", [("b", surface()), ("c", surface())])
     pq.write_table(pq.read_table(tmp_path / "1.parquet"), tmp_path / "grouped.parquet")
-    with pytest.raises(ShardError, match="row group 0: expected one model, got 2"):
+    with pytest.raises(ShardError, match="row group 0: damaged: expected one model, got 2"):
         load_surfaces([tmp_path / "grouped.parquet"])
     short = table.set_column(4, "occupancy", [[b"123"]])
     pq.write_table(short, tmp_path / "short.parquet")

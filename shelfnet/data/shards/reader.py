@@ -28,7 +28,6 @@ from shelfnet.data.shards.schema import (
     TRAINING_COLUMNS,
     ShardError,
 )
-from shelfnet.data.shown_names import shown_names
 from shelfnet.data.tables import cast_columns
 from shelfnet.data.tags import TAGS
 
@@ -210,8 +209,6 @@ def _records(
                 if stack is not None:
                     stack.put(rank, values.pop("image"), path, first_row + row)
                 records[rank] = values
-    if not all(records):
-        raise ShardError(f"{shown_names(map(str, paths))}: damaged: columns differ in their number of rows")
     return records
 
 
@@ -275,6 +272,8 @@ def _batches(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, pa.Table
             for batch in shard.iter_batches(batch_size=BATCH_ROWS, columns=list(columns)):
                 yield first_row, cast_columns(batch, SCHEMA, columns, (*TAGS, "image"))
                 first_row += batch.num_rows
+            if first_row != shard.metadata.num_rows:
+                raise ShardError(f"{path}: damaged: {first_row} of {shard.metadata.num_rows} rows")
         except ShardError:
             raise
         except (OSError, pa.ArrowException, ValueError) as error:

@@ -226,12 +226,14 @@ def test_columns_of_unequal_length_are_refused(tmp_path, image_row, monkeypatch)
     """In a damaged file, a column can end before the others."""
     path = tmp_path / "shard-0000.parquet"
     write_shard(path, [image_row("a", view, split="test") for view in range(3)])
-    whole = reader._batches
+    whole = pq.ParquetFile.iter_batches
 
-    def cut(path, columns):
-        for first_row, batch in whole(path, columns):
-            yield first_row, batch.slice(0, 2) if "image" in columns else batch
+    def cut(self, *, batch_size, columns):
+        for batch in whole(self, batch_size=batch_size, columns=columns):
+            yield batch.slice(0, 2) if "image" in columns else batch
 
-    monkeypatch.setattr(reader, "_batches", cut)
-    with pytest.raises(ShardError, match="differ in their number of rows"):
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", cut)
+    with pytest.raises(ShardError, match=r"shard-0000\.parquet: damaged: 2 of 3 rows"):
         load_evaluation_views([path], "test", None)
+    with pytest.raises(ShardError, match=r"shard-0000\.parquet: damaged: 2 of 3 rows"):
+        load_training_views([path], "test")
