@@ -29,7 +29,7 @@ from shelfnet.data.photographs.reader import (
     read_photo,
 )
 from shelfnet.data.shards.schema import ViewMetadata, image_row
-from shelfnet.data.shards.writer import write_shard
+from shelfnet.data.shards.writer import warn_if_oversized, write_shard
 from shelfnet.data.shown_names import warn_of
 from shelfnet.isolation import IsolatedWorker, WorkerFailedError
 from shelfnet.tracking.journal import Journal
@@ -68,6 +68,7 @@ def crop_photographs(
     manifest: Path,
     photographs: Path,
     shard: int,
+    n_shards: int,
     output: Path,
     quarantine: Path,
     journal: Path,
@@ -82,6 +83,7 @@ def crop_photographs(
         manifest: Manifest of the staged photographs.
         photographs: Catalogue of photographs.
         shard: Index of the shard.
+        n_shards: Number of shards of the settings, which a warning on large shards refers to.
         output: Image shard to publish, Parquet.
         quarantine: Refused photographs to publish, CSV.
         journal: Events for the tracking server.
@@ -103,6 +105,7 @@ def crop_photographs(
         write_quarantine(quarantine, unusable)
         for remark, names in remarked.items():
             warn_of(log, f"{len(names)} photographs: {remark}", names)
+    warn_if_oversized(output, n_shards)
     log.info("%d of %d photographs cropped, %d refused", len(chosen) - len(unusable), len(chosen), len(unusable))
     log.info("masks from %s", ", ".join(f"{source}: {count}" for source, count in sources.most_common()))
     events = Journal(journal, run="data")

@@ -14,6 +14,7 @@ from shelfnet.config.dataset import DatasetSettings
 from shelfnet.config.images import ImagesSettings
 from shelfnet.data.catalogue.quarantine import read_quarantine
 from shelfnet.data.images import decode_png
+from shelfnet.data.shards import writer
 from shelfnet.networks.segmenter import LABELS
 from shelfnet.steps.catalogue_photographs import catalogue_photographs
 from shelfnet.steps.crop_photographs import crop_photographs
@@ -102,6 +103,7 @@ def crop(tmp_path):
             manifest=manifest,
             photographs=photographs,
             shard=0,
+            n_shards=4,
             output=shard,
             quarantine=tmp_path / "out" / "quarantine.csv",
             journal=journal,
@@ -129,6 +131,12 @@ def test_missing_masks_are_segmented_or_quarantined(crop, weights):
     assert shown_columns(crops["masked"])[:2] == pytest.approx((10, 49), abs=3.0)
     assert (refused.model_id, refused.stage, refused.path) == ("dark", "crop_photographs", "dark.png")
     assert "chair, couch, bed, dining table" in refused.reason
+
+
+def test_oversized_shard_warned(crop, weights, monkeypatch, caplog):
+    monkeypatch.setattr(writer, "TARGET_BYTES", 700)
+    crop(weights="file", path=str(weights))
+    assert [record for record in caplog.records if "instead of 4" in record.getMessage()]
 
 
 def test_remarks_on_masks_are_counted_with_names(crop, tmp_path, weights, caplog):

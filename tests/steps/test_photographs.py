@@ -93,6 +93,7 @@ class Run:
             manifest=self.manifest,
             photographs=self.photographs,
             shard=0,
+            n_shards=1,
             output=self.shard,
             quarantine=self.quarantine,
             journal=self.journal,

@@ -71,6 +71,7 @@ rule crop_photographs:
     params:
         settings=settings_json(CONFIG.dataset.images),
         resolution_px=CONFIG.render.resolution_px,
+        n_shards=CONFIG.render.shards,
         timeout_s=CONFIG.dataset.model_timeout_s,
         memory_mb=CONFIG.dataset.model_memory_mb,
         code=code_digest("steps.crop_photographs"),

@@ -19,6 +19,7 @@ def main(job) -> None:
         manifest=Path(job.input.manifest),
         photographs=Path(job.input.photographs),
         shard=int(job.wildcards.shard),
+        n_shards=job.params.n_shards,
         output=Path(job.output.shard),
         quarantine=Path(job.output.quarantine),
         journal=journal(job),
