@@ -14,10 +14,14 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.settings import OutputSettingsLoggerInterface
 
+from snakemake_logger_plugin_shelfnet.reruns import describe_reruns
 from snakemake_logger_plugin_shelfnet.time_left import TimeLeft
 
 SHOWN_MESSAGES = ("Nothing to be done", "Complete log", "Unlock")
 """Beginnings of Snakemake's messages at level INFO that are shown."""
+
+END_OF_DRY_RUN = "This was a dry-run"
+"""Beginning of Snakemake's last message of a dry run."""
 
 
 class LogHandler(LogHandlerBase):
@@ -29,14 +33,19 @@ class LogHandler(LogHandlerBase):
         self.plain = _plain_handler(self.common_settings)
         self.progress = TimeLeft({})
         self.messages: dict[int, str] = {}
+        self.reasons: list[tuple[str, str]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record, or nothing."""
         settings = self.common_settings
+        fields: Any = record  # Snakemake adds attributes to its records
         if settings.dryrun or settings.verbose or settings.debug_dag or settings.quiet:
+            if settings.dryrun and getattr(record, "event", None) == LogEvent.JOB_INFO:
+                self.reasons.append((fields.rule_name, fields.reason))
+            elif record.getMessage().startswith(END_OF_DRY_RUN) and (text := describe_reruns(self.reasons)):
+                self.plain.handle(logging.makeLogRecord(record.__dict__ | {"msg": text + "\n", "args": ()}))
             self.plain.handle(record)
             return
-        fields: Any = record  # Snakemake adds attributes to its records
         match getattr(record, "event", None):
             case LogEvent.RUN_INFO:
                 self.progress = TimeLeft({rule: n for rule, n in fields.stats.items() if rule != "total"})

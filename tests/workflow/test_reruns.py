@@ -1,5 +1,8 @@
 """Jobs that a changed setting reruns."""
 
+import base64
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -33,3 +36,15 @@ def test_changed_level_rebuilds_meshes_and_does_not_retrain(finished: Snakemake)
 def test_changed_loss_weight_retrains(finished: Snakemake):
     run = finished("--dry-run", TARGET, "--config", 'losses={"mask": 3.0}')
     assert jobs(run).keys() - {"total"} == MESHES | {"train"}
+    assert "  their settings have changed: train\n  their inputs are made again: reconstruct, refine," in run.stdout
+
+
+def test_changed_code_is_told_before_the_first_job(finished: Snakemake, project: Path):
+    """Of results of another version, the terminal says what runs again, and why."""
+    records = project / ".snakemake" / "metadata"
+    record = records / base64.urlsafe_b64encode(b"results/base/chamfer.csv").decode()
+    known = json.loads(record.read_text())
+    known["params"] = [re.sub("^'[0-9a-f]{16}'$", f"'{16 * '0'}'", param) for param in known["params"]]
+    record.write_text(json.dumps(known))
+    run = finished("--cores", "1", TARGET, "--config", 'tracking={"enabled": false}')
+    assert "run again, because\n  their code has changed: collect_rows\n" in run.stdout

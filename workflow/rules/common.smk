@@ -6,6 +6,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from snakemake_logger_plugin_shelfnet.reruns import describe_reruns
+
 SHARDS = [f"{shard:04d}" for shard in range(CONFIG.render.shards)]
 RENDERS = [f"results/renders/shard-{shard}.parquet" for shard in SHARDS]
 SURFACES = [f"results/surfaces/shard-{shard}.parquet" for shard in SHARDS if CONFIG.dataset.has_truth]
@@ -42,7 +44,7 @@ def staging_settings(wildcards):
 
 def staging_files(wildcards):
     """Digest of the names and sizes of the data set's files; a change reruns staging."""
-    return listing_digest(data_place())
+    return f"files {listing_digest(data_place())}"
 
 
 @cache
@@ -144,6 +146,13 @@ def tables_of_seeds(wildcards):
     """One table per seed; ``untrained`` has one seed, because the seed only affects training."""
     seeds = ablation_config(wildcards).seeds[: 1 if wildcards.ablation == UNTRAINED else None]
     return expand("results/{ablation}/seed{seed}/chamfer.csv", ablation=wildcards.ablation, seed=seeds)
+
+
+def tell_reruns():
+    """Say which stages run again although they have results, and why."""
+    jobs = ((job.rule.name, str(workflow.dag.reason(job))) for job in workflow.dag.needrun_jobs())
+    if text := describe_reruns(jobs):
+        logger.warning(text)
 
 
 def follow_tracking():
