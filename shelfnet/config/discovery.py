@@ -14,6 +14,9 @@ class DiscoverySettings(Section):
     """Resolution of a shared shape in cells per side."""
     image_px: int = Field(default=32, ge=8, le=256, multiple_of=4)
     """Largest size in pixels per side at which images are compared."""
+    align_objects: bool = False
+    """Whether objects are moved and scaled to the same place and size, in images and renders, before these are
+    compared; for crops, whose framing says nothing about the camera."""
     azimuth_step_deg: float = Field(default=15.0, gt=0.0, le=180.0)
     """Largest spacing of the azimuths of the view grid in degrees."""
     elevation_step_deg: float = Field(default=17.5, gt=0.0, le=90.0)

@@ -115,20 +115,21 @@ def discover(
     fov, stages = math.radians(render.fov_deg), plan_stages(settings)
     finished = progress.load() if progress is not None else None
     if finished is None:
-        mixture = ShapeMixture.random(settings.grid_resolution, fov, render.camera_distance, generator)
+        mixture = ShapeMixture.random(settings.grid_resolution, fov, render.camera_distance, generator, images.framing)
         fit_single_shape(mixture, images, grid, settings.image_px // 2, settings.first_steps, name)
         finished = FinishedStage(0, mixture.logits, mixture.colours)
     else:
         log.info("%s  continues after stage %d/%d", name, finished.number, len(stages))
     for number, stage in enumerate(stages[finished.number :], start=finished.number + 1):
         generator.manual_seed(settings.seed + number)
-        mixture = finished.mixture(fov, render.camera_distance, generator)
+        mixture = finished.mixture(fov, render.camera_distance, generator, images.framing)
         mixture = mixture.split(stage.shapes) if stage.shapes > len(mixture) else mixture
         run_stage(mixture, images, subset, grid, stage, settings, f"{name}  stage {number}/{len(stages)}")
         finished = FinishedStage(number, mixture.logits, mixture.colours)
         if progress is not None:
             progress.save(finished)
-    return assign(finished.mixture(fov, render.camera_distance, generator), images, subset, grid, stages[-1])
+    mixture = finished.mixture(fov, render.camera_distance, generator, images.framing)
+    return assign(mixture, images, subset, grid, stages[-1])
 
 
 def fit_single_shape(

@@ -1,6 +1,6 @@
 """Training images on white with their masks, shrunk to the sizes at which discovery compares them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -8,6 +8,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional
 
+from shelfnet.discovery.framing import Framing
 from shelfnet.networks.compositing import composite_on_white
 
 CHUNK_IMAGES = 512
@@ -22,6 +23,10 @@ class ImagePyramid:
         rows: Rows of ``rgba`` that form the collection.
         sizes_px: Sizes in pixels per side.
         device: Device of the images.
+        align: Whether images are aligned to the mean framing of the collection.
+
+    Attributes:
+        framing: Framing that images are aligned to, and renders before they are compared with them, if any.
     """
 
     def __init__(
@@ -30,17 +35,21 @@ class ImagePyramid:
         rows: Int[np.ndarray, "m"],
         sizes_px: Sequence[int],
         device: torch.device,
+        *,
+        align: bool = False,
     ) -> None:
         self.device = device
+        self.framing = Framing.mean_of(chunk[:, 3] for chunk in _on_white(rgba, rows, device)) if align else None
         self.levels: dict[int, UInt8[Tensor, "m 4 p p"]] = {
             px: torch.empty(len(rows), 4, px, px, dtype=torch.uint8, device=device) for px in sorted(set(sizes_px))
         }
-        for first in range(0, len(rows), CHUNK_IMAGES):
-            chunk = torch.from_numpy(rgba[rows[first : first + CHUNK_IMAGES]]).to(device)
-            full = torch.cat(composite_on_white(chunk.permute(0, 3, 1, 2)), dim=1)
+        first = 0
+        for full in _on_white(rgba, rows, device):
+            chunk = full if self.framing is None else self.framing.align(full)
             for px, level in self.levels.items():
-                shrunk = functional.interpolate(full, (px, px), mode="area")
+                shrunk = functional.interpolate(chunk, (px, px), mode="area")
                 level[first : first + len(chunk)] = (255.0 * shrunk).round().to(torch.uint8)
+            first += len(chunk)
 
     def __len__(self) -> int:
         return len(next(iter(self.levels.values())))
@@ -48,3 +57,12 @@ class ImagePyramid:
     def take(self, rows: Int[Tensor, "b"], px: int) -> Float[Tensor, "b 4 p p"]:
         """RGB on white and mask in [0, 1] of some images at one of the sizes."""
         return self.levels[px][rows].float() / 255.0
+
+
+def _on_white(
+    rgba: UInt8[np.ndarray, "n h w 4"], rows: Int[np.ndarray, "m"], device: torch.device
+) -> Iterator[Float[Tensor, "c 4 h w"]]:
+    """RGB on white and mask of some images at full size, in chunks."""
+    for first in range(0, len(rows), CHUNK_IMAGES):
+        chunk = torch.from_numpy(rgba[rows[first : first + CHUNK_IMAGES]]).to(device)
+        yield torch.cat(composite_on_white(chunk.permute(0, 3, 1, 2)), dim=1)

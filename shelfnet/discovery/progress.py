@@ -9,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from shelfnet.discovery.framing import Framing
 from shelfnet.discovery.shape_mixture import ShapeMixture
 from shelfnet.publishing import complete_file
 
@@ -29,10 +30,10 @@ class FinishedStage:
     logits: Float[Tensor, "k 1 g g g"]
     colours: Float[Tensor, "k 3 g g g"]
 
-    def mixture(self, fov: float, distance: float, generator: torch.Generator) -> ShapeMixture:
+    def mixture(self, fov: float, distance: float, generator: torch.Generator, framing: Framing | None) -> ShapeMixture:
         """The shapes with a fresh optimiser, on the device of the generator."""
         logits, colours = (grid.to(generator.device) for grid in (self.logits, self.colours))
-        return ShapeMixture(logits, colours, fov, distance, generator)
+        return ShapeMixture(logits, colours, fov, distance, generator, framing)
 
 
 class Progress:

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from shelfnet.discovery.framing import Framing
 from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.renderer.volume import max_rays_in_cube, render_features
 from shelfnet.representations.voxels import VoxelField, mirror_average
@@ -29,6 +30,7 @@ class ShapeMixture:
         fov: Field of view in radians.
         distance: Distance of the cameras in object units.
         generator: Source of the positions of ray samples.
+        framing: Framing that renders are aligned to; ``None`` leaves them as the camera sees them.
     """
 
     def __init__(
@@ -38,19 +40,27 @@ class ShapeMixture:
         fov: float,
         distance: float,
         generator: torch.Generator,
+        framing: Framing | None = None,
     ) -> None:
         self.logits = logits.detach().clone().requires_grad_()
         self.colours = colours.detach().clone().requires_grad_()
-        self.fov, self.distance, self.generator = fov, distance, generator
+        self.fov, self.distance, self.generator, self.framing = fov, distance, generator, framing
         self.channel_weights = torch.tensor(CHANNEL_WEIGHTS, device=logits.device).view(1, 4, 1, 1)
         self.optimiser = torch.optim.Adam([self.logits, self.colours], lr=LEARNING_RATE, betas=BETAS, fused=True)
 
     @classmethod
-    def random(cls, grid_resolution: int, fov: float, distance: float, generator: torch.Generator) -> "ShapeMixture":
+    def random(
+        cls,
+        grid_resolution: int,
+        fov: float,
+        distance: float,
+        generator: torch.Generator,
+        framing: Framing | None = None,
+    ) -> "ShapeMixture":
         """One shape of noise around a thin fog."""
         size = [grid_resolution] * 3
         logits = INITIAL_LOGIT + INITIAL_NOISE * _noise((1, 1, *size), generator)
-        return cls(logits, INITIAL_NOISE * _noise((1, 3, *size), generator), fov, distance, generator)
+        return cls(logits, INITIAL_NOISE * _noise((1, 3, *size), generator), fov, distance, generator, framing)
 
     def split(self, shapes: int) -> "ShapeMixture":
         """A mixture of ``shapes`` noisy copies of these shapes, each repeated about equally often."""
@@ -59,7 +69,7 @@ class ShapeMixture:
             grid.detach()[index] + SPLIT_NOISE * _noise((shapes, *grid.shape[1:]), self.generator)
             for grid in (self.logits, self.colours)
         )
-        return ShapeMixture(logits, colours, self.fov, self.distance, self.generator)
+        return ShapeMixture(logits, colours, self.fov, self.distance, self.generator, self.framing)
 
     def __len__(self) -> int:
         return len(self.logits)
@@ -92,7 +102,8 @@ class ShapeMixture:
             max_rays=max_rays_in_cube(self.fov, self.distance, px),
         )
         mask = rendered.mask.clamp(0.0, 1.0)[:, None]
-        return torch.cat([1.0 - mask * (1.0 - rendered.features.permute(0, 3, 1, 2)), mask], dim=1)
+        renders = torch.cat([1.0 - mask * (1.0 - rendered.features.permute(0, 3, 1, 2)), mask], dim=1)
+        return renders if self.framing is None else self.framing.align(renders)
 
     def fit(self, squared_error: Float[Tensor, "b 4 p p"], weights: Float[Tensor, "b"], smoothness: float) -> None:
         """Take an optimiser step on the weighted sum of squared errors per pixel, with a smoothness prior.

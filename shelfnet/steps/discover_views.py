@@ -75,7 +75,7 @@ def discover_views(
     rows = [np.flatnonzero([name == own for own in loaded.super_categories]) for name in names]
     discoveries, pyramids = [], []
     for number, (name, own) in enumerate(zip(names, rows, strict=True)):
-        images = ImagePyramid(loaded.images, own, pyramid_sizes(settings), torch_device)
+        images = ImagePyramid(loaded.images, own, pyramid_sizes(settings), torch_device, align=settings.align_objects)
         log.info("%s: %d images", name, len(images))
         progress = Progress(output / "resume" / f"{number}.safetensors", signature)
         own_settings = settings.model_copy(update={"shapes": n_shapes(settings, len(own), max(map(len, rows)))})
