@@ -7,6 +7,10 @@ FIGURE_CAPTIONS = {
         "Test views: the input, the coarse and refined prediction of each ablation from the predicted view and from"
         " two novel views. The last images show the truth, if it is known, from its own view and two novel views."
     ),
+    "chamfer_by_method": (
+        "Chamfer distance on the test split by method: markers are runs, bars are means with 95 % intervals over"
+        " objects and, if there are several, runs. The dashed line is the mean shape. Untrained is off the scale."
+    ),
     "chamfer_curves": (
         "Chamfer distance on the validation split during training, log scale: mean over seeds and, if there are"
         " several, a band from the lowest to the highest. Grey lines are the trivial baselines, measured like the"
@@ -44,9 +48,11 @@ FIGURE_CAPTIONS = {
     "view_sphere": "Views of all images on the sphere around the object.",
 }
 """Captions by file name without suffix, in the order of the report."""
-COLUMN_FIGURES = frozenset({"chamfer_curves", "mask_iou_curves", "chamfer_by_category"})
+COLUMN_FIGURES = frozenset({"chamfer_by_method", "chamfer_curves", "mask_iou_curves", "chamfer_by_category"})
 """Figures as wide as one column of a paper; the others are as wide as its text."""
 DATA_FIGURES = ("contact_sheet", "view_sphere")
 """Figures in the data section of the page."""
-NEED_TRUTH = frozenset({"chamfer_curves", "chamfer_by_category", "azimuth_confusion", "view_sphere"})
+NEED_TRUTH = frozenset(
+    {"chamfer_by_method", "chamfer_curves", "chamfer_by_category", "azimuth_confusion", "view_sphere"}
+)
 """Figures that are empty without true shapes and views."""

@@ -21,6 +21,7 @@ from shelfnet.report.figures.curves import draw_chamfer_curves, draw_loss_curves
 from shelfnet.report.figures.floaters import draw_floaters, floaters_height_in
 from shelfnet.report.figures.images import draw_contact_sheet, draw_reconstructions, reconstructions_size_in
 from shelfnet.report.figures.memory import draw_memory_scaling
+from shelfnet.report.figures.methods import draw_chamfer_by_method
 from shelfnet.report.figures.poses import collect_view_angles, draw_azimuth_confusion, draw_view_prior
 from shelfnet.report.figures.style import COLUMN_IN, TEXT_IN, Styles, line_styles, new_figure, save_figure
 from shelfnet.report.figures.view_sphere import draw_view_sphere
@@ -61,6 +62,9 @@ def draw_figures(
     test = load_evaluation_views(shards, "test", config.reconstruct.views_per_model)
     _draw_curves(runs, read_levels(levels) if levels else {}, output, styles)
     trivial = read_results(baselines)
+    with _figure_file(COLUMN_IN, 1.0 + 0.2 * len(rows), output / "chamfer_by_method.png") as fig:
+        samples, seed = config.evaluate.bootstrap_samples, config.evaluate.seed
+        draw_chamfer_by_method(fig, rows, trivial, styles, samples, seed)
     _draw_categories(rows, trivial, output, styles)
     _draw_floaters(config, rows, output, styles)
     _draw_poses(config, runs, test, output, styles)

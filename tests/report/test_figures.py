@@ -18,6 +18,7 @@ from shelfnet.report.figures.images import (
     with_surface,
 )
 from shelfnet.report.figures.memory import QUANTITIES, draw_memory_scaling, fitted_exponent
+from shelfnet.report.figures.methods import draw_chamfer_by_method
 from shelfnet.report.figures.poses import (
     ViewAngles,
     azimuth_confusion,
@@ -223,6 +224,29 @@ def test_categories_leave_out_untrained():
         (axes,) = fig.axes
         assert axes.get_legend_handles_labels()[1] == ["base", "clip", "mean_shape"]
         assert len({str(line.get_marker()) for line in axes.lines}) == 3
+
+
+def test_methods_are_sorted_with_one_marker_per_run():
+    def runs(*chamfer):
+        return pd.concat([scores(["a"] * 4, chamfer=value).assign(seed=seed) for seed, value in enumerate(chamfer)])
+
+    tables = {"base": runs(0.05, 0.07), "clip": runs(0.04), "untrained": runs(1.0)}
+    with new_figure(4.0, 3.0) as fig:
+        mean_shape = scores(["a"], chamfer=0.1).assign(ablation="mean_shape")
+        draw_chamfer_by_method(fig, tables, mean_shape, STYLES, samples=50, seed=0)
+        (axes,) = fig.axes
+        assert [label.get_text() for label in axes.get_yticklabels()] == ["clip", "base"]
+        markers = {line.get_ydata()[0]: line.get_xdata() for line in axes.lines if line.get_alpha()}
+        np.testing.assert_allclose(markers[0], [0.04])
+        np.testing.assert_allclose(markers[1], [0.05, 0.07])
+        assert axes.lines[-1].get_xdata()[0] == 0.1
+
+
+def test_methods_without_true_shapes():
+    with new_figure(4.0, 3.0) as fig:
+        rows = scores(["a"], chamfer=np.nan).assign(seed=0)
+        draw_chamfer_by_method(fig, {"base": rows}, rows, STYLES, samples=50, seed=0)
+        assert "no true shapes" in fig.texts[0].get_text()
 
 
 INTERVAL = {"ablation": "base", "reference": None, "stage": "coarse", "estimate": 0.1, "low": 0.05, "high": 0.2}
