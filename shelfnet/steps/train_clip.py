@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from shelfnet.networks.clip import ClipModel
 from shelfnet.networks.retrieval import SUFFICIENT_TIMES_CHANCE, Retrieval
 from shelfnet.provenance import code_version, files_digest
 from shelfnet.tracking.journal import Journal
-from shelfnet.training.caption_understanding import CaptionTags, measure_tags
+from shelfnet.training.caption_understanding import CaptionTags, TagAccuracy, measure_tags
 from shelfnet.training.clip_training import measure_retrieval, train_small_clip
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,30 @@ LOW_RETRIEVAL = (
     "CLIP has learned too little to supervise L_clip; train it longer (clip.training.iterations), make it larger "
     "(clip.training.width, clip.training.layers), or use more models with more different captions"
 )
+
+
+@dataclass(frozen=True)
+class ClipMeasurements:
+    """What a CLIP model understands of the held-out images and their captions.
+
+    Attributes:
+        retrieval: Retrieval of the captions of held-out images.
+        new_captions: The same for captions that training has not seen; ``None`` if there are none.
+        tags: Recognition of style, category and material alone.
+    """
+
+    retrieval: Retrieval
+    new_captions: Retrieval | None
+    tags: Mapping[str, TagAccuracy]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The values as they are stored in ``model.json``."""
+        return {
+            "retrieval_top1": self.retrieval.top1,
+            "retrieval_choices": self.retrieval.choices,
+            "retrieval_new_captions": None if self.new_captions is None else asdict(self.new_captions),
+            "tags": {name: asdict(found) for name, found in self.tags.items()},
+        }
 
 
 def train_clip(
@@ -53,21 +77,10 @@ def train_clip(
     torch.set_num_threads(threads)
     torch_device = pick_device(device)
     model = train_small_clip(load_training_views(shards), settings.training, torch_device)
-    generator = torch.Generator(torch_device).manual_seed(settings.training.seed)
-    held_out = load_training_views(shards, HELD_OUT_SPLIT)
-    captions = {split: _captions(shards, split) for split in NEGATIVE_SPLITS}
-    retrieval = _held_out_retrieval(model, held_out, captions, generator)
-    new_captions = _retrieval_of_new_captions(model, held_out, captions, generator)
-    tags = measure_tags(model, held_out, _tags(shards, HELD_OUT_SPLIT), _tags(shards, "train"))
-    message = "clip  %s: %.3f of %d held-out images among %d values; the most frequent value has %.3f"
-    for name, found in tags.items():
-        log.info(message, name, found.accuracy, found.images, found.values, found.majority)
+    measured = measure_clip(model, shards, settings.training.seed)
     description = {
         "settings": settings.model_dump(mode="json"),
-        "retrieval_top1": retrieval.top1,
-        "retrieval_choices": retrieval.choices,
-        "retrieval_new_captions": None if new_captions is None else asdict(new_captions),
-        "tags": {name: asdict(found) for name, found in tags.items()},
+        **measured.as_dict(),
         "dataset_digest": files_digest(shards),
         "code_version": code_version(),
         "device": device_name(torch_device),
@@ -76,10 +89,33 @@ def train_clip(
     events = Journal(journal, "clip")
     events.params(settings.training.model_dump(mode="json"))
     events.tags({"code_version": code_version(), "dataset_digest": description["dataset_digest"]})
-    values = {"retrieval_top1": retrieval.top1, "retrieval_choices": retrieval.choices}
-    events.metrics(0, values | {f"accuracy_{name}": found.accuracy for name, found in tags.items()})
+    values = {"retrieval_top1": measured.retrieval.top1, "retrieval_choices": measured.retrieval.choices}
+    events.metrics(0, values | {f"accuracy_{name}": found.accuracy for name, found in measured.tags.items()})
     for file in ("model.safetensors", "model.json"):
         events.artifact(output / file, "checkpoint")
+
+
+def measure_clip(model: ClipModel, shards: Sequence[Path], seed: int) -> ClipMeasurements:
+    """Measure a CLIP model on the validation split.
+
+    Args:
+        model: CLIP model, small or released.
+        shards: Shards of images and captions.
+        seed: Seed of the negative captions.
+
+    Raises:
+        ShardError: A shard is damaged, or there are no validation images.
+    """
+    generator = torch.Generator(model.mean.device).manual_seed(seed)
+    held_out = load_training_views(shards, HELD_OUT_SPLIT)
+    captions = {split: _captions(shards, split) for split in NEGATIVE_SPLITS}
+    retrieval = _held_out_retrieval(model, held_out, captions, generator)
+    new_captions = _retrieval_of_new_captions(model, held_out, captions, generator)
+    tags = measure_tags(model, held_out, _tags(shards, HELD_OUT_SPLIT), _tags(shards, "train"))
+    message = "clip  %s: %.3f of %d held-out images among %d values; the most frequent value has %.3f"
+    for name, found in tags.items():
+        log.info(message, name, found.accuracy, found.images, found.values, found.majority)
+    return ClipMeasurements(retrieval, new_captions, tags)
 
 
 def _held_out_retrieval(

@@ -2,6 +2,9 @@
 
 import json
 import logging
+import runpy
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -112,3 +115,17 @@ def test_missing_cuda_is_an_error(tmp_path, shards, monkeypatch):
         step.train_clip(
             settings=SETTINGS, shards=shards, output=tmp_path, device="cuda", threads=1, journal=tmp_path / "a.jsonl"
         )
+
+
+def test_benchmark_measures_like_the_step(tmp_path, shards, monkeypatch, capsys):
+    """The command that compares CLIP models gives the numbers in ``model.json`` for the small one."""
+    described = train(tmp_path / "results", shards)
+    renders = tmp_path / "results" / "renders"
+    renders.mkdir()
+    shards[0].rename(renders / "shard-0000.parquet")
+    monkeypatch.setattr(sys, "argv", ["clip.py", str(tmp_path / "results")])
+    runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "clip.py"), run_name="__main__")
+    measured = json.loads(capsys.readouterr().out)["trained"]
+    assert measured["retrieval_top1"] == described["retrieval_top1"]
+    assert measured["retrieval_new_captions"] == described["retrieval_new_captions"]
+    assert measured["tags"] == described["tags"]
