@@ -10,15 +10,9 @@ from torch import Tensor
 
 
 def run_forward(
-    ctx: Any,
-    kernel: Callable[..., None],
-    make_field: Callable[..., Any],
-    field: Sequence[Tensor],
-    rays: Sequence[Tensor],
-    samples: int,
-    feature_samples: int,
-    channels: int,
-) -> tuple[Tensor, Tensor, Tensor]:
+    ctx: Any, kernel: Callable[..., None], make_field: Callable[..., Any], field: Sequence[Tensor],
+    rays: Sequence[Tensor], samples: int, feature_samples: int, channels: int,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """Weights, opacity and mean features of all rays; ``ctx`` keeps what the backward pass needs.
 
     Args:

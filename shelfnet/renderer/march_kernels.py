@@ -105,15 +105,9 @@ def march_forward(grids: Grids, rays: Rays, feature_samples: int, result: Sample
 
 @compiled
 def march_backward(
-    grids: Grids,
-    rays: Rays,
-    feature_samples: int,
-    result: Samples,
-    d_result: Samples,
-    d_grids: Grids,
-    d_rays: Rays,
+    grids: Grids, rays: Rays, feature_samples: int, result: Samples, d_result: Samples, d_grids: Grids, d_rays: Rays,
     with_rays: bool,
-) -> None:
+) -> None:  # fmt: skip
     """Add the gradients of the grids and, if ``with_rays``, fill in those of the rays; all are zero at first.
 
     ``d_result.weights`` has no rows if only opacity and mean features have a gradient. ``d_result.occupancy`` is
@@ -431,19 +425,9 @@ def _average_features(
 
 @compiled
 def _average_features_backward(
-    grids: Grids,
-    points: ndarray,
-    weights: ndarray,
-    chosen: ndarray,
-    mean: ndarray,
-    d_mean: ndarray,
-    with_points: bool,
-    corners: ndarray,
-    d_sum: ndarray,
-    d_weights: ndarray,
-    d_grids: Grids,
-    d_points: ndarray,
-) -> None:
+    grids: Grids, points: ndarray, weights: ndarray, chosen: ndarray, mean: ndarray, d_mean: ndarray,
+    with_points: bool, corners: ndarray, d_sum: ndarray, d_weights: ndarray, d_grids: Grids, d_points: ndarray,
+) -> None:  # fmt: skip
     """Add the gradients of weights, features and points. ``corners`` and ``d_sum`` are scratch space."""
     size, channels = grids.size, len(mean)
     offsets = _corner_offsets(size, channels)

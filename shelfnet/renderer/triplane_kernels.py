@@ -92,15 +92,9 @@ def march_triplanes_forward(planes: Planes, rays: Rays, feature_samples: int, re
 
 @compiled
 def march_triplanes_backward(
-    planes: Planes,
-    rays: Rays,
-    feature_samples: int,
-    result: Samples,
-    d_result: Samples,
-    d_planes: Planes,
-    d_rays: Rays,
-    with_rays: bool,
-) -> None:
+    planes: Planes, rays: Rays, feature_samples: int, result: Samples, d_result: Samples, d_planes: Planes,
+    d_rays: Rays, with_rays: bool,
+) -> None:  # fmt: skip
     """Add the gradients of the planes and, if ``with_rays``, fill in those of the rays; all are zero at first.
 
     ``d_result.weights`` has no rows if only opacity and mean features have a gradient. ``d_result.occupancy`` is
@@ -255,15 +249,9 @@ def _sample_occupancy(planes: Planes, points: ndarray, scratch: Scratch, occupan
 
 @compiled
 def _sample_occupancy_backward(
-    planes: Planes,
-    points: ndarray,
-    occupancy: ndarray,
-    d_occupancy: ndarray,
-    with_points: bool,
-    scratch: Scratch,
-    d_planes: Planes,
-    d_points: ndarray,
-) -> None:
+    planes: Planes, points: ndarray, occupancy: ndarray, d_occupancy: ndarray, with_points: bool, scratch: Scratch,
+    d_planes: Planes, d_points: ndarray,
+) -> None:  # fmt: skip
     size, channels = planes.occupancy.shape[1], planes.occupancy.shape[3]
     flat, shared, hidden = planes.occupancy.reshape(-1), planes.shared.reshape(-1), scratch.hidden
     d_flat, d_shared = d_planes.occupancy.reshape(-1), d_planes.shared.reshape(-1)
@@ -326,18 +314,9 @@ def _average_features(
 
 @compiled
 def _average_features_backward(
-    features: ndarray,
-    points: ndarray,
-    weights: ndarray,
-    chosen: ndarray,
-    mean: ndarray,
-    d_mean: ndarray,
-    with_points: bool,
-    scratch: Scratch,
-    d_weights: ndarray,
-    d_features: ndarray,
-    d_points: ndarray,
-) -> None:
+    features: ndarray, points: ndarray, weights: ndarray, chosen: ndarray, mean: ndarray, d_mean: ndarray,
+    with_points: bool, scratch: Scratch, d_weights: ndarray, d_features: ndarray, d_points: ndarray,
+) -> None:  # fmt: skip
     """Add the gradients of weights, features and points."""
     size, channels = features.shape[1], features.shape[3]
     flat, d_flat, hidden = features.reshape(-1), d_features.reshape(-1), scratch.hidden
