@@ -4,29 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import pyarrow as pa
-
-from shelfnet.data.tables import read_table, write_table
+from shelfnet.data.tables import read_table, schema_of, write_table
 
 PREDICTIONS = "predictions.parquet"
 """File name of the table in a folder of meshes."""
-
-SCHEMA = pa.schema(
-    [
-        pa.field("model_id", pa.string(), nullable=False),
-        pa.field("split", pa.string(), nullable=False),
-        pa.field("view", pa.int64(), nullable=False),
-        pa.field("stage", pa.string(), nullable=False),
-        pa.field("status", pa.string(), nullable=False),
-        pa.field("mesh", pa.string()),
-        pa.field("azimuth_deg", pa.float64(), nullable=False),
-        pa.field("elevation_deg", pa.float64(), nullable=False),
-        pa.field("n_vertices", pa.int64(), nullable=False),
-        pa.field("n_faces", pa.int64(), nullable=False),
-        pa.field("mask_iou", pa.float64(), nullable=False),
-        pa.field("seconds", pa.float64(), nullable=False),
-    ]
-)
 
 
 class PredictionsError(ValueError):
@@ -64,6 +45,10 @@ class Prediction:
     n_faces: int
     mask_iou: float
     seconds: float
+
+
+SCHEMA = schema_of(Prediction)
+"""Columns of :data:`PREDICTIONS`."""
 
 
 def mesh_name(model_id: str, view: int) -> str:

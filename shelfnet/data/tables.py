@@ -2,13 +2,23 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shelfnet.provenance import code_version
 from shelfnet.publishing import complete_file
+
+
+def schema_of(row: type) -> pa.Schema:
+    """Columns for the fields of a dataclass, which are texts and numbers; only optional ones may be null."""
+    types = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+    columns = []
+    for name, hint in get_type_hints(row).items():
+        kind, *null = get_args(hint) or (hint,)
+        columns.append(pa.field(name, types[kind], nullable=bool(null)))
+    return pa.schema(columns)
 
 
 def write_table(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> None:

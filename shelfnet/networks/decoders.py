@@ -160,7 +160,7 @@ def _blended_shapes(settings: DecoderSettings, latent_dim: int) -> BlendedShapes
 def _backbone(settings: DecoderSettings, latent_dim: int) -> nn.Module:
     if settings.representation != "se3":
         return VoxelBackbone(settings, latent_dim)
-    from shelfnet.networks.equivariant import EquivariantDecoder
+    from shelfnet.networks.equivariant.decoder import EquivariantDecoder
 
     return EquivariantDecoder(settings, latent_dim)
 

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from shelfnet.config.stage_inputs import TrainInputs
 from shelfnet.losses.perceptual import PerceptualLoss
-from shelfnet.training.acceleration.devices import move_to_device
+from shelfnet.training.acceleration.devices import mixed_precision, move_to_device
 from shelfnet.training.acceleration.distributed import DistributedContext
-from shelfnet.training.acceleration.precision import mixed_precision
 
 if TYPE_CHECKING:  # open_clip is needed only by runs with a CLIP loss
     from shelfnet.losses.clip import ClipLoss

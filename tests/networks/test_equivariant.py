@@ -11,18 +11,11 @@ from torch.nn import functional
 
 from shelfnet.config.networks import DecoderSettings
 from shelfnet.geometry.sampling import interpolate_grid
-from shelfnet.networks.equivariant import (
-    EquivariantBlock,
-    EquivariantConv,
-    EquivariantDecoder,
-    GatedNonlinearity,
-    kernel_basis,
-    natural_irreps,
-)
-from shelfnet.networks.equivariant.basis import lattice_offsets, radial_profile, tap_interpolation
-from shelfnet.networks.equivariant.convolution import EquivariantKernel
-from shelfnet.networks.equivariant.gate import SIGMOID_GAIN, SILU_GAIN
-from shelfnet.networks.equivariant.irreps import copy_of_channel
+from shelfnet.networks.equivariant.basis import kernel_basis, lattice_offsets, radial_profile, tap_interpolation
+from shelfnet.networks.equivariant.convolution import EquivariantConv, EquivariantKernel
+from shelfnet.networks.equivariant.decoder import EquivariantBlock, EquivariantDecoder
+from shelfnet.networks.equivariant.gate import SIGMOID_GAIN, SILU_GAIN, GatedNonlinearity
+from shelfnet.networks.equivariant.irreps import copy_of_channel, natural_irreps
 
 IRREPS = o3.Irreps("3x0e + 2x1o + 1x2e")
 PSEUDO = o3.Irreps("2x0e + 1x0o + 1x1e + 1x1o + 1x2o")

@@ -1,12 +1,11 @@
-"""Settings of torch's libraries, and memory layouts, that suit training on a GPU."""
+"""Settings of torch's libraries, precision and memory layouts that suit training on a GPU."""
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from torch import nn
 
-from shelfnet.training.acceleration.precision import Precision
-
+Precision = Literal["auto", "float32", "bfloat16"]
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
@@ -34,3 +33,15 @@ def move_to_device(network: NetworkT, device: torch.device) -> NetworkT:
     """Move a network, in place, to a device; on CUDA its convolution weights become channels last."""
     network = network.to(device)
     return to_channels_last(network) if device.type == "cuda" else network
+
+
+def mixed_precision(device: torch.device, precision: Precision) -> torch.autocast:
+    """Autocast context of the networks; ``auto`` is bfloat16 on CUDA and float32 elsewhere.
+
+    Convolutions and matrix products are in bfloat16, which has float32's range, so gradients need no scaling. These
+    stay float32: weights, optimiser states and spectral norms; views and latents; occupancies, transmittances and
+    colours along rays; every loss. Weight casts are not cached between calls, since a captured CUDA graph must contain
+    its own.
+    """
+    bfloat16 = precision == "bfloat16" or (precision == "auto" and device.type == "cuda")
+    return torch.autocast(device.type, torch.bfloat16, enabled=bfloat16, cache_enabled=False)
