@@ -10,6 +10,9 @@ DIGEST = r"'[0-9a-f]{16}'"
 FILES = r"'files [0-9a-f]{16}'"
 """A digest of the names and sizes of the user's data files among params."""
 
+CONSEQUENCE = "their inputs are made again"
+"""The cause that follows from the others, which are listed before it."""
+
 NO_VALUE = r"before:|now:|<nothing exclusive>|[\s,]"
 
 
@@ -24,7 +27,7 @@ def describe_reruns(jobs: Iterable[tuple[str, str]]) -> str:
         if rule != "all":
             for cause in _causes(reason):
                 rules[cause][rule] += 1
-    lines = [f"  {cause}: {_listed(found)}" for cause, found in sorted(rules.items())]
+    lines = [f"  {cause}: {_listed(found)}" for cause, found in sorted(rules.items(), key=_rank)]
     return "\n".join(["These stages have results and run again, because", *lines]) if lines else ""
 
 
@@ -43,9 +46,13 @@ def _causes(reason: str) -> Iterator[str]:
     if "Updated input files:" in reason or "Set of input files has changed" in reason:
         yield "their input files have changed"
     if "Input files updated by another job" in reason:
-        yield "their inputs are made again"
+        yield CONSEQUENCE
     if "Incomplete output files" in reason:
         yield "they were interrupted"
+
+
+def _rank(item: tuple[str, Counter[str]]) -> tuple[bool, str]:
+    return item[0] == CONSEQUENCE, item[0]
 
 
 def _listed(rules: Counter[str]) -> str:

@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 
 class Journal:
@@ -39,7 +39,7 @@ class Journal:
         """Tags of the run: code version, data set digest, device."""
         self._write("tags", values=dict(values))
 
-    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+    def metrics(self, step: int, values: Mapping[str, SupportsFloat]) -> None:
         """Numbers at a step (iteration, or 0 where there is none)."""
         self._write("metrics", step=step, values={name: float(value) for name, value in values.items()})
 
