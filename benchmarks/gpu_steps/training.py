@@ -159,7 +159,7 @@ def discover(task: Task, config: Config, data: Data, recorder: Recorder) -> Path
         log.exception("discovery")
         recorder.put(discovery_error=f"{type(error).__name__}: {error}"[:500])
         return None
-    spreads = read_discovered_views(folder, files_digest(data.shards)).spreads_deg
+    spreads = read_discovered_views(folder, files_digest(data.shards)).spread_deg
     recorder.put(
         discovery_s=round(time.perf_counter() - began, 1),
         discovered_images=len(spreads),
