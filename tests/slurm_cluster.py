@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun")
 START_S, STOP_S = 60.0, 30.0
 
 CONFIGURATION = """\
@@ -62,7 +62,10 @@ def slurm_cluster(folder: Path, requeue_wait_s: int = 10) -> Iterator[dict[str, 
     missing = [name for name in PROGRAMS if shutil.which(name, path=path) is None]
     if missing:
         raise NoClusterError(f"{', '.join(missing)} not found (Debian: apt-get install slurm-wlm munge)")
-    environment = {"PATH": path, "SLURM_CONF": str(folder / "slurm.conf")}
+    environment = {"PATH": f"{folder}{os.pathsep}{path}", "SLURM_CONF": str(folder / "slurm.conf")}
+    srun = folder / "srun"  # Snakemake's plugin removes SLURM_CONF from the environment of a job
+    srun.write_text(f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {shutil.which("srun", path=path)} "$@"\n')
+    srun.chmod(0o755)
     (folder / "munge.key").write_bytes(os.urandom(128))
     (folder / "munge.key").chmod(0o600)
     for name in ("state", "spool"):
