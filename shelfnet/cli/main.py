@@ -60,11 +60,18 @@ def _add_predict(command: argparse.ArgumentParser) -> None:
     add("-o", "--output", type=Path, required=True, help="a .glb, .obj, .ply or .stl file for one photo, else a folder")
     add("--format", choices=("glb", "obj", "ply", "stl"), help="format of the meshes in a folder; default: glb")
     add("--mask", type=Path, help="mask of the photo; default: chair_mask.png, masks/chair.png, or the photo's alpha")
-    fit = "fit mesh and camera to the photo; --no-refine is faster"
-    add("--refine", action=argparse.BooleanOptionalAction, default=True, help=fit)
+    add(
+        "--refine",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="fit mesh and camera to the photo; --no-refine is faster",
+    )
     add("--faces", type=int, metavar="N", help="largest number of faces; default: that of the checkpoint")
-    colours = "vertex colours, or a texture baked from photo and prediction; default: that of the checkpoint"
-    add("--texture", choices=("vertex", "atlas"), help=colours)
+    add(
+        "--texture",
+        choices=("vertex", "atlas"),
+        help="vertex colours, or a texture baked from photo and prediction; default: that of the checkpoint",
+    )
     add("--texture-size", type=int, metavar="PX", help="side of the texture; default: that of the checkpoint")
     add("--preview", type=Path, help="image of photo and mesh: a .png file for one photo, a folder for several")
     add("--turntable", type=Path, help="animation: a .gif, .webp or .mp4 file for one photo, a folder for several")
@@ -83,8 +90,11 @@ def _add_demo(command: argparse.ArgumentParser) -> None:
 
 def _add_model_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    model = "folder of a model, or of results, of which the best is taken; default: the packaged one"
-    add("--checkpoint", type=Path, help=model)
+    add(
+        "--checkpoint",
+        type=Path,
+        help="folder of a model, or of results, of which the best is taken; default: the packaged one",
+    )
     add("--config", type=Path, action="append", help="YAML settings that override those of the checkpoint; repeatable")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
     add("--segmenter", choices=("none", "mask_rcnn"), help="segmenter for photos without a mask")

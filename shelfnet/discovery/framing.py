@@ -59,7 +59,10 @@ class Framing:
 
 
 def mask_moments(masks: Float[Tensor, "b p p"]) -> tuple[Float[Tensor, "b"], Float[Tensor, "b"], Float[Tensor, "b"]]:
-    """Centroid (x, y) and radius of each mask, in the coordinates of :class:`Framing`; zeros if it is empty."""
+    """Centroid (x, y) and radius of each mask, in the coordinates of :class:`Framing`.
+
+    An empty mask has its centroid at zero and the smallest radius.
+    """
     size = masks.shape[-1]
     position = (2.0 * torch.arange(size, device=masks.device) + 1.0) / size - 1.0
     area = masks.sum(dim=(1, 2)).clamp(min=1e-6)

@@ -1,6 +1,6 @@
 """Training images on white with their masks, shrunk to the sizes at which discovery compares them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -39,15 +39,19 @@ class ImagePyramid:
         align: bool = False,
     ) -> None:
         self.device = device
-        self.framing = Framing.mean_of(chunk[:, 3] for chunk in _on_white(rgba, rows, device)) if align else None
+        chunks = [rows[first : first + CHUNK_IMAGES] for first in range(0, len(rows), CHUNK_IMAGES)]
+        masks = (torch.from_numpy(rgba[chunk][..., 3]).to(device) / 255.0 for chunk in chunks)
+        self.framing = Framing.mean_of(masks) if align else None
         self.levels: dict[int, UInt8[Tensor, "m 4 p p"]] = {
             px: torch.empty(len(rows), 4, px, px, dtype=torch.uint8, device=device) for px in sorted(set(sizes_px))
         }
         first = 0
-        for full in _on_white(rgba, rows, device):
-            chunk = full if self.framing is None else self.framing.align(full)
+        for chunk in chunks:
+            images = torch.from_numpy(rgba[chunk]).to(device).permute(0, 3, 1, 2)
+            full = torch.cat(composite_on_white(images), dim=1)
+            framed = full if self.framing is None else self.framing.align(full)
             for px, level in self.levels.items():
-                shrunk = functional.interpolate(chunk, (px, px), mode="area")
+                shrunk = functional.interpolate(framed, (px, px), mode="area")
                 level[first : first + len(chunk)] = (255.0 * shrunk).round().to(torch.uint8)
             first += len(chunk)
 
@@ -57,12 +61,3 @@ class ImagePyramid:
     def take(self, rows: Int[Tensor, "b"], px: int) -> Float[Tensor, "b 4 p p"]:
         """RGB on white and mask in [0, 1] of some images at one of the sizes."""
         return self.levels[px][rows].float() / 255.0
-
-
-def _on_white(
-    rgba: UInt8[np.ndarray, "n h w 4"], rows: Int[np.ndarray, "m"], device: torch.device
-) -> Iterator[Float[Tensor, "c 4 h w"]]:
-    """RGB on white and mask of some images at full size, in chunks."""
-    for first in range(0, len(rows), CHUNK_IMAGES):
-        chunk = torch.from_numpy(rgba[rows[first : first + CHUNK_IMAGES]]).to(device)
-        yield torch.cat(composite_on_white(chunk.permute(0, 3, 1, 2)), dim=1)

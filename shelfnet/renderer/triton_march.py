@@ -129,13 +129,21 @@ class _Mixing(torch.autograd.Function):
     """Mean features ``b r c`` from features, starts, spans, phases and the weights ``b u r`` of the used samples."""
 
     @staticmethod
-    def forward(ctx: Any, *inputs: Any) -> Tensor:
+    def forward(
+        ctx: Any,
+        features: Tensor,
+        starts: Tensor,
+        spans: Tensor,
+        phases: Tensor,
+        used: Tensor,
+        chosen: Tensor | None,
+        samples: int,
+    ) -> Tensor:
         from shelfnet.renderer.triton_kernels import mixing_forward
 
-        features, starts, spans, phases, used, chosen, samples = inputs
         grid = features.permute(0, 2, 3, 4, 1).contiguous()
-        tensors = [grid, *(value.contiguous() for value in (starts, spans, phases, used))]
-        tensors.append(tensors[-1] if chosen is None else chosen.contiguous())
+        inputs = [grid, *(value.contiguous() for value in (starts, spans, phases, used))]
+        inputs.append(inputs[-1] if chosen is None else chosen.contiguous())
         channels = features.shape[1]
         mean = starts.new_empty(*starts.shape[:2], channels)
         ctx.numbers = (starts.shape[1], samples, used.shape[1], channels, *features.shape[2:])
@@ -145,8 +153,8 @@ class _Mixing(torch.autograd.Function):
             "channel_block": _power_of_two(channels),
         }
         if mean.numel() > 0:
-            mixing_forward[_programs(starts, ctx.constants["block"])](*tensors, mean, *ctx.numbers, **ctx.constants)
-        ctx.save_for_backward(*tensors, mean)
+            mixing_forward[_programs(starts, ctx.constants["block"])](*inputs, mean, *ctx.numbers, **ctx.constants)
+        ctx.save_for_backward(*inputs, mean)
         return mean
 
     @staticmethod

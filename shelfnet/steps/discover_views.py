@@ -137,8 +137,9 @@ def _warn_without_masks(images: np.ndarray) -> None:
     """Warn if most masks cover the whole image, as they do in images without an alpha channel."""
     shown = images[np.linspace(0, len(images) - 1, min(len(images), 64)).astype(int), ..., 3]
     if np.median((shown > 127).mean(axis=(1, 2))) >= FULL_COVERAGE:
-        advice = "give each image the mask of its object"
-        log.warning("most masks cover the whole image, so views cannot be found; %s", advice)
+        log.warning(
+            "most masks cover the whole image, so views cannot be found; give each image the mask of its object"
+        )
 
 
 def _report_confidence(views: DiscoveredViews) -> None:

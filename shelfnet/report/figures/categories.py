@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from shelfnet.config.load import UNTRAINED
 from shelfnet.evaluation.baselines import MEAN_SHAPE
-from shelfnet.evaluation.results import Tables, last_stage
-from shelfnet.report.figures.style import BASELINE_GREY, Styles, log_scale, show_message
+from shelfnet.evaluation.results import Tables
+from shelfnet.report.figures.compared_rows import compared_rows
+from shelfnet.report.figures.style import BASELINE_GREY, Styles, log_scale
 
 MAX_CATEGORIES = 12
 OTHERS = "all others"
@@ -19,20 +19,14 @@ OTHERS = "all others"
 def draw_chamfer_by_category(fig: Figure, tables: Tables, baselines: pd.DataFrame, styles: Styles) -> None:
     """Mean Chamfer distance of the last stage by category, most frequent categories first; log scale.
 
-    ``untrained`` is left out: it is so far off that it would press the others together.
-
     Args:
         fig: Empty figure.
         tables: Rows of ``chamfer.csv`` by ablation.
         baselines: Rows of the trivial baselines, for the bar of the mean shape.
         styles: Line styles by ablation.
     """
-    last = {name: last_stage(table) for name, table in tables.items() if len(table) and name != UNTRAINED}
+    last = compared_rows(fig, tables)
     if not last:
-        show_message(fig, "no test view was evaluated")
-        return
-    if all(rows["chamfer"].isna().all() for rows in last.values()):
-        show_message(fig, "there are no true shapes to measure a distance to")
         return
     first = next(iter(last.values()))
     order = _frequent_categories(first)

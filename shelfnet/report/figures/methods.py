@@ -1,29 +1,20 @@
 """Figure of the test Chamfer distance by method: every run, the mean and its interval."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from shelfnet.config.load import UNTRAINED
 from shelfnet.evaluation.baselines import MEAN_SHAPE
-from shelfnet.evaluation.results import last_stage
+from shelfnet.evaluation.results import Tables
 from shelfnet.evaluation.statistics import bootstrap_mean, scores
-from shelfnet.report.figures.style import BASELINE_GREY, LineStyle, show_message
+from shelfnet.report.figures.compared_rows import compared_rows
+from shelfnet.report.figures.style import BASELINE_GREY, Styles
 
 
 def draw_chamfer_by_method(
-    fig: Figure,
-    tables: Mapping[str, pd.DataFrame],
-    baselines: pd.DataFrame,
-    styles: Mapping[str, LineStyle],
-    samples: int,
-    seed: int,
+    fig: Figure, tables: Tables, baselines: pd.DataFrame, styles: Styles, samples: int, seed: int
 ) -> None:
     """Mean Chamfer distance of the last stage: markers are runs, bars the means with 95 % intervals; best method first.
-
-    ``untrained`` is left out: it is so far off that it would press the others together.
 
     Args:
         fig: Empty figure.
@@ -33,10 +24,8 @@ def draw_chamfer_by_method(
         samples: Bootstrap samples.
         seed: Seed of every interval.
     """
-    last = {name: last_stage(table) for name, table in tables.items() if len(table) and name != UNTRAINED}
-    last = {name: rows for name, rows in last.items() if rows["chamfer"].notna().any()}
+    last = compared_rows(fig, tables)
     if not last:
-        show_message(fig, "there are no true shapes to measure a distance to")
         return
     axes = fig.subplots()
     intervals = {
