@@ -40,6 +40,14 @@ def test_round_trip(written):
     np.testing.assert_array_equal(read_shared_shapes(folder).colours, shapes.colours)
 
 
+def test_shapes_in_another_memory_layout_are_written_in_order(written):
+    """The file format takes the bytes of an array as they lie in memory."""
+    folder, views, shapes = written
+    turned = SharedShapes(shapes.occupancy.swapaxes(0, 2), shapes.colours.swapaxes(0, 2))
+    write_discovery(folder, views, turned, "digest")
+    np.testing.assert_array_equal(read_shared_shapes(folder).occupancy, turned.occupancy)
+
+
 def test_views_of_other_images_are_refused(written):
     with pytest.raises(DiscoveryError, match=VIEWS):
         read_discovered_views(written[0], "other")
