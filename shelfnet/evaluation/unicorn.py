@@ -31,6 +31,8 @@ from shelfnet.evaluation.neighbours import Backend, neighbour_index
 from shelfnet.geometry.meshes import Mesh, normalise, sample_surface
 
 _LEARNING_RATE = 0.01
+_BETAS = (0.9, 0.999)
+_EPSILON = 1e-8
 _MATCHED_POINTS = 500
 """Points per surface that every iteration matches."""
 _CANDIDATE_POINTS = 2_000
@@ -81,7 +83,7 @@ def chamfer_unicorn(
 def fit_scaled_rigid(
     source: Float[np.ndarray, "n 3"], target: Float[np.ndarray, "m 3"], iterations: int
 ) -> ScaledRigidTransform:
-    """Fit the transform from ``source`` to ``target`` by gradient descent on both mean squared distances.
+    """Fit the transform from ``source`` to ``target`` by Adam on both mean squared distances.
 
     Matches are searched again in every iteration, among the first points of both sets.
     """
@@ -90,20 +92,36 @@ def fit_scaled_rigid(
     # Two rows that span the rotation (6D parametrisation), scale and translation.
     rows = torch.eye(3, dtype=torch.float64)[:2]
     parameters = torch.cat([rows, torch.ones_like(rows[:1]), torch.zeros_like(rows[:1])]).requires_grad_()
-    optimiser = torch.optim.Adam([parameters], lr=_LEARNING_RATE)
-    for _ in range(iterations):
+    mean, square = torch.zeros_like(parameters), torch.zeros_like(parameters)
+    for step in range(1, iterations + 1):
         moved = _transform(parameters).apply(source)
         forward = to_target(moved[:_MATCHED_POINTS]).indices
         backward = neighbour_index(moved)(queries).indices
-        start = torch.from_numpy(np.concatenate([source[:_MATCHED_POINTS], source[backward]]))
-        end = torch.from_numpy(np.concatenate([target[forward], queries]))
-        optimiser.zero_grad()
-        with torch.enable_grad():
-            turned = (parameters[2] * start) @ _rotation(parameters[:2]).T + parameters[3]
-            squared = (turned - end).square().sum(dim=1)
-            (squared[: len(forward)].mean() + squared[len(forward) :].mean()).backward()
-        optimiser.step()
+        loss = _squared_distances(parameters, source[:_MATCHED_POINTS], target[forward])
+        loss = loss + _squared_distances(parameters, source[backward], queries)
+        (gradient,) = torch.autograd.grad(loss, parameters)
+        with torch.no_grad():  # torch.optim.Adam imports the compiler, which takes seconds
+            mean.lerp_(gradient, 1.0 - _BETAS[0])
+            square.lerp_(gradient.square(), 1.0 - _BETAS[1])
+            unbiased_mean, unbiased_square = mean / (1.0 - _BETAS[0] ** step), square / (1.0 - _BETAS[1] ** step)
+            parameters -= _LEARNING_RATE * unbiased_mean / (unbiased_square.sqrt() + _EPSILON)
     return _transform(parameters)
+
+
+@torch.enable_grad()
+def _squared_distances(
+    parameters: Float[Tensor, "4 3"], start: Float[np.ndarray, "n 3"], end: Float[np.ndarray, "n 3"]
+) -> Float[Tensor, ""]:
+    """Mean squared distance of the transformed ``start`` to ``end``, up to a constant.
+
+    With the affine transform A, it is tr(A M A') - 2 tr(A C') for the moments M of ``start`` and C of both. The
+    gradient then involves no array of points.
+    """
+    homogeneous = np.concatenate([start, np.ones_like(start[:, :1])], axis=1)
+    moments = torch.from_numpy(homogeneous.T @ homogeneous / len(start))
+    cross_moments = torch.from_numpy(end.T @ homogeneous / len(start))
+    affine = torch.cat([_rotation(parameters[:2]) * parameters[2], parameters[3][:, None]], dim=1)
+    return (affine @ moments * affine).sum() - 2.0 * (affine * cross_moments).sum()
 
 
 def _transform(parameters: Float[Tensor, "4 3"]) -> ScaledRigidTransform:
