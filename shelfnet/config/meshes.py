@@ -32,7 +32,7 @@ class ReconstructSettings(Section):
     """Colours: vertex (one per vertex) | atlas (baked image, 1 to 3 s per mesh of this size)."""
     texture_px: TexturePx = 256
     """Texture size in pixels per side, for atlas only."""
-    views_per_model: Count = 2
+    views_per_model: Count = 1
     """Number of test views per model."""
     parts: Count = 1
     """Number of jobs that the views are split into."""
