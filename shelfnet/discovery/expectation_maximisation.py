@@ -18,7 +18,7 @@ from shelfnet.config.render import RenderSettings
 from shelfnet.discovery.image_pyramid import ImagePyramid
 from shelfnet.discovery.posterior import fit_view_potentials, log_posterior_of, posterior, squared_distances
 from shelfnet.discovery.progress import FinishedStage, Progress
-from shelfnet.discovery.shape_mixture import ShapeMixture
+from shelfnet.discovery.shape_mixture import ShapeCamera, ShapeMixture
 from shelfnet.discovery.view_grid import ViewGrid, build_view_grid
 
 log = logging.getLogger(__name__)
@@ -112,23 +112,24 @@ def discover(
     generator = torch.Generator(images.device).manual_seed(settings.seed)
     grid = build_view_grid(render.prior, settings.azimuth_step_deg, settings.elevation_step_deg, images.device)
     subset = _random_subset(images, E_STEP_IMAGES, generator)
-    fov, stages = math.radians(render.fov_deg), plan_stages(settings)
+    camera = ShapeCamera(math.radians(render.fov_deg), render.camera_distance, images.framing)
+    stages = plan_stages(settings)
     finished = progress.load() if progress is not None else None
     if finished is None:
-        mixture = ShapeMixture.random(settings.grid_resolution, fov, render.camera_distance, generator, images.framing)
+        mixture = ShapeMixture.random(settings.grid_resolution, camera, generator)
         fit_single_shape(mixture, images, grid, settings.image_px // 2, settings.first_steps, name)
         finished = FinishedStage(0, mixture.logits, mixture.colours)
     else:
         log.info("%s  continues after stage %d/%d", name, finished.number, len(stages))
     for number, stage in enumerate(stages[finished.number :], start=finished.number + 1):
         generator.manual_seed(settings.seed + number)
-        mixture = finished.mixture(fov, render.camera_distance, generator, images.framing)
+        mixture = finished.mixture(camera, generator)
         mixture = mixture.split(stage.shapes) if stage.shapes > len(mixture) else mixture
         run_stage(mixture, images, subset, grid, stage, settings, f"{name}  stage {number}/{len(stages)}")
         finished = FinishedStage(number, mixture.logits, mixture.colours)
         if progress is not None:
             progress.save(finished)
-    mixture = finished.mixture(fov, render.camera_distance, generator, images.framing)
+    mixture = finished.mixture(camera, generator)
     return assign(mixture, images, subset, grid, stages[-1])
 
 
@@ -140,7 +141,7 @@ def fit_single_shape(
     Each view's render moves towards the mean image under the posterior of that view, so that a step costs one render
     per view for any batch size.
     """
-    cameras = grid.cameras(mixture.distance)
+    cameras = grid.cameras(mixture.camera.distance)
     first, last = FIRST_TEMPERATURES
     for step in range(steps):
         batch = images.take(_random_rows(images, FIRST_BATCH, mixture.generator), px)
@@ -176,7 +177,7 @@ def run_stage(
         settings: Numbers of rounds and steps.
         name: Name of the stage in the log.
     """
-    cameras = grid.cameras(mixture.distance)
+    cameras = grid.cameras(mixture.camera.distance)
     for number in range(1, settings.rounds + 1):
         responsibilities = e_step(mixture, images, subset, cameras, stage)
         targets = mean_images(images, subset, responsibilities, grid, stage.fit_px)
@@ -244,7 +245,7 @@ def assign(
     mixture: ShapeMixture, images: ImagePyramid, subset: Int[Tensor, "n"], grid: ViewGrid, stage: Stage
 ) -> Discovery:
     """Posteriors of all images, in chunks; the potentials of the views are fitted to the subset."""
-    renders = mixture.render_all(grid.cameras(mixture.distance), stage.compare_px)
+    renders = mixture.render_all(grid.cameras(mixture.camera.distance), stage.compare_px)
     distances = _distances(mixture, images, subset, renders, stage)
     potentials = fit_view_potentials(distances, stage.temperature, grid.size)
     views, shapes, best = [], [], []

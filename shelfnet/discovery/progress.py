@@ -9,8 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from shelfnet.discovery.framing import Framing
-from shelfnet.discovery.shape_mixture import ShapeMixture
+from shelfnet.discovery.shape_mixture import ShapeCamera, ShapeMixture
 from shelfnet.publishing import complete_file
 
 TENSORS = ("logits", "colours")
@@ -30,10 +29,10 @@ class FinishedStage:
     logits: Float[Tensor, "k 1 g g g"]
     colours: Float[Tensor, "k 3 g g g"]
 
-    def mixture(self, fov: float, distance: float, generator: torch.Generator, framing: Framing | None) -> ShapeMixture:
+    def mixture(self, camera: ShapeCamera, generator: torch.Generator) -> ShapeMixture:
         """The shapes with a fresh optimiser, on the device of the generator."""
         logits, colours = (grid.to(generator.device) for grid in (self.logits, self.colours))
-        return ShapeMixture(logits, colours, fov, distance, generator, framing)
+        return ShapeMixture(logits, colours, camera, generator)
 
 
 class Progress:

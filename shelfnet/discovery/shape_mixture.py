@@ -1,5 +1,7 @@
 """A few shared shapes as voxel grids, rendered from any view and fitted to images."""
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -21,46 +23,50 @@ CHANNEL_WEIGHTS = (0.3, 0.3, 0.3, 1.0)
 """Weights of red, green, blue and mask in the squared distance of two images."""
 
 
+@dataclass(frozen=True)
+class ShapeCamera:
+    """How shapes are rendered to be compared with images.
+
+    Attributes:
+        fov: Field of view in radians.
+        distance: Distance of the camera in object units.
+        framing: Framing that renders are aligned to; ``None`` leaves them as the camera sees them.
+    """
+
+    fov: float
+    distance: float
+    framing: Framing | None = None
+
+
 class ShapeMixture:
     """K mirror-symmetric shapes and the optimiser that fits them.
 
     Args:
         logits: Occupancy logits, before averaging with the mirror image in x.
         colours: Logits of RGB, likewise.
-        fov: Field of view in radians.
-        distance: Distance of the cameras in object units.
+        camera: Camera of the renders.
         generator: Source of the positions of ray samples.
-        framing: Framing that renders are aligned to; ``None`` leaves them as the camera sees them.
     """
 
     def __init__(
         self,
         logits: Float[Tensor, "k 1 g g g"],
         colours: Float[Tensor, "k 3 g g g"],
-        fov: float,
-        distance: float,
+        camera: ShapeCamera,
         generator: torch.Generator,
-        framing: Framing | None = None,
     ) -> None:
         self.logits = logits.detach().clone().requires_grad_()
         self.colours = colours.detach().clone().requires_grad_()
-        self.fov, self.distance, self.generator, self.framing = fov, distance, generator, framing
+        self.camera, self.generator = camera, generator
         self.channel_weights = torch.tensor(CHANNEL_WEIGHTS, device=logits.device).view(1, 4, 1, 1)
         self.optimiser = torch.optim.Adam([self.logits, self.colours], lr=LEARNING_RATE, betas=BETAS, fused=True)
 
     @classmethod
-    def random(
-        cls,
-        grid_resolution: int,
-        fov: float,
-        distance: float,
-        generator: torch.Generator,
-        framing: Framing | None = None,
-    ) -> "ShapeMixture":
+    def random(cls, grid_resolution: int, camera: ShapeCamera, generator: torch.Generator) -> "ShapeMixture":
         """One shape of noise around a thin fog."""
         size = [grid_resolution] * 3
         logits = INITIAL_LOGIT + INITIAL_NOISE * _noise((1, 1, *size), generator)
-        return cls(logits, INITIAL_NOISE * _noise((1, 3, *size), generator), fov, distance, generator, framing)
+        return cls(logits, INITIAL_NOISE * _noise((1, 3, *size), generator), camera, generator)
 
     def split(self, shapes: int) -> "ShapeMixture":
         """A mixture of ``shapes`` noisy copies of these shapes, each repeated about equally often."""
@@ -69,7 +75,7 @@ class ShapeMixture:
             grid.detach()[index] + SPLIT_NOISE * _noise((shapes, *grid.shape[1:]), self.generator)
             for grid in (self.logits, self.colours)
         )
-        return ShapeMixture(logits, colours, self.fov, self.distance, self.generator, self.framing)
+        return ShapeMixture(logits, colours, self.camera, self.generator)
 
     def __len__(self) -> int:
         return len(self.logits)
@@ -86,7 +92,7 @@ class ShapeMixture:
         self, azimuth: Float[Tensor, "b"], elevation: Float[Tensor, "b"], px: int
     ) -> Float[Tensor, "b 4 p p"]:
         """Renders of every shape from equally many views of its own, in radians; those of one shape are adjacent."""
-        return self._render(look_at_origin(azimuth, elevation, self.distance), px)
+        return self._render(look_at_origin(azimuth, elevation, self.camera.distance), px)
 
     def _render(self, cameras: Float[Tensor, "b 4 4"], px: int) -> Float[Tensor, "b 4 p p"]:
         """RGB on white and mask."""
@@ -94,16 +100,16 @@ class ShapeMixture:
         rendered = render_features(
             self.field(),
             cameras,
-            self.fov,
+            self.camera.fov,
             px,
             SAMPLES_PER_RAY,
             jitter=jitter,
             views_per_object=len(cameras) // len(self),
-            max_rays=max_rays_in_cube(self.fov, self.distance, px),
+            max_rays=max_rays_in_cube(self.camera.fov, self.camera.distance, px),
         )
         mask = rendered.mask.clamp(0.0, 1.0)[:, None]
         renders = torch.cat([1.0 - mask * (1.0 - rendered.features.permute(0, 3, 1, 2)), mask], dim=1)
-        return renders if self.framing is None else self.framing.align(renders)
+        return renders if self.camera.framing is None else self.camera.framing.align(renders)
 
     def fit(self, squared_error: Float[Tensor, "b 4 p p"], weights: Float[Tensor, "b"], smoothness: float) -> None:
         """Take an optimiser step on the weighted sum of squared errors per pixel, with a smoothness prior.
