@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any, TypeGuard
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
@@ -60,13 +61,22 @@ class _FusedMarch(torch.autograd.Function):
     """Weights, opacity and mean features from grids, starts, spans, steps and phases."""
 
     @staticmethod
-    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any,
+        occupancy: Float[Tensor, "b 1 z y x"],
+        features: Float[Tensor, "b c fz fy fx"],
+        starts: Float[Tensor, "b r 3"],
+        spans: Float[Tensor, "b r 3"],
+        steps: Float[Tensor, "b r"],
+        phases: Float[Tensor, "b r"],
+        samples: int,
+        feature_samples: int,
+    ) -> tuple[Tensor, Tensor, Tensor]:
         from shelfnet.renderer.march_kernels import Grids, march_forward
 
-        occupancy, features, *rays, samples, feature_samples = inputs
         bordered = functional.pad(occupancy.squeeze(1), (1, 1, 1, 1, 1, 1)).contiguous()
         channels_last = features.permute(0, 2, 3, 4, 1).flatten(1).contiguous()
-        rays = [value.contiguous() for value in rays]
+        rays = [value.contiguous() for value in (starts, spans, steps, phases)]
         ctx.size, channels = tuple(features.shape[2:]), features.shape[1]
         make_grids, grids = partial(Grids, size=ctx.size), (bordered, channels_last)
         return run_forward(ctx, march_forward, make_grids, grids, rays, samples, feature_samples, channels)

@@ -131,8 +131,8 @@ def _augment(
     """
     mirrored, brightness = torch.rand(2, len(azimuth), 1, 1, 1, generator=rng, device=rng.device)
     low, high = BRIGHTNESS
-    ground = 1.0 - batch.masks[:, None]
-    images = (ground + (low + (high - low) * brightness) * (batch.targets - ground)).clamp(0.0, 1.0)
+    white = 1.0 - batch.masks[:, None]  # what the background adds
+    images = (white + (low + (high - low) * brightness) * (batch.targets - white)).clamp(0.0, 1.0)
     images = torch.where(mirrored < 0.5, images.flip(-1), images)
     return images, torch.where(mirrored.flatten() < 0.5, -azimuth, azimuth)
 

@@ -62,11 +62,11 @@ def make_trimap(
     opaque = deep | (inside & (contrast >= OPAQUE_CONTRAST**2 * highest))
     empty = ~np.asarray(ndimage.binary_dilation(inside, NEIGHBOURS), bool)
     object_nearby, has_object = _local_mean(image, opaque)
-    ground_nearby, has_ground = _local_mean(image, empty)
-    ground_nearby = np.where(has_ground, ground_nearby, background_colour)
-    step = object_nearby - ground_nearby
+    background_nearby, has_background = _local_mean(image, empty)
+    background_nearby = np.where(has_background, background_nearby, background_colour)
+    step = object_nearby - background_nearby
     has_contrast = has_object & (np.einsum("chw,chw->hw", step, step) >= MIN_CONTRAST**2)
-    return Trimap(opaque, ~opaque & ~empty, inside, object_nearby, ground_nearby, has_contrast)
+    return Trimap(opaque, ~opaque & ~empty, inside, object_nearby, background_nearby, has_contrast)
 
 
 def apply_trimap(rgb: UInt8[np.ndarray, "H W 3"], trimap: Trimap) -> UInt8[np.ndarray, "H W 4"]:
@@ -82,9 +82,9 @@ def apply_trimap(rgb: UInt8[np.ndarray, "H W 3"], trimap: Trimap) -> UInt8[np.nd
     rgba = np.dstack([rgb, alpha])
     at = np.nonzero(trimap.unknown[rows[:, None], columns])
     source = rows[at[0]], columns[at[1]]
-    inside, ground = trimap.object_colour[:, *source], trimap.background_colour[:, *source]
-    step = inside - ground
-    mixture = np.einsum("cn,cn->n", rgb[at].T - ground, step) / np.maximum(np.einsum("cn,cn->n", step, step), 1.0)
+    inside, background = trimap.object_colour[:, *source], trimap.background_colour[:, *source]
+    step = inside - background
+    mixture = np.einsum("cn,cn->n", rgb[at].T - background, step) / np.maximum(np.einsum("cn,cn->n", step, step), 1.0)
     opacity = np.where(trimap.has_contrast[source], np.clip(mixture, 0.0, 1.0), trimap.inside[source])
     mixed = trimap.has_contrast[source] & (opacity < 1.0)
     rgba[at[0], at[1], 3] = np.rint(255.0 * opacity)
