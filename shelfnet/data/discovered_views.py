@@ -91,8 +91,8 @@ def write_discovery(folder: Path, views: DiscoveredViews, shapes: SharedShapes, 
     metadata = {b"code_version": code_version().encode(), DATASET_DIGEST: dataset_digest.encode()}
     arrays = [pa.array(columns[field.name], field.type) for field in SCHEMA]
     with complete_file(folder / SHAPES) as shapes_path, complete_file(folder / VIEWS) as views_path:
-        arrays_of_shapes = {"occupancy": shapes.occupancy, "colours": shapes.colours}
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays_of_shapes.items()}, shapes_path)
+        occupancy, colours = np.ascontiguousarray(shapes.occupancy), np.ascontiguousarray(shapes.colours)
+        save_file({"occupancy": occupancy, "colours": colours}, shapes_path)
         table = pa.Table.from_arrays(arrays, schema=SCHEMA.with_metadata(metadata))
         pq.write_table(table, views_path, compression="zstd")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -40,37 +40,35 @@ def mean_occupancy(discovery: Discovery) -> Float[Tensor, "g g g"]:
 
 def turn_round(discovery: Discovery) -> Discovery:
     """The same discovery in a frame that is turned by 180° about the vertical axis; the view grid is the same."""
-    azimuths, elevations = len(discovery.grid.azimuths), len(discovery.grid.elevations)
-    half = azimuths // 2
-    shape, view = discovery.best // discovery.grid.size, discovery.best % discovery.grid.size
-    turned = (view + half * elevations) % discovery.grid.size
-    return replace(
-        discovery,
-        logits=discovery.logits.flip((-3, -1)),
-        colours=discovery.colours.flip((-3, -1)),
-        views=discovery.views.unflatten(1, (azimuths, elevations)).roll(half, dims=1).flatten(1),
-        best=shape * discovery.grid.size + turned,
-    )
+    views, best = _turned_views(discovery, len(discovery.grid.azimuths) // 2)
+    logits, colours = (grid.flip((-3, -1)) for grid in (discovery.logits, discovery.colours))
+    return replace(discovery, logits=logits, colours=colours, views=views, best=best)
 
 
 def lay_across(discovery: Discovery) -> Discovery:
     """The same discovery with all shapes that have no front turned by 90° where they are deeper than wide."""
-    azimuths, elevations = len(discovery.grid.azimuths), len(discovery.grid.elevations)
+    azimuths = len(discovery.grid.azimuths)
     occupancy = torch.sigmoid(discovery.logits)
     turned = _has_no_front(occupancy) & (_extent(occupancy, -3) > LENGTH_RATIO * _extent(occupancy, -1))
     if not discovery.grid.wraps or azimuths % 4 or not turned.any():
         return discovery
-    shape, view = discovery.best // discovery.grid.size, discovery.best % discovery.grid.size
-    later_view = (view + azimuths // 4 * elevations) % discovery.grid.size
-    later_views = discovery.views.unflatten(1, (azimuths, elevations)).roll(azimuths // 4, dims=1).flatten(1)
-    moved = turned[shape]
+    views, best = _turned_views(discovery, azimuths // 4)
+    moved = turned[discovery.best // discovery.grid.size]
     return replace(
         discovery,
         logits=torch.where(turned[:, None, None, None, None], _quarter_turn(discovery.logits), discovery.logits),
         colours=torch.where(turned[:, None, None, None, None], _quarter_turn(discovery.colours), discovery.colours),
-        views=torch.where(moved[:, None], later_views, discovery.views),
-        best=shape * discovery.grid.size + torch.where(moved, later_view, view),
+        views=torch.where(moved[:, None], views, discovery.views),
+        best=torch.where(moved, best, discovery.best),
     )
+
+
+def _turned_views(discovery: Discovery, steps: int) -> tuple[Float[Tensor, "n v"], Int[Tensor, "n"]]:
+    """Posterior and best pairs after all views have moved on by ``steps`` azimuths of the grid."""
+    azimuths, elevations = len(discovery.grid.azimuths), len(discovery.grid.elevations)
+    shape, view = discovery.best // discovery.grid.size, discovery.best % discovery.grid.size
+    views = discovery.views.unflatten(1, (azimuths, elevations)).roll(steps, dims=1).flatten(1)
+    return views, shape * discovery.grid.size + (view + steps * elevations) % discovery.grid.size
 
 
 def _quarter_turn(grids: Float[Tensor, "k c g g g"]) -> Float[Tensor, "k c g g g"]:
