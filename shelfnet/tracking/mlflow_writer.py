@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING
 
 from shelfnet.config.ablations import DESCRIPTIONS
 from shelfnet.config.workflow import TrackingSettings
+from shelfnet.publishing import complete_file
+from shelfnet.temporary import temporary_folder
 from shelfnet.tracking.charts import VIEW_TAG, shared_view
 from shelfnet.tracking.colours import COLOUR_TAG, least_used
 from shelfnet.tracking.job_status import RUNNING
@@ -113,6 +115,11 @@ class MlflowWriter:
         """The connection, made under the lock, since two processes must not create one database."""
         from mlflow import MlflowClient
 
+        database = database_file(self.settings)
+        if database is not None and not database.exists():
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            create_database(database)
+            self._rearm()
         return MlflowClient()
 
     def __call__(self, _: None = None) -> MirrorReport:
@@ -309,6 +316,21 @@ class MlflowWriter:
         elif plan.status != RUNNING and (monitor := self.monitors.pop(run_id, None)):
             self._rearm()
             monitor.finish()
+
+
+def create_database(database: Path) -> None:
+    """Make MLflow's tables in a temporary folder, then publish the file.
+
+    MLflow refuses a database whose creation was interrupted. It takes half a minute on a busy machine, and longer on a
+    network file system.
+    """
+    from mlflow import MlflowClient
+
+    with temporary_folder("mlflow") as folder, complete_file(database) as published:
+        file = folder / database.name
+        MlflowClient(f"sqlite:///{file}")
+        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(published)) as target:
+            source.backup(target)
 
 
 def use_relative_places(database: Path, experiment_id: str, places: str) -> None:

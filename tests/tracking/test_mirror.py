@@ -20,7 +20,7 @@ from shelfnet.tracking.colours import RUN_COLOURS, least_used
 from shelfnet.tracking.job_status import job_status
 from shelfnet.tracking.journal import Journal
 from shelfnet.tracking.mirror import Mirror, mirror
-from shelfnet.tracking.mlflow_writer import _key, use_relative_places
+from shelfnet.tracking.mlflow_writer import _key, create_database, use_relative_places
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +205,17 @@ def test_a_database_of_an_older_mlflow_names_the_command_that_upgrades_it(result
     connection.close()
     problem = problem_of(tmp_path / "old.db", tmp_path, caplog)
     assert f"mlflow db upgrade sqlite:///{tmp_path / 'old.db'}" in problem
+
+
+def test_a_database_whose_creation_is_interrupted_does_not_exist(tmp_path, monkeypatch):
+    def interrupted(uri):
+        Path(uri.removeprefix("sqlite:///")).write_bytes(b"a few tables")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mlflow.MlflowClient", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        create_database(tmp_path / "mlflow.db")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_full_disk_is_named_as_the_cause(results, mirrored, tmp_path, caplog):
