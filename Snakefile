@@ -73,6 +73,7 @@ include: "workflow/rules/report.smk"
 
 
 onstart:
+    announce_submitted()
     tell_reruns()
     follow_tracking()
 

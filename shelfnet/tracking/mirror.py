@@ -28,7 +28,7 @@ _APPENDED = ("[SQL:", "[parameters:", "(Background on this error at:")
 CAUSES = {
     "database is locked": "{file} is locked by another process that writes to it",
     "disk is full": "the disk of {file} is full",
-    "out-of-date database schema": "{file} is of another version of MLflow: mlflow db upgrade {uri}",
+    "out-of-date database schema": "{file} is of another version of MLflow: mlflow db upgrade {uri}, or delete it",
     "Can't locate revision": "{file} is of a newer version of MLflow",
     "SIGALRM": "no progress within {timeout:g} s",
     "timed out after": "no progress within {timeout:g} s",

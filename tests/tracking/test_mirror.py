@@ -204,7 +204,7 @@ def test_a_database_of_an_older_mlflow_names_the_command_that_upgrades_it(result
         connection.execute("update alembic_version set version_num = '1bd49d398cd23'")
     connection.close()
     problem = problem_of(tmp_path / "old.db", tmp_path, caplog)
-    assert f"mlflow db upgrade sqlite:///{tmp_path / 'old.db'}" in problem
+    assert f"mlflow db upgrade sqlite:///{tmp_path / 'old.db'}, or delete it" in problem
 
 
 def test_a_database_whose_creation_is_interrupted_does_not_exist(tmp_path, monkeypatch):

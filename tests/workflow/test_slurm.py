@@ -128,6 +128,7 @@ def test_disturbed_training_has_the_weights_of_a_quiet_one(project: Path, snakem
 
     master = cluster.start()
     cluster.train_further()
+    assert "Training base_scratch, seed 0" in cluster.terminal()
     cancelled = cluster.running_job()
     cluster.stop(cancelled, "scancel")
     cluster.train_further()

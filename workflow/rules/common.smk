@@ -6,6 +6,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from snakemake_interface_executor_plugins.executors.base import AbstractExecutor
 from snakemake_logger_plugin_shelfnet.reruns import describe_reruns
 
 SHARDS = [f"{shard:04d}" for shard in range(CONFIG.render.shards)]
@@ -146,6 +147,21 @@ def tables_of_seeds(wildcards):
     """One table per seed; ``untrained`` has one seed, because the seed only affects training."""
     seeds = ablation_config(wildcards).seeds[: 1 if wildcards.ablation == UNTRAINED else None]
     return expand("results/{ablation}/seed{seed}/chamfer.csv", ablation=wildcards.ablation, seed=seeds)
+
+
+def announce_submitted():
+    """Have the Slurm plugin log every job that it submits, as Snakemake's own executors do; version 2.6 does not."""
+    executor = workflow.executor_plugin.executor
+    submit = executor.run_jobs
+    if submit is AbstractExecutor.run_jobs:
+        return
+
+    def run_jobs(self, jobs):
+        for job in jobs:
+            self.run_job_pre(job)
+        submit(self, jobs)
+
+    executor.run_jobs = run_jobs
 
 
 def tell_reruns():
