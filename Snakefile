@@ -10,7 +10,7 @@ try:
     from shelfnet.gpus import requested_gpus
     from shelfnet.config.load import UNTRAINED, ConfigError, for_ablation, settings_json, validate
     from shelfnet.config.place import find_place, listing_digest, unread_variable
-    from shelfnet.config.stage_inputs import train_inputs
+    from shelfnet.config.stage_inputs import train_inputs, warm_start_inputs
     from shelfnet.dependencies import code_digest
     from shelfnet.tracking.job_status import mark_killed
 except ModuleNotFoundError as error:

@@ -50,7 +50,16 @@ def test_lock_meets_the_requirements_of_pyproject():
 
 STAGES = {
     "render": ("stage_dataset", "build_catalogue", "sample_surfaces", "render_views"),
-    "train": ("train_clip", "train", "reconstruct", "refine", "evaluate", "evaluate_baselines", "measure_memory"),
+    "train": (
+        "train_clip",
+        "warm_start",
+        "train",
+        "reconstruct",
+        "refine",
+        "evaluate",
+        "evaluate_baselines",
+        "measure_memory",
+    ),
     "report": ("compare", "draw_figures", "write_report"),
 }
 

@@ -16,7 +16,7 @@ from train_step import ROOT, with_train
 from gpu_steps.task import SHARD, SMALL_SETTINGS, SURFACES, Recorder, Task
 from shelfnet.config.load import for_ablation, load_config
 from shelfnet.config.schema import Config
-from shelfnet.config.stage_inputs import train_inputs
+from shelfnet.config.stage_inputs import train_inputs, warm_start_inputs
 from shelfnet.data.discovered_views import read_discovered_views
 from shelfnet.data.shards.reader import load_training_views
 from shelfnet.data.shards.schema import DatasetObject, ViewMetadata, image_row
@@ -25,7 +25,8 @@ from shelfnet.devices import pick_device
 from shelfnet.networks.checkpoint import DESCRIPTION, WEIGHTS
 from shelfnet.provenance import files_digest
 from shelfnet.steps.discover_views import discover_views
-from shelfnet.steps.train import SAMPLES, TrainJob, build_hooks, found_views, publish_run, shared_shapes
+from shelfnet.steps.train import SAMPLES, TrainJob, build_hooks, job_views, publish_run
+from shelfnet.steps.warm_start import shared_shapes
 from shelfnet.tracking.journal import Journal
 from shelfnet.training import loop
 from shelfnet.training.acceleration.devices import tune_backends
@@ -33,7 +34,7 @@ from shelfnet.training.batches import ImageStore
 from shelfnet.training.context import build_context
 from shelfnet.training.curves import METRICS
 from shelfnet.training.state import build_state
-from shelfnet.training.warm_start import warm_start
+from shelfnet.training.warm_start import warm_start_networks
 
 OVERLAY = Path(__file__).parents[1] / "gpu_training.yaml"
 PART_BYTES = 15 * 2**20
@@ -99,6 +100,7 @@ def run(task: Task, recorder: Recorder) -> None:
         surfaces=data.surfaces,
         clip=None,
         discovery=views,
+        warm_start=None,
         output=task.scratch / "run",
         threads=torch.get_num_threads(),
         journal=task.scratch / "training.jsonl",
@@ -193,12 +195,14 @@ class Training:
         tune_backends(device, settings.train.precision)
         self.state = build_state(settings.model, settings.render, settings.train, job.seed, device)
         views = load_training_views(job.shards)
-        found = found_views(job, device)
+        found = job_views(job, device)
         self.store = ImageStore(views, settings.model.renderer.resolution_px, device, found)
         self.context = build_context(settings, device)
         if job.discovery is not None:
             began = time.perf_counter()
-            warm_start(self.state, self.context, self.store, shared_shapes(job.discovery, device), job.name)
+            model, shapes = self.state.model, shared_shapes(job.discovery, device)
+            warm_start_networks(model, warm_start_inputs(settings), self.store, shapes, self.state.rng, job.name)
+            self.state.load_model(model.state_dict())
             recorder.put(warm_start_s=round(time.perf_counter() - began, 1))
 
     def run(self) -> None:

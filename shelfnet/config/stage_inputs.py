@@ -13,7 +13,7 @@ from shelfnet.config.render import RenderSettings
 from shelfnet.config.schema import Config
 from shelfnet.config.section import Count, Section
 from shelfnet.config.supervision import ClipSettings, LossSettings, PerceptualSettings
-from shelfnet.config.train import TrainSettings
+from shelfnet.config.train import TrainSettings, WarmStartSettings
 
 
 class TrainInputs(Section):
@@ -40,6 +40,17 @@ class TrainInputs(Section):
         return self
 
 
+class WarmStartInputs(Section):
+    """Settings of one ablation that the warm start of its networks reads. Ablations with equal ones share it."""
+
+    render: RenderSettings
+    model: ModelSettings
+    content_choice: float
+    warm_start: WarmStartSettings
+    device: str
+    precision: str
+
+
 def train_inputs(config: Config) -> TrainInputs:
     """The inputs of training from an ablation's own tree."""
     return TrainInputs(
@@ -51,4 +62,16 @@ def train_inputs(config: Config) -> TrainInputs:
         perceptual=config.perceptual if config.losses.perceptual > 0 else None,
         choose_view=config.reconstruct.choose_view,
         alignment_steps=config.evaluate.alignment_steps,
+    )
+
+
+def warm_start_inputs(config: Config | TrainInputs) -> WarmStartInputs:
+    """The inputs of the warm start from an ablation's own tree, or from its part that training reads."""
+    return WarmStartInputs(
+        render=config.render,
+        model=config.model,
+        content_choice=config.losses.content_choice,
+        warm_start=config.train.warm_start,
+        device=config.train.device,
+        precision=config.train.precision,
     )

@@ -134,6 +134,18 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> ShelfNet:
     return model.to(device).eval().requires_grad_(False)
 
 
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Tensors of a file by name, on the CPU.
+
+    Raises:
+        CheckpointError: The file is missing or damaged.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: not usable weights: {error}") from error
+
+
 def _stored_shapes(path: Path) -> dict[str, Shape]:
     """Shapes of the tensors in a file by name, from its header alone."""
     with safe_open(path, framework="pt") as file:

@@ -36,6 +36,7 @@ FOLDER_STAGES = {
     "baselines": "evaluate_baselines",
     "views": "discover_views",
     "clip_model": "train_clip",
+    "warm_starts": "warm_start",
     "figures": "draw_figures",
     "mlartifacts": "mirror_tracking",
     "coarse": "reconstruct",

@@ -15,25 +15,24 @@ from shelfnet.config.load import settings_json
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.section import Section
 from shelfnet.config.stage_inputs import TrainInputs
-from shelfnet.data.discovered_views import SHAPES, VIEWS, read_discovered_views, read_shared_shapes
+from shelfnet.data.discovered_views import VIEWS, read_discovered_views
 from shelfnet.data.photographs.crops import median_object_share
 from shelfnet.data.shards.reader import load_training_views
 from shelfnet.dependencies import code_digest
 from shelfnet.devices import device_name, pick_device
 from shelfnet.losses.clip import ClipLoss
-from shelfnet.networks.checkpoint import DESCRIPTION, WEIGHTS, RunDescription, save_model
+from shelfnet.networks.checkpoint import DESCRIPTION, WEIGHTS, RunDescription, load_weights, save_model
 from shelfnet.networks.clip import load_clip
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.provenance import code_version, file_digest, files_digest, texts_digest
 from shelfnet.publishing import publish_text
-from shelfnet.representations.voxels import VoxelField
 from shelfnet.steps.validation import build_validator
 from shelfnet.tracking.journal import Journal
 from shelfnet.training import loop
 from shelfnet.training.acceleration.devices import tune_backends
 from shelfnet.training.acceleration.distributed import DistributedContext
 from shelfnet.training.acceleration.processes import run_in_processes
-from shelfnet.training.batches import FoundViews, ImageStore
+from shelfnet.training.batches import FoundViews, ImageStore, found_views
 from shelfnet.training.context import build_context
 from shelfnet.training.curves import METRICS, write_curves
 from shelfnet.training.resume import Signature, load_progress, remove_progress, save_progress
@@ -42,7 +41,6 @@ from shelfnet.training.sample_grid import save_sample_grid
 from shelfnet.training.schedules import latent_scale
 from shelfnet.training.state import TrainState, build_state
 from shelfnet.training.walltime import find_walltime
-from shelfnet.training.warm_start import warm_start
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +67,8 @@ class TrainJob:
         shards: Shards; training reads image, mask and caption of the training split alone.
         surfaces: True surfaces for validation curves; empty where the data set has none.
         clip: Folder of the small CLIP, where the ablation uses one.
-        discovery: Folder of the discovered views and shapes, where the ablation starts from them.
+        discovery: Folder of the discovered views, where the ablation starts from them.
+        warm_start: Weights of the warm start, where the ablation has one.
         output: Folder for ``model.safetensors``, ``model.json``, ``metrics.parquet`` and ``samples.png``; the progress
             of an interrupted run lies in ``resume``.
         threads: Number of CPU threads.
@@ -85,6 +84,7 @@ class TrainJob:
     surfaces: Sequence[Path]
     clip: Path | None
     discovery: Path | None
+    warm_start: Path | None
     output: Path
     threads: int
     journal: Path
@@ -114,7 +114,9 @@ class TrainJob:
         """Digests of code, settings and data that decide the result."""
         supervision = [] if self.clip is None else [file_digest(self.clip / WEIGHTS)]
         if self.discovery is not None:
-            supervision += [file_digest(self.discovery / name) for name in (VIEWS, SHAPES)]
+            supervision.append(file_digest(self.discovery / VIEWS))
+        if self.warm_start is not None:
+            supervision.append(file_digest(self.warm_start))
         return Signature(
             code=code_digest("steps.train"),
             settings=texts_digest(settings_json(self.settings), str(self.seed)),
@@ -153,13 +155,13 @@ def _train_process(distributed: DistributedContext, job: TrainJob) -> None:
     device = pick_device(settings.train.device)
     tune_backends(device, settings.train.precision)
     state = build_state(settings.model, settings.render, settings.train, job.seed, device)
-    found = found_views(job, device)
+    found = job_views(job, device)
     store = ImageStore(load_training_views(job.shards), settings.model.renderer.resolution_px, device, found)
     clip, clip_weights = _clip_loss(job, store, device)
     context = build_context(settings, device, clip, distributed)
     resumed = load_progress(job.resume, state, job.signature, is_main=distributed.is_main)
-    if job.discovery is not None and not resumed and settings.train.iterations > 0:
-        warm_start(state, context, store, shared_shapes(job.discovery, device), job.name)
+    if job.warm_start is not None and not resumed:
+        state.load_model(load_weights(job.warm_start))
     if not distributed.is_main:
         loop.train(state, context, store, loop.NO_HOOKS, job.name)
         return
@@ -188,24 +190,12 @@ def _clip_loss(job: TrainJob, store: ImageStore, device: torch.device) -> tuple[
     return ClipLoss(clip, store.captions, settings.backgrounds).to(device), clip.weights
 
 
-def found_views(job: TrainJob, device: torch.device) -> FoundViews | None:
+def job_views(job: TrainJob, device: torch.device) -> FoundViews | None:
     """Views that discovery found, for ablations that start from them."""
     if job.discovery is None:
         return None
     views = read_discovered_views(job.discovery, job.dataset_digest)
-    certain = views.spread_deg <= job.settings.train.warm_start.max_spread_deg
-    return FoundViews(
-        azimuth=torch.deg2rad(torch.from_numpy(views.azimuth_deg)).to(device),
-        elevation=torch.deg2rad(torch.from_numpy(views.elevation_deg)).to(device),
-        is_certain=torch.from_numpy(certain).to(device),
-        shape=torch.from_numpy(views.shape).to(device),
-    )
-
-
-def shared_shapes(folder: Path, device: torch.device) -> VoxelField:
-    """Shapes that discovery found, with RGB as features."""
-    shapes = read_shared_shapes(folder)
-    return VoxelField(torch.from_numpy(shapes.occupancy).to(device), torch.from_numpy(shapes.colours).to(device))
+    return found_views(views, job.settings.train.warm_start.max_spread_deg, device)
 
 
 def build_hooks(job: TrainJob, store: ImageStore, events: Journal) -> loop.Hooks:

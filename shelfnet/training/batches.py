@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
+from shelfnet.data.discovered_views import DiscoveredViews
 from shelfnet.data.shards.reader import TrainingViews
 from shelfnet.networks.compositing import composite_on_white
 from shelfnet.networks.encoder import resize
@@ -53,6 +54,16 @@ class FoundViews:
     elevation: Float[Tensor, "n"]
     is_certain: Bool[Tensor, "n"]
     shape: Int[Tensor, "n"]
+
+
+def found_views(views: DiscoveredViews, max_spread_deg: float, device: torch.device) -> FoundViews:
+    """Views of the training images; an azimuth with a larger spread than ``max_spread_deg`` is not certain."""
+    return FoundViews(
+        azimuth=torch.deg2rad(torch.from_numpy(views.azimuth_deg)).to(device),
+        elevation=torch.deg2rad(torch.from_numpy(views.elevation_deg)).to(device),
+        is_certain=torch.from_numpy(views.spread_deg <= max_spread_deg).to(device),
+        shape=torch.from_numpy(views.shape).to(device),
+    )
 
 
 def no_views(n: int, device: torch.device) -> FoundViews:

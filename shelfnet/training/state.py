@@ -1,6 +1,7 @@
 """State of a training run: everything that a step changes and a checkpoint holds."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -63,6 +64,12 @@ class TrainState:
     def optimisers(self) -> dict[str, torch.optim.Optimizer]:
         """Optimisers whose state a checkpoint holds, by name."""
         return {"generator": self.generator_optimiser, "discriminator": self.discriminator_optimiser}
+
+    def load_model(self, weights: Mapping[str, Tensor]) -> None:
+        """Start ``model`` and its average at these weights."""
+        self.model.load_state_dict(weights)
+        if self.average is not None:
+            self.average.load_state_dict(weights)
 
     @torch.no_grad()
     def update_average(self, decay: float) -> None:

@@ -11,16 +11,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from shelfnet.config.stage_inputs import WarmStartInputs
 from shelfnet.config.train import WarmStartSettings
 from shelfnet.losses.content import content_terms
 from shelfnet.losses.reconstruction import kl_loss
+from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.representations.field import same_opacity
 from shelfnet.representations.voxels import VoxelField
 from shelfnet.training.acceleration.optimisers import fused_adam, set_learning_rate
 from shelfnet.training.batches import Batch, ImageStore
-from shelfnet.training.context import TrainContext
 from shelfnet.training.schedules import is_due
-from shelfnet.training.state import TrainState
 
 log = logging.getLogger(__name__)
 
@@ -38,49 +38,49 @@ KL_WEIGHT = 0.01
 LOG_EVERY = 100
 
 
-def warm_start(state: TrainState, context: TrainContext, store: ImageStore, shapes: VoxelField, name: str) -> None:
-    """Train encoder, then decoder; both optimisers of the run are fresh afterwards.
+def warm_start_networks(
+    model: ShelfNet, inputs: WarmStartInputs, store: ImageStore, shapes: VoxelField, rng: torch.Generator, name: str
+) -> None:
+    """Train encoder, then decoder.
 
     Args:
-        state: Fresh state, changed in place.
-        context: Settings.
+        model: Fresh networks, changed in place.
+        inputs: Settings.
         store: Training images with their found views.
         shapes: Shared shapes, one per row, with RGB as features.
-        name: Name of the run in the log.
+        rng: Source of the random batches.
+        name: Name in the log.
     """
-    settings = context.settings.train.warm_start
-    classifier = warm_start_encoder(state, context, store, len(shapes.occupancy_grid), settings, name)
-    blended = getattr(state.model.decoder, "blended", None)
+    classifier = warm_start_encoder(model, inputs, store, len(shapes.occupancy_grid), rng, name)
+    blended = getattr(model.decoder, "blended", None)
     if blended is not None:
         counts = torch.bincount(store.found.shape, minlength=len(shapes.occupancy_grid))
         kept = counts.argsort(descending=True)[: len(blended.scaled_logits)]
         blended.start_from(shapes.occupancy_grid[kept], classifier.weight[kept], classifier.bias[kept])
-    warm_start_decoder(state, context, store, shapes, settings, name)
-    if state.average is not None:
-        state.average.load_state_dict(state.model.state_dict())
+    warm_start_decoder(model, inputs, store, shapes, rng, name)
 
 
 def warm_start_encoder(
-    state: TrainState, context: TrainContext, store: ImageStore, n_shapes: int, settings: WarmStartSettings, name: str
+    model: ShelfNet, inputs: WarmStartInputs, store: ImageStore, n_shapes: int, rng: torch.Generator, name: str
 ) -> nn.Linear:
     """Teach the encoder the found views (terms of Eq. 8) and, by a linear classifier of the latent, the shapes."""
-    encoder, weights = state.model.encoder, context.settings.losses
+    encoder, settings = model.encoder, inputs.warm_start
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        classifier = nn.Linear(context.settings.model.encoder.latent_dim, n_shapes).to(state.device)
+        classifier = nn.Linear(inputs.model.encoder.latent_dim, n_shapes).to(rng.device)
     optimiser = fused_adam(nn.ModuleList([encoder, classifier]), settings.learning_rate)
     for step in range(settings.encoder_iterations):
         set_learning_rate(optimiser, _falling_rate(settings, step, settings.encoder_iterations))
-        rows = _random_rows(store, settings.encoder_batch_size, state.rng)
+        rows = _random_rows(store, settings.encoder_batch_size, rng)
         batch = store.take(rows, encoder.input_px)
-        images, azimuth = _augment(batch, store.found.azimuth[rows], state.rng)
+        images, azimuth = _augment(batch, store.found.azimuth[rows], rng)
         encoding = encoder(images)
         content = content_terms(encoding, azimuth, store.found.elevation[rows], encoding.latent.detach())
         certain = store.found.is_certain[rows].float()
-        view = (certain * (content.view + weights.content_choice * content.choice)).sum() / certain.sum().clamp(min=1)
+        view = (certain * (content.view + inputs.content_choice * content.choice)).sum() / certain.sum().clamp(min=1)
         shape = functional.cross_entropy(classifier(encoding.latent), store.found.shape[rows])
         loss = view + SHAPE_WEIGHT * shape + KL_WEIGHT * kl_loss(encoding.latent).mean()
-        _take_step(optimiser, loss, context, encoder, classifier)
+        _take_step(optimiser, loss)
         if is_due(step + 1, LOG_EVERY, settings.encoder_iterations):
             done = f"{step + 1}/{settings.encoder_iterations}"
             log.info("%s  warm start of the encoder  %s  view %.3f  shape %.2f", name, done, view.item(), shape.item())
@@ -88,22 +88,17 @@ def warm_start_encoder(
 
 
 def warm_start_decoder(
-    state: TrainState,
-    context: TrainContext,
-    store: ImageStore,
-    shapes: VoxelField,
-    settings: WarmStartSettings,
-    name: str,
+    model: ShelfNet, inputs: WarmStartInputs, store: ImageStore, shapes: VoxelField, rng: torch.Generator, name: str
 ) -> None:
     """Teach the decoder, by cross-entropy at random points, the occupancy of the shape of each latent."""
-    model = state.model
+    settings = inputs.warm_start
     optimiser = fused_adam(nn.ModuleList([model.decoder, model.colour]), settings.learning_rate)
     for step in range(settings.decoder_iterations):
         set_learning_rate(optimiser, _falling_rate(settings, step, settings.decoder_iterations))
-        rows = _random_rows(store, settings.decoder_batch_size, state.rng)
+        rows = _random_rows(store, settings.decoder_batch_size, rng)
         with torch.no_grad():
             latent = model.encode(store.take(rows).images).latent
-            points = torch.rand(len(rows), POINTS, 3, generator=state.rng, device=state.device) - 0.5
+            points = torch.rand(len(rows), POINTS, 3, generator=rng, device=rng.device) - 0.5
             number = store.found.shape[rows]
             target = VoxelField(shapes.occupancy_grid[number], shapes.feature_grid[number])
         field = model.decode(latent)
@@ -112,7 +107,7 @@ def warm_start_decoder(
         shape = functional.binary_cross_entropy(predicted, occupancy.clamp(*OCCUPANCY_RANGE))
         error = (model.colour(field.features(points)) - target.features(points)).square().mean(dim=2)
         colour = (occupancy * error).sum() / occupancy.sum().clamp(min=1.0)
-        _take_step(optimiser, shape + settings.colour_weight * colour, context, model.decoder, model.colour)
+        _take_step(optimiser, shape + settings.colour_weight * colour)
         if is_due(step + 1, LOG_EVERY, settings.decoder_iterations):
             done = f"{step + 1}/{settings.decoder_iterations}"
             message = "%s  warm start of the decoder  %s  cross-entropy %.4f  colour %.4f"
@@ -146,10 +141,7 @@ def _falling_rate(settings: WarmStartSettings, step: int, steps: int) -> float:
     return settings.learning_rate * 0.05 ** (step / steps)
 
 
-def _take_step(optimiser: torch.optim.Optimizer, loss: Tensor, context: TrainContext, *trained: nn.Module) -> None:
-    """Optimiser step. All processes see the same batch; averaging keeps their weights equal to the last bit."""
+def _take_step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    for module in trained:
-        context.distributed.average_gradients(module)
     optimiser.step()

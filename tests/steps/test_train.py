@@ -11,6 +11,7 @@ import pytest
 import torch
 from photographed import RENDER, disc_png
 from safetensors.numpy import load_file
+from safetensors.torch import save_file
 
 from shelfnet.config.load import for_ablation, validate
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
@@ -21,12 +22,13 @@ from shelfnet.data.shards.writer import write_shard
 from shelfnet.data.surfaces import measure_surface, write_surfaces
 from shelfnet.dependencies import code_digest
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.networks.checkpoint import read_run_description
+from shelfnet.networks.checkpoint import CheckpointError, read_run_description
 from shelfnet.networks.clip import load_clip
 from shelfnet.steps import train as steps_train
 from shelfnet.steps.train import TrainJob, train
 from shelfnet.steps.train_clip import train_clip
 from shelfnet.training.clip_training import measure_retrieval
+from shelfnet.training.state import build_model
 
 CLIP = {"iterations": 2, "batch_size": 2, "image_px": 32, "width": 32, "layers": 1, "embed_dim": 16}
 TREE = validate(
@@ -109,7 +111,7 @@ def inputs(tmp_path):
 RECONSTRUCT, REFINE = ReconstructSettings(level=0.05), RefineSettings(iterations=7)
 
 
-def job(folder, inputs, settings=SETTINGS, clip=None, ablation="base", discovery=None):
+def job(folder, inputs, settings=SETTINGS, clip=None, ablation="base", discovery=None, warm_start=None):
     return TrainJob(
         settings=settings,
         reconstruct=RECONSTRUCT,
@@ -119,6 +121,7 @@ def job(folder, inputs, settings=SETTINGS, clip=None, ablation="base", discovery
         **inputs,
         clip=clip,
         discovery=discovery,
+        warm_start=warm_start,
         output=folder,
         threads=1,
         journal=folder / "journal.jsonl",
@@ -319,6 +322,33 @@ def test_untrained_network_is_validated_and_published(tmp_path, inputs):
     metrics = pd.read_parquet(tmp_path / "run/metrics.parquet")
     assert set(metrics.iteration) == {0} and "validation/chamfer" in set(metrics.name)
     assert (tmp_path / "run/samples.png").exists()
+
+
+def test_training_starts_from_the_warm_start(tmp_path, inputs):
+    """Without a learning rate, both the network and its average stay where they started."""
+    settings = with_train(learning_rate=1e-30)
+    weights = {
+        name: value + 0.01 for name, value in build_model(SETTINGS.model, SETTINGS.render, 7).state_dict().items()
+    }
+    save_file(weights, tmp_path / "warm.safetensors")
+    train(job(tmp_path / "run", inputs, settings, warm_start=tmp_path / "warm.safetensors"))
+    found = load_file(tmp_path / "run/model.safetensors")
+    assert all(np.allclose(found[name], value, atol=1e-6) for name, value in weights.items())
+
+
+def test_damaged_warm_start_is_named(tmp_path, inputs):
+    (tmp_path / "warm.safetensors").write_bytes(b"damaged")
+    with pytest.raises(CheckpointError, match=r"warm\.safetensors"):
+        train(job(tmp_path / "run", inputs, warm_start=tmp_path / "warm.safetensors"))
+
+
+def test_other_warm_start_is_other_data(tmp_path, inputs):
+    start = tmp_path / "warm.safetensors"
+    start.write_bytes(b"some")
+    first = job(tmp_path, inputs, warm_start=start)
+    assert first.signature == replace(first).signature
+    start.write_bytes(b"others")
+    assert differing(first, replace(first)) == {"data"}
 
 
 def test_without_true_surfaces_only_masks_are_validated(tmp_path, inputs):

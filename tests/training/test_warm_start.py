@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 from known_chair import RENDER, chair, chair_views, median_azimuth_error_deg
-from tiny_training import CPU, build_run, tiny_settings
+from tiny_training import CPU, tiny_settings
 
+from shelfnet.config.stage_inputs import warm_start_inputs
 from shelfnet.data.shards.reader import TrainingViews
 from shelfnet.representations.field import same_opacity
 from shelfnet.representations.voxels import VoxelField
 from shelfnet.training.batches import FoundViews, ImageStore
-from shelfnet.training.warm_start import warm_start, warm_start_decoder, warm_start_encoder
+from shelfnet.training.state import build_model
+from shelfnet.training.warm_start import warm_start_decoder, warm_start_encoder, warm_start_networks
 
 WARM_START = {
     "encoder_iterations": 80,
@@ -46,23 +48,28 @@ def shapes():
     return VoxelField(torch.cat([field.occupancy_grid, empty]), field.feature_grid.expand(2, -1, -1, -1, -1))
 
 
-def settings(**model):
-    return tiny_settings(
+def fresh(**decoder):
+    """Untrained networks and the settings of their warm start."""
+    settings = tiny_settings(
         {
             "render": RENDER.model_dump(mode="json"),
-            "model": {"encoder": {"widths": [16, 16]}, "decoder": model},
+            "model": {"encoder": {"widths": [16, 16]}, "decoder": decoder},
             "train": {"warm_start": WARM_START},
         }
     )
+    return build_model(settings.model, settings.render, 0), warm_start_inputs(settings)
+
+
+def seeded():
+    return torch.Generator().manual_seed(0)
 
 
 def test_encoder_learns_found_views(chairs):
     store, azimuth = chairs
-    inputs = settings()
-    state, context = build_run(inputs)
-    warm_start_encoder(state, context, store, 2, inputs.train.warm_start, "chairs")
+    model, inputs = fresh()
+    warm_start_encoder(model, inputs, store, 2, seeded(), "chairs")
     with torch.no_grad():
-        predicted = state.model.encode(store.take(torch.arange(160)).images).azimuth
+        predicted = model.encode(store.take(torch.arange(160)).images).azimuth
     errors = (predicted - azimuth + math.pi) % (2 * math.pi) - math.pi
     assert errors.abs().median() < math.radians(20.0)  # without a rotation: the frame is that of the found views
     assert median_azimuth_error_deg(predicted, azimuth) < 20.0
@@ -71,12 +78,11 @@ def test_encoder_learns_found_views(chairs):
 @pytest.mark.parametrize("representation", ["voxel", "triplane", "se3"])
 def test_decoder_learns_found_shapes(chairs, shapes, representation):
     store, _ = chairs
-    inputs = settings(representation=representation)
-    state, context = build_run(inputs)
+    model, inputs = fresh(representation=representation)
     images = store.take(torch.arange(8)).images
-    before = intersection_over_union(state, images)
-    warm_start_decoder(state, context, store, shapes, inputs.train.warm_start, "chairs")
-    after = intersection_over_union(state, images)
+    before = intersection_over_union(model, images)
+    warm_start_decoder(model, inputs, store, shapes, seeded(), "chairs")
+    after = intersection_over_union(model, images)
     assert before < 0.2
     assert after > 0.5
 
@@ -84,10 +90,10 @@ def test_decoder_learns_found_shapes(chairs, shapes, representation):
 @pytest.mark.parametrize("representation", ["voxel", "triplane", "se3"])
 def test_blended_decoder_starts_at_the_shapes(chairs, shapes, representation):
     store, _ = chairs
-    state, _ = build_run(settings(blended_shapes=2, representation=representation))
+    model, _ = fresh(blended_shapes=2, representation=representation)
     weight, bias = torch.zeros(2, 8), torch.tensor([10.0, -10.0])
-    state.model.decoder.blended.start_from(shapes.occupancy_grid, weight, bias)
-    assert intersection_over_union(state, store.take(torch.arange(2)).images) > 0.8
+    model.decoder.blended.start_from(shapes.occupancy_grid, weight, bias)
+    assert intersection_over_union(model, store.take(torch.arange(2)).images) > 0.8
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -96,22 +102,10 @@ def test_the_most_frequent_shapes_are_blended(chairs, shapes, count):
     store, _ = chairs
     store = ImageStore(TrainingViews(images=store.rgba.numpy(), captions=("A chair",) * 160), 16, CPU, store.found)
     store.found = replace(store.found, shape=torch.ones(160, dtype=torch.long))
-    inputs = settings(blended_shapes=count)
-    state, context = build_run(inputs)
+    model, inputs = fresh(blended_shapes=count)
     turned = VoxelField(shapes.occupancy_grid.flip(0), shapes.feature_grid)
-    warm_start(state, context, store, turned, "chairs")
-    assert intersection_over_union(state, store.take(torch.arange(8)).images) > 0.6
-
-
-def test_average_starts_at_the_warm_model(chairs, shapes):
-    store, _ = chairs
-    inputs = settings()
-    inputs = inputs.model_copy(update={"train": inputs.train.model_copy(update={"ema_decay": 0.9})})
-    state, context = build_run(inputs)
-    warm_start(state, context, store, shapes, "chairs")
-    assert state.average is not None
-    for name, value in state.model.state_dict().items():
-        assert torch.equal(state.average.state_dict()[name], value)
+    warm_start_networks(model, inputs, store, turned, seeded(), "chairs")
+    assert intersection_over_union(model, store.take(torch.arange(8)).images) > 0.6
 
 
 def test_same_opacity():
@@ -120,13 +114,13 @@ def test_same_opacity():
     assert (1 - fine.item()) ** 2 == pytest.approx(0.25)
 
 
-def intersection_over_union(state, images) -> float:
+def intersection_over_union(model, images) -> float:
     """Occupied space of decoded images against the chair."""
     cells = (np.arange(16) + 0.5) / 16 - 0.5
     z, y, x = np.meshgrid(cells, cells, cells, indexing="ij")
     points = torch.from_numpy(np.stack([x, y, z], axis=-1).reshape(1, -1, 3)).float()
     with torch.no_grad():
-        field = state.model.decode(state.model.encode(images).latent)
+        field = model.decode(model.encode(images).latent)
         predicted = field.occupancy(points.expand(len(images), -1, -1)) > 0.5
     true = chair().occupancy(points) > 0.5
     return ((predicted & true).sum() / (predicted | true).sum()).item()

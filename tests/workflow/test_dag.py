@@ -40,6 +40,15 @@ def test_ablation_without_clip_trains_no_clip(snakemake: Snakemake):
     assert "train_clip" not in jobs(snakemake("--dry-run", "results/base/chamfer.csv"))
 
 
+def test_ablations_share_a_warm_start(snakemake: Snakemake):
+    """Losses do not matter to it, networks do, and training from scratch has none."""
+    targets = [f"results/{ablation}/chamfer.csv" for ablation in ("clip", "best", "base_scratch")]
+    run = snakemake("--dry-run", *targets)
+    assert jobs(run)["warm_start"] == 1
+    assert "Warm start of base, seed 0" in run.stdout
+    assert jobs(snakemake("--dry-run", *targets, "results/se3/chamfer.csv"))["warm_start"] == 2
+
+
 def test_untrained_has_one_seed(snakemake: Snakemake):
     targets = ("results/base/chamfer.csv", "results/untrained/chamfer.csv")
     run = snakemake("--dry-run", *targets, "--config", "seeds=[3, 7]")

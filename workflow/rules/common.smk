@@ -128,6 +128,26 @@ def starts_from_discovery(tree):
     return tree.train.warm_start.enabled and tree.train.iterations > 0
 
 
+@cache
+def warm_start_settings(name):
+    """Settings of an ablation that its warm start reads."""
+    return settings_json(warm_start_inputs(ablation_by_name(name)))
+
+
+@cache
+def shared_warm_start(name):
+    """The first ablation whose warm start has equal settings: all ablations that share them start from its result."""
+    names = (other for other in CONFIG.ablations if starts_from_discovery(ablation_by_name(other)))
+    return next(other for other in names if warm_start_settings(other) == warm_start_settings(name))
+
+
+def warm_start(wildcards):
+    """Weights of the rule ``warm_start``, for ablations that start from discovered views."""
+    if not starts_from_discovery(ablation_config(wildcards)):
+        return []
+    return [f"results/warm_starts/{shared_warm_start(wildcards.ablation)}/seed{wildcards.seed}.safetensors"]
+
+
 def discovered_views(wildcards):
     """Views and shapes of the rule ``discover_views``, for ablations that start from them."""
     return DISCOVERED if starts_from_discovery(ablation_config(wildcards)) else []
@@ -223,6 +243,7 @@ SECTIONS_OF_RULES = {
     **dict.fromkeys(["stage_dataset", "build_catalogue", "sample_surfaces"], "catalogue"),
     **dict.fromkeys(["stage_photographs", "catalogue_photographs"], "catalogue"),
     **dict.fromkeys(["render_views", "crop_photographs"], "render"),
+    "warm_start": "train",
     **dict.fromkeys(["evaluate_baselines", "evaluate_silhouettes", "evaluate_sphere"], "evaluate"),
     **dict.fromkeys(["compare", "draw_figures", "write_report", "measure_memory"], "report"),
 }

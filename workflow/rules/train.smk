@@ -1,4 +1,4 @@
-"""Training: views of the training images, a small CLIP model, and one network per ablation and seed."""
+"""Training: views of the training images, a small CLIP model, warm starts, and one network per ablation and seed."""
 
 
 rule discover_views:
@@ -58,12 +58,40 @@ rule train_clip:
         "../scripts/train_clip.py"
 
 
+rule warm_start:
+    input:
+        shards=RENDERS,
+        views=DISCOVERED,
+    output:
+        weights="results/warm_starts/{ablation}/seed{seed}.safetensors",
+    log:
+        "results/logs/warm_start/{ablation}-seed{seed}.log",
+    benchmark:
+        "results/benchmarks/warm_start/{ablation}-seed{seed}.tsv"
+    priority: 1  # several trainings depend on it
+    conda:
+        "../../envs/train.yaml"
+    threads: CONFIG.resources.train.threads
+    resources:
+        mem_mb=CONFIG.resources.train.mem_mb,
+        runtime=CONFIG.resources.train.runtime_min,
+        gpu=ablation_gpus,
+    params:
+        settings=lambda wildcards: warm_start_settings(wildcards.ablation),
+        code=code_digest("steps.warm_start"),
+    message:
+        "Warm start of {wildcards.ablation}, seed {wildcards.seed}"
+    script:
+        "../scripts/warm_start.py"
+
+
 rule train:
     input:
         shards=RENDERS,
         surfaces=SURFACES,  # for validation curves; training reads image, mask and caption alone
         clip=clip_weights,
         views=discovered_views,
+        warm_start=warm_start,
     output:
         weights="results/{ablation}/seed{seed}/model.safetensors",
         description="results/{ablation}/seed{seed}/model.json",

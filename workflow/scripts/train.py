@@ -16,6 +16,7 @@ def main(job) -> None:
     tree = for_ablation(validate(job.config), job.wildcards.ablation)
     (clip,) = paths(job.input.clip) or [None]
     views = paths(job.input.views)
+    (warm_start,) = paths(job.input.warm_start) or [None]
     train(
         TrainJob(
             settings=settings,
@@ -27,6 +28,7 @@ def main(job) -> None:
             surfaces=paths(job.input.surfaces),
             clip=clip and clip.parent,
             discovery=views[0].parent if views else None,
+            warm_start=warm_start,
             output=Path(job.output.weights).parent,
             threads=job.threads,
             journal=journal(job),
