@@ -123,7 +123,7 @@ install_packages() {
     if [[ "$(cat "$VENV/.installed" 2> /dev/null)" == "$wanted" ]]; then return; fi
     check_space
     say "installing the locked packages: about 7 GB, a few minutes the first time"
-    "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off -q \
+    "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off -q --no-compile \
         --require-hashes --requirement requirements.lock
     # compat puts the project on sys.path: Snakemake does not find its logger through setuptools' import hook.
     "$VENV/bin/python" -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation \

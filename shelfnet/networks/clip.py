@@ -94,6 +94,26 @@ class ClipModel(nn.Module):
         return torch.cat([self.embed_tokens(part) for part in tokens.split(batch)])
 
 
+class _SmallClip(open_clip.CLIP):
+    """open_clip's model without the computation for padding, which takes half of the time of the short captions."""
+
+    token_embedding: Any
+    ln_final: Any
+    transformer: Any
+    positional_embedding: Tensor
+    attn_mask: Tensor
+    text_projection: Tensor
+
+    def encode_text(self, text: Tensor, normalize: bool = False) -> Tensor:
+        """Text embeddings; attention is causal, so that tokens after the end of the longest text change nothing."""
+        ends = text.argmax(dim=1)  # the end token has the largest id
+        used = int(ends.max()) + 1
+        embedded = self.token_embedding(text[:, :used]) + self.positional_embedding[:used]
+        attended = self.ln_final(self.transformer(embedded, attn_mask=self.attn_mask[:used, :used]))
+        features = attended[torch.arange(len(text), device=text.device), ends] @ self.text_projection
+        return functional.normalize(features, dim=-1) if normalize else features
+
+
 def small_clip(settings: ClipTraining) -> ClipModel:
     """An untrained CLIP model small enough to train on a few thousand images in minutes."""
     vision = open_clip.CLIPVisionCfg(
@@ -106,7 +126,7 @@ def small_clip(settings: ClipTraining) -> ClipModel:
     text = open_clip.CLIPTextCfg(
         context_length=TEXT_CONTEXT, width=settings.width, heads=settings.width // 32, layers=settings.layers
     )
-    clip = open_clip.CLIP(settings.embed_dim, vision, text)
+    clip = _SmallClip(settings.embed_dim, vision, text)
     tokenizer = open_clip.SimpleTokenizer(context_length=TEXT_CONTEXT)
     return ClipModel(clip, tokenizer, settings.image_px, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 

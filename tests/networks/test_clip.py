@@ -157,3 +157,12 @@ def test_text_embeddings_are_unit_vectors():
     embedded = model.embed_text(["a chair", "a modern stool made out of wood", "a chair"])
     assert torch.allclose(embedded.norm(dim=1), torch.ones(3), atol=1e-6)
     assert torch.equal(embedded[0], embedded[2])
+
+
+@torch.no_grad()
+def test_small_clip_embeds_texts_as_open_clip_does():
+    """It skips padding, and neither the longest text nor the others are changed by that."""
+    small = small_clip(ClipTraining(width=32, layers=2, embed_dim=16))
+    tokens = small.tokens(["A chair", "A Chinoiserie Classic Chinese Chair made out of Solid Wood", "chair " * 40])
+    for texts in (tokens[:1], tokens[:2], tokens):
+        torch.testing.assert_close(small.clip.encode_text(texts), open_clip.CLIP.encode_text(small.clip, texts))
