@@ -31,7 +31,7 @@ from shelfnet.evaluation.metrics import (
     elevation_error_deg,
 )
 from shelfnet.evaluation.predictions import PredictionsError, check_complete, read_predictions
-from shelfnet.evaluation.results import ResultsError, read_results, write_results
+from shelfnet.evaluation.results import write_results
 from shelfnet.evaluation.scoring import EMPTY_SCORE, has_surface, score_in_parallel, score_mesh, true_surface
 from shelfnet.geometry.meshes import sample_surface
 from shelfnet.reconstruction.coloured_mesh import load_glb
@@ -103,17 +103,6 @@ def evaluate(
     rows = _with_view_errors(rows, views, alignment)
     write_results(rows.assign(ablation=ablation, seed=seed, **_constants(settings, alignment)), output)
     _write_journal(Journal(journal, run=f"{ablation}/seed{seed}"), rows, alignment, output)
-
-
-def collect_rows(inputs: Sequence[Path], output: Path) -> None:
-    """Join the rows of all seeds of an ablation into one table.
-
-    Raises:
-        ResultsError: There are no inputs, one is damaged, or a row occurs twice.
-    """
-    if not inputs:
-        raise ResultsError(f"{output}: expected at least one table of results, got none")
-    write_results(pd.concat([read_results(path) for path in inputs], ignore_index=True), output)
 
 
 def validation_set(predictions: pd.DataFrame, truth: SurfaceDataset, settings: EvaluateSettings) -> ValidationSet:

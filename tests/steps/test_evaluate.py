@@ -18,7 +18,8 @@ from shelfnet.evaluation.results import COLUMNS, ResultsError
 from shelfnet.geometry.meshes import Mesh, normalise
 from shelfnet.reconstruction.coloured_mesh import ColouredMesh, save_glb
 from shelfnet.steps import evaluate as step
-from shelfnet.steps.evaluate import collect_rows, evaluate
+from shelfnet.steps.collect_rows import collect_rows
+from shelfnet.steps.evaluate import evaluate
 
 SPLITS = {"v0": "validation", "v1": "validation", "t0": "test", "t1": "test", "a0": "train"}
 TURN_DEG = -35.0

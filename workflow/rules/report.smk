@@ -17,7 +17,7 @@ rule collect_rows:
     conda:
         "../../envs/train.yaml"
     params:
-        code=code_digest("steps.evaluate"),
+        code=code_digest("steps.collect_rows"),
     message:
         "Joining the seeds of {wildcards.ablation}"
     script:

@@ -7,7 +7,7 @@ from stage import paths, run
 
 def main(job) -> None:
     """Call the step."""
-    from shelfnet.steps.evaluate import collect_rows
+    from shelfnet.steps.collect_rows import collect_rows
 
     collect_rows(inputs=paths(job.input), output=Path(job.output[0]))
 
