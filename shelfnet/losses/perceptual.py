@@ -57,13 +57,19 @@ def _alexnet_features(settings: PerceptualSettings) -> nn.Sequential:
     # torchvision imports torch's compiler, seconds that only training should pay.
     from torchvision.models import alexnet
 
+    with torch.device("meta"):  # without memory and time for the 58 million weights of the classifier
+        features = alexnet(weights=None).features
+    features.to_empty(device="cpu")
     if settings.weights == "untrained":
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            return alexnet(weights=None).features
-    network = alexnet(weights=None)
-    network.load_state_dict(_imagenet_weights(settings))
-    return network.features
+            for layer in features:
+                if isinstance(layer, nn.Conv2d):
+                    layer.reset_parameters()
+    else:
+        weights = _imagenet_weights(settings)
+        features.load_state_dict({name: weights[f"features.{name}"] for name in features.state_dict()})
+    return features
 
 
 def _imagenet_weights(settings: PerceptualSettings) -> dict[str, Tensor]:

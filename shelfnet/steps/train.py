@@ -20,9 +20,7 @@ from shelfnet.data.photographs.crops import median_object_share
 from shelfnet.data.shards.reader import load_training_views
 from shelfnet.dependencies import code_digest
 from shelfnet.devices import device_name, pick_device
-from shelfnet.losses.clip import ClipLoss
 from shelfnet.networks.checkpoint import DESCRIPTION, WEIGHTS, RunDescription, load_weights, save_model
-from shelfnet.networks.clip import load_clip
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.provenance import code_version, file_digest, files_digest, texts_digest
 from shelfnet.publishing import publish_text
@@ -181,11 +179,14 @@ def _train_process(distributed: DistributedContext, job: TrainJob) -> None:
     events.artifact(job.output / SAMPLES, "pictures")
 
 
-def _clip_loss(job: TrainJob, store: ImageStore, device: torch.device) -> tuple[ClipLoss | None, str]:
+def _clip_loss(job: TrainJob, store: ImageStore, device: torch.device) -> "tuple[ClipLoss | None, str]":
     """The loss of Eq. 11 and the name of its weights; none and ``unused`` where it has no weight."""
     settings = job.settings.clip
     if settings is None:
         return None, "unused"
+    from shelfnet.losses.clip import ClipLoss  # needs open_clip, whose import takes a second
+    from shelfnet.networks.clip import load_clip
+
     clip = load_clip(settings, job.clip).to(device)
     return ClipLoss(clip, store.captions, settings.backgrounds).to(device), clip.weights
 

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch import nn
+from torchvision.models import alexnet
 
 from shelfnet.config.render import ViewPrior
 from shelfnet.config.supervision import PerceptualSettings
@@ -192,6 +193,16 @@ def test_perceptual_loss_upsamples_small_images_linearly():
 def test_missing_alexnet_weights_are_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"perceptual\.path"):
         PerceptualLoss(PerceptualSettings(weights="file", path=str(tmp_path / "none.pth")))
+
+
+def test_alexnet_starts_with_torchvisions_weights_or_those_of_a_file(tmp_path):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        expected = alexnet(weights=None).features.state_dict()
+    torch.save({f"features.{name}": value for name, value in expected.items()}, tmp_path / "alexnet.pth")
+    for settings in ({"weights": "untrained", "seed": 5}, {"weights": "file", "path": str(tmp_path / "alexnet.pth")}):
+        weights = PerceptualLoss(PerceptualSettings(**settings)).features.state_dict()
+        assert weights and all(torch.equal(value, expected[name]) for name, value in weights.items())
 
 
 @pytest.mark.parametrize("kind", sorted(BACKGROUNDS))
