@@ -133,19 +133,19 @@ def test_missing_masks_are_segmented_or_quarantined(crop, weights):
     assert "chair, couch, bed, dining table" in refused.reason
 
 
-def test_oversized_shard_warned(crop, weights, monkeypatch, caplog):
+def test_oversized_shard_warned(crop, monkeypatch, caplog):
     monkeypatch.setattr(writer, "TARGET_BYTES", 700)
-    crop(weights="file", path=str(weights))
+    crop(kind="none")
     assert [record for record in caplog.records if "instead of 4" in record.getMessage()]
 
 
-def test_remarks_on_masks_are_counted_with_names(crop, tmp_path, weights, caplog):
+def test_remarks_on_masks_are_counted_with_names(crop, tmp_path, caplog):
     masked = np.asarray(Image.open(tmp_path / "in" / "masked.png"))
     for name in ("first.png", "second.png"):
         stray = masked.copy()
         stray[-1, -1, 3] = 255
         Image.fromarray(stray).save(tmp_path / "in" / name)
-    crops, _ = crop(weights="file", path=str(weights))
+    crops, _ = crop(kind="none")
     np.testing.assert_array_equal(crops["first"], crops["masked"])
     (told,) = [record.getMessage() for record in caplog.records if "stray" in record.getMessage()]
     assert "2 photographs" in told and "'first.png', 'second.png'" in told

@@ -90,22 +90,17 @@ def test_non_finite_loss_stops_the_run_before_it_is_saved(tiny, store):
         loop.train(state, context, store, hooks, "run")
 
 
-@pytest.mark.slow
-def test_training_in_bfloat16_ends_where_float32_does(tiny, store):
-    """Averaged over seeds: rounding, like a seed, moves a single run.
-
-    Among six seeds of float32, the standard deviation is 4 % for mask and colours, and 17 % for the total, most of
-    which is the content loss: 14 % for the difference of two means of three.
-    """
-    names, ends = ("loss/mask", "loss/rgb", "loss/total"), {}
+def test_training_in_bfloat16_follows_float32(tiny, store):
+    """Losses of both precisions from the same seed, before rounding has led them apart: about 1 %."""
+    means = {}
     for precision in ("float32", "bfloat16"):
-        train = {"precision": precision, "iterations": 150, "constant_iterations": 100, "log_every": 10}
-        ends[precision] = dict.fromkeys(names, 0.0)
-        for seed in range(3):
+        train = {"precision": precision, "iterations": 60, "constant_iterations": 60, "log_every": 2}
+        means[precision] = dict.fromkeys(("loss/mask", "loss/rgb", "loss/total"), 0.0)
+        for seed in (1, 2):
             state, context = build_run(tiny({"losses": {"adversarial": 0.0}, "train": train}), seed)
             loop.train(state, context, store, NO_HOOKS, "run")
-            for iteration, name, value in state.history:
-                if iteration > 100 and name in names:
-                    ends[precision][name] += value
-    for name, tolerance in zip(names, (0.05, 0.05, 0.25), strict=True):
-        assert ends["bfloat16"][name] == pytest.approx(ends["float32"][name], rel=tolerance), name
+            for _, name, value in state.history:
+                if name in means[precision]:
+                    means[precision][name] += value / 60
+    assert means["bfloat16"] == pytest.approx(means["float32"], rel=0.04)
+    assert means["bfloat16"] != means["float32"]
