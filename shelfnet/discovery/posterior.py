@@ -28,12 +28,11 @@ def fit_view_potentials(distances: Float[Tensor, "n m"], temperature: float, vie
         temperature: Squared distance at which the likelihood falls by a factor e.
         views: Number of views.
     """
-    log_likelihood = -distances / temperature
+    log_likelihood = (-distances / temperature).unflatten(1, (-1, views)).logsumexp(dim=1)  # of the views
     potentials = distances.new_zeros(views)
     for _ in range(SINKHORN_ITERATIONS):
         log_posterior = log_posterior_of(log_likelihood, potentials)
-        potentials = potentials - log_posterior.unflatten(1, (-1, views)).logsumexp(dim=(0, 1))
-        potentials = potentials + math.log(len(distances) / views)
+        potentials = potentials - log_posterior.logsumexp(dim=0) + math.log(len(distances) / views)
     return potentials
 
 
