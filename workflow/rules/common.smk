@@ -186,8 +186,9 @@ def announce_submitted():
 
 def tell_reruns():
     """Say which stages run again although they have results, and why."""
-    jobs = ((job.rule.name, str(workflow.dag.reason(job))) for job in workflow.dag.needrun_jobs())
-    if text := describe_reruns(jobs):
+    dag = workflow.dag
+    jobs = [job for level in dag.toposorted() for job in level if dag.needrun(job)]
+    if text := describe_reruns((job.rule.name, str(dag.reason(job))) for job in jobs):
         logger.warning(text)
 
 
