@@ -47,9 +47,18 @@ def compilation_faults(representation: str) -> dict:
 
 
 def main() -> None:
-    """Trace every representation; Python runs the traced graphs, so that no compiler is needed."""
-    compile_module = torch.nn.Module.compile
-    torch.nn.Module.compile = lambda network, **options: compile_module(network, **options, backend="eager")
+    """Trace every representation; Python runs the traced graphs, so that no compiler is needed.
+
+    Networks that representations share, such as the encoder, are traced once.
+    """
+    compile_module, traced = torch.nn.Module.compile, set()
+
+    def trace(network: torch.nn.Module, **options) -> None:
+        if str(network) not in traced:
+            compile_module(network, **options, backend="eager")
+        traced.add(str(network))
+
+    torch.nn.Module.compile = trace
     compilation.missing_tool = lambda device: None
     print(json.dumps({kind: compilation_faults(kind) for kind in ("voxel", "triplane", "se3")}))
 

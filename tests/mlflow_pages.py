@@ -21,7 +21,7 @@ def mlflow_pages(folder: Path) -> Iterator[str]:
     """Address of the pages about ``results/mlflow.db`` in a folder, while in the block."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "ui", "--port", str(port)]
+    command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", "--port", str(port)]
     command += ["--backend-store-uri", "sqlite:///results/mlflow.db"]
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(

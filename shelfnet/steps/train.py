@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -39,6 +40,9 @@ from shelfnet.training.sample_grid import save_sample_grid
 from shelfnet.training.schedules import latent_scale
 from shelfnet.training.state import TrainState, build_state
 from shelfnet.training.walltime import find_walltime
+
+if TYPE_CHECKING:
+    from shelfnet.losses.clip import ClipLoss
 
 log = logging.getLogger(__name__)
 

@@ -98,7 +98,7 @@ def refused(tmp_path):
 
 
 @pytest.mark.parametrize("engine", ["pyrender", "cycles"])
-def test_rows_match_renders(workplace, tmp_path, engine):
+def test_rows_match_renders(workplace, unguarded, tmp_path, engine):
     write_textured(tmp_path / "data" / "chair", ASYMMETRIC)
     settings = SETTINGS.model_copy(update={"engine": engine, "samples": 2})
     table = workplace(["chair"], settings=settings)
@@ -156,7 +156,7 @@ def test_all_variation_at_once(workplace, unguarded, tmp_path):
         assert image.shape == (32, 32, 4) and object_side(image) == pytest.approx(0.7 * 32, abs=2)
 
 
-def test_output_reproducible(workplace, tmp_path):
+def test_output_reproducible(workplace, unguarded, tmp_path):
     write_obj(tmp_path / "data" / "chair")
     settings = SETTINGS.model_copy(update={"engine": "cycles", "samples": 2})
     first, second = workplace(["chair"], settings=settings), workplace(["chair"], settings=settings, out="again")
