@@ -116,11 +116,14 @@ class MlflowWriter:
         from mlflow import MlflowClient
 
         database = database_file(self.settings)
-        if database is not None and not database.exists():
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        if database is None:
+            return MlflowClient()
+        signal.setitimer(signal.ITIMER_REAL, 0)  # an interrupted migration leaves a database that MLflow refuses
+        if not database.exists():
             create_database(database)
-            self._rearm()
-        return MlflowClient()
+        client = MlflowClient()
+        self._rearm()
+        return client
 
     def __call__(self, _: None = None) -> MirrorReport:
         """Lock, connect, and carry out the plan run by run."""
