@@ -33,11 +33,11 @@ class WarmStartSettings(Section):
 class TrainSettings(Section):
     """Optimisation."""
 
-    iterations: int = Field(default=300, ge=0)
+    iterations: int = Field(default=250, ge=0)
     """Number of generator steps."""
-    constant_iterations: int = Field(default=200, ge=0)
+    constant_iterations: int = Field(default=165, ge=0)
     """Number of initial iterations at full learning rate, which then falls linearly to zero."""
-    coarse_iterations: int = Field(default=180, ge=0)
+    coarse_iterations: int = Field(default=150, ge=0)
     """Number of initial iterations rendered at coarse_px."""
     coarse_px: int = Field(default=32, ge=8, le=256)
     """Render size in pixels per side during coarse_iterations; later model.renderer.resolution_px."""
@@ -68,11 +68,11 @@ class TrainSettings(Section):
     """Number of processes that share a training's batches, each on its own GPU if there are any."""
     log_every: Count = 20
     """Number of iterations between rows of metrics.parquet."""
-    validate_every: Count = 75
+    validate_every: Count = 50
     """Number of iterations between validations, the points of the curves."""
     validation_views: Count = 16
     """Number of views per validation."""
-    checkpoint_every: Count = 60
+    checkpoint_every: Count = 50
     """Number of iterations between checkpoints to resume from."""
 
     @model_validator(mode="after")
