@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 POLL_INTERVAL_S = 0.05
@@ -111,9 +110,7 @@ class IsolatedWorker(Generic[Item, Result]):
     def __enter__(self) -> "IsolatedWorker[Item, Result]":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self.close()
         else:

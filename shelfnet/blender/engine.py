@@ -1,7 +1,9 @@
 # pyright: reportAttributeAccessIssue=false
 """Render engine based on Blender's Cycles."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,14 +11,14 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from shelfnet.blender.axes import blender_camera
+from shelfnet.blender.axes import BLENDER_FROM_OBJECT, blender_camera
 from shelfnet.blender.devices import use_device
-from shelfnet.blender.models import imported_model, used_vertices
+from shelfnet.blender.models import build_shader, imported_model, temporary_data, used_vertices
 from shelfnet.blender.render_border import bounding_rect, set_render_border
-from shelfnet.blender.rooms import built_room
 from shelfnet.blender.runtime import bpy, mathutils, quiet_stdout
 from shelfnet.blender.scene import CyclesQuality, build_scene, set_suns
-from shelfnet.data.variation.conditions import ViewConditions
+from shelfnet.data.obj.materials import Material
+from shelfnet.data.variation.conditions import Room, Surface, ViewConditions
 
 ROOM_MARGIN = 0.15
 """Width of the part of a room that is rendered around the object, in units of the object's longer side in the image."""
@@ -108,3 +110,50 @@ class CyclesEngine:
             pixels = np.array(image.convert("RGBA"))
         path.unlink()  # so that a failed write cannot return an older image
         return pixels
+
+
+HALF_SIDE = 20.0
+"""Half the side of floors and walls in object units."""
+CLEARANCE = 0.05
+"""Height above the floor in object units below which a camera sees no floor, as if the object stood on a shelf."""
+
+
+@contextmanager
+def built_room(scene: bpy.types.Scene, room: Room, floor_y: float, camera_y: float) -> Iterator[None]:
+    """Floor and wall in the scene, which is opaque until the ``with`` block ends.
+
+    Args:
+        scene: The scene.
+        room: Floor and wall.
+        floor_y: Height of the floor in the object frame.
+        camera_y: Height of the camera. One below the floor sees no floor.
+    """
+    with temporary_data():
+        if camera_y > floor_y + CLEARANCE:
+            _add_plane(scene, room.floor, np.array([0.0, floor_y, 0.0]), np.eye(3)[[0, 2]])
+        if room.wall is not None:
+            azimuth = math.radians(room.wall_azimuth_deg)
+            outward = np.array([math.sin(azimuth), 0.0, math.cos(azimuth)])
+            along = np.array([math.cos(azimuth), 0.0, -math.sin(azimuth)])
+            _add_plane(scene, room.wall, room.wall_distance * outward, np.stack([along, np.array([0.0, 1.0, 0.0])]))
+        scene.render.film_transparent = False
+        try:
+            yield
+        finally:
+            scene.render.film_transparent = True
+
+
+def _add_plane(
+    scene: bpy.types.Scene, surface: Surface, centre: Float[np.ndarray, "3"], sides: Float[np.ndarray, "2 3"]
+) -> None:
+    """A square with a repeated texture; centre and directions of its sides are in the object frame."""
+    corners = HALF_SIDE * np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+    mesh = bpy.data.meshes.new("surface")
+    mesh.from_pydata((centre + corners @ sides).tolist(), [], [(0, 1, 2, 3)])
+    mesh.uv_layers.new().uv.foreach_set("vector", (corners / surface.tile_size).astype(np.float32).ravel())
+    material = bpy.data.materials.new("surface")
+    build_shader(material, Material(texture=surface.texture), {})
+    mesh.materials.append(material)
+    plane = bpy.data.objects.new("surface", mesh)
+    plane.matrix_world = mathutils.Matrix(BLENDER_FROM_OBJECT)
+    scene.collection.objects.link(plane)

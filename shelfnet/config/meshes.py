@@ -13,6 +13,8 @@ ChosenBy = Literal["render", "classifier"]
 """Criterion that chooses among the camera hypotheses: their renders, or the encoder's classifier."""
 
 TexturePx = Annotated[int, Field(ge=32, le=4096)]
+FaceBudget = Annotated[int, Field(ge=4)]
+"""At least the faces of a tetrahedron, the smallest closed surface."""
 
 
 class ReconstructSettings(Section):
@@ -26,7 +28,7 @@ class ReconstructSettings(Section):
     """Choice of the view hypothesis: render (render nearest to the image) | classifier."""
     largest_component: bool = False
     """Whether only the largest component is kept; this hides floaters from the metrics."""
-    max_faces: Count = 20_000
+    max_faces: FaceBudget = 20_000
     """Maximum number of faces; larger meshes are simplified."""
     texture: Texture = "vertex"
     """Colours: vertex (one per vertex) | atlas (baked image, 1 to 3 s per mesh of this size)."""
@@ -80,7 +82,7 @@ class RefineSettings(Section):
     """Maximum number of faces blended per pixel, nearest first."""
     sigma: float = Field(default=5e-5, gt=0.0)
     """Softness of silhouettes in squared NDC distance; edges fade over about sqrt(9.2 sigma)."""
-    max_faces: Count = 1_000
+    max_faces: FaceBudget = 1_000
     """Maximum number of faces; meshes are simplified to it first."""
     batch_size: Count = 8
     """Number of meshes refined in parallel."""

@@ -16,7 +16,8 @@ from shelfnet.evaluation.verdict import (
     RefinementEffect,
     Relation,
     chamfer_verdict,
-    silhouette_verdict,
+    last_stages,
+    trained_rows,
 )
 
 NO_TRUTH_SENTENCE = (
@@ -80,18 +81,22 @@ def chamfer_sentences(comparison: pd.DataFrame) -> list[str]:
 
 def silhouette_sentences(comparison: pd.DataFrame) -> list[str]:
     """The best method by mask IoU, and how the trained ablations compare with methods without training."""
-    verdict = silhouette_verdict(comparison)
-    if verdict is None:
+    last = last_stages(comparison.to_dict("records"))
+    trained = trained_rows(last)
+    if not trained:
         return ["No trained model was evaluated."]
-    (name, stage), iou = verdict.best, verdict.mask_iou
+    best = max(trained, key=lambda row: row["mask_iou"])
+    iou = best["mask_iou"]
     sentences = [
-        f"The silhouettes of {name} ({stage}) cover the masks of unseen objects best, with a mask IoU of "
-        f"{iou.estimate:.3f} (95 % interval {iou.low:.3f} to {iou.high:.3f})."
+        f"The silhouettes of {best['ablation']} ({best['stage']}) cover the masks of unseen objects best, with a mask "
+        f"IoU of {iou:.3f} (95 % interval {best['mask_iou_ci_low']:.3f} to {best['mask_iou_ci_high']:.3f})."
     ]
-    described = {SPHERE: "A ball", UNTRAINED: "The network before training"}
-    for reference in verdict.references:
-        others = f"not better: {', '.join(reference.not_above)}" if reference.not_above else "all models are better"
-        sentences.append(f"{described[reference.name]} reaches {reference.mask_iou:.3f}; {others}.")
+    for name, subject in ((SPHERE, "A ball"), (UNTRAINED, "The network before training")):
+        if name in last:
+            level = last[name]["mask_iou"]
+            not_above = [row["ablation"] for row in trained if row["mask_iou"] <= level]
+            others = f"not better: {', '.join(not_above)}" if not_above else "all models are better"
+            sentences.append(f"{subject} reaches {level:.3f}; {others}.")
     return sentences
 
 

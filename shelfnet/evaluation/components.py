@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from shelfnet.geometry.meshes import Mesh, face_components
 
@@ -39,13 +39,5 @@ def component_areas(mesh: Mesh) -> Float[np.ndarray, "c"]:
     """Surface area of every connected component, including those of zero area."""
     if mesh.is_empty:
         return np.zeros(0)
-    corners = _position_ids(mesh.vertices)[mesh.faces]
-    return np.bincount(face_components(corners), weights=mesh.face_areas())
-
-
-def _position_ids(vertices: Float[np.ndarray, "v 3"]) -> Int[np.ndarray, "v"]:
-    """One id per distinct position, from the ranks of its three coordinates."""
-    ranks = [np.unique(coordinate, return_inverse=True)[1].astype(np.int64) for coordinate in vertices.T]
-    _, plane = np.unique(ranks[0] * len(vertices) + ranks[1], return_inverse=True)
-    _, ids = np.unique(plane.astype(np.int64) * len(vertices) + ranks[2], return_inverse=True)
-    return ids
+    _, position = np.unique(mesh.vertices, axis=0, return_inverse=True)
+    return np.bincount(face_components(position.ravel()[mesh.faces]), weights=mesh.face_areas())

@@ -36,13 +36,8 @@ def neighbour_index(targets: Float[np.ndarray, "m 3"], backend: Backend = "scipy
             ``pytorch3d`` (its k-nearest-neighbour kernel).
 
     Raises:
-        ValueError: There are no targets, or the backend is unknown.
         ModuleNotFoundError: The backend is ``pytorch3d``, which is not installed.
     """
-    if len(targets) == 0:
-        raise ValueError("expected at least one point to search, got none")
-    if backend not in _BACKENDS:
-        raise ValueError(f"expected a backend out of {', '.join(_BACKENDS)}, got {backend!r}")
     return _BACKENDS[backend](targets)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from shelfnet.config.load import UNTRAINED
-from shelfnet.evaluation.baselines import BASELINES, MEAN_SHAPE, SPHERE
+from shelfnet.evaluation.baselines import BASELINES, MEAN_SHAPE
 from shelfnet.evaluation.comparison import BASE
 from shelfnet.evaluation.statistics import Interval
 
@@ -96,30 +96,6 @@ class Verdict:
     refinement: RefinementEffect | None
 
 
-@dataclass(frozen=True)
-class ReferenceLevel:
-    """Mask IoU of a method without training, and the trained ablations that are not above it."""
-
-    name: str
-    mask_iou: float
-    not_above: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class SilhouetteVerdict:
-    """Conclusions by mask IoU.
-
-    Attributes:
-        best: Trained ablation and stage with the highest mean.
-        mask_iou: That mean with its 95 % interval.
-        references: Levels of ``sphere`` and ``untrained``.
-    """
-
-    best: tuple[str, str]
-    mask_iou: Interval
-    references: tuple[ReferenceLevel, ...]
-
-
 def chamfer_verdict(comparison: pd.DataFrame) -> Verdict:
     """Conclusions from a comparison with true shapes."""
     rows = comparison.to_dict("records")
@@ -129,32 +105,18 @@ def chamfer_verdict(comparison: pd.DataFrame) -> Verdict:
     return Verdict(
         best=None if best is None else _finding(best, base_seeds),
         mean_shape_chamfer=float(next(row["mean"] for row in rows if row["ablation"] == MEAN_SHAPE)),
-        findings=tuple(_finding(row, base_seeds) for row in _trained(_last_stages(rows))),
+        findings=tuple(_finding(row, base_seeds) for row in trained_rows(last_stages(rows))),
         refinement=_refinement_effect(rows),
     )
 
 
-def silhouette_verdict(comparison: pd.DataFrame) -> SilhouetteVerdict | None:
-    """Conclusions from a comparison without true shapes; ``None`` if no trained ablation was evaluated."""
-    last = _last_stages(comparison.to_dict("records"))
-    trained = _trained(last)
-    if not trained:
-        return None
-    best = max(trained, key=lambda row: row["mask_iou"])
-    levels = {name: float(last[name]["mask_iou"]) for name in (SPHERE, UNTRAINED) if name in last}
-    references = (
-        ReferenceLevel(name, level, tuple(row["ablation"] for row in trained if row["mask_iou"] <= level))
-        for name, level in levels.items()
-    )
-    return SilhouetteVerdict((best["ablation"], best["stage"]), _interval(best, "mask_iou"), tuple(references))
-
-
-def _last_stages(rows: Iterable[Row]) -> dict[str, Row]:
+def last_stages(rows: Iterable[Row]) -> dict[str, Row]:
     """Refined row of every method, or the coarse row of one without refinement."""
     return {row["ablation"]: row for row in rows}
 
 
-def _trained(rows: Mapping[str, Row]) -> list[Row]:
+def trained_rows(rows: Mapping[str, Row]) -> list[Row]:
+    """Rows of the methods that were trained."""
     return [row for name, row in rows.items() if name not in (*BASELINES, UNTRAINED)]
 
 

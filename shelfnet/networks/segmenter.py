@@ -76,15 +76,13 @@ class MaskRcnnSegmenter:
         return Detections(labels, detected["scores"].cpu().numpy(), detected["masks"][:, 0].cpu().numpy())
 
 
-def build_segmenter(settings: SegmenterSettings, device: torch.device | str = "cpu") -> SegmentFn | None:
-    """The configured segmenter, or ``None`` if photos must come with masks.
+def build_segmenter(settings: SegmenterSettings, device: torch.device | str = "cpu") -> SegmentFn:
+    """The configured segmenter.
 
     Raises:
         FileNotFoundError: The weights are not available.
         ValueError: The file does not hold weights of this network.
     """
-    if settings.kind == "none":
-        return None
     origin = str(settings.path) if settings.weights == "file" else WEIGHTS.url
     weights = _file_weights(Path(origin)) if settings.weights == "file" else _cached_weights()
     network = maskrcnn_resnet50_fpn_v2(

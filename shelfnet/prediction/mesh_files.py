@@ -73,8 +73,6 @@ def _obj_model(coloured: ColouredMesh) -> ObjModel:
         face_materials=np.full(count, 0 if texture else NONE),
         smooth=np.ones(count, dtype=bool),
         polygons=np.arange(count),
-        materials=(material_name(0),) if texture else (),
-        libraries=(),
     )
 
 

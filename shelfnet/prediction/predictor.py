@@ -17,22 +17,56 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from shelfnet.config.images import ImagesSettings, SegmenterSettings
+from shelfnet.config.load import for_ablation, merge, validate
 from shelfnet.config.meshes import ReconstructSettings, RefineSettings
 from shelfnet.config.render import RenderSettings
+from shelfnet.config.schema import Config
 from shelfnet.data.photographs.crops import crop_checked
 from shelfnet.data.photographs.reader import MaskSource, PhotoError, SegmentFn, read_photo
 from shelfnet.data.shards.encoding import UnusableImageError
 from shelfnet.devices import pick_device
-from shelfnet.networks.checkpoint import load_model, read_run_description
+from shelfnet.networks.checkpoint import RunDescription, load_model, read_run_description
 from shelfnet.networks.compositing import composite_on_white
 from shelfnet.networks.shelfnet import ShelfNet
 from shelfnet.prediction.checkpoints import find_checkpoint
 from shelfnet.prediction.photo_prediction import PhotoPrediction, View
 from shelfnet.prediction.photos import PhotoLike, as_source, photo_name
-from shelfnet.prediction.settings import prediction_settings
 from shelfnet.reconstruction.mesh_extraction import NonFiniteFieldError
 from shelfnet.reconstruction.refinement import OnStep
 from shelfnet.reconstruction.single_view import Reconstruction, reconstruct_image, refine_reconstructions
+
+
+@dataclass(frozen=True)
+class PredictionSettings:
+    """Settings that a prediction needs besides the network.
+
+    Attributes:
+        images: Requirements on photos and their masks, and the segmenter.
+        reconstruct: Resolution, level and colours of the coarse mesh.
+        refine: Settings of the refinement.
+    """
+
+    images: ImagesSettings
+    reconstruct: ReconstructSettings
+    refine: RefineSettings
+
+
+def prediction_settings(description: RunDescription, overrides: Mapping[str, Any]) -> PredictionSettings:
+    """Settings of a model, as at the time of its training, with overrides.
+
+    Args:
+        description: Description of the model.
+        overrides: Raw configuration tree, as in ``config.yaml``. Of its sections, ``reconstruct``, ``refine`` and
+            ``dataset.images`` have an effect, and so do the first two in ``ablations`` under the model's own ablation.
+
+    Raises:
+        ConfigError: An unknown key or a value out of range.
+    """
+    trained = {name: getattr(description, name).model_dump(mode="json") for name in ("reconstruct", "refine")}
+    tree = Config().model_dump(mode="json") | trained | {"ablations": {description.ablation: {}}}
+    config = for_ablation(validate(merge(tree, overrides)), description.ablation)
+    return PredictionSettings(config.dataset.images, config.reconstruct, config.refine)
+
 
 log = logging.getLogger(__name__)
 

@@ -8,27 +8,16 @@ from jaxtyping import Float, UInt8
 
 from shelfnet.data.variation.conditions import ViewConditions
 from shelfnet.preview.models import load_submeshes
-from shelfnet.preview.previewer import Previewer
-from shelfnet.preview.primitives import submesh_primitive
+from shelfnet.preview.previewer import Previewer, submesh_primitive
 
 
-class PyrenderEngine:
+class PyrenderEngine(Previewer):
     """Renderer of OBJ models.
 
     Args:
         resolution_px: Side of the square images in pixels.
         fov: Field of view in radians.
     """
-
-    def __init__(self, resolution_px: int, fov: float) -> None:
-        self._previewer = Previewer(resolution_px, fov)
-
-    def __enter__(self) -> "PyrenderEngine":
-        self._previewer.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._previewer.__exit__(*error)
 
     def render(
         self, obj_path: Path, cam2world: Float[np.ndarray, "v 4 4"], conditions: Sequence[ViewConditions] | None = None
@@ -46,4 +35,4 @@ class PyrenderEngine:
         """
         primitives = [submesh_primitive(submesh) for submesh in load_submeshes(obj_path)]
         fovs = [condition.fov for condition in conditions] if conditions else None
-        return self._previewer.render_primitives(primitives, cam2world, fovs)
+        return self.render_primitives(primitives, cam2world, fovs)

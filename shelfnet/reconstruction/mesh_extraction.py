@@ -13,8 +13,6 @@ Occupancy = Callable[[Float[np.ndarray, "n 3"]], Float[np.ndarray, "n"]]
 """Occupancy in [0, 1] as a function of points (x, y, z) in the object frame."""
 
 _CHUNK_POINTS = 1 << 17
-_MIN_FACES = 4
-"""Faces of a tetrahedron, the smallest closed surface."""
 
 
 class NonFiniteFieldError(ValueError):
@@ -36,7 +34,6 @@ def extract_mesh(occupancy: Occupancy, resolution: int, level: float, largest_co
 
     Raises:
         NonFiniteFieldError: An occupancy is NaN or infinite.
-        ValueError: A setting is out of range.
     """
     return mesh_from_grid(sample_grid(occupancy, resolution), level, largest_component, max_faces)
 
@@ -53,7 +50,8 @@ def sample_grid(occupancy: Occupancy, resolution: int) -> Float[np.ndarray, "z y
 
 def mesh_from_grid(grid: Float[np.ndarray, "z y x"], level: float, largest_component: bool, max_faces: int) -> Mesh:
     """Same as :func:`extract_mesh` for occupancies that are already sampled at cell centres."""
-    _check(grid, level, max_faces)
+    if not np.isfinite(grid).all():
+        raise NonFiniteFieldError(f"expected finite occupancies, got {int((~np.isfinite(grid)).sum())} non-finite ones")
     if not grid.max() > level:
         return empty_mesh()
     mesh = _march(grid, level)
@@ -100,12 +98,3 @@ def _compact(vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]) 
     faces = faces[(a != b) & (b != c) & (c != a)]
     used, renumbered = np.unique(faces, return_inverse=True)
     return Mesh(vertices[used], renumbered.reshape(-1, 3).astype(np.int64))
-
-
-def _check(grid: Float[np.ndarray, "z y x"], level: float, max_faces: int) -> None:
-    if not np.isfinite(grid).all():
-        raise NonFiniteFieldError(f"expected finite occupancies, got {int((~np.isfinite(grid)).sum())} non-finite ones")
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"expected a level in (0, 1), got {level}")
-    if max_faces < _MIN_FACES:
-        raise ValueError(f"expected a budget of at least {_MIN_FACES} faces, got {max_faces}")

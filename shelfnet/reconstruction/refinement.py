@@ -71,11 +71,7 @@ def refine_meshes(
         fov: Field of view in radians.
         camera_distance: Distance from camera to origin in object units.
         on_step: Called after each optimiser step.
-
-    Raises:
-        ValueError: The inputs differ in length, or an image does not have the configured size.
     """
-    _check(meshes, vertex_colours, images, masks, azimuth, elevation, settings)
     colours = torch.as_tensor(np.concatenate(list(vertex_colours)), dtype=torch.float32)
     start = pack_meshes(meshes, images.device)
     objective = Objective(
@@ -176,24 +172,3 @@ def _unpack(meshes: Sequence[Mesh], objective: Objective, best: _Best) -> list[R
         RefinedMesh(Mesh(positions.numpy(), mesh.faces), *numbers)
         for mesh, positions, numbers in zip(meshes, vertices, values, strict=True)
     ]
-
-
-def _check(
-    meshes: Sequence[Mesh],
-    vertex_colours: Sequence[np.ndarray],
-    images: Tensor,
-    masks: Tensor,
-    azimuth: Tensor,
-    elevation: Tensor,
-    settings: RefineSettings,
-) -> None:
-    counts = [len(part) for part in (meshes, vertex_colours, images, masks, azimuth, elevation)]
-    if len(set(counts)) != 1 or not meshes:
-        raise ValueError(f"expected equal numbers of meshes, colours, images, masks and angles, got {counts}")
-    for index, (mesh, colours) in enumerate(zip(meshes, vertex_colours, strict=True)):
-        if len(colours) != len(mesh.vertices):
-            raise ValueError(f"mesh {index}: expected {len(mesh.vertices)} vertex colours, got {len(colours)}")
-    side = settings.resolution_px
-    if images.shape[-2:] != (side, side) or masks.shape[-2:] != (side, side):
-        shapes = f"{tuple(images.shape)} and {tuple(masks.shape)}"
-        raise ValueError(f"expected images and masks of {side} x {side} pixels, got {shapes}")

@@ -41,13 +41,7 @@ class TextureMap:
 
 
 def unwrap(mesh: Mesh, texture_px: int) -> UvAtlas:
-    """Unwrap a mesh into an atlas for a texture of ``texture_px`` texels per side.
-
-    Raises:
-        ValueError: The mesh is empty.
-    """
-    if mesh.is_empty:
-        raise ValueError("expected a mesh with faces, got none")
+    """Unwrap a mesh with faces into an atlas for a texture of ``texture_px`` texels per side."""
     atlas = xatlas.Atlas()
     atlas.add_mesh(mesh.vertices.astype(np.float32), mesh.faces.astype(np.uint32))
     packing = xatlas.PackOptions()

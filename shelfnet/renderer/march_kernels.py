@@ -191,47 +191,65 @@ def _occupancy_cell(x: Any, y: Any, z: Any, shape: Any) -> Any:
 @compiled
 def _sample_occupancy(grid: ndarray, points: ndarray, occupancy: ndarray) -> None:
     """Trilinear occupancy at points."""
-    flat, one = grid.reshape(-1), np.uint32(1)
+    flat, column = grid.reshape(-1), np.uint32(1)
     row, plane = np.uint32(grid.shape[2]), np.uint32(grid.shape[1] * grid.shape[2])
     for s in range(len(occupancy)):
         first, u, v, w = _occupancy_cell(points[0, s], points[1, s], points[2, s], grid.shape)
-        second, third, fourth = first + row, first + plane, first + plane + row
-        a, b, c, d = flat[first], flat[first + one], flat[second], flat[second + one]
-        e, f, g, h = flat[third], flat[third + one], flat[fourth], flat[fourth + one]
-        near = (a + u * (b - a)) * (ONE - v) + (c + u * (d - c)) * v
-        far = (e + u * (f - e)) * (ONE - v) + (g + u * (h - g)) * v
-        occupancy[s] = near * (ONE - w) + far * w
+        a, b, c, d, e, f, g, h = corner_values(flat, first, column, row, plane)
+        occupancy[s] = blend(a, b, c, d, e, f, g, h, u, v, w)
 
 
 @compiled
 def _sample_occupancy_backward(
     grid: ndarray, points: ndarray, d_occupancy: ndarray, with_points: bool, d_grid: ndarray, d_points: ndarray
 ) -> None:
-    flat, d_flat, one = grid.reshape(-1), d_grid.reshape(-1), np.uint32(1)
+    flat, d_flat, column = grid.reshape(-1), d_grid.reshape(-1), np.uint32(1)
     row, plane = np.uint32(grid.shape[2]), np.uint32(grid.shape[1] * grid.shape[2])
     for s in range(len(d_occupancy)):
         gradient = d_occupancy[s]
         if gradient == ZERO:
             continue
         first, u, v, w = _occupancy_cell(points[0, s], points[1, s], points[2, s], grid.shape)
-        second, third, fourth = first + row, first + plane, first + plane + row
-        near, far = gradient * (ONE - w), gradient * w
-        near_low, near_high, far_low, far_high = near * (ONE - v), near * v, far * (ONE - v), far * v
-        d_flat[first] += near_low * (ONE - u)
-        d_flat[first + one] += near_low * u
-        d_flat[second] += near_high * (ONE - u)
-        d_flat[second + one] += near_high * u
-        d_flat[third] += far_low * (ONE - u)
-        d_flat[third + one] += far_low * u
-        d_flat[fourth] += far_high * (ONE - u)
-        d_flat[fourth + one] += far_high * u
+        blend_backward(d_flat, first, column, row, plane, gradient, u, v, w)
         if with_points:
-            a, b, c, d = flat[first], flat[first + one], flat[second], flat[second + one]
-            e, f, g, h = flat[third], flat[third + one], flat[fourth], flat[fourth + one]
+            a, b, c, d, e, f, g, h = corner_values(flat, first, column, row, plane)
             along_x, along_y, along_z = blend_gradient(a, b, c, d, e, f, g, h, u, v, w)
             d_points[0, s] += gradient * along_x * np.float32(grid.shape[2] - 2)
             d_points[1, s] += gradient * along_y * np.float32(grid.shape[1] - 2)
             d_points[2, s] += gradient * along_z * np.float32(grid.shape[0] - 2)
+
+
+@inlined
+def corner_values(flat: Any, first: Any, right: Any, down: Any, back: Any) -> Any:
+    """Values at the eight corners of a cell, x fastest, from the index of the first and the steps along the axes."""
+    return (
+        flat[first], flat[first + right], flat[first + down], flat[first + down + right],
+        flat[first + back], flat[first + back + right], flat[first + back + down], flat[first + back + down + right],
+    )  # fmt: skip
+
+
+@inlined
+def blend(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any, u: Any, v: Any, w: Any) -> Any:
+    """Trilinear blend of eight corners, x fastest."""
+    near = (a + u * (b - a)) * (ONE - v) + (c + u * (d - c)) * v
+    far = (e + u * (f - e)) * (ONE - v) + (g + u * (h - g)) * v
+    return near * (ONE - w) + far * w
+
+
+@inlined
+def blend_backward(
+    d_flat: Any, first: Any, right: Any, down: Any, back: Any, gradient: Any, u: Any, v: Any, w: Any
+) -> None:
+    """Add the gradient of a trilinear blend to those of its eight corners."""
+    near, far = gradient * (ONE - w), gradient * w
+    d_flat[first] += near * (ONE - v) * (ONE - u)
+    d_flat[first + right] += near * (ONE - v) * u
+    d_flat[first + down] += near * v * (ONE - u)
+    d_flat[first + down + right] += near * v * u
+    d_flat[first + back] += far * (ONE - v) * (ONE - u)
+    d_flat[first + back + right] += far * (ONE - v) * u
+    d_flat[first + back + down] += far * v * (ONE - u)
+    d_flat[first + back + down + right] += far * v * u
 
 
 @inlined

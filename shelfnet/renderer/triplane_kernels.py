@@ -1,4 +1,4 @@
-"""Compiled loops of :mod:`shelfnet.renderer.fused_triplane_march` over the rays of one object, forward and backward.
+"""Compiled loops of :mod:`shelfnet.renderer.fused_march` over the rays of one object, forward and backward.
 
 The first linear layer of a head is applied to the planes beforehand. What remains at a point is to sum three bilinear
 values per hidden unit, apply the leaky ReLU and, for the occupancy, take a scalar product. The last layer of the
@@ -19,9 +19,12 @@ from shelfnet.renderer.march_kernels import (
     ZERO,
     Rays,
     Samples,
+    blend,
+    blend_backward,
     blend_gradient,
     choose_largest,
     compiled,
+    corner_values,
     exp,
     feature_axis,
     feature_slope,
@@ -216,14 +219,6 @@ def _shared_cell(x: Any, y: Any, z: Any, shape: Any) -> Any:
     return (k * shape[1] + j) * shape[2] + i, u, v, w, right, down, back
 
 
-@inlined
-def _shared_corners(flat: Any, first: Any, right: Any, down: Any, back: Any) -> Any:
-    return (
-        flat[first], flat[first + right], flat[first + down], flat[first + down + right],
-        flat[first + back], flat[first + back + right], flat[first + back + down], flat[first + back + down + right],
-    )  # fmt: skip
-
-
 @compiled
 def _sample_occupancy(planes: Planes, points: ndarray, scratch: Scratch, occupancy: ndarray) -> None:
     """Occupancy at points."""
@@ -239,10 +234,8 @@ def _sample_occupancy(planes: Planes, points: ndarray, scratch: Scratch, occupan
             logit += planes.output[channel] * (value if value > ZERO else LEAK * value)
         if len(shared):
             first, u, v, w, right, down, back = _shared_cell(x, y, z, planes.shared.shape)
-            a, b, c, d, e, f, g, h = _shared_corners(shared, first, right, down, back)
-            near = (a + u * (b - a)) * (ONE - v) + (c + u * (d - c)) * v
-            far = (e + u * (f - e)) * (ONE - v) + (g + u * (h - g)) * v
-            logit += near * (ONE - w) + far * w
+            a, b, c, d, e, f, g, h = corner_values(shared, first, right, down, back)
+            logit += blend(a, b, c, d, e, f, g, h, u, v, w)
         small = exp(-abs(logit))
         occupancy[s] = (ONE if logit > ZERO else small) / (ONE + small)
 
@@ -273,17 +266,9 @@ def _sample_occupancy_backward(
             _add_point_gradient(flat, channels, size, x, y, z, scratch, hidden, d_points, s)
         if len(shared):
             first, u, v, w, right, down, back = _shared_cell(x, y, z, planes.shared.shape)
-            near, far = d_logit * (ONE - w), d_logit * w
-            d_shared[first] += near * (ONE - v) * (ONE - u)
-            d_shared[first + right] += near * (ONE - v) * u
-            d_shared[first + down] += near * v * (ONE - u)
-            d_shared[first + down + right] += near * v * u
-            d_shared[first + back] += far * (ONE - v) * (ONE - u)
-            d_shared[first + back + right] += far * (ONE - v) * u
-            d_shared[first + back + down] += far * v * (ONE - u)
-            d_shared[first + back + down + right] += far * v * u
+            blend_backward(d_shared, first, right, down, back, d_logit, u, v, w)
             if with_points:
-                a, b, c, d, e, f, g, h = _shared_corners(shared, first, right, down, back)
+                a, b, c, d, e, f, g, h = corner_values(shared, first, right, down, back)
                 along_x, along_y, along_z = blend_gradient(a, b, c, d, e, f, g, h, u, v, w)
                 d_points[0, s] += d_logit * along_x * feature_slope(x, planes.shared.shape[2])
                 d_points[1, s] += d_logit * along_y * feature_slope(y, planes.shared.shape[1])

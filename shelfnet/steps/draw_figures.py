@@ -149,7 +149,7 @@ def _draw_reconstructions(
     fov = math.radians(config.render.fov_deg)
     size_in = reconstructions_size_in(views, list(runs))
     with Previewer(CELL_PX, fov) as previewer, _figure_file(*size_in, output / "reconstructions.png") as fig:
-        draw_reconstructions(fig, views, list(runs), previewer.render, config.render.camera_distance)
+        draw_reconstructions(fig, views, list(runs), previewer.render_mesh, config.render.camera_distance)
 
 
 def _draw_contact_sheet(shards: list[Path], seed: int, output: Path) -> None:

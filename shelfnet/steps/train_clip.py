@@ -6,11 +6,10 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
 import torch
 
 from shelfnet.config.supervision import ClipSettings
-from shelfnet.data.shards.reader import TrainingViews, load_training_views, open_shard
+from shelfnet.data.shards.reader import TrainingViews, load_training_views, read_rows
 from shelfnet.devices import device_name, pick_device
 from shelfnet.networks.checkpoint import save_model
 from shelfnet.networks.clip import ClipModel
@@ -148,18 +147,9 @@ def _retrieval_of_new_captions(
 
 def _captions(shards: Sequence[Path], split: str) -> set[str]:
     """Distinct captions of one split; reads no images."""
-    return {row["caption"] for row in _rows(shards, split, ["caption"])}
+    return {row["caption"] for row in read_rows(shards, split, ["caption"])}
 
 
 def _tags(shards: Sequence[Path], split: str) -> list[CaptionTags]:
     """Tags of the images of one split, in the order of :func:`load_training_views`."""
-    return [CaptionTags(**row) for row in _rows(shards, split, [field.name for field in fields(CaptionTags)])]
-
-
-def _rows(shards: Sequence[Path], split: str, columns: list[str]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for path in shards:
-        with open_shard(path, ["split", *columns]) as shard:
-            table = shard.read(["split", *columns])
-        rows += table.filter(pc.field("split") == split).select(columns).to_pylist()
-    return rows
+    return [CaptionTags(**row) for row in read_rows(shards, split, [field.name for field in fields(CaptionTags)])]

@@ -22,8 +22,7 @@ from shelfnet.evaluation.comparison_text import (
 )
 from shelfnet.evaluation.results import Tables, has_truth, read_results
 from shelfnet.preview.models import Submesh
-from shelfnet.preview.previewer import Previewer
-from shelfnet.preview.primitives import submesh_primitive
+from shelfnet.preview.previewer import Previewer, submesh_primitive
 from shelfnet.publishing import publish_text
 from shelfnet.report.captions import COLUMN_FIGURES, DATA_FIGURES, FIGURE_CAPTIONS, NEED_TRUTH
 from shelfnet.report.data_uris import png_uri
@@ -126,7 +125,7 @@ def _gallery(
         def render_true(parts: Sequence[Submesh], camera: Camera) -> Image:
             return previewer.render_primitives([submesh_primitive(part) for part in parts], camera[None])[0]
 
-        renderers = Renderers(previewer.render, render_true, config.render.camera_distance)
+        renderers = Renderers(previewer.render_mesh, render_true, config.render.camera_distance)
         return make_gallery(views, methods, tables, true_meshes and true_meshes.submeshes, renderers)
 
 

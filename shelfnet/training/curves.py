@@ -5,11 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from shelfnet.data.tables import cast_columns, read_parquet
-from shelfnet.provenance import code_version
-from shelfnet.publishing import complete_file
+from shelfnet.data.tables import cast_columns, read_parquet, write_table
 
 VALIDATION = "validation/"
 """Start of the names of validation metrics."""
@@ -25,11 +22,7 @@ class CurvesError(ValueError):
 
 def write_curves(folder: Path, history: Sequence[tuple[int, str, float]]) -> None:
     """Publish the logged values of a run, each with its iteration and name."""
-    columns = list(zip(*history, strict=True)) or [(), (), ()]
-    arrays = [pa.array(list(column), field.type) for column, field in zip(columns, SCHEMA, strict=True)]
-    table = pa.table(arrays, schema=SCHEMA.with_metadata({"code_version": code_version()}))
-    with complete_file(folder / METRICS) as temporary:
-        pq.write_table(table, temporary)
+    write_table(folder / METRICS, (dict(zip(SCHEMA.names, row, strict=True)) for row in history), SCHEMA)
 
 
 def read_curves(folder: Path) -> pd.DataFrame:

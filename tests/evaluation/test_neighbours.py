@@ -46,11 +46,6 @@ def test_agrees_with_point_cloud_utils():
     np.testing.assert_array_equal(found.indices, np.ravel(indices))
 
 
-def test_empty_targets_and_unknown_backend_raise():
-    with pytest.raises(ValueError):
-        neighbour_index(np.zeros((0, 3)))
-
-
 @pytest.mark.skipif("pytorch3d" in BACKENDS, reason="pytorch3d is installed")
 def test_missing_pytorch3d_is_named():
     with pytest.raises(ModuleNotFoundError, match="pytorch3d"):

@@ -5,9 +5,8 @@ import pandas as pd
 import pytest
 
 from shelfnet.evaluation.comparison import NEEDS_TRUTH, silhouette_table
-from shelfnet.evaluation.comparison_text import NO_TRUTH_SENTENCE, silhouette_markdown
+from shelfnet.evaluation.comparison_text import NO_TRUTH_SENTENCE, silhouette_markdown, silhouette_sentences
 from shelfnet.evaluation.results import COLUMNS, ResultsError, has_truth, read_results, write_results
-from shelfnet.evaluation.verdict import silhouette_verdict
 
 OBJECTS = 6
 
@@ -68,13 +67,11 @@ def test_markdown_starts_with_the_missing_truth(table):
 def test_verdict_compares_with_what_has_learned_nothing():
     tables = {name: rows_of(name, level) for name, level in (("base", 0.5), ("other", 0.7), ("untrained", 0.6))}
     table = silhouette_table(tables, rows_of("sphere", 0.3), samples=50, seed=0)
-    found = silhouette_verdict(table)
-    assert found.best == ("other", "coarse")
-    assert found.mask_iou.estimate == pytest.approx(0.725)
-    sphere, untrained = found.references
-    assert (sphere.name, sphere.mask_iou, sphere.not_above) == ("sphere", pytest.approx(0.325), ())
-    assert (untrained.name, untrained.mask_iou, untrained.not_above) == ("untrained", pytest.approx(0.625), ("base",))
-    assert silhouette_verdict(table[table["ablation"] == "sphere"]) is None
+    best, sphere, untrained = silhouette_sentences(table)
+    assert best.startswith("The silhouettes of other (coarse) cover") and "a mask IoU of 0.725" in best
+    assert sphere == "A ball reaches 0.325; all models are better."
+    assert untrained == "The network before training reaches 0.625; not better: base."
+    assert silhouette_sentences(table[table["ablation"] == "sphere"]) == ["No trained model was evaluated."]
 
 
 def test_empty_predictions_are_counted(table):

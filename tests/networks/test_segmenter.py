@@ -165,7 +165,3 @@ def test_cached_weights_are_used(untrained, tmp_path, monkeypatch):
     assert torch.equal(
         segmenter.network.roi_heads.box_predictor.cls_score.weight, state["roi_heads.box_predictor.cls_score.weight"]
     )
-
-
-def test_kind_none_builds_no_segmenter():
-    assert build_segmenter(SegmenterSettings()) is None

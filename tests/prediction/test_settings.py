@@ -5,7 +5,7 @@ from run_descriptions import run_description
 
 from shelfnet.config.load import ConfigError
 from shelfnet.config.schema import Config
-from shelfnet.prediction.settings import prediction_settings
+from shelfnet.prediction.predictor import prediction_settings
 
 TRAINED = run_description(
     ablation="fine", reconstruct={"level": 0.35, "texture_px": 512}, refine={"iterations": 7, "max_faces": 2_000}

@@ -21,7 +21,7 @@ def test_a_texture_is_shown_the_right_way_up():
     mesh = trimesh.Trimesh(ball.vertices, ball.faces, visual=visual, process=False)
     camera = look_at_origin(torch.tensor(0.4), torch.tensor(0.0), 2.6).numpy().astype(np.float64)
     with Previewer(48, math.radians(35.0)) as previewer:
-        shown = previewer.render(mesh, camera).astype(int)
+        shown = previewer.render_mesh(mesh, camera).astype(int)
     upper, lower = (shown[rows, 24, :3] for rows in (slice(14, 21), slice(27, 34)))
     assert (upper[:, 0] > 2 * upper[:, 2]).all()
     assert (lower[:, 2] > 2 * lower[:, 0]).all()

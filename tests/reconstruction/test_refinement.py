@@ -188,25 +188,3 @@ def test_configured_rasterizer_is_used(monkeypatch):
     shape = ellipsoid(0.3, 0.3, 0.3)
     refine_one(shape, shape, SETTINGS.model_copy(update={"iterations": 1, "rasterizer": "pytorch3d"}))
     assert len(used) == 2 * 2, "before and after a step, from the camera and the mirrored one"
-
-
-def test_wrong_image_size_is_refused():
-    shape = ellipsoid(0.3, 0.3, 0.3)
-    with pytest.raises(ValueError, match=r"16 x 16.*\(1, 3, 32, 32\)"):
-        refine_one(shape, shape, SETTINGS.model_copy(update={"resolution_px": 16}))
-
-
-def test_unequal_batch_sizes_are_refused():
-    shape = ellipsoid(0.3, 0.3, 0.3)
-    image, mask = photograph(shape, 0.0, 0.1)
-    with pytest.raises(ValueError, match=r"\[2, 2, 1, 1, 1, 1\]"):
-        refine_meshes(
-            [shape] * 2, [grey(shape)] * 2, image, mask, torch.zeros(1), torch.zeros(1), SETTINGS, FOV, DISTANCE
-        )
-
-
-def test_wrong_number_of_colours_is_refused():
-    shape = ellipsoid(0.3, 0.3, 0.3)
-    image, mask = photograph(shape, 0.0, 0.1)
-    with pytest.raises(ValueError, match=r"mesh 0.*162.*161"):
-        refine_meshes([shape], [grey(shape)[1:]], image, mask, torch.zeros(1), torch.zeros(1), SETTINGS, FOV, DISTANCE)

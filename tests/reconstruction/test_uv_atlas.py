@@ -4,7 +4,6 @@ import torch
 import trimesh
 
 from shelfnet.geometry.meshes import Mesh
-from shelfnet.reconstruction.mesh_extraction import empty_mesh
 from shelfnet.reconstruction.uv_atlas import unwrap
 from shelfnet.renderer.pixel_face_pairs import nearest_pairs
 
@@ -54,8 +53,3 @@ def test_charts_are_not_stretched():
     in_texture = np.linalg.norm(places - np.roll(places, 1, axis=1), axis=2)
     scale = in_texture / in_space
     assert np.median(scale.max(axis=1) / scale.min(axis=1)) < 1.05
-
-
-def test_empty_mesh_is_refused():
-    with pytest.raises(ValueError):
-        unwrap(empty_mesh(), 64)

@@ -1,14 +1,15 @@
 """Convert one model file of any supported format to the 3D-FUTURE layout."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from PIL import Image
 
-from shelfnet.data.catalogue.dataset_layout import OBJ_NAME
+from shelfnet.data.catalogue.dataset_layout import MTL_NAME, OBJ_NAME, TEXTURE_NAME
 from shelfnet.data.importers.baking import bake_vertex_colours
-from shelfnet.data.importers.future3d_writer import write_model, write_parts
 from shelfnet.data.importers.glb import import_glb
 from shelfnet.data.importers.material_parts import WHITE, MaterialPart
 from shelfnet.data.importers.ply import import_ply
@@ -17,6 +18,7 @@ from shelfnet.data.obj.appearance import place_textures
 from shelfnet.data.obj.materials import ModelMaterials, read_materials
 from shelfnet.data.obj.parser import NONE, ObjModel
 from shelfnet.data.obj.reader import MAX_COORDINATE, ModelError, load_obj, load_obj_model
+from shelfnet.data.obj.writer import material_name, write_obj_text
 from shelfnet.geometry.colours import linear_from_srgb
 
 UP_AXES = {"y": np.eye(3), "z": np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])}
@@ -125,3 +127,75 @@ def _base_centre(points: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "3"]:
     """Centre of the lower side of the bounding box."""
     low, high = points.min(axis=0), points.max(axis=0)
     return np.array([0.5 * (low[0] + high[0]), low[1], 0.5 * (low[2] + high[2])])
+
+
+def write_parts(folder: Path, parts: Sequence[MaterialPart]) -> None:
+    """Write parts without vertex colours, with one material per part."""
+    write_model(folder, _join(parts), ModelMaterials(tuple(part.material for part in parts)))
+
+
+def write_model(folder: Path, model: ObjModel, materials: ModelMaterials) -> None:
+    """Write the OBJ, the MTL and the textures of a model.
+
+    Args:
+        folder: Empty output folder.
+        model: Model in metres, +Y up.
+        materials: One numbered material per material of the model, and the material of faces that name none.
+    """
+    (folder / OBJ_NAME).write_bytes(f"mtllib {MTL_NAME}\n".encode() + write_obj_text(model))
+    textures = _write_textures(folder, materials)
+    lines = []
+    for index, material in enumerate(materials.numbered):
+        lines += [f"newmtl {material_name(index)}", "Kd " + " ".join(f"{value:.6g}" for value in material.colour)]
+        if material.texture is not None:
+            lines.append(f"map_Kd {textures[id(material.texture)]}")
+    (folder / MTL_NAME).write_text("\n".join(lines) + "\n", encoding="ascii")
+
+
+def _join(parts: Sequence[MaterialPart]) -> ObjModel:
+    """Join parts into one model; part ``i`` has material ``i``."""
+    sizes = [len(part.faces) for part in parts]
+    return ObjModel(
+        vertices=np.concatenate([part.vertices for part in parts]),
+        faces=_join_faces(parts, [part.vertices for part in parts]),
+        colours=np.empty((0, 3)),
+        texture_points=_join_rows([part.uv for part in parts], 2),
+        face_textures=_join_faces(parts, [part.uv for part in parts]),
+        normals=_join_rows([part.normals for part in parts], 3),
+        face_normals=_join_faces(parts, [part.normals for part in parts]),
+        face_materials=np.repeat(np.arange(len(parts)), sizes),
+        smooth=np.repeat([part.normals is not None for part in parts], sizes),
+        polygons=np.arange(sum(sizes)),
+    )
+
+
+def _join_rows(arrays: Sequence[Float[np.ndarray, "v k"] | None], width: int) -> Float[np.ndarray, "n k"]:
+    return np.concatenate([np.empty((0, width)), *(array for array in arrays if array is not None)])
+
+
+def _join_faces(
+    parts: Sequence[MaterialPart], arrays: Sequence[Float[np.ndarray, "v k"] | None]
+) -> Int[np.ndarray, "f 3"]:
+    """Faces of all parts as indices into their joined arrays; ``NONE`` for parts without the array."""
+    start, joined = 0, []
+    for part, array in zip(parts, arrays, strict=True):
+        joined.append(np.full_like(part.faces, NONE) if array is None else part.faces + start)
+        start += 0 if array is None else len(array)
+    return np.concatenate(joined)
+
+
+def _write_textures(folder: Path, materials: ModelMaterials) -> dict[int, str]:
+    """Write every texture once; returns file names by the ``id`` of the array.
+
+    The texture of faces without a material gets the name that readers fall back to.
+    """
+    names: dict[int, str] = {}
+    if materials.unnamed.texture is not None:
+        names[id(materials.unnamed.texture)] = TEXTURE_NAME
+    for material in (materials.unnamed, *materials.numbered):
+        if material.texture is None:
+            continue
+        path = folder / names.setdefault(id(material.texture), f"texture_{len(names)}.png")
+        if not path.exists():
+            Image.fromarray(np.ascontiguousarray(material.texture)).save(path, compress_level=3)
+    return names

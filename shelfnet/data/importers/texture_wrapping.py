@@ -4,7 +4,7 @@ A mirrored texture becomes a texture of twice the size with its mirror image. A 
 pixels as far as texture coordinates reach, and shrunk if it would become larger than textures may be.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -35,16 +35,17 @@ def unwrap_texture(part: MaterialPart) -> MaterialPart:
     return replace(part, material=material, uv=np.column_stack([along, 1.0 - down]), wrap=REPEATED)
 
 
+@dataclass(frozen=True)
 class _Axis:
     """One axis of a texture: its wrap mode, the coordinates along it, and the interval of the texture that they need.
 
     The unit is the side of the texture.
     """
 
-    def __init__(self, mode: Wrap, coordinates: Float[np.ndarray, "v"], low: float, high: float) -> None:
-        self._mode = mode
-        self._coordinates = coordinates
-        self._low, self._high = low, high
+    mode: Wrap
+    coordinates: Float[np.ndarray, "v"]
+    low: float
+    high: float
 
     @classmethod
     def of(cls, mode: Wrap, coordinates: Float[np.ndarray, "v"]) -> "_Axis":
@@ -58,15 +59,15 @@ class _Axis:
 
     def shrunk(self, side_px: int) -> int:
         """Size of the texture for which the interval does not exceed the largest texture."""
-        return max(1, min(side_px, int((MAX_TEXTURE_SIDE_PX - 2 * MARGIN_PX - 2) / (self._high - self._low))))
+        return max(1, min(side_px, int((MAX_TEXTURE_SIDE_PX - 2 * MARGIN_PX - 2) / (self.high - self.low))))
 
     def unrolled(self, side_px: int) -> tuple[Int[np.ndarray, "n"], Float[np.ndarray, "v"]]:
         """Pixels of the texture along the interval, and the coordinates in it."""
-        margin = MARGIN_PX if self._mode is Wrap.CLAMP else 0
-        start, stop = int(np.floor(self._low * side_px)) - margin, int(np.ceil(self._high * side_px)) + margin
+        margin = MARGIN_PX if self.mode is Wrap.CLAMP else 0
+        start, stop = int(np.floor(self.low * side_px)) - margin, int(np.ceil(self.high * side_px)) + margin
         pixels = np.arange(start, stop)
-        if self._mode is Wrap.CLAMP:
+        if self.mode is Wrap.CLAMP:
             pixels = pixels.clip(0, side_px - 1)
-        elif self._mode is Wrap.MIRROR:
+        elif self.mode is Wrap.MIRROR:
             pixels = np.where(pixels < side_px, pixels, 2 * side_px - 1 - pixels)
-        return pixels, (self._coordinates * side_px - start) / (stop - start)
+        return pixels, (self.coordinates * side_px - start) / (stop - start)

@@ -7,13 +7,13 @@ a hint: a missing file is searched by the end of its path, and by its name witho
 import os
 import posixpath
 import re
-from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from shelfnet.data.file_names import folded_name
 from shelfnet.data.folders import Confinement
+from shelfnet.data.name_index import NameIndex
 
 DRIVE_LETTER = re.compile(r"^[A-Za-z]:")
 COMMENT = re.compile(r"\s#.*$")
@@ -36,7 +36,7 @@ class ModelFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._confinement = Confinement(folder)
-        self._listings: dict[Path, dict[str, list[str]]] = {}
+        self._listings: dict[Path, NameIndex[str]] = {}
 
     def find_named(self, text: str, beside: Path | None = None) -> Path | None:
         """The file that a name in an OBJ, MTL or PLY file refers to, or None.
@@ -91,20 +91,12 @@ class ModelFiles:
         """Name of a folder's entry in its actual spelling; None if no entry or several entries match."""
         if os.path.lexists(folder / name):
             return name
-        similar = self._listing(folder).get(folded_name(name), [])
-        return similar[0] if len(similar) == 1 else None
-
-    def _listing(self, folder: Path) -> dict[str, list[str]]:
-        """Entries of a folder by folded name; empty outside the model's folder."""
         if folder not in self._listings:
-            listing = defaultdict(list)
-            try:
-                for path in folder.iterdir() if self._contains(folder) else ():
-                    listing[folded_name(path.name)].append(path.name)
-            except OSError:
-                pass  # a file, or a folder that may not be read
-            self._listings[folder] = listing
-        return self._listings[folder]
+            names: list[str] = []
+            with suppress(OSError):  # a file, or a folder that may not be read
+                names = [path.name for path in folder.iterdir()] if self._contains(folder) else []
+            self._listings[folder] = NameIndex((entry, entry) for entry in names)
+        return self._listings[folder].find(name)
 
     def _contains(self, path: Path) -> bool:
         try:

@@ -18,6 +18,8 @@ NONE = -1
 """Index of a missing material, texture coordinate or normal."""
 NAME_KEYWORDS = ("usemtl", "mtllib")
 """Keywords of statements with a name, which may contain the character that starts a comment elsewhere."""
+FACE_ATTRIBUTES = ("faces", "face_textures", "face_normals", "face_materials", "smooth", "polygons")
+"""Fields of a model with one row per face."""
 
 
 @dataclass(frozen=True)
@@ -49,20 +51,12 @@ class ObjModel:
     face_materials: Int[np.ndarray, "f"]
     smooth: Bool[np.ndarray, "f"]
     polygons: Int[np.ndarray, "f"]
-    materials: tuple[str, ...]
-    libraries: tuple[str, ...]
+    materials: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
 
     def with_faces(self, chosen: Bool[np.ndarray, "f"]) -> "ObjModel":
         """The model with some of its faces; vertices are kept."""
-        return replace(
-            self,
-            faces=self.faces[chosen],
-            face_textures=self.face_textures[chosen],
-            face_normals=self.face_normals[chosen],
-            face_materials=self.face_materials[chosen],
-            smooth=self.smooth[chosen],
-            polygons=self.polygons[chosen],
-        )
+        return replace(self, **{name: getattr(self, name)[chosen] for name in FACE_ATTRIBUTES})
 
 
 def parse_obj(lines: Iterable[str], max_faces: int, max_coordinate: float) -> ObjModel:

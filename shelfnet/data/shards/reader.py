@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from jaxtyping import Float, Int, UInt8
 
@@ -174,9 +175,17 @@ def load_training_azimuths(paths: Sequence[Path]) -> Float[np.ndarray, "n"]:
     Raises:
         ShardError: A file is damaged or lacks a column.
     """
-    columns = ("split", "azimuth_deg")
-    rows = (row for path in paths for _, batch in _batches(path, columns) for row in batch.to_pylist())
-    return np.array([row["azimuth_deg"] for row in rows if row["split"] == "train"], dtype=np.float64)
+    return np.array([row["azimuth_deg"] for row in read_rows(paths, "train", ["azimuth_deg"])], dtype=np.float64)
+
+
+def read_rows(paths: Sequence[Path], split: str, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Some columns of all rows of a split, in the order of :func:`load_training_views`.
+
+    Raises:
+        ShardError: A file is damaged or lacks a column.
+    """
+    batches = (batch for path in paths for _, batch in _batches(path, ("split", *columns)))
+    return [row for batch in batches for row in batch.filter(pc.field("split") == split).select(columns).to_pylist()]
 
 
 def open_shard(path: Path, columns: Iterable[str]) -> pq.ParquetFile:

@@ -4,7 +4,7 @@
 Angles are in degrees, as in every file; ``cam2world`` is row-major with OpenCV axes (:mod:`shelfnet.geometry.cameras`).
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pyarrow as pa
 from jaxtyping import Float, UInt8
 
 from shelfnet.data.shards.encoding import encode_png
-from shelfnet.data.tags import ObjectTags, tags_of
+from shelfnet.data.tags import ObjectTags
 
 SCHEMA = pa.schema(
     [
@@ -94,16 +94,9 @@ def image_row(
         metadata: How the image was made.
     """
     return {
-        "model_id": subject.model_id,
-        "split": subject.split,
+        **{field.name: getattr(subject, field.name) for field in fields(DatasetObject)},
         "view": view,
         "image": {"bytes": encode_png(image), "path": f"{subject.model_id}_{view:03d}.png"},
-        "caption": subject.caption,
-        **tags_of(subject),
-        "azimuth_deg": metadata.azimuth_deg,
-        "elevation_deg": metadata.elevation_deg,
+        **asdict(metadata),
         "cam2world": metadata.cam2world.astype(np.float32).ravel().tolist(),
-        "fov_deg": metadata.fov_deg,
-        "engine": metadata.engine,
-        "seed": metadata.seed,
     }

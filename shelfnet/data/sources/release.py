@@ -20,6 +20,7 @@ from shelfnet.data.catalogue.model_info import LIST_NAME, DatasetError, read_mod
 from shelfnet.data.file_names import folded_name
 from shelfnet.data.folders import link_model, remove_others
 from shelfnet.data.name_index import NameIndex
+from shelfnet.data.shown_names import shown_names
 from shelfnet.data.sources.archive_parts import ArchiveContents, extract_part, is_complete, read_contents
 from shelfnet.file_tree import subfolders
 from shelfnet.provenance import file_digest
@@ -31,7 +32,6 @@ ARCHIVE_PREFIX = "zip-"
 If two have a model of the same name, the first in alphabetical order is used (see
 :func:`~shelfnet.data.catalogue.dataset_layout.model_folders`)."""
 DIGEST_CHARACTERS = 16
-SHOWN_NAMES = 5
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,8 @@ def find_release(source: Path) -> Release | None:
     needed = _needed(contents, extracted, missing)
     if not needed and not (missing and missing & _folded_names(extracted)):
         return None
-    log.info("%s: %d models are extracted; archives with other models: %s", source, len(extracted), _shown(needed))
+    others = shown_names(map(str, needed)) or "none"
+    log.info("%s: %d models are extracted; archives with other models: %s", source, len(extracted), others)
     return Release(needed, lists, extracted, contents)
 
 
@@ -178,8 +179,8 @@ def _check(release: Release, contents: Mapping[Path, ArchiveContents]) -> None:
             if origin.setdefault(name, archive) != archive:
                 raise DatasetError(f"{archive}: {name} is also in another archive, {origin[name]}")
     if not release.lists and all(content.list_path is None for content in contents.values()):
-        where = "in an archive or next to the archives"
-        raise DatasetError(f"{_shown(contents)}: expected {LIST_NAME} {where}, found none. {HOW_TO_GET}.")
+        where, archives = "in an archive or next to the archives", shown_names(map(str, contents))
+        raise DatasetError(f"{archives}: expected {LIST_NAME} {where}, found none. {HOW_TO_GET}.")
 
 
 def _part(name: str, archive: Path, contents: ArchiveContents, root: Path, earlier: Path) -> Path:
@@ -213,12 +214,6 @@ def _place_list(release: Release, parts: Mapping[Path, Path], root: Path) -> Non
 
 def _folded_names(names: Iterable[str]) -> set[str]:
     return {folded_name(name) for name in names}
-
-
-def _shown(archives: Iterable[Path]) -> str:
-    names = [str(path) for path in archives]
-    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
-    return ", ".join(names[:SHOWN_NAMES]) + more or "none"
 
 
 def _found(contents: ArchiveContents) -> str:

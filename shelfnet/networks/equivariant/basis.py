@@ -35,12 +35,7 @@ def kernel_basis(ir_in: o3.Irrep, ir_out: o3.Irrep, kernel_size: int) -> Float[T
 
     Returns:
         ``n`` kernels with axes output component, input component, z, y, x. ``n`` is 0 if no kernel connects the irreps.
-
-    Raises:
-        ValueError: ``kernel_size`` is not a positive odd number.
     """
-    if kernel_size < 1 or kernel_size % 2 == 0:
-        raise ValueError(f"kernel_size: expected a positive odd number of taps, got {kernel_size}")
     kernels = [
         _kernel(ir_in, ir_out, degree, radius, kernel_size)
         for degree in _degrees(ir_in, ir_out)

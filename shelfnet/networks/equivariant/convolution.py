@@ -28,9 +28,6 @@ class EquivariantConv(nn.Module):
         latent_dim: Length of the style vector.
         upsampling: Integer ratio of the output's resolution to the input's.
         demodulate: Whether to normalise the output to unit variance.
-
-    Raises:
-        ValueError: The kernel size is even, or no kernel connects an output irrep to the input.
     """
 
     copy_in: Tensor
@@ -50,7 +47,7 @@ class EquivariantConv(nn.Module):
         self.irreps_in = as_irreps(irreps_in)
         self.irreps_out = as_irreps(irreps_out)
         # Plain integers, since torch.compile does not trace e3nn's classes.
-        self.channels_in, self.copies_in = self.irreps_in.dim, self.irreps_in.num_irreps
+        self.copies_in = self.irreps_in.num_irreps
         self.copies_out = self.irreps_out.num_irreps
         self.upsampling = upsampling
         self.demodulate = demodulate
@@ -64,13 +61,7 @@ class EquivariantConv(nn.Module):
         self.register_buffer("components", torch.bincount(self.copy_out)[:, None], persistent=False)
 
     def forward(self, x: Float[Tensor, "b c z y x"], style: Float[Tensor, "b d"]) -> Float[Tensor, "b k fz fy fx"]:
-        """Convolve the fields ``x``, modulated by ``style``.
-
-        Raises:
-            ValueError: The channels of ``x`` do not match ``irreps_in``.
-        """
-        if x.shape[1] != self.channels_in:
-            raise ValueError(f"expected {self.channels_in} channels ({self.irreps_in}), got {x.shape[1]}")
+        """Convolve the fields ``x``, modulated by ``style``."""
         kernel = self.kernel()
         scales = self.affine(style)
         modulated = x * _per_channel(scales, self.copy_in)
@@ -113,8 +104,6 @@ class KernelRow(nn.Module):
         copies_out, ir_out = target
         sources = [(mul, kernel_basis(ir, ir_out, kernel_size)) for mul, ir in irreps_in]
         fan_in = sum(mul * len(basis) for mul, basis in sources)
-        if fan_in == 0:
-            raise ValueError(f"no kernel of size {kernel_size} maps {irreps_in} to {ir_out}")
         self.blocks = nn.ModuleList(
             KernelBlock(basis, mul, copies_out, upsampling, fan_in**-0.5) for mul, basis in sources
         )

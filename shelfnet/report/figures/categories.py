@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from shelfnet.evaluation.baselines import MEAN_SHAPE
 from shelfnet.evaluation.results import Tables
-from shelfnet.report.figures.compared_rows import compared_rows
+from shelfnet.report.figures.methods import compared_rows
 from shelfnet.report.figures.style import BASELINE_GREY, Styles, log_scale
 
 MAX_CATEGORIES = 12

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from shelfnet.config.load import UNTRAINED
 from shelfnet.evaluation.baselines import MEAN_SHAPE
-from shelfnet.evaluation.results import Tables
+from shelfnet.evaluation.results import Tables, last_stage
 from shelfnet.evaluation.statistics import bootstrap_mean, scores
-from shelfnet.report.figures.compared_rows import compared_rows
-from shelfnet.report.figures.style import BASELINE_GREY, Styles
+from shelfnet.report.figures.style import BASELINE_GREY, Styles, show_message
 
 
 def draw_chamfer_by_method(
@@ -45,3 +45,21 @@ def draw_chamfer_by_method(
     axes.invert_yaxis()
     axes.set(xlabel="Chamfer distance (unit sides), test split")
     fig.legend(*axes.get_legend_handles_labels(), loc="outside lower center")
+
+
+def compared_rows(fig: Figure, tables: Tables) -> dict[str, pd.DataFrame]:
+    """Rows of the last stage by ablation; if there is nothing to compare, none, and the figure says why.
+
+    ``untrained`` is left out: it is so far off that it would press the others together.
+
+    Args:
+        fig: Empty figure.
+        tables: Rows of ``chamfer.csv`` by ablation.
+    """
+    last = {name: last_stage(table) for name, table in tables.items() if len(table) and name != UNTRAINED}
+    if not last:
+        show_message(fig, "no test view was evaluated")
+    elif all(rows["chamfer"].isna().all() for rows in last.values()):
+        show_message(fig, "there are no true shapes to measure a distance to")
+        return {}
+    return last

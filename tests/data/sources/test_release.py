@@ -222,7 +222,7 @@ def test_incomplete_release_refused(tmp_path, source, zip_folder, extractions):
         assemble(Release((nested,)), tmp_path / "out")
     with pytest.raises(DatasetError, match=r"bare\.zip: .* found raw_model\.obj"):
         assemble(Release((bare,)), tmp_path / "out")
-    with pytest.raises(DatasetError, match=r"models\.zip: expected model_info\.json .* found none.*tianchi"):
+    with pytest.raises(DatasetError, match=r"models\.zip.: expected model_info\.json .* found none.*tianchi"):
         assemble(Release((models,)), tmp_path / "out")
     with pytest.raises(DatasetError, match=r"again\.zip: a .*models\.zip"):
         assemble(Release((models, again)), tmp_path / "out")
