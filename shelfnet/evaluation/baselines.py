@@ -17,9 +17,9 @@ SPHERE_RADIUS = 0.4
 _SPHERE_SUBDIVISIONS = 4
 
 
-def sphere_mesh(radius: float = SPHERE_RADIUS) -> Mesh:
+def sphere_mesh() -> Mesh:
     """A fine icosphere around the origin."""
-    sphere = trimesh.creation.icosphere(subdivisions=_SPHERE_SUBDIVISIONS, radius=radius)
+    sphere = trimesh.creation.icosphere(subdivisions=_SPHERE_SUBDIVISIONS, radius=SPHERE_RADIUS)
     return Mesh(np.asarray(sphere.vertices, dtype=np.float64), np.asarray(sphere.faces, dtype=np.int64))
 
 

@@ -1,6 +1,6 @@
 """Predictions as the evaluation reads them: checked tables of meshes and views."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import Any
@@ -8,7 +8,9 @@ from typing import Any
 import pandas as pd
 
 from shelfnet.data import predictions as files
+from shelfnet.data.catalogue.splits import TEST
 from shelfnet.data.predictions import PREDICTIONS, Prediction, PredictionsError
+from shelfnet.data.shards.reader import load_view_labels
 
 COLUMNS = ("model_id", "split", "view", "stage", "status", "mesh", "azimuth_deg", "elevation_deg", "mask_iou")
 STATUSES = ("ok", "empty")
@@ -34,6 +36,29 @@ def read_predictions(folders: Sequence[Path], stage: str) -> pd.DataFrame:
             f"{first['mesh'].parent}: view {first['view']} of model {first['model_id']} is predicted twice"
         )
     return rows.sort_values(["model_id", "view"], ignore_index=True)
+
+
+def load_test_views(
+    test: pd.DataFrame, stages: Sequence[str], shards: Sequence[Path], model_ids: Container[str] | None = None
+) -> pd.DataFrame:
+    """True camera and category of the test views, as many per model as were predicted; every one is predicted.
+
+    Args:
+        test: Predictions of the test split with ``model_id, view, stage``.
+        stages: Expected stages.
+        shards: Shards of images.
+        model_ids: Models to load; all if ``None``.
+
+    Raises:
+        PredictionsError: There is no prediction, a view has none, or a prediction has no view.
+        ShardError: A shard is damaged.
+    """
+    if test.empty:
+        raise PredictionsError("expected predictions of the test split, got none")
+    views_per_model = int(test.groupby("model_id")["view"].nunique().max())
+    views = load_view_labels(shards, TEST, views_per_model, model_ids=model_ids).table()
+    check_complete(test, views, stages)
+    return views
 
 
 def check_complete(test: pd.DataFrame, views: pd.DataFrame, stages: Sequence[str]) -> None:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import trimesh
@@ -59,54 +58,25 @@ def save_glb(path: Path, coloured: ColouredMesh) -> None:
     Raises:
         ValueError: The mesh is empty, which glTF cannot represent, or does not have one colour per vertex.
     """
-    mesh = coloured.mesh
+    mesh, colours, texture = coloured.mesh, coloured.colours, coloured.texture
     if mesh.is_empty:
         raise ValueError(f"{path}: expected a mesh with faces, got none")
-    if coloured.texture is not None:
-        _save_textured(path, mesh, coloured.texture)
-    elif len(coloured.colours) == len(mesh.vertices):
-        _save_vertex_coloured(path, mesh, coloured.colours)
+    if texture is None and len(colours) != len(mesh.vertices):
+        raise ValueError(f"{path}: expected {len(mesh.vertices)} vertex colours, got {len(colours)}")
+    # glTF's default material is bare metal, which renders black without an environment map.
+    material = PBRMaterial(name="surface", metallicFactor=0.0, roughnessFactor=ROUGHNESS, doubleSided=True)
+    if texture is None:
+        source, faces, visual = np.arange(len(mesh.vertices)), mesh.faces, TextureVisuals(material=material)
+        linear = linear_from_srgb(np.clip(colours, 0.0, 1.0))  # glTF defines COLOR_0 as linear light
+        rgba = np.pad(np.rint(linear * 255.0).astype(np.uint8), ((0, 0), (0, 1)), constant_values=255)
+        visual.vertex_attributes["color"] = rgba
     else:
-        raise ValueError(f"{path}: expected {len(mesh.vertices)} vertex colours, got {len(coloured.colours)}")
-
-
-def _save_vertex_coloured(path: Path, mesh: Mesh, colours: Float[np.ndarray, "v 3"]) -> None:
-    opaque = np.full((len(colours), 1), 255, dtype=np.uint8)
-    linear = linear_from_srgb(np.clip(colours, 0.0, 1.0))  # glTF defines COLOR_0 as linear light
-    rgba = np.hstack([np.rint(linear * 255.0).astype(np.uint8), opaque])
-    surface = trimesh.Trimesh(
-        mesh.vertices, mesh.faces, vertex_normals=mesh.vertex_normals(), vertex_colors=rgba, process=False
-    )
-    data = surface.export(file_type="glb", include_normals=True, tree_postprocessor=_add_material)
-    path.write_bytes(data)  # pyright: ignore[reportArgumentType]
-
-
-def _save_textured(path: Path, mesh: Mesh, texture: TextureMap) -> None:
-    atlas = texture.atlas
-    material = PBRMaterial(
-        name="surface",
-        baseColorTexture=Image.fromarray(texture.pixels),
-        metallicFactor=0.0,
-        roughnessFactor=ROUGHNESS,
-        doubleSided=True,
-    )
-    surface = trimesh.Trimesh(
-        mesh.vertices[atlas.source],
-        atlas.faces,
-        vertex_normals=mesh.vertex_normals()[atlas.source],
-        visual=TextureVisuals(uv=atlas.uv_up, material=material),
-        process=False,
-    )
+        source, faces = texture.atlas.source, texture.atlas.faces
+        material.baseColorTexture = Image.fromarray(texture.pixels)
+        visual = TextureVisuals(uv=texture.atlas.uv_up, material=material)
+    normals = mesh.vertex_normals()[source]
+    surface = trimesh.Trimesh(mesh.vertices[source], faces, vertex_normals=normals, visual=visual, process=False)
     path.write_bytes(surface.export(file_type="glb", include_normals=True))  # pyright: ignore[reportArgumentType]
-
-
-def _add_material(tree: dict[str, Any]) -> None:
-    """Add a dielectric material: glTF's default is bare metal, which renders black without an environment map."""
-    plain = {"metallicFactor": 0.0, "roughnessFactor": ROUGHNESS}
-    tree["materials"] = [{"name": "surface", "pbrMetallicRoughness": plain, "doubleSided": True}]
-    for mesh in tree["meshes"]:
-        for primitive in mesh["primitives"]:
-            primitive["material"] = 0
 
 
 def vertex_colours(coloured: ColouredMesh) -> Float[np.ndarray, "v 3"]:

@@ -5,7 +5,6 @@ gradients. Blending follows Liu et al., "Soft Rasterizer", ICCV 2019.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +15,10 @@ from shelfnet.renderer.mesh_batch import MeshBatch
 from shelfnet.renderer.pixel_face_pairs import NEAR_DEPTH, nearest_pairs, pair_geometry, pair_ranks, pixel_centres
 
 _BACKGROUND_WEIGHT = 1e-10
+MIN_PROBABILITY = 1e-4
+"""Coverage below which a face does not count."""
+_NEAR, _FAR = 1.0, 100.0
+"""Depths, in object units, that normalise to 1 and 0."""
 """Unnormalised weight of the background, relative to the nearest face (PyTorch3D's delta)."""
 
 
@@ -82,9 +85,9 @@ def to_ndc(meshes: MeshBatch, cam2world: Float[Tensor, "b 4 4"], fov: float) -> 
     return torch.cat([local[:, :2] / (in_front * math.tan(0.5 * fov)), depth], dim=1)
 
 
-def blur_radius_from_sigma(sigma: float, min_probability: float = 1e-4) -> float:
-    """Squared NDC distance at which the coverage probability falls to ``min_probability``."""
-    return math.log(1.0 / min_probability - 1.0) * sigma
+def blur_radius_from_sigma(sigma: float) -> float:
+    """Squared NDC distance at which the coverage probability falls to :data:`MIN_PROBABILITY`."""
+    return math.log(1.0 / MIN_PROBABILITY - 1.0) * sigma
 
 
 def soft_silhouette(fragments: Fragments, sigma: float) -> Float[Tensor, "b h w"]:
@@ -99,34 +102,24 @@ def soft_silhouette(fragments: Fragments, sigma: float) -> Float[Tensor, "b h w"
 
 
 def soft_rgb(
-    fragments: Fragments,
-    colours: Float[Tensor, "b h w k 3"],
-    sigma: float,
-    gamma: float,
-    background: Sequence[float] = (1.0, 1.0, 1.0),
-    znear: float = 1.0,
-    zfar: float = 100.0,
+    fragments: Fragments, colours: Float[Tensor, "b h w k 3"], sigma: float, gamma: float
 ) -> Float[Tensor, "b 3 h w"]:
-    """Fragment colours blended by coverage and a softmax over depth.
+    """Fragment colours blended by coverage and a softmax over depth, on white.
 
     Args:
         fragments: Result of :func:`rasterize`.
         colours: Colour of each fragment, from :func:`interpolate`.
         sigma: Squared NDC distance over which coverage fades.
         gamma: Temperature of the softmax over normalised depth.
-        background: Background RGB.
-        znear: Depth, in object units, that normalises to 1.
-        zfar: Depth, in object units, that normalises to 0.
     """
     used = fragments.pix_to_face >= 0
     coverage = torch.where(used, torch.sigmoid(-fragments.dists / sigma), 0.0)
-    nearness = torch.where(used, (zfar - fragments.zbuf) / (zfar - znear), 0.0)
+    nearness = torch.where(used, (_FAR - fragments.zbuf) / (_FAR - _NEAR), 0.0)
     nearness = nearness - nearness.amax(-1, keepdim=True)
     weights = coverage * torch.exp(nearness / gamma)
     total = weights.sum(-1, keepdim=True) + _BACKGROUND_WEIGHT
     blended = torch.einsum("bhwk,bhwkc->bhwc", weights / total, colours)
-    behind = _BACKGROUND_WEIGHT / total * colours.new_tensor(background)
-    return (blended + behind).permute(0, 3, 1, 2)
+    return (blended + _BACKGROUND_WEIGHT / total).permute(0, 3, 1, 2)
 
 
 def interpolate(

@@ -93,10 +93,10 @@ class Gallery:
     files: Mapping[str, bytes]
 
 
-def best_methods(comparison: pd.DataFrame, count: int = BEST_METHODS) -> list[str]:
+def best_methods(comparison: pd.DataFrame) -> list[str]:
     """Trained ablations with the best rows of the comparison, best first."""
     names = list(dict.fromkeys(sorted_by_quality(comparison)["ablation"]))
-    return [name for name in names if name not in (*BASELINES, UNTRAINED)][:count]
+    return [name for name in names if name not in (*BASELINES, UNTRAINED)][:BEST_METHODS]
 
 
 def make_gallery(

@@ -13,7 +13,6 @@ from jaxtyping import Float
 from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.data.catalogue.splits import TEST
 from shelfnet.data.seeding import named_generator
-from shelfnet.data.shards.reader import load_view_labels
 from shelfnet.data.surfaces import SurfaceDataset, load_surfaces
 from shelfnet.evaluation.alignment import (
     VALIDATION,
@@ -30,7 +29,7 @@ from shelfnet.evaluation.metrics import (
     azimuth_error_deg,
     elevation_error_deg,
 )
-from shelfnet.evaluation.predictions import PredictionsError, check_complete, read_predictions
+from shelfnet.evaluation.predictions import PredictionsError, load_test_views, read_predictions
 from shelfnet.evaluation.results import write_results
 from shelfnet.evaluation.scoring import EMPTY_SCORE, has_surface, score_in_parallel, score_mesh, true_surface
 from shelfnet.geometry.meshes import sample_surface
@@ -89,8 +88,7 @@ def evaluate(
     predictions = pd.concat(stages.values(), ignore_index=True)
     _check_splits(predictions, truth)
     test = predictions[predictions["split"] == TEST]
-    views = _true_views(shards, test, truth)
-    check_complete(test, views, tuple(stages))
+    views = load_test_views(test, tuple(stages), shards, model_ids=truth)
     alignment = fit_y_rotation(
         validation_set(stages["coarse"], truth, settings), settings.alignment_steps, settings.backend
     )
@@ -139,14 +137,6 @@ def _check_splits(predictions: pd.DataFrame, truth: SurfaceDataset) -> None:
                 f"{row.mesh.parent}: model {row.model_id} is predicted as {row.split},"
                 f" but its true surface is of the split {expected}"
             )
-
-
-def _true_views(shards: Sequence[Path], test: pd.DataFrame, truth: SurfaceDataset) -> pd.DataFrame:
-    """True camera and category of the test views, as many per model as were predicted."""
-    if test.empty:
-        raise PredictionsError("expected predictions of the test split, got none")
-    views_per_model = int(test.groupby("model_id")["view"].nunique().max())
-    return load_view_labels(shards, TEST, views_per_model, model_ids=truth).table()
 
 
 def _score_model(

@@ -16,11 +16,11 @@ from jaxtyping import Float
 
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.catalogue.splits import TEST
-from shelfnet.data.shards.reader import EvaluationViews, load_evaluation_views, load_view_labels
+from shelfnet.data.shards.reader import EvaluationViews, load_evaluation_views
 from shelfnet.evaluation.baselines import SPHERE, sphere_mesh
 from shelfnet.evaluation.components import connectivity
 from shelfnet.evaluation.metrics import WORST_COMPONENTS, WORST_FLOATER_FRACTION
-from shelfnet.evaluation.predictions import PredictionsError, check_complete, read_predictions
+from shelfnet.evaluation.predictions import load_test_views, read_predictions
 from shelfnet.evaluation.results import COLUMNS, NO_TRUTH, write_results
 from shelfnet.evaluation.scoring import has_surface
 from shelfnet.geometry.cameras import look_at_origin
@@ -63,11 +63,7 @@ def evaluate_silhouettes(
     folders = {stage: given for stage, given in (("coarse", coarse), ("refined", refined)) if given}
     predictions = pd.concat([read_predictions(given, stage) for stage, given in folders.items()], ignore_index=True)
     test = predictions[predictions["split"] == TEST]
-    if test.empty:
-        raise PredictionsError("expected predictions of the test split, got none")
-    views_per_model = int(test.groupby("model_id")["view"].nunique().max())
-    views = load_view_labels(shards, TEST, views_per_model).table()
-    check_complete(test, views, tuple(folders))
+    views = load_test_views(test, tuple(folders), shards)
     rows = pd.DataFrame([_score(row) for row in test.itertuples()])
     rows = rows.merge(views, on=["model_id", "view"], validate="many_to_one")
     write_results(_with_blanks(rows.assign(ablation=ablation, seed=seed)), output)

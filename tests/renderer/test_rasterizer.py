@@ -198,20 +198,21 @@ def test_soft_silhouette_matches_its_formula():
 
 
 def test_soft_rgb_matches_its_formula():
-    gamma, znear, zfar = 1e-2, 1.0, 11.0
+    gamma = 1e-2
     red, green = torch.eye(3).double()[:2]
     colours = torch.stack([red, green, torch.full((3,), 9.0).double()]).reshape(1, 1, 1, 3, 3)
-    blended = soft_rgb(hand_made_fragments(), colours, 1e-4, gamma, (0.0, 0.0, 1.0), znear, zfar)
-    first, second = sigmoid(-2.0), sigmoid(1.0) * math.exp(-(0.5 / 10.0) / gamma)
+    blended = soft_rgb(hand_made_fragments(), colours, 1e-4, gamma)
+    first, second = sigmoid(-2.0), sigmoid(1.0) * math.exp(-(0.5 / 99.0) / gamma)
     total = first + second + 1e-10
-    torch.testing.assert_close(blended.flatten(), torch.tensor([first / total, second / total, 1e-10 / total]).double())
+    expected = torch.tensor([first, second, 0.0]).double() / total + 1e-10 / total
+    torch.testing.assert_close(blended.flatten(), expected)
 
 
-def test_soft_rgb_is_the_background_without_faces():
+def test_soft_rgb_is_white_without_faces():
     fragments = rasterize(batch_of(sphere(0.1, 6)), front_camera(), FOV, 8, 2, 1e-4)
     colours = torch.zeros(1, 8, 8, 2, 3).double()
-    image = soft_rgb(fragments, colours, 1e-4, 1e-4, (0.25, 0.5, 0.75))
-    torch.testing.assert_close(image[0, :, 0, 0], torch.tensor([0.25, 0.5, 0.75]).double())
+    image = soft_rgb(fragments, colours, 1e-4, 1e-4)
+    torch.testing.assert_close(image[0, :, 0, 0], torch.ones(3).double())
 
 
 def test_interpolate_weights_corner_attributes():

@@ -218,7 +218,7 @@ def test_only_the_unicorn_protocol_depends_on_the_predicted_view(run, predict):
 def test_fit_uses_the_split_of_the_true_surface(run, predict, monkeypatch):
     """A test prediction that claims to be of the validation split is refused."""
     monkeypatch.setattr(step, "_check_splits", lambda predictions, truth: None)
-    monkeypatch.setattr(step, "check_complete", lambda test, views, stages: None)
+    monkeypatch.setattr("shelfnet.evaluation.predictions.check_complete", lambda test, views, stages: None)
     with pytest.raises(ValueError, match="t1"):
         run(predict("coarse", {("t1", 1): {"split": "validation"}}))
 
