@@ -6,6 +6,7 @@ trained model. The fit accepts only a :class:`ValidationSet`, which refuses ever
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -165,10 +166,15 @@ class RigidTransform:
 
 @dataclass(frozen=True)
 class SearchablePoints:
-    """Points with their nearest-neighbour index."""
+    """Points, and the backend of the search for them."""
 
     points: Float[np.ndarray, "n 3"]
-    index: NeighbourIndex
+    backend: Backend = "scipy"
+
+    @cached_property
+    def index(self) -> NeighbourIndex:
+        """Nearest-neighbour index of the points, which everything that is measured to them shares."""
+        return neighbour_index(self.points, self.backend)
 
 
 def iterative_closest_point(

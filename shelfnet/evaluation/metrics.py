@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 
 from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.evaluation.alignment import SearchablePoints, iterative_closest_point, wrap_deg
-from shelfnet.evaluation.neighbours import Backend, Neighbours, neighbour_index
+from shelfnet.evaluation.neighbours import Neighbours
 from shelfnet.evaluation.unicorn import chamfer_unicorn
 
 NORMALISATION = "bounding box centred, true longest side 1"
@@ -71,33 +71,21 @@ WORST_COMPONENTS = 0
 WORST_FLOATER_FRACTION = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SampledSurface(SearchablePoints):
     """A surface as input of the metrics: indexed points with normals, and solid occupancy.
 
     Attributes:
         points: Area-uniform points in the object frame.
-        index: Nearest-neighbour index of ``points``.
+        backend: Backend of the nearest-neighbour search.
         normals: Unit normals of the faces at the points.
         occupancy: Filled cells of [-1/2, 1/2]^3.
-        dense: More points, in the pose and scale of ``chamfer_unicorn``, with their index.
+        dense: More points, in the pose and scale of ``chamfer_unicorn``.
     """
 
     normals: Float[np.ndarray, "n 3"]
     occupancy: Bool[np.ndarray, "r r r"]
     dense: SearchablePoints
-
-
-def sampled_surface(
-    points: Float[np.ndarray, "n 3"],
-    normals: Float[np.ndarray, "n 3"],
-    occupancy: Bool[np.ndarray, "r r r"],
-    dense: Float[np.ndarray, "k 3"],
-    backend: Backend = "scipy",
-) -> SampledSurface:
-    """A surface with its indices, which all metrics and all predictions of an object share."""
-    index, dense_index = neighbour_index(points, backend), neighbour_index(dense, backend)
-    return SampledSurface(points, index, normals, occupancy, SearchablePoints(dense, dense_index))
 
 
 def surface_metrics(predicted: SampledSurface, true: SampledSurface, settings: EvaluateSettings) -> SurfaceMetrics:

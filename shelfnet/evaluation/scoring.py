@@ -15,7 +15,7 @@ from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.data.occupancy import RESOLUTION, solid_occupancy
 from shelfnet.data.seeding import named_generator
 from shelfnet.data.surfaces import SurfaceSamples
-from shelfnet.evaluation.alignment import YRotation
+from shelfnet.evaluation.alignment import SearchablePoints, YRotation
 from shelfnet.evaluation.components import connectivity
 from shelfnet.evaluation.metrics import (
     WORST,
@@ -23,7 +23,6 @@ from shelfnet.evaluation.metrics import (
     WORST_FLOATER_FRACTION,
     SampledSurface,
     SurfaceMetrics,
-    sampled_surface,
     surface_metrics,
 )
 from shelfnet.evaluation.unicorn import unicorn_points
@@ -88,8 +87,13 @@ def true_surface(surface: SurfaceSamples, model_id: str, settings: EvaluateSetti
             " (dataset.surface_points)"
         )
     generator = named_generator(settings.seed, f"unicorn/{model_id}")
-    dense = unicorn_points(surface.mesh, settings.unicorn_points, generator)
-    return sampled_surface(surface.points[:n], surface.normals[:n], surface.occupancy, dense, settings.backend)
+    return SampledSurface(
+        surface.points[:n],
+        settings.backend,
+        normals=surface.normals[:n],
+        occupancy=surface.occupancy,
+        dense=SearchablePoints(unicorn_points(surface.mesh, settings.unicorn_points, generator), settings.backend),
+    )
 
 
 def score_mesh(
@@ -116,8 +120,9 @@ def score_mesh(
     aligned = Mesh(alignment.apply(mesh.vertices), mesh.faces)
     points, normals = sample_surface(aligned, settings.n_points, generator)
     posed = aligned if by_cameras is None else Mesh(mesh.vertices @ by_cameras.T, mesh.faces)
-    dense = unicorn_points(posed, settings.unicorn_points, generator)
-    predicted = sampled_surface(points, normals, prediction_occupancy(aligned), dense, settings.backend)
+    dense = SearchablePoints(unicorn_points(posed, settings.unicorn_points, generator), settings.backend)
+    occupancy = prediction_occupancy(aligned)
+    predicted = SampledSurface(points, settings.backend, normals=normals, occupancy=occupancy, dense=dense)
     parts = connectivity(aligned)
     return Score("ok", surface_metrics(predicted, true, settings), float(parts.components), parts.floater_fraction)
 

@@ -15,11 +15,11 @@ from shelfnet.renderer.mesh_batch import MeshBatch
 from shelfnet.renderer.pixel_face_pairs import NEAR_DEPTH, nearest_pairs, pair_geometry, pair_ranks, pixel_centres
 
 _BACKGROUND_WEIGHT = 1e-10
+"""Unnormalised weight of the background, relative to the nearest face (PyTorch3D's delta)."""
 MIN_PROBABILITY = 1e-4
 """Coverage below which a face does not count."""
 _NEAR, _FAR = 1.0, 100.0
 """Depths, in object units, that normalise to 1 and 0."""
-"""Unnormalised weight of the background, relative to the nearest face (PyTorch3D's delta)."""
 
 
 @dataclass(frozen=True)

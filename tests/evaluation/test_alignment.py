@@ -20,7 +20,6 @@ from shelfnet.evaluation.alignment import (
     wrap_deg,
 )
 from shelfnet.evaluation.metrics import azimuth_error_deg
-from shelfnet.evaluation.neighbours import neighbour_index
 from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.geometry.meshes import sample_surface
 
@@ -124,7 +123,7 @@ def test_fit_rigid_never_reflects():
 def test_icp_lowers_the_symmetric_squared_distance(l_shape):
     generator = np.random.default_rng(0)
     source, target = (
-        SearchablePoints(points, neighbour_index(points))
+        SearchablePoints(points)
         for points in (
             turned(sample_surface(l_shape, 500, generator)[0], 25.0) + 0.05,
             sample_surface(l_shape, 500, generator)[0],

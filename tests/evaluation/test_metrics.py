@@ -6,8 +6,7 @@ import pytest
 from shelfnet.config.evaluate import EvaluateSettings
 from shelfnet.evaluation import metrics
 from shelfnet.evaluation.alignment import SearchablePoints
-from shelfnet.evaluation.metrics import WORST, sampled_surface, surface_metrics
-from shelfnet.evaluation.neighbours import neighbour_index
+from shelfnet.evaluation.metrics import WORST, SampledSurface, surface_metrics
 from shelfnet.evaluation.scoring import prediction_occupancy
 from shelfnet.geometry.meshes import Mesh, sample_surface
 
@@ -16,7 +15,8 @@ N = 10_000
 
 def sampled(mesh: Mesh, seed: int, n_points: int = N):
     points, normals = sample_surface(mesh, n_points, np.random.default_rng(seed))
-    return sampled_surface(points, normals, prediction_occupancy(mesh), points)
+    occupancy = prediction_occupancy(mesh)
+    return SampledSurface(points, normals=normals, occupancy=occupancy, dense=SearchablePoints(points))
 
 
 def measured(predicted, true, icp_iterations=0, fscore_threshold=0.05):
@@ -157,9 +157,12 @@ def test_nearest_point_metrics_agree_with_point_cloud_utils(l_shape, make_sphere
 def test_backends_agree(l_shape, make_sphere):
     sides = [sample_surface(mesh, 500, np.random.default_rng(0)) for mesh in (make_sphere(0.3), l_shape)]
     empty = np.zeros((32, 32, 32), dtype=bool)
-    scipy, torch = (
-        measured(*(sampled_surface(*side, empty, side[0], backend) for side in sides)) for backend in ("scipy", "torch")
-    )
+
+    def indexed(points, normals, backend):
+        dense = SearchablePoints(points, backend)
+        return SampledSurface(points, backend, normals=normals, occupancy=empty, dense=dense)
+
+    scipy, torch = (measured(*(indexed(*side, backend) for side in sides)) for backend in ("scipy", "torch"))
     assert torch.chamfer == pytest.approx(scipy.chamfer, rel=1e-5)
     assert torch.normal_consistency == pytest.approx(scipy.normal_consistency, rel=1e-5)
 
@@ -195,7 +198,7 @@ def test_iou_of_known_grids():
 
 def test_worst_values_are_those_of_opposite_corners():
     corner = np.full((1, 3), 0.5)
-    near, far = (SearchablePoints(points, neighbour_index(points)) for points in (corner, -corner))
+    near, far = (SearchablePoints(points) for points in (corner, -corner))
     distances = near.index(far.points).distances
     assert WORST.chamfer == pytest.approx(metrics.chamfer(distances, distances))
     assert WORST.chamfer_l2 == pytest.approx(metrics.chamfer_l2(distances, distances))

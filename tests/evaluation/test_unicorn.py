@@ -6,7 +6,6 @@ import torch
 
 from shelfnet.evaluation.alignment import SearchablePoints
 from shelfnet.evaluation.metrics import chamfer_icp
-from shelfnet.evaluation.neighbours import neighbour_index
 from shelfnet.evaluation.unicorn import chamfer_unicorn, fit_scaled_rigid, unicorn_points
 from shelfnet.geometry.cameras import rotation_about_y
 from shelfnet.geometry.meshes import Mesh, normalise
@@ -20,7 +19,7 @@ def points(mesh, seed, n_points=N):
 
 
 def indexed(values):
-    return SearchablePoints(values, neighbour_index(values))
+    return SearchablePoints(values)
 
 
 def floor(mesh):
