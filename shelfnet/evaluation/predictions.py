@@ -55,7 +55,7 @@ def load_test_views(
     """
     if test.empty:
         raise PredictionsError("expected predictions of the test split, got none")
-    views_per_model = int(test.groupby("model_id")["view"].nunique().max())
+    views_per_model = int(test.groupby("model_id")["view"].nunique().max())  # pyright: ignore[reportArgumentType]
     views = load_view_labels(shards, TEST, views_per_model, model_ids=model_ids).table()
     check_complete(test, views, stages)
     return views

@@ -10,7 +10,6 @@ from importlib.util import find_spec
 from typing import Any, TypeGuard
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -63,24 +62,12 @@ def march_rays_triton(
     if mix:
         mean = _Mixing.apply(field.feature_grid, *rays, used, chosen, samples)
     else:
-        mean = _accumulate(field, segments, used, chosen, samples)
+        places = torch.arange(samples, device=used.device)[:, None] if chosen is None else chosen
+        offsets = ((places + segments.phases[:, None]) / samples).transpose(1, 2)
+        points = segments.starts[..., None, :] + offsets[..., None] * segments.spans[..., None, :]
+        total = field.accumulate_features(points, used.transpose(1, 2))
+        mean = total / (used.sum(dim=1)[..., None] + FEATURE_EPSILON)
     return MarchedRays(weights.transpose(1, 2), opacity, mean)  # pyright: ignore[reportArgumentType]
-
-
-def _accumulate(
-    field: VoxelField,
-    segments: RaySegments,
-    used: Float[Tensor, "b u r"],
-    chosen: Int[Tensor, "b u r"] | None,
-    samples: int,
-) -> Float[Tensor, "b r c"]:
-    """Mean features by the field's own sum over the samples of a ray."""
-    if chosen is None:
-        chosen = torch.arange(samples, device=used.device)[:, None].expand_as(used)
-    offsets = ((chosen + segments.phases[:, None]) / samples).transpose(1, 2)
-    points = segments.starts[..., None, :] + offsets[..., None] * segments.spans[..., None, :]
-    total = field.accumulate_features(points, used.transpose(1, 2))
-    return total / (used.sum(dim=1)[..., None] + FEATURE_EPSILON)
 
 
 class _Visibility(torch.autograd.Function):

@@ -40,7 +40,6 @@ class RenderEngine(Protocol):
         Raises:
             ModelError: The model cannot be loaded.
         """
-        ...
 
 
 @dataclass(frozen=True)

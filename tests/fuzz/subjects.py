@@ -18,7 +18,7 @@ from shelfnet.data.discovered_views import DiscoveryError, read_discovered_views
 from shelfnet.data.images import ImageError, decode_png
 from shelfnet.data.obj.materials import load_texture, read_materials
 from shelfnet.data.obj.reader import ModelError, load_obj
-from shelfnet.data.photographs.tags import read_photo_tags
+from shelfnet.data.photographs.catalogue import read_photo_tags
 from shelfnet.data.predictions import PredictionsError, read_predictions
 from shelfnet.data.shards import reader
 from shelfnet.data.shards.schema import ShardError

@@ -7,15 +7,18 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from shelfnet.data.importers.glb_container import MAX_GLB_BYTES, GlbContainer, read_container
-from shelfnet.data.importers.glb_deformation import (
+from shelfnet.data.importers.glb_materials import GltfMaterial, MaterialReader
+from shelfnet.data.importers.glb_scene import (
+    FAN,
+    TRIANGLES,
+    PosedPrimitive,
     determinants,
     morphed,
+    posed_primitives,
     transform_normals,
     transform_positions,
     vertex_transforms,
 )
-from shelfnet.data.importers.glb_materials import GltfMaterial, MaterialReader
-from shelfnet.data.importers.glb_scene import FAN, TRIANGLES, PosedPrimitive, posed_primitives
 from shelfnet.data.importers.material_parts import MaterialPart, check_counts, merge_parts
 from shelfnet.data.importers.texture_wrapping import unwrap_texture
 from shelfnet.data.obj.reader import ModelError, require_regular_file

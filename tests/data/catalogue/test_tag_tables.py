@@ -10,7 +10,7 @@ import pytest
 from shelfnet.data.catalogue import tag_tables
 from shelfnet.data.catalogue.model_info import DatasetError
 from shelfnet.data.catalogue.tag_tables import read_parquet_columns, read_tag_table
-from shelfnet.data.photographs.tags import read_photo_tags
+from shelfnet.data.photographs.catalogue import read_photo_tags
 from shelfnet.data.sources.folder import read_folder_tags
 from shelfnet.data.tags import tags_of
 

@@ -10,13 +10,13 @@ from shelfnet.data.catalogue.model_info import DatasetError, is_safe_id
 from shelfnet.data.catalogue.models import SCHEMA as MODELS_SCHEMA
 from shelfnet.data.catalogue.splits import split_of
 from shelfnet.data.photographs.catalogue import (
+    PhotoTags,
     group_by_object,
     make_photo_catalogue,
     read_photographs,
     write_objects,
     write_photographs,
 )
-from shelfnet.data.photographs.tags import PhotoTags
 
 SETTINGS = DatasetSettings(kind="images")
 

@@ -7,7 +7,7 @@ import pytest
 
 from shelfnet.data.catalogue import tag_tables
 from shelfnet.data.catalogue.model_info import DatasetError
-from shelfnet.data.photographs.tags import PhotoTags, TagTable, match_photos, read_photo_tags
+from shelfnet.data.photographs.catalogue import PhotoTags, TagTable, match_photos, read_photo_tags
 
 ROWS = [
     {"photo": "a.jpg", "object_id": "007", "category": "Stool", "style": "None", "price": "12"},
