@@ -85,7 +85,7 @@ def comparison_table(tables: Tables, baselines: pd.DataFrame, samples: int, seed
         ``published_note`` explains why it is not comparable or missing.
 
     Raises:
-        ValueError: The baselines lack ``mean_shape``, or a table has no rows.
+        ValueError: The baselines lack ``mean_shape``.
     """
     bootstrap = Bootstrap(samples, seed)
     methods = _methods(tables, baselines, BASELINES, "chamfer")
@@ -111,9 +111,6 @@ def silhouette_table(tables: Tables, baselines: pd.DataFrame, samples: int, seed
         One row per method: ablations in the given order, coarse before refined, then the sphere. ``mask_iou`` and the
         columns of :data:`STRUCTURE` are means over objects and seeds; the difference to ``base`` is in ``mask_iou``,
         paired by object. The columns of :data:`NEEDS_TRUTH` are blank.
-
-    Raises:
-        ValueError: A table has no rows.
     """
     bootstrap = Bootstrap(samples, seed)
     methods = _methods(tables, baselines, (SPHERE,), "mask_iou")
@@ -121,9 +118,6 @@ def silhouette_table(tables: Tables, baselines: pd.DataFrame, samples: int, seed
 
 
 def _methods(tables: Tables, baselines: pd.DataFrame, baseline_names: tuple[str, ...], metric: str) -> list[Method]:
-    for name, table in tables.items():
-        if table.empty:
-            raise ValueError(f"ablation {name}: expected rows of test views, got an empty table")
     return [
         Method(name, stage, rows, metric)  # pyright: ignore[reportArgumentType]
         for name, table in [*tables.items(), *((name, baselines) for name in baseline_names)]

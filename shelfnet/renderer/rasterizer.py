@@ -56,11 +56,7 @@ def rasterize(
         resolution_px: Side of the square image in pixels.
         faces_per_pixel: Number of faces kept per pixel, nearest first.
         blur_radius: Squared NDC distance within which a face contributes to pixels that it does not cover.
-
-    Raises:
-        ValueError: The numbers of meshes and cameras differ, or an argument is out of range.
     """
-    _check(meshes, cam2world, resolution_px, faces_per_pixel, blur_radius)
     screen = to_ndc(meshes, cam2world, fov)
     corners = screen[meshes.faces].permute(2, 1, 0).contiguous()
     pairs = nearest_pairs(corners.detach(), meshes.face_mesh, resolution_px, faces_per_pixel, blur_radius)
@@ -135,13 +131,3 @@ def interpolate(
 
 def _scatter(values: Tensor, slot: Int[Tensor, "p"], shape: tuple[int, ...]) -> Tensor:
     return values.new_full((math.prod(shape),), -1).scatter(0, slot, values).reshape(shape)
-
-
-def _check(meshes: MeshBatch, cam2world: Tensor, resolution_px: int, faces_per_pixel: int, blur_radius: float) -> None:
-    if len(cam2world) != meshes.size:
-        raise ValueError(f"expected one camera per mesh, got {len(cam2world)} cameras for {meshes.size} meshes")
-    if resolution_px < 1 or faces_per_pixel < 1 or not 0.0 <= blur_radius < math.inf:
-        raise ValueError(
-            "expected resolution_px >= 1, faces_per_pixel >= 1 and a finite blur_radius >= 0, got "
-            f"{resolution_px}, {faces_per_pixel} and {blur_radius}"
-        )

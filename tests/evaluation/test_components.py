@@ -37,9 +37,3 @@ def test_positions_that_differ_in_one_coordinate_are_distinct():
     corner = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     stacked = np.concatenate([corner + np.array([0.0, 0.0, z]) for z in (0.0, 0.25, 1.0)])
     np.testing.assert_allclose(component_areas(Mesh(stacked, np.arange(9).reshape(3, 3))), [0.5, 0.5, 0.5])
-
-
-def test_mesh_without_area_raises():
-    with pytest.raises(ValueError, match="area"):
-        connectivity(Mesh(np.zeros((3, 3)), np.array([[0, 1, 2]])))
-    assert len(component_areas(Mesh(np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64)))) == 0

@@ -286,16 +286,6 @@ def test_meshes_of_a_batch_are_independent():
     assert torch.equal(together.pix_to_face[2][used], alone.pix_to_face[0][used] + len(first.faces))
 
 
-@pytest.mark.parametrize(
-    ("cameras", "resolution", "k", "blur_radius"),
-    [(2, 8, 1, 0.0), (1, 0, 1, 0.0), (1, 8, 0, 0.0), (1, 8, 1, -1.0)],
-    ids=["cameras", "resolution", "k", "blur radius"],
-)
-def test_rasterize_rejects_bad_arguments(cameras, resolution, k, blur_radius):
-    with pytest.raises(ValueError):
-        rasterize(batch_of(sphere(0.2, 6)), front_camera(cameras), FOV, resolution, k, blur_radius)
-
-
 def test_pack_meshes_rejects_an_invalid_face():
     with pytest.raises(ValueError, match="mesh 0"):
         pack_meshes([Mesh(np.zeros((3, 3)), np.array([[0, 1, 3]]))])
