@@ -35,6 +35,8 @@ from shelfnet.reconstruction.mesh_extraction import NonFiniteFieldError
 from shelfnet.reconstruction.refinement import OnStep
 from shelfnet.reconstruction.single_view import Reconstruction, reconstruct_image, refine_reconstructions
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class PredictionSettings:
@@ -66,9 +68,6 @@ def prediction_settings(description: RunDescription, overrides: Mapping[str, Any
     tree = Config().model_dump(mode="json") | trained | {"ablations": {description.ablation: {}}}
     config = for_ablation(validate(merge(tree, overrides)), description.ablation)
     return PredictionSettings(config.dataset.images, config.reconstruct, config.refine)
-
-
-log = logging.getLogger(__name__)
 
 
 class EmptyMeshError(ValueError):

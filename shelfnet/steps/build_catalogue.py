@@ -9,6 +9,7 @@ from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue.manifest import read_manifest
 from shelfnet.data.catalogue.models import CatalogueModel, make_catalogue, write_models
 from shelfnet.data.catalogue.quarantine import read_quarantine, write_quarantine
+from shelfnet.data.catalogue.splits import count_splits
 from shelfnet.data.sources.objaverse import require_instances
 from shelfnet.tracking.journal import Journal
 
@@ -45,17 +46,12 @@ def build_catalogue(
     quarantined = [*read_quarantine(staging_quarantine), *catalogue.quarantined]
     _report_categories(catalogue.models)
     require_instances(catalogue.models, quarantined, settings)
-    splits = Counter(model.split for model in catalogue.models)
-    for split in ("train", "validation", "test"):
-        if not splits[split]:
-            log.warning("split %s has no models; change dataset.split_seed or dataset.splits", split)
+    splits = count_splits(model.split for model in catalogue.models)
     write_quarantine(quarantine, quarantined)
     write_models(models, catalogue.models)
     events = Journal(journal, run="data")
     events.params({"dataset": settings.model_dump(mode="json", exclude={"urls"})})  # addresses may hold access tokens
-    counts = {"models": len(catalogue.models), "quarantined": len(quarantined)}
-    counts |= {f"models_{split}": count for split, count in splits.items()}
-    events.metrics(0, counts)
+    events.metrics(0, {"models": len(catalogue.models), "quarantined": len(quarantined)} | splits)
     events.artifact(models, "catalogue")
     events.artifact(quarantine, "catalogue")
 

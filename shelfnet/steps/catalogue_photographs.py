@@ -1,16 +1,13 @@
 """List the photographs of a collection and the objects they show."""
 
-import logging
-from collections import Counter
 from pathlib import Path
 
 from shelfnet.config.dataset import DatasetSettings
 from shelfnet.data.catalogue.manifest import read_manifest
 from shelfnet.data.catalogue.quarantine import write_quarantine
+from shelfnet.data.catalogue.splits import count_splits
 from shelfnet.data.photographs.catalogue import make_photo_catalogue, write_objects, write_photographs
 from shelfnet.tracking.journal import Journal
-
-log = logging.getLogger(__name__)
 
 
 def catalogue_photographs(
@@ -39,10 +36,7 @@ def catalogue_photographs(
     """
     catalogue = make_photo_catalogue(read_manifest(manifest).root, settings, n_shards)
     split_of = {photograph.model_id: photograph.split for photograph in catalogue.photographs}
-    splits = Counter(split_of.values())
-    for split in ("train", "validation", "test"):
-        if not splits[split]:
-            log.warning("split %s has no object; change dataset.split_seed or dataset.splits", split)
+    splits = count_splits(split_of.values())
     write_quarantine(quarantine, catalogue.quarantined)
     write_objects(models, catalogue.photographs)
     write_photographs(photographs, catalogue.photographs)
@@ -51,8 +45,7 @@ def catalogue_photographs(
         "models": len(split_of),
         "photographs": len(catalogue.photographs),
         "quarantined": len(catalogue.quarantined),
-        **{f"models_{split}": count for split, count in splits.items()},
     }
-    events.metrics(0, counts)
+    events.metrics(0, counts | splits)
     for path in (models, photographs, quarantine):
         events.artifact(path, "catalogue")
