@@ -6,6 +6,7 @@ import numpy as np
 import trimesh
 from jaxtyping import Float
 
+from shelfnet.config.load import UNTRAINED
 from shelfnet.evaluation.neighbours import Backend, neighbour_index
 from shelfnet.geometry.meshes import Mesh
 
@@ -17,6 +18,11 @@ SPHERE_RADIUS = 0.4
 _SPHERE_SUBDIVISIONS = 4
 
 
+def is_trained(ablation: str) -> bool:
+    """Whether a name is that of a trained model: no trivial baseline, and not the network before training."""
+    return ablation not in (*BASELINES, UNTRAINED)
+
+
 def sphere_mesh() -> Mesh:
     """A fine icosphere around the origin."""
     sphere = trimesh.creation.icosphere(subdivisions=_SPHERE_SUBDIVISIONS, radius=SPHERE_RADIUS)
@@ -24,13 +30,7 @@ def sphere_mesh() -> Mesh:
 
 
 def draw_training_models(model_ids: Sequence[str], draws: int, generator: np.random.Generator) -> tuple[str, ...]:
-    """Random distinct models of the training set; all models if there are fewer than ``draws``.
-
-    Raises:
-        ValueError: There are no training models.
-    """
-    if not model_ids:
-        raise ValueError("expected at least one training model to draw from, got none")
+    """Random distinct models of the training set; all models if there are fewer than ``draws``."""
     chosen = generator.choice(len(model_ids), size=min(draws, len(model_ids)), replace=False)
     return tuple(model_ids[int(index)] for index in chosen)
 

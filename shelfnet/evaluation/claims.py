@@ -18,7 +18,7 @@ import pandas as pd
 from scipy import stats
 
 from shelfnet.evaluation.comparison import BASE
-from shelfnet.evaluation.results import Tables
+from shelfnet.evaluation.results import Tables, last_stage
 from shelfnet.evaluation.statistics import Interval, Scores, bootstrap_contrast, scores
 
 LEVEL = 0.05
@@ -223,6 +223,5 @@ def _last_stage_scores(table: pd.DataFrame | None, metric: str) -> Scores | None
     """Scores of the refined meshes, or of the coarse ones if nothing was refined; ``None`` without values."""
     if table is None:
         return None
-    stage = "refined" if (table["stage"] == "refined").any() else "coarse"
-    rows = table.loc[(table["stage"] == stage) & table[metric].notna()]
+    rows = last_stage(table).dropna(subset=metric)
     return None if rows.empty else scores(rows, metric)

@@ -6,8 +6,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from shelfnet.config.load import UNTRAINED
-from shelfnet.evaluation.baselines import BASELINES
+from shelfnet.evaluation.baselines import BASELINES, is_trained
 from shelfnet.evaluation.comparison import IN_THE_PAPER, NOT_IN_THE_PAPER
 
 UNKNOWN = "\N{EN DASH}"
@@ -116,7 +115,7 @@ def comparison_cells(comparison: pd.DataFrame) -> ComparisonCells:
             ablation=str(row["ablation"]),
             stage=str(row["stage"]),
             cells=tuple(_cell(row, column, best[column.name]) for column in columns),
-            trivial=row["ablation"] in (*BASELINES, UNTRAINED),
+            trivial=not is_trained(row["ablation"]),
         )
         for row in sorted_by_quality(comparison).to_dict("records")
     ]

@@ -82,7 +82,7 @@ def chamfer_sentences(comparison: pd.DataFrame) -> list[str]:
 def silhouette_sentences(comparison: pd.DataFrame) -> list[str]:
     """The best method by mask IoU, and how the trained ablations compare with methods without training."""
     last = last_stages(comparison.to_dict("records"))
-    trained = trained_rows(last)
+    trained = trained_rows(last.values())
     if not trained:
         return ["No trained model was evaluated."]
     best = max(trained, key=lambda row: row["mask_iou"])

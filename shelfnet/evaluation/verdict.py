@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from shelfnet.config.load import UNTRAINED
-from shelfnet.evaluation.baselines import BASELINES, MEAN_SHAPE
+from shelfnet.evaluation.baselines import MEAN_SHAPE, is_trained
 from shelfnet.evaluation.comparison import BASE
 from shelfnet.evaluation.statistics import Interval
 
@@ -99,13 +98,12 @@ class Verdict:
 def chamfer_verdict(comparison: pd.DataFrame) -> Verdict:
     """Conclusions from a comparison with true shapes."""
     rows = comparison.to_dict("records")
-    trained = [row for row in rows if row["ablation"] not in (*BASELINES, UNTRAINED)]
-    best = min(trained, key=lambda row: row["mean"], default=None)
+    best = min(trained_rows(rows), key=lambda row: row["mean"], default=None)
     base_seeds = min((row["n_seeds"] for row in rows if row["ablation"] == BASE), default=0)
     return Verdict(
         best=None if best is None else _finding(best, base_seeds),
         mean_shape_chamfer=float(next(row["mean"] for row in rows if row["ablation"] == MEAN_SHAPE)),
-        findings=tuple(_finding(row, base_seeds) for row in trained_rows(last_stages(rows))),
+        findings=tuple(_finding(row, base_seeds) for row in trained_rows(last_stages(rows).values())),
         refinement=_refinement_effect(rows),
     )
 
@@ -115,9 +113,9 @@ def last_stages(rows: Iterable[Row]) -> dict[str, Row]:
     return {row["ablation"]: row for row in rows}
 
 
-def trained_rows(rows: Mapping[str, Row]) -> list[Row]:
+def trained_rows(rows: Iterable[Row]) -> list[Row]:
     """Rows of the methods that were trained."""
-    return [row for name, row in rows.items() if name not in (*BASELINES, UNTRAINED)]
+    return [row for row in rows if is_trained(row["ablation"])]
 
 
 def _finding(row: Row, base_seeds: int) -> Finding:

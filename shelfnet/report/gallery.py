@@ -10,9 +10,8 @@ import trimesh
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
-from shelfnet.config.load import UNTRAINED
 from shelfnet.data.glb import read_glb
-from shelfnet.evaluation.baselines import BASELINES
+from shelfnet.evaluation.baselines import is_trained
 from shelfnet.evaluation.comparison import STAGES
 from shelfnet.evaluation.comparison_columns import sorted_by_quality
 from shelfnet.evaluation.results import Tables
@@ -96,7 +95,7 @@ class Gallery:
 def best_methods(comparison: pd.DataFrame) -> list[str]:
     """Trained ablations with the best rows of the comparison, best first."""
     names = list(dict.fromkeys(sorted_by_quality(comparison)["ablation"]))
-    return [name for name in names if name not in (*BASELINES, UNTRAINED)][:BEST_METHODS]
+    return [name for name in names if is_trained(name)][:BEST_METHODS]
 
 
 def make_gallery(

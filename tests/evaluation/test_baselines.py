@@ -49,5 +49,3 @@ def test_draws_are_distinct_and_repeatable():
     assert len(set(first)) == 4
     assert set(first) <= set(ids)
     assert sorted(draw_training_models(ids, 99, np.random.default_rng(3))) == sorted(ids)
-    with pytest.raises(ValueError):
-        draw_training_models([], 4, np.random.default_rng(3))
