@@ -116,7 +116,8 @@ def _convert_parts(parts: list[MaterialPart], folder: Path, matrix: Float[np.nda
         )
         for part in parts
     ]
-    write_parts(folder, [baked for part in placed for baked in bake_vertex_colours(part)])
+    baked = [piece for part in placed for piece in bake_vertex_colours(part)]
+    write_model(folder, _join(baked), ModelMaterials(tuple(part.material for part in baked)))
 
 
 def _rotation(matrix: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3 3"]:
@@ -127,11 +128,6 @@ def _base_centre(points: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "3"]:
     """Centre of the lower side of the bounding box."""
     low, high = points.min(axis=0), points.max(axis=0)
     return np.array([0.5 * (low[0] + high[0]), low[1], 0.5 * (low[2] + high[2])])
-
-
-def write_parts(folder: Path, parts: Sequence[MaterialPart]) -> None:
-    """Write parts without vertex colours, with one material per part."""
-    write_model(folder, _join(parts), ModelMaterials(tuple(part.material for part in parts)))
 
 
 def write_model(folder: Path, model: ObjModel, materials: ModelMaterials) -> None:
