@@ -5,7 +5,6 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -27,8 +26,8 @@ RECOMPILE_LIMIT = 64
 def compile_networks(networks: Iterable[nn.Module], device: torch.device) -> bool:
     """Compile networks in place; names of their weights stay.
 
-    Compiled code is cached for later runs in ``TORCHINDUCTOR_CACHE_DIR``, by default in the user's cache. Without a
-    compiler, or where it fails for a network, networks run eagerly and a warning says so.
+    torch keeps compiled code for later runs in ``TORCHINDUCTOR_CACHE_DIR``, by default a temporary folder.
+    Without a compiler, or where it fails for a network, networks run eagerly and a warning says so.
 
     Args:
         networks: Networks to compile.
@@ -41,8 +40,6 @@ def compile_networks(networks: Iterable[nn.Module], device: torch.device) -> boo
     if missing is not None:
         log.warning("train.compile: %s is missing; networks run eagerly", missing)
         return False
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache / "shelfnet" / "inductor"))
     torch._dynamo.config.suppress_errors = True
     torch._dynamo.config.recompile_limit = RECOMPILE_LIMIT
     # Not a decorator of axis_taps: it would import torch's compiler in every stage.
