@@ -128,6 +128,8 @@ install_packages() {
     # compat puts the project on sys.path: Snakemake does not find its logger through setuptools' import hook.
     "$VENV/bin/python" -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation \
         --config-settings editable_mode=compat --editable .
+    # On all cores, where pip would use one. Some packages hold templates that are no valid Python.
+    "$VENV/bin/python" -m compileall -qq -j 0 "$VENV/lib" shelfnet || true
     printf '%s\n' "$wanted" > "$VENV/.installed"
 }
 
