@@ -7,6 +7,7 @@ import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from snakemake_logger_plugin_shelfnet import LogHandler
+from snakemake_logger_plugin_shelfnet.time_left import OTHER_SECONDS, TYPICAL_SECONDS
 
 
 def test_snakemake_finds_the_plugin_in_any_folder(tmp_path):
@@ -51,10 +52,11 @@ STATS = record("Job stats:", event=LogEvent.RUN_INFO, stats={"train": 2, "all": 
 def test_a_job_has_one_line_with_its_message_and_the_progress(emitted):
     finished = record("Finished jobid: 7", event=LogEvent.JOB_FINISHED, job_id=7)
     lines = emitted(STATS, job_info(7, "train", "Training base, seed 0"), finished, job_info(8, "train", None))
+    train = TYPICAL_SECONDS["train"]
     assert [" ".join(line.split()) for line in lines] == [
         "0 % 3 jobs to run",
         "0 % Training base, seed 0",
-        "49 %, 1 min left train",
+        f"{100 * train / (2 * train + OTHER_SECONDS):.0f} %, 1 min left train",
     ]
 
 
