@@ -239,7 +239,7 @@ class MlflowWriter:
     def _write_file(self, run_id: str, event: Event) -> None:
         path = Path(event["path"])
         if not path.exists():
-            self.report.problems.append(f"{event['event']} {path} is no longer there, skipped")
+            self.report.problems.append(f"left out {path}: its job runs again, or the file was deleted")
             return
         write = {
             "artifact": self._write_artifact,
