@@ -6,19 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 TYPICAL_SECONDS = {
-    "stage_dataset": 20,
-    "build_catalogue": 15,
-    "render_views": 30,
-    "sample_surfaces": 10,
-    "discover_views": 90,
-    "evaluate_baselines": 100,
-    "measure_memory": 20,
-    "train_clip": 250,
-    "warm_start": 45,
-    "train": 100,
-    "reconstruct": 15,
-    "refine": 60,
-    "evaluate": 65,
+    "stage_dataset": 11,
+    "build_catalogue": 8,
+    "render_views": 18,
+    "sample_surfaces": 6,
+    "discover_views": 80,
+    "evaluate_baselines": 95,
+    "measure_memory": 30,
+    "train_clip": 155,
+    "warm_start": 55,
+    "train": 105,
+    "reconstruct": 8,
+    "refine": 35,
+    "evaluate": 35,
+    "collect_rows": 1,
+    "draw_figures": 30,
 }
 """Seconds per job of the embedded default on two CPU cores. Their ratios matter: a run measures its own pace."""
 
