@@ -202,7 +202,7 @@ class Training:
             began = time.perf_counter()
             model, shapes = self.state.model, shared_shapes(job.discovery, device)
             warm_start_networks(model, warm_start_inputs(settings), self.store, shapes, self.state.rng, job.name)
-            self.state.load_model(model.state_dict())
+            self.state.start_from(model.state_dict())
             recorder.put(warm_start_s=round(time.perf_counter() - began, 1))
 
     def run(self) -> None:

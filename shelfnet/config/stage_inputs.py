@@ -41,7 +41,7 @@ class TrainInputs(Section):
 
 
 class WarmStartInputs(Section):
-    """Settings of one ablation that the warm start of its networks reads. Ablations with equal ones share it."""
+    """Settings of one ablation that its warm start reads. Ablations in which these are equal share one warm start."""
 
     render: RenderSettings
     model: ModelSettings

@@ -28,7 +28,8 @@ def fit_view_potentials(distances: Float[Tensor, "n m"], temperature: float, vie
         temperature: Squared distance at which the likelihood falls by a factor e.
         views: Number of views.
     """
-    log_likelihood = (-distances / temperature).unflatten(1, (-1, views)).logsumexp(dim=1)  # of the views
+    # The potentials are of views alone, so the likelihoods of a view are summed over the shapes once.
+    log_likelihood = (-distances / temperature).unflatten(1, (-1, views)).logsumexp(dim=1)
     potentials = distances.new_zeros(views)
     for _ in range(SINKHORN_ITERATIONS):
         log_posterior = log_posterior_of(log_likelihood, potentials)

@@ -163,7 +163,7 @@ def _train_process(distributed: DistributedContext, job: TrainJob) -> None:
     context = build_context(settings, device, clip, distributed)
     resumed = load_progress(job.resume, state, job.signature, is_main=distributed.is_main)
     if job.warm_start is not None and not resumed:
-        state.load_model(load_weights(job.warm_start))
+        state.start_from(load_weights(job.warm_start))
     if not distributed.is_main:
         loop.train(state, context, store, loop.NO_HOOKS, job.name)
         return

@@ -65,8 +65,8 @@ class TrainState:
         """Optimisers whose state a checkpoint holds, by name."""
         return {"generator": self.generator_optimiser, "discriminator": self.discriminator_optimiser}
 
-    def load_model(self, weights: Mapping[str, Tensor]) -> None:
-        """Start ``model`` and its average at these weights."""
+    def start_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Set the weights of ``model`` and of its average."""
         self.model.load_state_dict(weights)
         if self.average is not None:
             self.average.load_state_dict(weights)

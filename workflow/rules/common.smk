@@ -141,7 +141,7 @@ def shared_warm_start(name):
     return next(other for other in names if warm_start_settings(other) == warm_start_settings(name))
 
 
-def warm_start(wildcards):
+def warm_start_weights(wildcards):
     """Weights of the rule ``warm_start``, for ablations that start from discovered views."""
     if not starts_from_discovery(ablation_config(wildcards)):
         return []

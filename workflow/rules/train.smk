@@ -91,7 +91,7 @@ rule train:
         surfaces=SURFACES,  # for validation curves; training reads image, mask and caption alone
         clip=clip_weights,
         views=discovered_views,
-        warm_start=warm_start,
+        warm_start=warm_start_weights,
     output:
         weights="results/{ablation}/seed{seed}/model.safetensors",
         description="results/{ablation}/seed{seed}/model.json",
