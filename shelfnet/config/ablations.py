@@ -34,5 +34,5 @@ def default_ablations() -> dict[str, dict[str, Any]]:
             "losses": {"mask": 10.0, "rgb": 10.0, "adversarial": 0.3},
             "train": {"warm_start": {"enabled": False}, "learning_rate": 2e-3},
         },
-        "best": {"losses": {"distortion": 3.0}, "train": {"content_views": 2}, "reconstruct": {"level": 0.3}},
+        "best": {"losses": {"distortion": 3.0}, "train": {"content_views": 2}},
     }
