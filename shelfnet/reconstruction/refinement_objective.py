@@ -11,17 +11,11 @@ from shelfnet.config.meshes import RefineSettings
 from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.losses.reconstruction import mask_loss, rgb_loss
 from shelfnet.reconstruction.regularisers import Topology, edge_loss, laplacian_loss, normal_loss, offset_loss
-from shelfnet.reconstruction.silhouettes import hard_silhouette, mask_iou
+from shelfnet.reconstruction.silhouettes import mask_iou
 from shelfnet.renderer.mesh_batch import MeshBatch
 from shelfnet.renderer.pytorch3d_rasterizer import rasterize_pytorch3d
-from shelfnet.renderer.rasterizer import (
-    Fragments,
-    blur_radius_from_sigma,
-    interpolate,
-    rasterize,
-    soft_rgb,
-    soft_silhouette,
-)
+from shelfnet.renderer.rasterizer import Fragments, rasterize
+from shelfnet.renderer.soft_render import Softness, SoftRender, soft_render
 
 RASTERIZERS: dict[str, Callable[..., Fragments]] = {"own": rasterize, "pytorch3d": rasterize_pytorch3d}
 
@@ -86,34 +80,35 @@ class Objective:
         """Rasterize and compute loss and mask IoU."""
         weights = self.settings.weights
         meshes = self.start.with_vertices(self.start.vertices + variables.offsets)
-        fragments = self._rasterize(meshes, variables.azimuth, variables.elevation)
-        render_loss = self._render_loss(meshes, fragments, self.images, self.masks)
+        render = self._render(meshes, variables.azimuth, variables.elevation)
+        render_loss = self._render_loss(render, self.images, self.masks)
         if weights.mirror > 0.0:
-            mirrored = self._rasterize(meshes, -variables.azimuth, variables.elevation)
-            mirrored_loss = self._render_loss(meshes, mirrored, self.images.flip(-1), self.masks.flip(-1))
+            mirrored = self._render(meshes, -variables.azimuth, variables.elevation)
+            mirrored_loss = self._render_loss(mirrored, self.images.flip(-1), self.masks.flip(-1))
             render_loss = (render_loss + weights.mirror * mirrored_loss) / (1.0 + weights.mirror)
         loss = render_loss + self._mesh_loss(meshes)
         loss = loss + weights.offset * offset_loss(variables.offsets, meshes.vertex_mesh, meshes.size)
-        return Evaluation(loss, mask_iou(hard_silhouette(fragments), self.masks))
+        return Evaluation(loss, mask_iou(render.covered, self.masks))
 
-    def _rasterize(self, meshes: MeshBatch, azimuth: Float[Tensor, "b"], elevation: Float[Tensor, "b"]) -> Fragments:
-        return RASTERIZERS[self.settings.rasterizer](
+    def _render(self, meshes: MeshBatch, azimuth: Float[Tensor, "b"], elevation: Float[Tensor, "b"]) -> SoftRender:
+        settings = self.settings
+        return soft_render(
             meshes,
+            self.colours,
             look_at_origin(azimuth, elevation, self.camera_distance),
             self.fov,
-            self.settings.resolution_px,
-            self.settings.faces_per_pixel,
-            blur_radius_from_sigma(self.settings.sigma),
+            settings.resolution_px,
+            Softness(settings.faces_per_pixel, settings.sigma, _GAMMA),
+            RASTERIZERS[settings.rasterizer],
         )
 
     def _render_loss(
-        self, meshes: MeshBatch, fragments: Fragments, images: Float[Tensor, "b 3 h w"], masks: Float[Tensor, "b h w"]
+        self, render: SoftRender, images: Float[Tensor, "b 3 h w"], masks: Float[Tensor, "b h w"]
     ) -> Float[Tensor, "b"]:
-        sigma, weights = self.settings.sigma, self.settings.weights
-        loss = weights.mask * mask_loss(soft_silhouette(fragments, sigma), masks)
+        weights = self.settings.weights
+        loss = weights.mask * mask_loss(render.silhouette, masks)
         if weights.rgb > 0.0:
-            colours = interpolate(fragments, meshes.faces, self.colours)
-            loss = loss + weights.rgb * rgb_loss(soft_rgb(fragments, colours, sigma, _GAMMA), images)
+            loss = loss + weights.rgb * rgb_loss(render.rgb, images)
         return loss
 
     def _mesh_loss(self, meshes: MeshBatch) -> Float[Tensor, "b"]:

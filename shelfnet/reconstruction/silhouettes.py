@@ -7,12 +7,7 @@ from torch import Tensor
 from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.geometry.meshes import Mesh
 from shelfnet.renderer.mesh_batch import pack_meshes
-from shelfnet.renderer.rasterizer import Fragments, rasterize
-
-
-def hard_silhouette(fragments: Fragments) -> Bool[Tensor, "b h w"]:
-    """Pixels whose centre is covered by a face."""
-    return ((fragments.pix_to_face >= 0) & (fragments.dists < 0.0)).any(-1)
+from shelfnet.renderer.rasterizer import hard_silhouette, rasterize
 
 
 def mask_iou(silhouette: Bool[Tensor, "b h w"], mask: Float[Tensor, "b h w"]) -> Float[Tensor, "b"]:

@@ -4,10 +4,8 @@
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, partial
-from importlib.util import find_spec
+from functools import partial
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -17,22 +15,15 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from shelfnet.renderer.compiled_loops import can_compile, for_each_object
 from shelfnet.renderer.ray_march import MarchedRays, RaySegments
 from shelfnet.representations.field import Field
 from shelfnet.representations.triplane import PerceptronDecoder, TriplaneField, TwoLayerPerceptron
 from shelfnet.representations.voxels import VoxelField
 
 
-@cache
-def has_compiler() -> bool:
-    """Whether numba is installed, which compiles the loops."""
-    return find_spec("numba") is not None
-
-
 def can_fuse(field: Field, rays: Tensor) -> TypeGuard[VoxelField | TriplaneField]:
     """Whether :func:`march_rays_fused` covers a field and a tensor of its rays: fields in float32 on a CPU."""
-    if not has_compiler():
-        return False
     match field:
         case VoxelField():
             tensors = (field.occupancy_grid, field.feature_grid, rays)
@@ -40,7 +31,7 @@ def can_fuse(field: Field, rays: Tensor) -> TypeGuard[VoxelField | TriplaneField
             tensors = (field.planes, rays) if field.shared_logits is None else (field.planes, field.shared_logits, rays)
         case _:
             return False
-    return all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in tensors)
+    return can_compile(*tensors)
 
 
 def can_fuse_triplanes(field: TriplaneField) -> bool:
@@ -145,7 +136,7 @@ class _FusedMarch(torch.autograd.Function):
             own_rays, own_result = Rays(*_arrays(rays, o)), Samples(*_arrays(result, o))
             kernels.forward(kernels.make_field(*_arrays(field, o)), own_rays, used, own_result)
 
-        _for_each_object(march, len(steps))
+        for_each_object(march, len(steps))
         ctx.save_for_backward(*whole, *result)
         ctx.set_materialize_grads(False)
         ctx.kernels, ctx.used = kernels, used
@@ -177,21 +168,10 @@ class _FusedMarch(torch.autograd.Function):
                 own_field, own_rays, ctx.used, own_result, own_d_result, own_d_field, own_d_rays, with_rays
             )
 
-        _for_each_object(march, len(opacity))
+        for_each_object(march, len(opacity))
         return None, None, None, *d_field, *(d_rays[:3] if with_rays else [None] * 3), None
 
 
 def _arrays(tensors: Sequence[Tensor], index: int) -> list[np.ndarray]:
     """One object's part of tensors, without copies."""
     return [tensor.detach().numpy()[index] for tensor in tensors]
-
-
-def _for_each_object(work: Callable[[int], None], objects: int) -> None:
-    """Call ``work`` with the index of every object, in as many threads as torch uses."""
-    threads = min(torch.get_num_threads(), objects)
-    if threads <= 1:
-        for index in range(objects):
-            work(index)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, range(objects)))

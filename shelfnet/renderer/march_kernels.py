@@ -4,16 +4,12 @@ Arrays are float32. Functions of single rays take ``points``, the coordinates of
 Rays whose ``step`` is zero miss the cube: their results and gradients stay zero.
 """
 
-import inspect
-import logging
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy import ndarray
 
-log = logging.getLogger(__name__)
+from shelfnet.renderer.compiled_loops import compiled, inlined
 
 ZERO, HALF, ONE = np.float32(0.0), np.float32(0.5), np.float32(1.0)
 ALMOST_ONE = np.float32(0.999)
@@ -65,25 +61,6 @@ class Samples(NamedTuple):
     weights: ndarray
     opacity: ndarray
     mean: ndarray
-
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile at the first call; the code is cached next to this file, else in the user's cache, else not at all.
-
-    Sums may be reassociated, so that loops become vector instructions; infinities and NaN keep their meaning.
-    """
-    plain = inspect.unwrap(function)
-    options: dict[str, Any] = {"nogil": True, "fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy"}
-    try:
-        return numba.njit(plain, cache=True, **options)
-    except RuntimeError:
-        log.info("no folder for compiled code is writable: %s is compiled in every process", plain.__name__)
-        return numba.njit(plain, **options)
-
-
-def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile as part of the calling function."""
-    return numba.njit(inspect.unwrap(function), inline="always")
 
 
 @compiled

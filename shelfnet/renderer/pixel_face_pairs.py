@@ -12,10 +12,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from shelfnet.renderer.compiled_loops import can_compile, for_each_object
+
 NEAR_DEPTH = 1e-3
 """Faces with a corner closer to the camera plane than this, in object units, are culled."""
 
-_EPSILON = 1e-8
+EPSILON = 1e-8
 """Threshold below which squared NDC lengths and doubled NDC areas count as zero (PyTorch3D's kEpsilon)."""
 
 _PAIRS_IN_MEMORY = 1 << 20
@@ -75,7 +77,7 @@ def pair_geometry(corners: Float[Tensor, "3 3 p"], centres: Float[Tensor, "2 p"]
 
 def _squared_distance_to_edges(to_corner: Float[Tensor, "2 3 p"], edge: Float[Tensor, "2 3 p"]) -> Float[Tensor, "p"]:
     length2 = edge.square().sum(0)
-    along = -(to_corner * edge).sum(0) / length2.clamp(min=_EPSILON)
+    along = -(to_corner * edge).sum(0) / length2.clamp(min=EPSILON)
     offset = to_corner + along.clamp(0.0, 1.0) * edge
     return offset.square().sum(0).amin(0)
 
@@ -104,9 +106,24 @@ def nearest_pairs(
 ) -> PixelFacePairs:
     """The nearest faces by depth that cover each pixel or lie within the blur radius.
 
+    Where numba is installed, float32 corners on a CPU are searched by :func:`find_nearest_faces`.
+
+    Args:
+        corners: NDC x, NDC y and depth (first axis) of the three corners (second axis) of the faces.
+        face_mesh: Mesh index of each face, ascending.
+        resolution_px: Side of the square images in pixels.
+        faces_per_pixel: Number of faces kept per pixel.
+        blur_radius: Squared NDC distance within which a face counts at pixels that it does not cover.
+
     Returns:
         At most ``faces_per_pixel`` pairs per pixel, sorted by pixel, then depth, then face.
     """
+    if can_compile(corners) and len(face_mesh):
+        meshes = int(face_mesh[-1]) + 1
+        by_face = corners.permute(2, 1, 0).contiguous()
+        nearest = find_nearest_faces(by_face, face_mesh, meshes, resolution_px, faces_per_pixel, blur_radius)
+        pixel, slot = (nearest.face.flatten(0, 1) >= 0).nonzero().unbind(1)
+        return PixelFacePairs(pixel, *(value.flatten(0, 1)[pixel, slot] for value in (nearest.face, nearest.depth)))
     empty = torch.zeros(0, dtype=torch.int64, device=corners.device)
     best = PixelFacePairs(empty, empty, corners.new_zeros(0))
     for pixel, face in _candidates(corners, face_mesh, resolution_px, blur_radius):
@@ -115,6 +132,49 @@ def nearest_pairs(
         covering = [_within_blur(corners, *chunk, resolution_px, blur_radius) for chunk in chunks]
         best = _keep_nearest(_concatenate(best, *covering), faces_per_pixel)
     return best
+
+
+@dataclass(frozen=True)
+class NearestFaces:
+    """Nearest faces of every pixel and their depths, nearest first; empty slots hold the face -1."""
+
+    face: Int[Tensor, "b p k"]
+    depth: Float[Tensor, "b p k"]
+
+
+def find_nearest_faces(
+    corners: Float[Tensor, "f 3 3"],
+    face_mesh: Int[Tensor, "f"],
+    meshes: int,
+    resolution_px: int,
+    faces_per_pixel: int,
+    blur_radius: float,
+) -> NearestFaces:
+    """:func:`nearest_pairs` in compiled loops, for float32 corners on a CPU.
+
+    Args:
+        corners: NDC x, NDC y and depth (last axis) of the three corners (second axis) of the faces.
+        face_mesh: Mesh index of each face, ascending.
+        meshes: Number of meshes.
+        resolution_px: Side of the square images in pixels.
+        faces_per_pixel: Number of faces kept per pixel.
+        blur_radius: Squared NDC distance within which a face counts at pixels that it does not cover.
+    """
+    from shelfnet.renderer.raster_kernels import search_faces
+
+    shape = (meshes, resolution_px**2, faces_per_pixel)
+    nearest = NearestFaces(torch.full(shape, -1), corners.new_zeros(shape))
+    ends = torch.bincount(face_mesh, minlength=meshes).cumsum(0).tolist()
+    starts = [0, *ends]
+    arrays = corners.numpy(), nearest.depth.numpy(), nearest.face.numpy()
+
+    def search(mesh: int) -> None:
+        faces, depths, found = arrays
+        first = starts[mesh]
+        search_faces(faces[first : ends[mesh]], first, resolution_px, blur_radius, depths[mesh], found[mesh])
+
+    for_each_object(search, meshes)
+    return nearest
 
 
 def _candidates(
@@ -131,7 +191,7 @@ def _visible(corners: Float[Tensor, "3 3 f"]) -> Bool[Tensor, "f"]:
     x, y, depth = corners
     doubled_area = (x[1] - x[0]) * (y[2] - y[0]) - (y[1] - y[0]) * (x[2] - x[0])
     # Both comparisons are false for NaN corners.
-    return (depth.amin(0) > NEAR_DEPTH) & (doubled_area.abs() > _EPSILON)
+    return (depth.amin(0) > NEAR_DEPTH) & (doubled_area.abs() > EPSILON)
 
 
 def _pixel_boxes(

@@ -8,17 +8,17 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from shelfnet.renderer.mesh_batch import MeshBatch
 from shelfnet.renderer.pixel_face_pairs import NEAR_DEPTH, nearest_pairs, pair_geometry, pair_ranks, pixel_centres
 
-_BACKGROUND_WEIGHT = 1e-10
+BACKGROUND_WEIGHT = 1e-10
 """Unnormalised weight of the background, relative to the nearest face (PyTorch3D's delta)."""
 MIN_PROBABILITY = 1e-4
 """Coverage below which a face does not count."""
-_NEAR, _FAR = 1.0, 100.0
+NEAR, FAR = 1.0, 100.0
 """Depths, in object units, that normalise to 1 and 0."""
 
 
@@ -97,6 +97,11 @@ def soft_silhouette(fragments: Fragments, sigma: float) -> Float[Tensor, "b h w"
     return 1.0 - torch.where(fragments.pix_to_face >= 0, log_missed, 0.0).sum(-1).exp()
 
 
+def hard_silhouette(fragments: Fragments) -> Bool[Tensor, "b h w"]:
+    """Pixels whose centre is covered by a face."""
+    return ((fragments.pix_to_face >= 0) & (fragments.dists < 0.0)).any(-1)
+
+
 def soft_rgb(
     fragments: Fragments, colours: Float[Tensor, "b h w k 3"], sigma: float, gamma: float
 ) -> Float[Tensor, "b 3 h w"]:
@@ -110,12 +115,12 @@ def soft_rgb(
     """
     used = fragments.pix_to_face >= 0
     coverage = torch.where(used, torch.sigmoid(-fragments.dists / sigma), 0.0)
-    nearness = torch.where(used, (_FAR - fragments.zbuf) / (_FAR - _NEAR), 0.0)
+    nearness = torch.where(used, (FAR - fragments.zbuf) / (FAR - NEAR), 0.0)
     nearness = nearness - nearness.amax(-1, keepdim=True)
     weights = coverage * torch.exp(nearness / gamma)
-    total = weights.sum(-1, keepdim=True) + _BACKGROUND_WEIGHT
+    total = weights.sum(-1, keepdim=True) + BACKGROUND_WEIGHT
     blended = torch.einsum("bhwk,bhwkc->bhwc", weights / total, colours)
-    return (blended + _BACKGROUND_WEIGHT / total).permute(0, 3, 1, 2)
+    return (blended + BACKGROUND_WEIGHT / total).permute(0, 3, 1, 2)
 
 
 def interpolate(

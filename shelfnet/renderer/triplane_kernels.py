@@ -4,8 +4,7 @@ The first linear layer of a head is applied to the planes beforehand. What remai
 values per hidden unit, apply the leaky ReLU and, for the occupancy, take a scalar product. The last layer of the
 features is linear too: it is applied to the mean of the hidden units along a ray afterwards.
 
-Arrays are float32, and points lie inside the cube. numba notices edits of this file only: after an edit of
-:mod:`shelfnet.renderer.march_kernels`, delete the compiled code in ``__pycache__``.
+Arrays are float32, and points lie inside the cube.
 """
 
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray
 
+from shelfnet.renderer.compiled_loops import compiled, inlined
 from shelfnet.renderer.march_kernels import (
     EPSILON,
     ONE,
@@ -23,12 +23,10 @@ from shelfnet.renderer.march_kernels import (
     blend_backward,
     blend_gradient,
     choose_largest,
-    compiled,
     corner_values,
     exp,
     feature_axis,
     feature_slope,
-    inlined,
     place_samples,
     place_samples_backward,
     weigh,

@@ -25,9 +25,9 @@ from shelfnet.evaluation.results import COLUMNS, NO_TRUTH, write_results
 from shelfnet.evaluation.scoring import has_surface
 from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.reconstruction.coloured_mesh import load_glb
-from shelfnet.reconstruction.silhouettes import hard_silhouette, mask_iou
+from shelfnet.reconstruction.silhouettes import mask_iou
 from shelfnet.renderer.mesh_batch import pack_meshes
-from shelfnet.renderer.rasterizer import rasterize
+from shelfnet.renderer.rasterizer import hard_silhouette, rasterize
 from shelfnet.tracking.journal import Journal
 
 log = logging.getLogger(__name__)

@@ -8,10 +8,11 @@ import torch
 
 pytest.importorskip("numba")
 
+import numba
 from numba.core import caching
 
 from shelfnet.geometry.cameras import look_at_origin
-from shelfnet.renderer import march_kernels, volume
+from shelfnet.renderer import compiled_loops, volume
 from shelfnet.renderer.fused_march import can_fuse, march_rays_fused
 from shelfnet.renderer.ray_march import MarchedRays, RaySegments, march_rays
 from shelfnet.representations.voxels import VoxelField
@@ -171,9 +172,9 @@ def test_only_float32_voxels_on_a_cpu_are_fused():
 def test_code_is_compiled_where_nothing_can_be_cached(monkeypatch):
     monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
     with pytest.raises(RuntimeError, match="cannot cache"):
-        march_kernels.numba.njit(cache=True)(relative_error)
+        numba.njit(cache=True)(relative_error)
 
-    @march_kernels.compiled
+    @compiled_loops.compiled
     def doubled(x):
         return 2 * x
 

@@ -1,0 +1,61 @@
+"""Loops that numba compiles for CPUs, and their threads."""
+
+import inspect
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import Tensor
+
+log = logging.getLogger(__name__)
+
+
+@cache
+def has_compiler() -> bool:
+    """Whether numba is installed, which compiles the loops."""
+    return find_spec("numba") is not None
+
+
+def can_compile(*tensors: Tensor) -> bool:
+    """Whether the loops can be compiled and cover all tensors: float32 on a CPU."""
+    return has_compiler() and all(value.device.type == "cpu" and value.dtype == torch.float32 for value in tensors)
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile at the first call; the code is cached next to the function, else in the user's cache, else not at all.
+
+    Sums may be reassociated, so that loops become vector instructions; infinities and NaN keep their meaning. numba
+    notices edits of the function's own file only: after an edit of a file that it imports compiled functions from,
+    delete the compiled code in ``__pycache__``.
+    """
+    import numba
+
+    plain = inspect.unwrap(function)
+    options: dict[str, Any] = {"nogil": True, "fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy"}
+    try:
+        return numba.njit(plain, cache=True, **options)
+    except RuntimeError:
+        log.info("no folder for compiled code is writable: %s is compiled in every process", plain.__name__)
+        return numba.njit(plain, **options)
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile as part of the calling function."""
+    import numba
+
+    return numba.njit(inspect.unwrap(function), inline="always")
+
+
+def for_each_object(work: Callable[[int], None], objects: int) -> None:
+    """Call ``work`` with the index of every object, in as many threads as torch uses."""
+    threads = min(torch.get_num_threads(), objects)
+    if threads <= 1:
+        for index in range(objects):
+            work(index)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, range(objects)))

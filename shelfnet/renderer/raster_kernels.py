@@ -1,0 +1,330 @@
+"""Compiled loops over the faces and pixels of one mesh: nearest faces of every pixel, soft render and its gradient.
+
+Arrays are float32. ``corners`` has one row per face, with NDC x, NDC y and depth of its three corners. ``found`` holds
+the nearest faces of each pixel, nearest first, and -1 in empty slots. Within a pixel, corners are relative to its
+centre. :mod:`shelfnet.renderer.rasterizer` is the reference.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy import ndarray
+
+from shelfnet.renderer.compiled_loops import compiled, inlined
+from shelfnet.renderer.pixel_face_pairs import EPSILON as EPSILON_
+from shelfnet.renderer.pixel_face_pairs import NEAR_DEPTH as NEAR_DEPTH_
+from shelfnet.renderer.rasterizer import BACKGROUND_WEIGHT, FAR, NEAR
+
+ZERO, HALF, ONE, TWO = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(2.0)
+EPSILON, NEAR_DEPTH = np.float32(EPSILON_), np.float32(NEAR_DEPTH_)
+BACKGROUND = np.float32(BACKGROUND_WEIGHT)
+FAR_DEPTH, DEPTH_RANGE = np.float32(FAR), np.float32(FAR - NEAR)
+
+
+class SoftImage(NamedTuple):
+    """Soft silhouette ``p``, colours ``p 3`` and covered pixels ``p`` of a mesh, or the gradients of the first two."""
+
+    silhouette: ndarray
+    rgb: ndarray
+    covered: ndarray
+
+
+class PixelFaces(NamedTuple):
+    """The faces of one pixel: scratch space.
+
+    Args:
+        corners: NDC x, NDC y and depth ``k 3 3`` of the corners; x and y are relative to the pixel's centre.
+        barycentric: Perspective-correct barycentric coordinates ``k 3``, clipped to the face.
+        distance: Squared distances ``k`` to the nearest edge, negative inside the face.
+        missed: Probabilities ``k`` that the face does not cover the pixel.
+        nearness: Normalised depths ``k``, 1 at the near plane.
+        weight: Unnormalised blending weights ``k``.
+        colour: Interpolated colours ``k 3``.
+    """
+
+    corners: ndarray
+    barycentric: ndarray
+    distance: ndarray
+    missed: ndarray
+    nearness: ndarray
+    weight: ndarray
+    colour: ndarray
+
+
+@compiled
+def search_faces(
+    corners: ndarray, first_face: int, resolution_px: int, blur_radius: float, depths: ndarray, found: ndarray
+) -> None:
+    """Fill in the faces that cover each pixel or lie within the blur radius, nearest first, and their depths.
+
+    ``found`` is -1 at first; the first row of ``corners`` is the face ``first_face``. Of faces with equal depths, the
+    first comes first.
+    """
+    margin, last = np.sqrt(blur_radius), found.shape[1] - 1
+    scratch = _make_scratch(1)
+    for face in range(len(corners)):
+        if not _is_visible(corners, face):
+            continue
+        left, right = _pixel_span(corners, face, 0, margin, resolution_px)
+        top, bottom = _pixel_span(corners, face, 1, margin, resolution_px)
+        for row in range(top, bottom + 1):
+            for column in range(left, right + 1):
+                pixel = row * resolution_px + column
+                _move_to_pixel(corners, face, row, column, resolution_px, scratch.corners, 0)
+                distance = _locate(scratch.corners, 0, scratch.barycentric)
+                depth = _interpolated_depth(scratch.corners, 0, scratch.barycentric)
+                is_nearer = found[pixel, last] < 0 or depth < depths[pixel, last]
+                if distance < blur_radius and np.isfinite(depth) and is_nearer:
+                    _insert(depth, first_face + face, depths, found, pixel)
+
+
+@compiled
+def render_forward(
+    corners: ndarray, colours: ndarray, resolution_px: int, sigma: Any, gamma: Any, found: ndarray, image: SoftImage
+) -> None:
+    """Fill in the soft render of a mesh, whose silhouette is zero and whose colours are white at first.
+
+    Args:
+        corners: Corners of all faces.
+        colours: Their RGB ``f 3 3``.
+        resolution_px: Side of the image.
+        sigma: Squared NDC distance over which coverage fades.
+        gamma: Temperature of the softmax over depth.
+        found: Nearest faces ``p k``.
+        image: Render.
+    """
+    faces = _make_scratch(found.shape[1])
+    for pixel in range(len(found)):
+        if found[pixel, 0] < 0:
+            continue
+        count = _shade(corners, colours, pixel, resolution_px, sigma, gamma, found, faces)
+        total, missed, covered = BACKGROUND, ONE, False
+        red = green = blue = BACKGROUND
+        for k in range(count):
+            weight = faces.weight[k]
+            total += weight
+            missed *= faces.missed[k]
+            covered |= faces.distance[k] < ZERO
+            red += weight * faces.colour[k, 0]
+            green += weight * faces.colour[k, 1]
+            blue += weight * faces.colour[k, 2]
+        image.silhouette[pixel] = ONE - missed
+        image.covered[pixel] = covered
+        image.rgb[pixel, 0] = red / total
+        image.rgb[pixel, 1] = green / total
+        image.rgb[pixel, 2] = blue / total
+
+
+@compiled
+def render_backward(
+    corners: ndarray, colours: ndarray, resolution_px: int, sigma: Any, gamma: Any, found: ndarray, image: SoftImage,
+    d_image: SoftImage, d_corners: ndarray,
+) -> None:  # fmt: skip
+    """Add the gradients of the corners; those of the colours are not computed."""
+    faces = _make_scratch(found.shape[1])
+    d_barycentric, d_weights = np.zeros(3, np.float32), np.zeros(found.shape[1], np.float32)
+    for pixel in range(len(found)):
+        if found[pixel, 0] < 0:
+            continue
+        count = _shade(corners, colours, pixel, resolution_px, sigma, gamma, found, faces)
+        d_red, d_green, d_blue = d_image.rgb[pixel, 0], d_image.rgb[pixel, 1], d_image.rgb[pixel, 2]
+        total, missed, nearest = BACKGROUND, ONE, 0
+        for k in range(count):
+            total += faces.weight[k]
+            missed *= faces.missed[k]
+            nearest = k if faces.nearness[k] > faces.nearness[nearest] else nearest
+        mean = d_red * image.rgb[pixel, 0] + d_green * image.rgb[pixel, 1] + d_blue * image.rgb[pixel, 2]
+        d_largest = ZERO  # of the largest nearness, which is subtracted from all others
+        for k in range(count):
+            value = d_red * faces.colour[k, 0] + d_green * faces.colour[k, 1] + d_blue * faces.colour[k, 2]
+            d_weights[k] = (value - mean) / total
+            d_largest -= d_weights[k] * faces.weight[k] / gamma
+        for k in range(count):
+            face, through_weight = found[pixel, k], d_weights[k] * faces.weight[k]
+            d_nearness = through_weight / gamma + (d_largest if k == nearest else ZERO)
+            d_distance = d_image.silhouette[pixel] * missed * (ONE - faces.missed[k])
+            d_distance = -(d_distance + through_weight * faces.missed[k]) / sigma
+            d_depth, share = -d_nearness / DEPTH_RANGE, faces.weight[k] / total
+            for j in range(3):
+                value = d_red * colours[face, j, 0] + d_green * colours[face, j, 1] + d_blue * colours[face, j, 2]
+                d_barycentric[j] = d_depth * faces.corners[k, j, 2] + share * value
+                d_corners[face, j, 2] += d_depth * faces.barycentric[k, j]
+            _barycentric_backward(faces, k, d_barycentric, d_corners, face)
+            _distance_backward(faces, k, d_distance, d_corners, face)
+
+
+@compiled
+def _make_scratch(slots: int) -> PixelFaces:
+    return PixelFaces(
+        np.zeros((slots, 3, 3), np.float32),
+        np.zeros((slots, 3), np.float32),
+        np.zeros(slots, np.float32),
+        np.zeros(slots, np.float32),
+        np.zeros(slots, np.float32),
+        np.zeros(slots, np.float32),
+        np.zeros((slots, 3), np.float32),
+    )
+
+
+@compiled
+def _shade(
+    corners: ndarray, colours: ndarray, pixel: int, resolution_px: int, sigma: Any, gamma: Any, found: ndarray,
+    faces: PixelFaces,
+) -> Any:  # fmt: skip
+    """Fill in the faces of a pixel; returns their number, at least 1."""
+    row, column, slots = pixel // resolution_px, pixel % resolution_px, found.shape[1]
+    count, largest = 0, -np.float32(np.inf)
+    while count < slots and found[pixel, count] >= 0:
+        k, face = count, found[pixel, count]
+        _move_to_pixel(corners, face, row, column, resolution_px, faces.corners, k)
+        faces.distance[k] = _locate(faces.corners, k, faces.barycentric)
+        power = np.exp(faces.distance[k] / sigma)
+        faces.missed[k] = power / (ONE + power)
+        depth = _interpolated_depth(faces.corners, k, faces.barycentric)
+        faces.nearness[k] = (FAR_DEPTH - depth) / DEPTH_RANGE
+        largest = max(largest, faces.nearness[k])
+        for channel in range(3):
+            faces.colour[k, channel] = (
+                faces.barycentric[k, 0] * colours[face, 0, channel]
+                + faces.barycentric[k, 1] * colours[face, 1, channel]
+                + faces.barycentric[k, 2] * colours[face, 2, channel]
+            )
+        count += 1
+    if count < slots:  # an empty slot has a nearness of zero
+        largest = max(largest, ZERO)
+    for k in range(count):
+        faces.weight[k] = (ONE - faces.missed[k]) * np.exp((faces.nearness[k] - largest) / gamma)
+    return count
+
+
+@compiled
+def _is_visible(corners: ndarray, face: int) -> Any:
+    """Whether a face is in front of the camera and not degenerate; NaN is not visible."""
+    doubled_area = (corners[face, 1, 0] - corners[face, 0, 0]) * (corners[face, 2, 1] - corners[face, 0, 1])
+    doubled_area -= (corners[face, 1, 1] - corners[face, 0, 1]) * (corners[face, 2, 0] - corners[face, 0, 0])
+    in_front = corners[face, 0, 2] > NEAR_DEPTH and corners[face, 1, 2] > NEAR_DEPTH
+    return in_front and corners[face, 2, 2] > NEAR_DEPTH and abs(doubled_area) > EPSILON
+
+
+@compiled
+def _pixel_span(corners: ndarray, face: int, axis: int, margin: float, resolution_px: int) -> Any:
+    """First and last column or row of pixels whose centre lies in the dilated extent of a face."""
+    a, b, c, size = corners[face, 0, axis], corners[face, 1, axis], corners[face, 2, axis], np.float32(resolution_px)
+    first = HALF * size * (min(a, b, c) - margin + ONE) - HALF
+    last = HALF * size * (max(a, b, c) + margin + ONE) - HALF
+    return int(np.ceil(min(max(first, ZERO), size))), int(np.floor(min(max(last, -ONE), size - ONE)))
+
+
+@inlined
+def _move_to_pixel(corners: Any, face: Any, row: Any, column: Any, resolution_px: Any, moved: Any, k: Any) -> None:
+    """Fill in the corners relative to a pixel's centre."""
+    size = np.float32(resolution_px)
+    x, y = (TWO * np.float32(column) + ONE) / size - ONE, (TWO * np.float32(row) + ONE) / size - ONE
+    for j in range(3):
+        moved[k, j, 0] = corners[face, j, 0] - x
+        moved[k, j, 1] = corners[face, j, 1] - y
+        moved[k, j, 2] = corners[face, j, 2]
+
+
+@inlined
+def _area(corners: Any, k: Any, start: Any, end: Any) -> Any:
+    """Doubled signed area of the triangle of the pixel's centre and two corners."""
+    return corners[k, start, 0] * corners[k, end, 1] - corners[k, start, 1] * corners[k, end, 0]
+
+
+@compiled
+def _locate(corners: ndarray, k: int, barycentric: ndarray) -> Any:
+    """Fill in the clipped perspective-correct barycentric coordinates; returns the signed squared distance."""
+    first, second, third = _area(corners, k, 1, 2), _area(corners, k, 2, 0), _area(corners, k, 0, 1)
+    scale = ONE / (first + second + third)
+    first, second, third = first * scale, second * scale, third * scale
+    inside = first > ZERO and second > ZERO and third > ZERO
+    first, second = max(first, ZERO) / corners[k, 0, 2], max(second, ZERO) / corners[k, 1, 2]
+    third = max(third, ZERO) / corners[k, 2, 2]
+    scale = ONE / (first + second + third)
+    barycentric[k, 0], barycentric[k, 1], barycentric[k, 2] = first * scale, second * scale, third * scale
+    nearest = min(
+        _squared_distance(corners, k, 0, 1), _squared_distance(corners, k, 1, 2), _squared_distance(corners, k, 2, 0)
+    )
+    return -nearest if inside else nearest
+
+
+@inlined
+def _offset_to_edge(corners: Any, k: Any, start: Any, end: Any) -> Any:
+    """Vector from the pixel's centre to the nearest point of an edge, and the place of this point on the edge."""
+    edge_x, edge_y = corners[k, end, 0] - corners[k, start, 0], corners[k, end, 1] - corners[k, start, 1]
+    length2 = max(edge_x * edge_x + edge_y * edge_y, EPSILON)
+    along = -(corners[k, start, 0] * edge_x + corners[k, start, 1] * edge_y) / length2
+    along = min(max(along, ZERO), ONE)
+    return corners[k, start, 0] + along * edge_x, corners[k, start, 1] + along * edge_y, along
+
+
+@inlined
+def _squared_distance(corners: Any, k: Any, start: Any, end: Any) -> Any:
+    x, y, _ = _offset_to_edge(corners, k, start, end)
+    return x * x + y * y
+
+
+@inlined
+def _interpolated_depth(corners: Any, k: Any, barycentric: Any) -> Any:
+    return (
+        barycentric[k, 0] * corners[k, 0, 2]
+        + barycentric[k, 1] * corners[k, 1, 2]
+        + barycentric[k, 2] * corners[k, 2, 2]
+    )
+
+
+@inlined
+def _insert(depth: Any, face: Any, depths: Any, found: Any, pixel: Any) -> None:
+    """Insert a face into the sorted faces of a pixel, of which the last falls out."""
+    place = found.shape[1] - 1
+    while place > 0 and (found[pixel, place - 1] < 0 or depth < depths[pixel, place - 1]):
+        depths[pixel, place], found[pixel, place] = depths[pixel, place - 1], found[pixel, place - 1]
+        place -= 1
+    depths[pixel, place], found[pixel, place] = depth, face
+
+
+@inlined
+def _barycentric_backward(faces: Any, k: Any, d_barycentric: Any, d_corners: Any, face: Any) -> None:
+    """Add the gradients of the corners through the barycentric coordinates."""
+    corners, barycentric = faces.corners, faces.barycentric
+    scale = ONE / (_area(corners, k, 1, 2) + _area(corners, k, 2, 0) + _area(corners, k, 0, 1))
+    mean = shared = total = ZERO
+    for j in range(3):
+        affine = max(_area(corners, k, (j + 1) % 3, (j + 2) % 3) * scale, ZERO)
+        total += affine / corners[k, j, 2]
+        mean += d_barycentric[j] * barycentric[k, j]
+    for j in range(3):
+        if barycentric[k, j] > ZERO:
+            d_weighted = (d_barycentric[j] - mean) / total
+            d_corners[face, j, 2] -= d_weighted * barycentric[k, j] * total / corners[k, j, 2]
+            shared += d_weighted * barycentric[k, j] * total
+    for j in range(3):
+        start, end = (j + 1) % 3, (j + 2) % 3
+        d_affine = (d_barycentric[j] - mean) / (total * corners[k, j, 2]) if barycentric[k, j] > ZERO else ZERO
+        d_area = (d_affine - shared) * scale
+        d_corners[face, start, 0] += d_area * corners[k, end, 1]
+        d_corners[face, start, 1] -= d_area * corners[k, end, 0]
+        d_corners[face, end, 0] -= d_area * corners[k, start, 1]
+        d_corners[face, end, 1] += d_area * corners[k, start, 0]
+
+
+@inlined
+def _distance_backward(faces: Any, k: Any, d_distance: Any, d_corners: Any, face: Any) -> None:
+    """Add the gradients of the corners through the signed distance.
+
+    The nearest point is a minimum over the edge, so a change of its place on the edge does not change the distance.
+    """
+    corners = faces.corners
+    start, smallest = 0, _squared_distance(corners, k, 0, 1)
+    for j in range(1, 3):
+        squared = _squared_distance(corners, k, j, (j + 1) % 3)
+        if squared < smallest:
+            start, smallest = j, squared
+    end = (start + 1) % 3
+    factor = TWO * (-d_distance if faces.distance[k] < ZERO else d_distance)
+    x, y, along = _offset_to_edge(corners, k, start, end)
+    d_corners[face, start, 0] += factor * x * (ONE - along)
+    d_corners[face, start, 1] += factor * y * (ONE - along)
+    d_corners[face, end, 0] += factor * x * along
+    d_corners[face, end, 1] += factor * y * along
