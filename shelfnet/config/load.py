@@ -22,7 +22,7 @@ UNTRAINED = "untrained"
 # fmt: off
 RESULT_FOLDERS = frozenset((
     "baselines", "benchmarks", "catalogue", "clip_model", "dataset", "figures", "journal", "logs", "mlartifacts",
-    "renders", "surfaces", "views",
+    "renders", "surfaces", "views", "warm_starts",
 ))
 # fmt: on
 """Folders in ``results`` whose names no ablation can have."""

@@ -23,16 +23,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
-from torch.nn.functional import normalize
 
+from shelfnet.adam import Adam
 from shelfnet.evaluation.alignment import SearchablePoints
 from shelfnet.evaluation.neighbours import Backend, neighbour_index
 from shelfnet.geometry.meshes import Mesh, normalise, sample_surface
 
 _LEARNING_RATE = 0.01
-_BETAS = (0.9, 0.999)
-_EPSILON = 1e-8
 _MATCHED_POINTS = 500
 """Points per surface that every iteration matches."""
 _CANDIDATE_POINTS = 2_000
@@ -90,47 +87,59 @@ def fit_scaled_rigid(
     source, target = source[:_CANDIDATE_POINTS], target[:_CANDIDATE_POINTS]
     to_target, queries = neighbour_index(target), target[:_MATCHED_POINTS]
     # Two rows that span the rotation (6D parametrisation), scale and translation.
-    rows = torch.eye(3, dtype=torch.float64)[:2]
-    parameters = torch.cat([rows, torch.ones_like(rows[:1]), torch.zeros_like(rows[:1])]).requires_grad_()
-    mean, square = torch.zeros_like(parameters), torch.zeros_like(parameters)
-    for step in range(1, iterations + 1):
-        moved = _transform(parameters).apply(source)
+    parameters = np.concatenate([np.eye(3)[:2], np.ones((1, 3)), np.zeros((1, 3))])
+    adam = Adam([torch.from_numpy(parameters)], _LEARNING_RATE)
+    for _ in range(iterations):
+        transform = _transform(parameters)
+        moved = transform.apply(source)
         forward = to_target(moved[:_MATCHED_POINTS]).indices
         backward = neighbour_index(moved)(queries).indices
-        loss = _squared_distances(parameters, source[:_MATCHED_POINTS], target[forward])
-        loss = loss + _squared_distances(parameters, source[backward], queries)
-        (gradient,) = torch.autograd.grad(loss, parameters)
-        with torch.no_grad():  # torch.optim.Adam imports the compiler, which takes seconds
-            mean.lerp_(gradient, 1.0 - _BETAS[0])
-            square.lerp_(gradient.square(), 1.0 - _BETAS[1])
-            unbiased_mean, unbiased_square = mean / (1.0 - _BETAS[0] ** step), square / (1.0 - _BETAS[1] ** step)
-            parameters -= _LEARNING_RATE * unbiased_mean / (unbiased_square.sqrt() + _EPSILON)
+        gradient = _affine_gradient(transform, source[:_MATCHED_POINTS], target[forward])
+        gradient += _affine_gradient(transform, source[backward], queries)
+        adam.step([torch.from_numpy(_parameter_gradient(parameters, transform, gradient))])
     return _transform(parameters)
 
 
-@torch.enable_grad()
-def _squared_distances(
-    parameters: Float[Tensor, "4 3"], start: Float[np.ndarray, "n 3"], end: Float[np.ndarray, "n 3"]
-) -> Float[Tensor, ""]:
-    """Mean squared distance of the transformed ``start`` to ``end``, up to a constant.
+def _transform(parameters: Float[np.ndarray, "4 3"]) -> ScaledRigidTransform:
+    """Transform whose rotation has rows that span the plane of the first two parameters (Gram-Schmidt)."""
+    first, second = _unit(parameters[0]), parameters[1]
+    second = _unit(second - (first @ second) * first)
+    return ScaledRigidTransform(parameters[2].copy(), np.stack([first, second, _cross(first, second)]), parameters[3])
 
-    With the affine transform A, it is tr(A M A') - 2 tr(A C') for the moments M of ``start`` and C of both. The
-    gradient then involves no array of points.
+
+def _affine_gradient(
+    transform: ScaledRigidTransform, start: Float[np.ndarray, "n 3"], end: Float[np.ndarray, "n 3"]
+) -> Float[np.ndarray, "3 4"]:
+    """Gradient of the mean squared distance of the transformed ``start`` to ``end``, in the affine transform.
+
+    For an affine transform A, the mean is tr(A M A') - 2 tr(A C') plus a constant, with the moments M of ``start`` and
+    C of both in homogeneous coordinates.
     """
+    affine = np.column_stack([transform.rotation * transform.scale, transform.translation])
     homogeneous = np.concatenate([start, np.ones_like(start[:, :1])], axis=1)
-    moments = torch.from_numpy(homogeneous.T @ homogeneous / len(start))
-    cross_moments = torch.from_numpy(end.T @ homogeneous / len(start))
-    affine = torch.cat([_rotation(parameters[:2]) * parameters[2], parameters[3][:, None]], dim=1)
-    return (affine @ moments * affine).sum() - 2.0 * (affine * cross_moments).sum()
+    return 2.0 * (affine @ (homogeneous.T @ homogeneous) - end.T @ homogeneous) / len(start)
 
 
-def _transform(parameters: Float[Tensor, "4 3"]) -> ScaledRigidTransform:
-    values = parameters.detach().clone()
-    return ScaledRigidTransform(values[2].numpy(), _rotation(values[:2]).numpy(), values[3].numpy())
+def _parameter_gradient(
+    parameters: Float[np.ndarray, "4 3"], transform: ScaledRigidTransform, affine_gradient: Float[np.ndarray, "3 4"]
+) -> Float[np.ndarray, "4 3"]:
+    """Gradient of the parameters, from that of the affine transform."""
+    (start, span), rotation = parameters[:2], transform.rotation
+    first, second, _ = rotation
+    d_first, d_second, d_third = affine_gradient[:, :3] * transform.scale
+    d_first, d_second = d_first + _cross(second, d_third), d_second + _cross(d_third, first)
+    rejected = span - (first @ span) * first
+    d_rejected = (d_second - (d_second @ second) * second) / np.linalg.norm(rejected)
+    d_first = d_first - (first @ span) * d_rejected - (d_rejected @ first) * span
+    d_start = (d_first - (d_first @ first) * first) / np.linalg.norm(start)
+    d_scale = (rotation * affine_gradient[:, :3]).sum(axis=0)
+    return np.stack([d_start, d_rejected - (d_rejected @ first) * first, d_scale, affine_gradient[:, 3]])
 
 
-def _rotation(rows: Float[Tensor, "2 3"]) -> Float[Tensor, "3 3"]:
-    """Rotation matrix whose first two rows span the same plane (Gram-Schmidt)."""
-    first = normalize(rows[0], dim=0)
-    second = normalize(rows[1] - (first @ rows[1]) * first, dim=0)
-    return torch.stack([first, second, torch.linalg.cross(first, second)])
+def _unit(vector: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:
+    return vector / np.linalg.norm(vector)
+
+
+def _cross(a: Float[np.ndarray, "3"], b: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:
+    """Cross product; ``numpy.cross`` takes ten times as long for one pair."""
+    return np.array([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from shelfnet.adam import Adam
 from shelfnet.config.meshes import RefineSettings
 from shelfnet.geometry.cameras import wrap_angle
 from shelfnet.geometry.meshes import Mesh
@@ -112,17 +113,17 @@ def _minimise(objective: Objective, variables: Variables, on_step: OnStep | None
     angles = [variables.azimuth, variables.elevation]
     for parameter in (variables.offsets, *angles):
         parameter.requires_grad_(True)
-    cameras = torch.optim.Adam(angles, lr=settings.camera_learning_rate)
+    cameras = Adam(angles, settings.camera_learning_rate)
     vertices = LaplacianAdam(start, objective.topology, settings.smoothing_length, settings.learning_rate)
     current = objective.evaluate(variables)
     active = current.loss.isfinite()
     best = _Best(variables.copy(), current.loss.detach(), current.mask_iou, current.mask_iou)
     for step in range(settings.iterations):
-        cameras.zero_grad()
-        variables.offsets.grad = None
+        for parameter in (variables.offsets, *angles):
+            parameter.grad = None
         torch.where(active, current.loss, 0.0).sum().backward()
         active = _mask_nonfinite_gradients(variables, active, start.vertex_mesh)
-        cameras.step()
+        cameras.step([_gradient(angle) for angle in angles])
         vertices.step(variables.offsets, _gradient(variables.offsets))
         _clip_offsets(variables.offsets, settings.max_offset)
         current = objective.evaluate(variables)
