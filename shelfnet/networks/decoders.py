@@ -137,7 +137,7 @@ class TriplaneDecoder(nn.Module):
         for block in self.blocks:
             x = block(x, style)
         planes = at_least_float32(self.to_planes(x)).unflatten(1, (3, self.plane_channels))
-        shared_logits = None if self.blended is None else self.blended(latent)
+        shared_logits = None if self.blended is None else at_least_float32(self.blended(latent))
         if self.symmetric:
             planes = mirror_average_planes(planes)
             shared_logits = None if shared_logits is None else mirror_average(shared_logits)

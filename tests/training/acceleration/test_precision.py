@@ -29,7 +29,7 @@ def distance(first, second):
 
 @pytest.mark.parametrize("representation", ["voxel", "triplane", "se3"])
 def test_bfloat16_step_matches_float32(tiny, store, representation):
-    decoder = {"model": {"decoder": {"representation": representation}}}
+    decoder = {"model": {"decoder": {"representation": representation, "blended_shapes": 3}}}
     (rounded, *rounded_gradients), (exact, *exact_gradients) = (
         steps(build_run(tiny(decoder | {"train": {"precision": precision}})), store)
         for precision in ("bfloat16", "float32")
