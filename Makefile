@@ -9,7 +9,7 @@
 SHELL := bash
 BIN := .venv/bin
 
-.PHONY: all predict test lint docs setup clean clean-results
+.PHONY: all predict test lint check-style check-workflow check-imports check-types docs setup clean clean-results
 .DEFAULT_GOAL := all
 
 all: setup
@@ -23,13 +23,22 @@ test: lint
 	$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist worksteal
 
 lint: setup
+	@$(MAKE) --no-print-directory --jobs 2 check-style check-workflow check-imports check-types
+
+check-style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m compileall -q shelfnet workflow tools tests
+
+check-workflow:
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+
+check-imports:
 	$(BIN)/lint-imports
+
+check-types:
 	$(BIN)/pyright
-	$(BIN)/python -m compileall -q shelfnet workflow tools tests
 
 docs: setup
 	$(BIN)/python -m sphinx --quiet --fresh-env --fail-on-warning --keep-going docs build/site

@@ -1,8 +1,11 @@
 """Why jobs run again although their results exist, in a few lines."""
 
+import ast
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 DIGEST = r"'[0-9a-f]{16}'"
 """A digest of code among params."""
@@ -12,6 +15,12 @@ FILES = r"'files [0-9a-f]{16}'"
 
 CONSEQUENCE = "their inputs are made again"
 """The cause that follows from the others, which are listed before it."""
+
+SHOWN = 3
+"""Largest number of changed settings that are named."""
+
+LONGEST_VALUE = 40
+"""Characters of a value that are shown."""
 
 NO_VALUE = r"before:|now:|<nothing exclusive>|[\s,]"
 
@@ -42,13 +51,48 @@ def _causes(reason: str) -> Iterator[str]:
     if re.search(FILES, params):
         yield "the data files have changed"
     if re.sub(f"{DIGEST}|{FILES}|{NO_VALUE}", "", params):
-        yield "their settings have changed"
+        changes = _changed_settings(params)
+        yield "their settings have changed" + (f" ({changes})" if changes else "")
     if "Updated input files:" in reason or "Set of input files has changed" in reason:
         yield "their input files have changed"
     if "Input files updated by another job" in reason:
         yield CONSEQUENCE
     if "Incomplete output files" in reason:
         yield "they were interrupted"
+
+
+def _changed_settings(params: str) -> str:
+    """Names and values of the settings that differ, such as ``iterations: 40 to 50``; empty if they cannot be read."""
+    before, _, now = params.partition(" now: ")
+    old, new = _settings(before.partition("before: ")[2]), _settings(now)
+    if not old or not new:
+        return ""
+    names = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
+    shown = [f"{name}: {old.get(name, 'none')} to {new.get(name, 'none')}" for name in names[:SHOWN]]
+    return ", ".join(shown + ([f"{len(names) - SHOWN} more"] if len(names) > SHOWN else []))
+
+
+def _settings(values: str) -> dict[str, str]:
+    """All settings in params, which are Python literals; those of a stage are one JSON text. None if unreadable."""
+    try:
+        params = ast.literal_eval(f"[{values}]")
+        trees = [json.loads(param) for param in params if isinstance(param, str) and param[:1] in "[{"]
+    except (ValueError, SyntaxError):
+        return {}
+    return {name: value for tree in trees for name, value in _leaves(tree)}
+
+
+def _leaves(tree: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Names and values of the settings in a tree; the sections of a list have no names of their own."""
+    if isinstance(tree, list) and tree and all(isinstance(section, dict) for section in tree):
+        for section in tree:
+            yield from _leaves(section, name)
+    elif isinstance(tree, dict):
+        for key, value in tree.items():
+            yield from _leaves(value, f"{name}.{key}" if name else key)
+    else:
+        text = json.dumps(tree)
+        yield name, text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
 
 
 def _rank(item: tuple[str, Counter[str]]) -> tuple[bool, str]:

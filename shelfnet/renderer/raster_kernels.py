@@ -10,15 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray
 
+from shelfnet.renderer import pixel_face_pairs, rasterizer
 from shelfnet.renderer.compiled_loops import compiled, inlined
-from shelfnet.renderer.pixel_face_pairs import EPSILON as EPSILON_
-from shelfnet.renderer.pixel_face_pairs import NEAR_DEPTH as NEAR_DEPTH_
-from shelfnet.renderer.rasterizer import BACKGROUND_WEIGHT, FAR, NEAR
 
 ZERO, HALF, ONE, TWO = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(2.0)
-EPSILON, NEAR_DEPTH = np.float32(EPSILON_), np.float32(NEAR_DEPTH_)
-BACKGROUND = np.float32(BACKGROUND_WEIGHT)
-FAR_DEPTH, DEPTH_RANGE = np.float32(FAR), np.float32(FAR - NEAR)
+EPSILON, NEAR_DEPTH = np.float32(pixel_face_pairs.EPSILON), np.float32(pixel_face_pairs.NEAR_DEPTH)
+BACKGROUND = np.float32(rasterizer.BACKGROUND_WEIGHT)
+FAR, DEPTH_RANGE = np.float32(rasterizer.FAR), np.float32(rasterizer.FAR - rasterizer.NEAR)
 
 
 class SoftImage(NamedTuple):
@@ -181,7 +179,7 @@ def _shade(
         power = np.exp(faces.distance[k] / sigma)
         faces.missed[k] = power / (ONE + power)
         depth = _interpolated_depth(faces.corners, k, faces.barycentric)
-        faces.nearness[k] = (FAR_DEPTH - depth) / DEPTH_RANGE
+        faces.nearness[k] = (FAR - depth) / DEPTH_RANGE
         largest = max(largest, faces.nearness[k])
         for channel in range(3):
             faces.colour[k, channel] = (

@@ -5,6 +5,7 @@ from run_descriptions import run_description
 
 from shelfnet.config.load import ConfigError
 from shelfnet.config.schema import Config
+from shelfnet.prediction import predictor
 from shelfnet.prediction.predictor import prediction_settings
 
 TRAINED = run_description(
@@ -19,11 +20,10 @@ def test_settings_are_those_of_the_checkpoint():
     assert settings.images == Config().dataset.images
 
 
-def test_default_ablations_do_not_override_the_checkpoint():
-    """The embedded default has another level for ``best``."""
-    trained = TRAINED.model_copy(update={"ablation": "best"})
-    assert Config().ablations["best"]["reconstruct"]["level"] != 0.35
-    assert prediction_settings(trained, {}).reconstruct.level == 0.35
+def test_default_ablations_do_not_override_the_checkpoint(monkeypatch):
+    defaults = Config(ablations={"base": {}, "fine": {"reconstruct": {"level": 0.7}}})
+    monkeypatch.setattr(predictor, "Config", lambda: defaults)
+    assert prediction_settings(TRAINED, {}).reconstruct.level == 0.35
 
 
 def test_overrides_replace_only_what_they_name():

@@ -5,6 +5,8 @@ from snakemake_logger_plugin_shelfnet.reruns import describe_reruns
 PARAMS = "Params have changed since last execution: Union of exclusive params before and now across all output: "
 CODE = PARAMS + "before: '2398762c94d5029c' now: 'b3ee6b3f8d90aa21' "
 SETTINGS = PARAMS + """before: '{"mask": 1.0}','{"seed": 0}' now: '{"mask": 3.0}','{"seed": 0, "more": ", "}' """
+BOTH = SETTINGS.replace("before: ", "before: '2398762c94d5029c',").replace("now: ", "now: 'b3ee6b3f8d90aa21',")
+CHANGED = """their settings have changed (mask: 1.0 to 3.0, more: none to ", ")"""
 FILES = PARAMS + "before: 'files 2398762c94d5029c' now: 'files b3ee6b3f8d90aa21' "
 
 
@@ -13,10 +15,10 @@ FILES = PARAMS + "before: 'files 2398762c94d5029c' now: 'files b3ee6b3f8d90aa21'
     [
         ("Missing output files: a.csv; Input files updated by another job: b.csv", []),
         (CODE, ["their code has changed"]),
-        (SETTINGS, ["their settings have changed"]),
+        (SETTINGS, [CHANGED]),
         (PARAMS + "before: 4 now: <nothing exclusive> ", ["their settings have changed"]),
         (FILES, ["the data files have changed"]),
-        (SETTINGS + CODE, ["their code has changed", "their settings have changed"]),
+        (BOTH, ["their code has changed", CHANGED]),
         ("Updated input files: a.csv", ["their input files have changed"]),
         ("Input files updated by another job: a.csv", ["their inputs are made again"]),
         ("Incomplete output files: a.csv; " + CODE, ["their code has changed", "they were interrupted"]),
@@ -36,3 +38,11 @@ def test_jobs_of_a_rule_are_counted():
         "  their code has changed: stage_dataset",
         "  their inputs are made again: train (2 jobs), refine",
     ]
+
+
+def test_changed_settings_are_named_by_their_place_and_shortened():
+    before = """'[{"weights": {"mask": 50, "rgb": 10}, "seeds": [0, 1]}, {"level": 0.2}]'"""
+    now = """'[{"weights": {"mask": 5, "rgb": 10}, "seeds": [0], "name": "%s"}, {"level": 0.3}]'""" % ("x" * 90)
+    (_, line) = describe_reruns([("refine", PARAMS + f"before: {before} now: {now} ")]).splitlines()
+    assert line.startswith('  their settings have changed (level: 0.2 to 0.3, name: none to "xxx')
+    assert line.endswith("…, seeds: [0, 1] to [0], 1 more): refine") and len(line) < 150

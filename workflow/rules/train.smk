@@ -12,7 +12,7 @@ rule discover_views:
         "results/logs/discover_views.log",
     benchmark:
         "results/benchmarks/discover_views.tsv"
-    priority: 2  # nearly all trainings depend on it
+    priority: 3  # nearly all trainings depend on it
     conda:
         "../../envs/train.yaml"
     threads: CONFIG.resources.discover_views.threads
@@ -40,7 +40,7 @@ rule train_clip:
         "results/logs/train_clip.log",
     benchmark:
         "results/benchmarks/train_clip.tsv"
-    priority: 1  # ablations with CLIP depend on it
+    priority: 2  # ablations with CLIP depend on it
     conda:
         "../../envs/train.yaml"
     threads: CONFIG.resources.train_clip.threads
@@ -68,7 +68,7 @@ rule warm_start:
         "results/logs/warm_start/{ablation}-seed{seed}.log",
     benchmark:
         "results/benchmarks/warm_start/{ablation}-seed{seed}.tsv"
-    priority: 1  # several trainings depend on it
+    priority: 2  # several trainings depend on it
     conda:
         "../../envs/train.yaml"
     threads: CONFIG.resources.train.threads
@@ -101,6 +101,7 @@ rule train:
         "results/logs/train/{ablation}-seed{seed}.log",
     benchmark:
         "results/benchmarks/train/{ablation}-seed{seed}.tsv"
+    priority: 1  # the longest jobs first, so that no core waits for the last one
     conda:
         "../../envs/train.yaml"
     threads: CONFIG.resources.train.threads
