@@ -64,6 +64,7 @@ def test_duckdb_reads_image_bytes(shard):
 def test_datasets_decodes_images(shard, tmp_path):
     """Runs in a child process, since the library reads its settings at import and keeps files open."""
     script = f"""
+        import os
         import numpy as np
         from datasets import Image, Value, load_dataset
         for streaming in (False, True):
@@ -75,7 +76,8 @@ def test_datasets_decodes_images(shard, tmp_path):
                 assert pixels.shape == ({SIDE_PX}, {SIDE_PX}, 4) and pixels[3, 3].tolist() == [20 * view, 90, 200, 255]
                 assert len(row["cam2world"]) == 16 and row["theme"] is None and row["view"] == view
             assert view == 4
-        print("read twice")
+        print("read twice", flush=True)
+        os._exit(0)  # the library's threads may abort the interpreter's own end
     """
     environment = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HOME": str(tmp_path), "HOME": str(tmp_path)}
     command = [sys.executable, "-c", textwrap.dedent(script)]
