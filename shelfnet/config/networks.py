@@ -88,6 +88,8 @@ class DiscriminatorSettings(Section):
     """Channels of the first layer, doubled with every downsampling."""
     max_channels: Channels = 128
     """Maximum number of channels."""
+    kernel_size: Literal[3, 4] = 4
+    """Side of the strided convolutions' kernels; the original code has 3."""
     style_heads: bool = True
     """Whether heads on the means and standard deviations of features judge as well."""
     sees_mask: bool = False

@@ -30,7 +30,8 @@ class Discriminator(nn.Module):
         self.sees_mask = settings.sees_mask
         ins = [4 if settings.sees_mask else 3, *plan]
         self.levels = nn.ModuleList(
-            _spectral_norm(nn.Conv2d(narrow, wide, 4, 2, 1)) for narrow, wide in zip(ins, plan, strict=False)
+            _spectral_norm(nn.Conv2d(narrow, wide, settings.kernel_size, 2, 1))
+            for narrow, wide in zip(ins, plan, strict=False)
         )
         self.style_heads = nn.ModuleList(
             _spectral_norm(nn.Linear(2 * width, 1)) for width in (plan[1:] if settings.style_heads else [])

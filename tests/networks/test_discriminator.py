@@ -17,8 +17,11 @@ def test_default_layers_are_those_of_the_paper():
     assert all(is_parametrized(module, "weight") for module in weighted)
 
 
+@pytest.mark.parametrize("kernel_size", [3, 4])
 @pytest.mark.parametrize("size", [32, 64])
-def test_smallest_and_larger_images_are_accepted(size):
-    discriminator = Discriminator(DiscriminatorSettings(base_channels=4, max_channels=8), 32)
+def test_smallest_and_larger_images_are_accepted(size, kernel_size):
+    settings = DiscriminatorSettings(base_channels=4, max_channels=8, kernel_size=kernel_size)
+    discriminator = Discriminator(settings, 32)
+    assert {level.kernel_size for level in discriminator.levels} == {(kernel_size, kernel_size)}
     logits = discriminator(torch.rand(2, 3, size, size), torch.rand(2, size, size))
     assert logits.shape == (2, 4) and logits.isfinite().all()
