@@ -1,4 +1,4 @@
-"""Adam for a few parameters, without ``torch.optim``: that loads torch's compiler, which takes seconds.
+"""Adam for a few parameters, without ``torch.optim``: its optimisers load torch's compiler, which takes seconds.
 
 Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, Algorithm 1.
 """
@@ -24,10 +24,10 @@ class Adam:
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor]) -> None:
-        """Update all parameters for their gradients."""
+        """Update all parameters in place from their gradients."""
         self.steps += 1
-        mean_share, square_share = (1.0 - beta**self.steps for beta in _BETAS)
+        mean_correction, square_correction = (1.0 - beta**self.steps for beta in _BETAS)
         for value, gradient, mean, square in zip(self.parameters, gradients, self.means, self.squares, strict=True):
             mean.lerp_(gradient, 1.0 - _BETAS[0])
             square.lerp_(gradient.square(), 1.0 - _BETAS[1])
-            value -= self.learning_rate * (mean / mean_share) / ((square / square_share).sqrt() + _EPSILON)
+            value -= self.learning_rate * (mean / mean_correction) / ((square / square_correction).sqrt() + _EPSILON)

@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from typing import Any
 
 DIGEST = r"'[0-9a-f]{16}'"
@@ -67,19 +68,29 @@ def _changed_settings(params: str) -> str:
     old, new = _settings(before.partition("before: ")[2]), _settings(now)
     if not old or not new:
         return ""
-    names = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
-    shown = [f"{name}: {old.get(name, 'none')} to {new.get(name, 'none')}" for name in names[:SHOWN]]
-    return ", ".join(shown + ([f"{len(names) - SHOWN} more"] if len(names) > SHOWN else []))
+    changes = [
+        f"{name}: {before} to {now}"
+        for name in sorted(old.keys() | new.keys())
+        for before, now in zip_longest(old.get(name, []), new.get(name, []), fillvalue="none")
+        if before != now
+    ]
+    return ", ".join(changes[:SHOWN] + ([f"{len(changes) - SHOWN} more"] if len(changes) > SHOWN else []))
 
 
-def _settings(values: str) -> dict[str, str]:
-    """All settings in params, which are Python literals; those of a stage are one JSON text. None if unreadable."""
+def _settings(values: str) -> dict[str, list[str]]:
+    """Values of all settings in params, by name; empty if they cannot be read.
+
+    Params are Python literals; the settings of a stage are one JSON text, in which sections may share names.
+    """
     try:
         params = ast.literal_eval(f"[{values}]")
-        trees = [json.loads(param) for param in params if isinstance(param, str) and param[:1] in "[{"]
+        trees = [json.loads(param) for param in params if isinstance(param, str) and param.startswith(("[", "{"))]
     except (ValueError, SyntaxError):
         return {}
-    return {name: value for tree in trees for name, value in _leaves(tree)}
+    found: dict[str, list[str]] = {}
+    for name, value in (leaf for tree in trees for leaf in _leaves(tree)):
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def _leaves(tree: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -101,10 +101,11 @@ def fit_scaled_rigid(
 
 
 def _transform(parameters: Float[np.ndarray, "4 3"]) -> ScaledRigidTransform:
-    """Transform whose rotation has rows that span the plane of the first two parameters (Gram-Schmidt)."""
-    first, second = _unit(parameters[0]), parameters[1]
-    second = _unit(second - (first @ second) * first)
-    return ScaledRigidTransform(parameters[2].copy(), np.stack([first, second, _cross(first, second)]), parameters[3])
+    """Rows 0 and 1 give the rotation (Gram-Schmidt), row 2 the scale, and row 3 the translation."""
+    span, scale, translation = parameters[:2], parameters[2].copy(), parameters[3].copy()
+    first = _unit(span[0])
+    second = _unit(span[1] - (first @ span[1]) * first)
+    return ScaledRigidTransform(scale, np.stack([first, second, _cross(first, second)]), translation)
 
 
 def _affine_gradient(

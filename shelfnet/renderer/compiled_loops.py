@@ -21,7 +21,7 @@ def has_compiler() -> bool:
 
 
 def can_compile(*tensors: Tensor) -> bool:
-    """Whether the loops can be compiled and cover all tensors: float32 on a CPU."""
+    """Whether numba is installed and all tensors are float32 on a CPU."""
     return has_compiler() and all(value.device.type == "cpu" and value.dtype == torch.float32 for value in tensors)
 
 
@@ -29,8 +29,8 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile at the first call; the code is cached next to the function, else in the user's cache, else not at all.
 
     Sums may be reassociated, so that loops become vector instructions; infinities and NaN keep their meaning. numba
-    notices edits of the function's own file only: after an edit of a file that it imports compiled functions from,
-    delete the compiled code in ``__pycache__``.
+    notices edits of the function's own file only: after an edit of compiled functions or constants that it imports, or
+    of the options here, delete the compiled code in ``__pycache__``.
     """
     import numba
 
@@ -50,12 +50,12 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     return numba.njit(inspect.unwrap(function), inline="always")
 
 
-def for_each_object(work: Callable[[int], None], objects: int) -> None:
+def for_each_object(work: Callable[[int], None], n_objects: int) -> None:
     """Call ``work`` with the index of every object, in as many threads as torch uses."""
-    threads = min(torch.get_num_threads(), objects)
+    threads = min(torch.get_num_threads(), n_objects)
     if threads <= 1:
-        for index in range(objects):
+        for index in range(n_objects):
             work(index)
         return
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, range(objects)))
+        list(pool.map(work, range(n_objects)))

@@ -119,9 +119,8 @@ def nearest_pairs(
         At most ``faces_per_pixel`` pairs per pixel, sorted by pixel, then depth, then face.
     """
     if can_compile(corners) and len(face_mesh):
-        meshes = int(face_mesh[-1]) + 1
-        by_face = corners.permute(2, 1, 0).contiguous()
-        nearest = find_nearest_faces(by_face, face_mesh, meshes, resolution_px, faces_per_pixel, blur_radius)
+        n_meshes, face_corners = int(face_mesh[-1]) + 1, corners.permute(2, 1, 0).contiguous()
+        nearest = find_nearest_faces(face_corners, face_mesh, n_meshes, resolution_px, faces_per_pixel, blur_radius)
         pixel, slot = (nearest.face.flatten(0, 1) >= 0).nonzero().unbind(1)
         return PixelFacePairs(pixel, *(value.flatten(0, 1)[pixel, slot] for value in (nearest.face, nearest.depth)))
     empty = torch.zeros(0, dtype=torch.int64, device=corners.device)
@@ -136,16 +135,16 @@ def nearest_pairs(
 
 @dataclass(frozen=True)
 class NearestFaces:
-    """Nearest faces of every pixel and their depths, nearest first; empty slots hold the face -1."""
+    """Nearest faces of every pixel and their depths, nearest first; empty slots hold the face -1 and the depth 0."""
 
     face: Int[Tensor, "b p k"]
     depth: Float[Tensor, "b p k"]
 
 
 def find_nearest_faces(
-    corners: Float[Tensor, "f 3 3"],
+    face_corners: Float[Tensor, "f 3 3"],
     face_mesh: Int[Tensor, "f"],
-    meshes: int,
+    n_meshes: int,
     resolution_px: int,
     faces_per_pixel: int,
     blur_radius: float,
@@ -153,27 +152,27 @@ def find_nearest_faces(
     """:func:`nearest_pairs` in compiled loops, for float32 corners on a CPU.
 
     Args:
-        corners: NDC x, NDC y and depth (last axis) of the three corners (second axis) of the faces.
+        face_corners: NDC x, NDC y and depth (last axis) of the three corners (second axis) of the faces.
         face_mesh: Mesh index of each face, ascending.
-        meshes: Number of meshes.
+        n_meshes: Number of meshes.
         resolution_px: Side of the square images in pixels.
         faces_per_pixel: Number of faces kept per pixel.
         blur_radius: Squared NDC distance within which a face counts at pixels that it does not cover.
     """
     from shelfnet.renderer.raster_kernels import search_faces
 
-    shape = (meshes, resolution_px**2, faces_per_pixel)
-    nearest = NearestFaces(torch.full(shape, -1), corners.new_zeros(shape))
-    ends = torch.bincount(face_mesh, minlength=meshes).cumsum(0).tolist()
+    shape = (n_meshes, resolution_px**2, faces_per_pixel)
+    nearest = NearestFaces(torch.full(shape, -1), face_corners.new_zeros(shape))
+    ends = torch.bincount(face_mesh, minlength=n_meshes).cumsum(0).tolist()
     starts = [0, *ends]
-    arrays = corners.numpy(), nearest.depth.numpy(), nearest.face.numpy()
+    arrays = face_corners.numpy(), nearest.depth.numpy(), nearest.face.numpy()
 
     def search(mesh: int) -> None:
         faces, depths, found = arrays
         first = starts[mesh]
         search_faces(faces[first : ends[mesh]], first, resolution_px, blur_radius, depths[mesh], found[mesh])
 
-    for_each_object(search, meshes)
+    for_each_object(search, n_meshes)
     return nearest
 
 

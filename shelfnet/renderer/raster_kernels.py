@@ -1,8 +1,9 @@
 """Compiled loops over the faces and pixels of one mesh: nearest faces of every pixel, soft render and its gradient.
 
-Arrays are float32. ``corners`` has one row per face, with NDC x, NDC y and depth of its three corners. ``found`` holds
-the nearest faces of each pixel, nearest first, and -1 in empty slots. Within a pixel, corners are relative to its
-centre. :mod:`shelfnet.renderer.rasterizer` is the reference.
+Arrays are float32. ``corners`` (f 3 3) has one row per face, with NDC x, NDC y and depth of its three corners; within a
+pixel, x and y are relative to its centre. ``found`` (p k) holds the nearest faces of each pixel, nearest first, and -1
+in empty slots; ``depths`` (p k) holds their depths. ``d_x`` is the gradient of the loss with respect to ``x``.
+:mod:`shelfnet.renderer.rasterizer` is the reference.
 """
 
 from typing import Any, NamedTuple
@@ -20,7 +21,10 @@ FAR, DEPTH_RANGE = np.float32(rasterizer.FAR), np.float32(rasterizer.FAR - raste
 
 
 class SoftImage(NamedTuple):
-    """Soft silhouette ``p``, colours ``p 3`` and covered pixels ``p`` of a mesh, or the gradients of the first two."""
+    """Soft silhouette ``p``, colours ``p 3`` and covered pixels ``p`` of a mesh, or the gradients of the first two.
+
+    Of gradients, ``covered`` is not read.
+    """
 
     silhouette: ndarray
     rgb: ndarray
@@ -30,11 +34,12 @@ class SoftImage(NamedTuple):
 class PixelFaces(NamedTuple):
     """The faces of one pixel: scratch space.
 
-    Args:
+    Attributes:
         corners: NDC x, NDC y and depth ``k 3 3`` of the corners; x and y are relative to the pixel's centre.
         barycentric: Perspective-correct barycentric coordinates ``k 3``, clipped to the face.
-        distance: Squared distances ``k`` to the nearest edge, negative inside the face.
-        missed: Probabilities ``k`` that the face does not cover the pixel.
+        signed_distance: Squared distances ``k`` to the nearest edge, negative inside the face.
+        coverage: Probabilities ``k`` that the face covers the pixel.
+        missed: Probabilities ``k`` that it does not.
         nearness: Normalised depths ``k``, 1 at the near plane.
         weight: Unnormalised blending weights ``k``.
         colour: Interpolated colours ``k 3``.
@@ -42,7 +47,8 @@ class PixelFaces(NamedTuple):
 
     corners: ndarray
     barycentric: ndarray
-    distance: ndarray
+    signed_distance: ndarray
+    coverage: ndarray
     missed: ndarray
     nearness: ndarray
     weight: ndarray
@@ -72,7 +78,7 @@ def search_faces(
                 distance = _locate(scratch.corners, 0, scratch.barycentric)
                 depth = _interpolated_depth(scratch.corners, 0, scratch.barycentric)
                 is_nearer = found[pixel, last] < 0 or depth < depths[pixel, last]
-                if distance < blur_radius and np.isfinite(depth) and is_nearer:
+                if distance < blur_radius and _is_depth(depth) and is_nearer:
                     _insert(depth, first_face + face, depths, found, pixel)
 
 
@@ -91,22 +97,22 @@ def render_forward(
         found: Nearest faces ``p k``.
         image: Render.
     """
-    faces = _make_scratch(found.shape[1])
+    scratch = _make_scratch(found.shape[1])
     for pixel in range(len(found)):
         if found[pixel, 0] < 0:
             continue
-        count = _shade(corners, colours, pixel, resolution_px, sigma, gamma, found, faces)
-        total, missed, covered = BACKGROUND, ONE, False
+        count = _evaluate_faces(corners, colours, pixel, resolution_px, sigma, gamma, found, scratch)
+        total, all_missed, covered = BACKGROUND, ONE, False
         red = green = blue = BACKGROUND
         for k in range(count):
-            weight = faces.weight[k]
+            weight = scratch.weight[k]
             total += weight
-            missed *= faces.missed[k]
-            covered |= faces.distance[k] < ZERO
-            red += weight * faces.colour[k, 0]
-            green += weight * faces.colour[k, 1]
-            blue += weight * faces.colour[k, 2]
-        image.silhouette[pixel] = ONE - missed
+            all_missed *= scratch.missed[k]
+            covered |= scratch.signed_distance[k] < ZERO
+            red += weight * scratch.colour[k, 0]
+            green += weight * scratch.colour[k, 1]
+            blue += weight * scratch.colour[k, 2]
+        image.silhouette[pixel] = ONE - all_missed
         image.covered[pixel] = covered
         image.rgb[pixel, 0] = red / total
         image.rgb[pixel, 1] = green / total
@@ -119,36 +125,39 @@ def render_backward(
     d_image: SoftImage, d_corners: ndarray,
 ) -> None:  # fmt: skip
     """Add the gradients of the corners; those of the colours are not computed."""
-    faces = _make_scratch(found.shape[1])
+    scratch = _make_scratch(found.shape[1])
     d_barycentric, d_weights = np.zeros(3, np.float32), np.zeros(found.shape[1], np.float32)
     for pixel in range(len(found)):
         if found[pixel, 0] < 0:
             continue
-        count = _shade(corners, colours, pixel, resolution_px, sigma, gamma, found, faces)
+        count = _evaluate_faces(corners, colours, pixel, resolution_px, sigma, gamma, found, scratch)
         d_red, d_green, d_blue = d_image.rgb[pixel, 0], d_image.rgb[pixel, 1], d_image.rgb[pixel, 2]
-        total, missed, nearest = BACKGROUND, ONE, 0
+        total, all_missed = BACKGROUND, ONE
         for k in range(count):
-            total += faces.weight[k]
-            missed *= faces.missed[k]
-            nearest = k if faces.nearness[k] > faces.nearness[nearest] else nearest
+            total += scratch.weight[k]
+            all_missed *= scratch.missed[k]
         mean = d_red * image.rgb[pixel, 0] + d_green * image.rgb[pixel, 1] + d_blue * image.rgb[pixel, 2]
-        d_largest = ZERO  # of the largest nearness, which is subtracted from all others
+        d_largest = ZERO  # of the largest nearness, that of slot 0, which is subtracted from all others
         for k in range(count):
-            value = d_red * faces.colour[k, 0] + d_green * faces.colour[k, 1] + d_blue * faces.colour[k, 2]
+            value = d_red * scratch.colour[k, 0] + d_green * scratch.colour[k, 1] + d_blue * scratch.colour[k, 2]
             d_weights[k] = (value - mean) / total
-            d_largest -= d_weights[k] * faces.weight[k] / gamma
+            d_largest -= d_weights[k] * scratch.weight[k] / gamma
         for k in range(count):
-            face, through_weight = found[pixel, k], d_weights[k] * faces.weight[k]
-            d_nearness = through_weight / gamma + (d_largest if k == nearest else ZERO)
-            d_distance = d_image.silhouette[pixel] * missed * (ONE - faces.missed[k])
-            d_distance = -(d_distance + through_weight * faces.missed[k]) / sigma
-            d_depth, share = -d_nearness / DEPTH_RANGE, faces.weight[k] / total
+            if scratch.coverage[k] == ZERO:
+                continue
+            face, through_weight = found[pixel, k], d_weights[k] * scratch.weight[k]
+            d_nearness = through_weight / gamma
+            if k == 0 and scratch.nearness[0] > ZERO:
+                d_nearness += d_largest
+            d_distance = d_image.silhouette[pixel] * all_missed * scratch.coverage[k]
+            d_distance = -(d_distance + through_weight * scratch.missed[k]) / sigma
+            d_depth, share = -d_nearness / DEPTH_RANGE, scratch.weight[k] / total
             for j in range(3):
                 value = d_red * colours[face, j, 0] + d_green * colours[face, j, 1] + d_blue * colours[face, j, 2]
-                d_barycentric[j] = d_depth * faces.corners[k, j, 2] + share * value
-                d_corners[face, j, 2] += d_depth * faces.barycentric[k, j]
-            _barycentric_backward(faces, k, d_barycentric, d_corners, face)
-            _distance_backward(faces, k, d_distance, d_corners, face)
+                d_barycentric[j] = d_depth * scratch.corners[k, j, 2] + share * value
+                d_corners[face, j, 2] += d_depth * scratch.barycentric[k, j]
+            _barycentric_backward(scratch, k, d_barycentric, d_corners, face)
+            _distance_backward(scratch, k, d_distance, d_corners, face)
 
 
 @compiled
@@ -160,38 +169,45 @@ def _make_scratch(slots: int) -> PixelFaces:
         np.zeros(slots, np.float32),
         np.zeros(slots, np.float32),
         np.zeros(slots, np.float32),
+        np.zeros(slots, np.float32),
         np.zeros((slots, 3), np.float32),
     )
 
 
 @compiled
-def _shade(
+def _evaluate_faces(
     corners: ndarray, colours: ndarray, pixel: int, resolution_px: int, sigma: Any, gamma: Any, found: ndarray,
-    faces: PixelFaces,
+    scratch: PixelFaces,
 ) -> Any:  # fmt: skip
-    """Fill in the faces of a pixel; returns their number, at least 1."""
+    """Fill in the faces of a pixel; returns their number, at least 1.
+
+    The area of a sliver may round to zero here though it did not in the search. Its coverage is then zero.
+    """
     row, column, slots = pixel // resolution_px, pixel % resolution_px, found.shape[1]
     count, largest = 0, -np.float32(np.inf)
     while count < slots and found[pixel, count] >= 0:
         k, face = count, found[pixel, count]
-        _move_to_pixel(corners, face, row, column, resolution_px, faces.corners, k)
-        faces.distance[k] = _locate(faces.corners, k, faces.barycentric)
-        power = np.exp(faces.distance[k] / sigma)
-        faces.missed[k] = power / (ONE + power)
-        depth = _interpolated_depth(faces.corners, k, faces.barycentric)
-        faces.nearness[k] = (FAR - depth) / DEPTH_RANGE
-        largest = max(largest, faces.nearness[k])
-        for channel in range(3):
-            faces.colour[k, channel] = (
-                faces.barycentric[k, 0] * colours[face, 0, channel]
-                + faces.barycentric[k, 1] * colours[face, 1, channel]
-                + faces.barycentric[k, 2] * colours[face, 2, channel]
-            )
         count += 1
+        _move_to_pixel(corners, face, row, column, resolution_px, scratch.corners, k)
+        scratch.signed_distance[k] = _locate(scratch.corners, k, scratch.barycentric)
+        depth = _interpolated_depth(scratch.corners, k, scratch.barycentric)
+        power = np.exp(scratch.signed_distance[k] / sigma)
+        scratch.coverage[k], scratch.nearness[k] = ONE / (ONE + power), (FAR - depth) / DEPTH_RANGE
+        scratch.missed[k] = power * scratch.coverage[k]
+        for channel in range(3):
+            scratch.colour[k, channel] = (
+                scratch.barycentric[k, 0] * colours[face, 0, channel]
+                + scratch.barycentric[k, 1] * colours[face, 1, channel]
+                + scratch.barycentric[k, 2] * colours[face, 2, channel]
+            )
+        if not _is_depth(depth):
+            scratch.coverage[k], scratch.missed[k], scratch.nearness[k] = ZERO, ONE, ZERO
+            scratch.colour[k] = ZERO
+        largest = max(largest, scratch.nearness[k])
     if count < slots:  # an empty slot has a nearness of zero
         largest = max(largest, ZERO)
     for k in range(count):
-        faces.weight[k] = (ONE - faces.missed[k]) * np.exp((faces.nearness[k] - largest) / gamma)
+        scratch.weight[k] = scratch.coverage[k] * np.exp((scratch.nearness[k] - largest) / gamma)
     return count
 
 
@@ -273,6 +289,12 @@ def _interpolated_depth(corners: Any, k: Any, barycentric: Any) -> Any:
 
 
 @inlined
+def _is_depth(value: Any) -> Any:
+    """Whether an interpolated depth is a finite number; ``numpy.isfinite`` of NaN holds where sums are reassociated."""
+    return value > ZERO and value < np.float32(np.inf)
+
+
+@inlined
 def _insert(depth: Any, face: Any, depths: Any, found: Any, pixel: Any) -> None:
     """Insert a face into the sorted faces of a pixel, of which the last falls out."""
     place = found.shape[1] - 1
@@ -283,44 +305,44 @@ def _insert(depth: Any, face: Any, depths: Any, found: Any, pixel: Any) -> None:
 
 
 @inlined
-def _barycentric_backward(faces: Any, k: Any, d_barycentric: Any, d_corners: Any, face: Any) -> None:
-    """Add the gradients of the corners through the barycentric coordinates."""
-    corners, barycentric = faces.corners, faces.barycentric
+def _barycentric_backward(scratch: Any, k: Any, d_barycentric: Any, d_corners: Any, face: Any) -> None:
+    """Add the gradients of the corners through the barycentric coordinates.
+
+    These do not depend on the scale of the areas, so the sum that normalises the areas has no gradient.
+    """
+    corners, barycentric = scratch.corners, scratch.barycentric
     scale = ONE / (_area(corners, k, 1, 2) + _area(corners, k, 2, 0) + _area(corners, k, 0, 1))
-    mean = shared = total = ZERO
+    mean = total = ZERO
     for j in range(3):
         affine = max(_area(corners, k, (j + 1) % 3, (j + 2) % 3) * scale, ZERO)
         total += affine / corners[k, j, 2]
         mean += d_barycentric[j] * barycentric[k, j]
     for j in range(3):
         if barycentric[k, j] > ZERO:
-            d_weighted = (d_barycentric[j] - mean) / total
-            d_corners[face, j, 2] -= d_weighted * barycentric[k, j] * total / corners[k, j, 2]
-            shared += d_weighted * barycentric[k, j] * total
-    for j in range(3):
-        start, end = (j + 1) % 3, (j + 2) % 3
-        d_affine = (d_barycentric[j] - mean) / (total * corners[k, j, 2]) if barycentric[k, j] > ZERO else ZERO
-        d_area = (d_affine - shared) * scale
-        d_corners[face, start, 0] += d_area * corners[k, end, 1]
-        d_corners[face, start, 1] -= d_area * corners[k, end, 0]
-        d_corners[face, end, 0] -= d_area * corners[k, start, 1]
-        d_corners[face, end, 1] += d_area * corners[k, start, 0]
+            start, end = (j + 1) % 3, (j + 2) % 3
+            centred = (d_barycentric[j] - mean) / corners[k, j, 2]
+            d_area = centred / total * scale
+            d_corners[face, j, 2] -= centred * barycentric[k, j]
+            d_corners[face, start, 0] += d_area * corners[k, end, 1]
+            d_corners[face, start, 1] -= d_area * corners[k, end, 0]
+            d_corners[face, end, 0] -= d_area * corners[k, start, 1]
+            d_corners[face, end, 1] += d_area * corners[k, start, 0]
 
 
 @inlined
-def _distance_backward(faces: Any, k: Any, d_distance: Any, d_corners: Any, face: Any) -> None:
+def _distance_backward(scratch: Any, k: Any, d_distance: Any, d_corners: Any, face: Any) -> None:
     """Add the gradients of the corners through the signed distance.
 
     The nearest point is a minimum over the edge, so a change of its place on the edge does not change the distance.
     """
-    corners = faces.corners
+    corners = scratch.corners
     start, smallest = 0, _squared_distance(corners, k, 0, 1)
     for j in range(1, 3):
         squared = _squared_distance(corners, k, j, (j + 1) % 3)
         if squared < smallest:
             start, smallest = j, squared
     end = (start + 1) % 3
-    factor = TWO * (-d_distance if faces.distance[k] < ZERO else d_distance)
+    factor = TWO * (-d_distance if scratch.signed_distance[k] < ZERO else d_distance)
     x, y, along = _offset_to_edge(corners, k, start, end)
     d_corners[face, start, 0] += factor * x * (ONE - along)
     d_corners[face, start, 1] += factor * y * (ONE - along)

@@ -82,8 +82,8 @@ def soft_render(
         softness: How faces are blended.
         rasterizer: :func:`rasterize` or a replacement.
     """
-    if rasterizer is rasterize and not colours.requires_grad and can_compile(meshes.vertices, cam2world, colours):
-        corners = to_ndc(meshes, cam2world, fov)[meshes.faces]
+    corners = to_ndc(meshes, cam2world, fov)[meshes.faces] if rasterizer is rasterize else None
+    if corners is not None and not colours.requires_grad and can_compile(corners, colours):
         render = _CompiledRender.apply(corners, colours[meshes.faces], meshes, resolution_px, softness)
         silhouette, rgb, covered = (value.unflatten(1, (resolution_px, resolution_px)) for value in render)  # pyright: ignore[reportGeneralTypeIssues]
         return SoftRender(silhouette, rgb.movedim(-1, 1), covered)
@@ -115,11 +115,11 @@ class _CompiledRender(torch.autograd.Function):
         found = find_nearest_faces(corners, meshes.face_mesh, meshes.size, resolution_px, slots, blur_radius).face
         pixels = (meshes.size, resolution_px**2)
         image = corners.new_zeros(pixels), corners.new_ones(*pixels, 3), torch.zeros(pixels, dtype=torch.bool)
-        faces, nearest, images = _arrays(corners, colours), found.numpy(), _arrays(*image)
+        inputs, slots_of, images = _arrays(corners, colours), found.numpy(), _arrays(*image)
 
         def render(mesh: int) -> None:
             own = SoftImage(*(values[mesh] for values in images))
-            render_forward(*faces, resolution_px, softness.sigma, softness.gamma, nearest[mesh], own)
+            render_forward(*inputs, resolution_px, softness.sigma, softness.gamma, slots_of[mesh], own)
 
         for_each_object(render, meshes.size)
         ctx.mark_non_differentiable(image[2])
@@ -135,13 +135,13 @@ class _CompiledRender(torch.autograd.Function):
         corners, colours, found, *image = ctx.saved_tensors
         d_corners, softness = torch.zeros_like(corners), ctx.softness
         d_image = gradients[0].contiguous(), gradients[1].contiguous(), image[2]
-        faces, nearest, d_faces = _arrays(corners, colours), found.numpy(), d_corners.numpy()
+        inputs, slots_of, written = _arrays(corners, colours), found.numpy(), d_corners.numpy()
         images, d_images = _arrays(*image), _arrays(*d_image)
 
         def render(mesh: int) -> None:
             own, d_own = (SoftImage(*(values[mesh] for values in arrays)) for arrays in (images, d_images))
             render_backward(
-                *faces, ctx.resolution_px, softness.sigma, softness.gamma, nearest[mesh], own, d_own, d_faces
+                *inputs, ctx.resolution_px, softness.sigma, softness.gamma, slots_of[mesh], own, d_own, written
             )
 
         for_each_object(render, len(found))
@@ -149,4 +149,5 @@ class _CompiledRender(torch.autograd.Function):
 
 
 def _arrays(*tensors: Tensor) -> list[np.ndarray]:
+    """Contiguous arrays, which share the memory of tensors that are contiguous."""
     return [tensor.detach().contiguous().numpy() for tensor in tensors]

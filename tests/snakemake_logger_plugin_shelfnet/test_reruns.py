@@ -41,8 +41,14 @@ def test_jobs_of_a_rule_are_counted():
 
 
 def test_changed_settings_are_named_by_their_place_and_shortened():
-    before = """'[{"weights": {"mask": 50, "rgb": 10}, "seeds": [0, 1]}, {"level": 0.2}]'"""
-    now = """'[{"weights": {"mask": 5, "rgb": 10}, "seeds": [0], "name": "%s"}, {"level": 0.3}]'""" % ("x" * 90)
+    before = """'[{"weights": {"mask": 50, "rgb": 10}, "seeds": [0, 1]}, {"level": 0.2}]',''"""
+    now = """'[{"weights": {"mask": 5, "rgb": 10}, "seeds": [0], "name": "%s"}, {"level": 0.3}]',''""" % ("x" * 90)
     (_, line) = describe_reruns([("refine", PARAMS + f"before: {before} now: {now} ")]).splitlines()
     assert line.startswith('  their settings have changed (level: 0.2 to 0.3, name: none to "xxx')
     assert line.endswith("…, seeds: [0, 1] to [0], 1 more): refine") and len(line) < 150
+
+
+def test_a_setting_is_named_where_two_sections_share_its_name():
+    before, now = (f"""'[{{"max_faces": {faces}}}, {{"max_faces": 20}}]'""" for faces in (10, 15))
+    (_, line) = describe_reruns([("refine", PARAMS + f"before: {before} now: {now} ")]).splitlines()
+    assert line == "  their settings have changed (max_faces: 10 to 15): refine"
