@@ -34,7 +34,7 @@ class SoftImage(NamedTuple):
 class PixelFaces(NamedTuple):
     """The faces of one pixel: scratch space.
 
-    Attributes:
+    Args:
         corners: NDC x, NDC y and depth ``k 3 3`` of the corners; x and y are relative to the pixel's centre.
         barycentric: Perspective-correct barycentric coordinates ``k 3``, clipped to the face.
         signed_distance: Squared distances ``k`` to the nearest edge, negative inside the face.
