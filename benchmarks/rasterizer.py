@@ -1,10 +1,10 @@
-"""Benchmark of the differentiable rasterizer, and of PyTorch3D's if it is installed.
+"""Benchmark of soft renders: compiled loops, tensor operations, and PyTorch3D's rasterizer if it is installed.
 
     python benchmarks/rasterizer.py                       # 10 000 faces, 128 pixels, 10 faces per pixel, on the CPU
     python benchmarks/rasterizer.py --device cuda --faces 1000 --batch 8 --pixels 64
 
-Forward is rasterization and both blends, backward their gradient in the vertices. If other programs share the CPU,
-compare the columns of one run only.
+Forward is rasterization and both blends, backward their gradient in the vertices. The compiled loops need a CPU and
+numba; elsewhere the first two rows are the same. If other programs share the CPU, compare the rows of one run only.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -23,20 +24,18 @@ from shelfnet.geometry.meshes import Mesh
 from shelfnet.reconstruction.mesh_extraction import simplify
 from shelfnet.renderer.mesh_batch import MeshBatch, pack_meshes
 from shelfnet.renderer.pytorch3d_rasterizer import RasterizerUnavailableError, rasterize_pytorch3d
-from shelfnet.renderer.rasterizer import (
-    Fragments,
-    blur_radius_from_sigma,
-    interpolate,
-    rasterize,
-    soft_rgb,
-    soft_silhouette,
-)
+from shelfnet.renderer.rasterizer import Fragments, rasterize
+from shelfnet.renderer.soft_render import Softness, soft_render
 
 SIGMA = 1e-4
 GAMMA = 1e-4
 FOV = math.radians(35.0)
 CAMERA_DISTANCE = 2.6
-RASTERIZERS: dict[str, Callable[..., Fragments]] = {"shelfnet": rasterize, "pytorch3d": rasterize_pytorch3d}
+RASTERIZERS: dict[str, Callable[..., Fragments]] = {
+    "shelfnet": rasterize,
+    "shelfnet, tensor operations": partial(rasterize),  # blends without the compiled loops, but searches in them
+    "pytorch3d": rasterize_pytorch3d,
+}
 
 
 @dataclass(frozen=True)
@@ -80,16 +79,16 @@ def one_pass(rasterizer: Callable[..., Fragments], meshes: MeshBatch, arguments:
     angles = torch.linspace(0.0, 2.0, meshes.size, device=vertices.device)
     cameras = look_at_origin(angles, torch.full_like(angles, 0.2), CAMERA_DISTANCE)
     started, processor = _now(vertices.device), time.process_time()
-    fragments = rasterizer(
+    render = soft_render(
         meshes.with_vertices(vertices),
+        torch.full_like(meshes.vertices, 0.5),
         cameras,
         FOV,
         arguments.pixels,
-        arguments.faces_per_pixel,
-        blur_radius_from_sigma(SIGMA),
+        Softness(arguments.faces_per_pixel, SIGMA, GAMMA),
+        rasterizer,
     )
-    colours = interpolate(fragments, meshes.faces, torch.full_like(vertices, 0.5))
-    energy = soft_silhouette(fragments, SIGMA).sum() + soft_rgb(fragments, colours, SIGMA, GAMMA).sum()
+    energy = render.silhouette.sum() + render.rgb.sum()
     halfway = _now(vertices.device)
     energy.backward()
     ended = _now(vertices.device)
