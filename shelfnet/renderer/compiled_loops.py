@@ -2,12 +2,13 @@
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -48,6 +49,11 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     import numba
 
     return numba.njit(inspect.unwrap(function), inline="always")
+
+
+def object_arrays(tensors: Sequence[Tensor], index: int) -> list[np.ndarray]:
+    """One object's part of tensors, without copies."""
+    return [tensor.detach().numpy()[index] for tensor in tensors]
 
 
 def for_each_object(work: Callable[[int], None], n_objects: int) -> None:

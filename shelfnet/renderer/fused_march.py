@@ -3,19 +3,18 @@
 :func:`shelfnet.renderer.ray_march.march_rays` is the reference.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeGuard
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from shelfnet.renderer.compiled_loops import can_compile, for_each_object
+from shelfnet.renderer.compiled_loops import can_compile, for_each_object, object_arrays
 from shelfnet.renderer.ray_march import MarchedRays, RaySegments
 from shelfnet.representations.field import Field
 from shelfnet.representations.triplane import PerceptronDecoder, TriplaneField, TwoLayerPerceptron
@@ -133,8 +132,8 @@ class _FusedMarch(torch.autograd.Function):
         result = (sampled, weights, opacity, mean)
 
         def march(o: int) -> None:
-            own_rays, own_result = Rays(*_arrays(rays, o)), Samples(*_arrays(result, o))
-            kernels.forward(kernels.make_field(*_arrays(field, o)), own_rays, used, own_result)
+            own_rays, own_result = Rays(*object_arrays(rays, o)), Samples(*object_arrays(result, o))
+            kernels.forward(kernels.make_field(*object_arrays(field, o)), own_rays, used, own_result)
 
         for_each_object(march, len(steps))
         ctx.save_for_backward(*whole, *result)
@@ -161,17 +160,12 @@ class _FusedMarch(torch.autograd.Function):
         with_rays = any(ctx.needs_input_grad[-4:-1])
 
         def march(o: int) -> None:
-            own_field, own_rays = kernels.make_field(*_arrays(field, o)), Rays(*_arrays(rays, o))
-            own_result, own_d_result = Samples(*_arrays(result, o)), Samples(*_arrays(d_result, o))
-            own_d_field, own_d_rays = kernels.make_field(*_arrays(d_field, o)), Rays(*_arrays(d_rays, o))
+            own_field, own_rays = kernels.make_field(*object_arrays(field, o)), Rays(*object_arrays(rays, o))
+            own_result, own_d_result = Samples(*object_arrays(result, o)), Samples(*object_arrays(d_result, o))
+            own_d_field, own_d_rays = kernels.make_field(*object_arrays(d_field, o)), Rays(*object_arrays(d_rays, o))
             kernels.backward(
                 own_field, own_rays, ctx.used, own_result, own_d_result, own_d_field, own_d_rays, with_rays
             )
 
         for_each_object(march, len(opacity))
         return None, None, None, *d_field, *(d_rays[:3] if with_rays else [None] * 3), None
-
-
-def _arrays(tensors: Sequence[Tensor], index: int) -> list[np.ndarray]:
-    """One object's part of tensors, without copies."""
-    return [tensor.detach().numpy()[index] for tensor in tensors]

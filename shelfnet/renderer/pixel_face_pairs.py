@@ -165,10 +165,9 @@ def find_nearest_faces(
     nearest = NearestFaces(torch.full(shape, -1), face_corners.new_zeros(shape))
     ends = torch.bincount(face_mesh, minlength=n_meshes).cumsum(0).tolist()
     starts = [0, *ends]
-    arrays = face_corners.numpy(), nearest.depth.numpy(), nearest.face.numpy()
+    faces, depths, found = face_corners.numpy(), nearest.depth.numpy(), nearest.face.numpy()
 
     def search(mesh: int) -> None:
-        faces, depths, found = arrays
         first = starts[mesh]
         search_faces(faces[first : ends[mesh]], first, resolution_px, blur_radius, depths[mesh], found[mesh])
 

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from shelfnet.renderer.compiled_loops import can_compile, for_each_object
+from shelfnet.renderer.compiled_loops import can_compile, for_each_object, object_arrays
 from shelfnet.renderer.mesh_batch import MeshBatch
 from shelfnet.renderer.pixel_face_pairs import find_nearest_faces
 from shelfnet.renderer.rasterizer import (
@@ -115,11 +114,11 @@ class _CompiledRender(torch.autograd.Function):
         found = find_nearest_faces(corners, meshes.face_mesh, meshes.size, resolution_px, slots, blur_radius).face
         pixels = (meshes.size, resolution_px**2)
         image = corners.new_zeros(pixels), corners.new_ones(*pixels, 3), torch.zeros(pixels, dtype=torch.bool)
-        inputs, slots_of, images = _arrays(corners, colours), found.numpy(), _arrays(*image)
+        inputs, nearest = (corners.numpy(), colours.numpy()), found.numpy()
 
         def render(mesh: int) -> None:
-            own = SoftImage(*(values[mesh] for values in images))
-            render_forward(*inputs, resolution_px, softness.sigma, softness.gamma, slots_of[mesh], own)
+            own = SoftImage(*object_arrays(image, mesh))
+            render_forward(*inputs, resolution_px, softness.sigma, softness.gamma, nearest[mesh], own)
 
         for_each_object(render, meshes.size)
         ctx.mark_non_differentiable(image[2])
@@ -135,19 +134,13 @@ class _CompiledRender(torch.autograd.Function):
         corners, colours, found, *image = ctx.saved_tensors
         d_corners, softness = torch.zeros_like(corners), ctx.softness
         d_image = gradients[0].contiguous(), gradients[1].contiguous(), image[2]
-        inputs, slots_of, written = _arrays(corners, colours), found.numpy(), d_corners.numpy()
-        images, d_images = _arrays(*image), _arrays(*d_image)
+        inputs, nearest, written = (corners.numpy(), colours.numpy()), found.numpy(), d_corners.numpy()
 
         def render(mesh: int) -> None:
-            own, d_own = (SoftImage(*(values[mesh] for values in arrays)) for arrays in (images, d_images))
+            own, d_own = (SoftImage(*object_arrays(tensors, mesh)) for tensors in (image, d_image))
             render_backward(
-                *inputs, ctx.resolution_px, softness.sigma, softness.gamma, slots_of[mesh], own, d_own, written
+                *inputs, ctx.resolution_px, softness.sigma, softness.gamma, nearest[mesh], own, d_own, written
             )
 
         for_each_object(render, len(found))
         return d_corners, None, None, None, None
-
-
-def _arrays(*tensors: Tensor) -> list[np.ndarray]:
-    """Contiguous arrays, which share the memory of tensors that are contiguous."""
-    return [tensor.detach().contiguous().numpy() for tensor in tensors]

@@ -143,8 +143,7 @@ def test_culled_faces_do_not_affect_gradients():
     for used, rasterizer in ((4, rasterize), (1, tensor_operations)):
         meshes = pack_meshes([Mesh(vertices, faces[:used])])
         moving = meshes.vertices.clone().requires_grad_()
-        angle = torch.zeros(1, requires_grad=True)
-        camera = look_at_origin(angle, torch.zeros(1), DISTANCE)
+        camera = look_at_origin(torch.zeros(1), torch.zeros(1), DISTANCE)
         colours = random_like(moving, 5)
         render = soft_render(meshes.with_vertices(moving), colours, camera, FOV, PIXELS, SOFT, rasterizer)
         assert render.covered.any()
