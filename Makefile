@@ -9,6 +9,9 @@
 SHELL := bash
 BIN := .venv/bin
 
+# Containers often set this variable. Every job would compile the packages that it imports again, for 3 seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: all predict test lint check-style check-workflow check-imports check-types docs setup clean clean-results
 .DEFAULT_GOAL := all
 

@@ -116,20 +116,37 @@ MESSAGE
     return 1
 }
 
-# The stamp is written last, so that an interrupted installation is resumed.
+# The lines of one package in requirements.lock.
+pin_of() {
+    awk -v start="$1==" 'index($0, start) == 1 { found = 1; print; next } /^[^ ]/ { found = 0 } found' requirements.lock
+}
+
+pip_install() { "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off -q --no-compile "$@"; }
+
+# uv unpacks on all cores: one minute where pip takes three. Its cache is in .venv, where files are linked, not copied.
+# Its settings are its own: of pip's, only the index is passed on.
+install_with_uv() {
+    local cache="$VENV/.uv-cache" index
+    index="${UV_DEFAULT_INDEX:-${PIP_INDEX_URL:-$("$VENV/bin/python" -m pip config get global.index-url 2> /dev/null || true)}}"
+    pip_install --require-hashes --requirement <(pin_of uv) || return 1
+    "$VENV/bin/uv" pip install --quiet --python "$VENV/bin/python" --cache-dir "$cache" ${index:+--default-index "$index"} \
+        --require-hashes --requirements requirements.lock || return 1
+    rm -rf "$cache"
+}
+
+# The stamp is written last, so that an interrupted installation is resumed. Python compiles what it imports.
 install_packages() {
     local wanted
     wanted=$(cat requirements.lock pyproject.toml tools/setup.sh | sha256sum)
     if [[ "$(cat "$VENV/.installed" 2> /dev/null)" == "$wanted" ]]; then return; fi
     check_space
     say "installing the locked packages: about 7 GB, a few minutes the first time"
-    "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off -q --no-compile \
-        --require-hashes --requirement requirements.lock
+    if ! install_with_uv; then
+        say "uv could not install them; installing with pip, which takes longer"
+        pip_install --require-hashes --requirement requirements.lock
+    fi
     # compat puts the project on sys.path: Snakemake does not find its logger through setuptools' import hook.
-    "$VENV/bin/python" -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation \
-        --config-settings editable_mode=compat --editable .
-    # On all cores, where pip would use one. Some packages hold templates that are no valid Python.
-    "$VENV/bin/python" -m compileall -qq -j 0 "$VENV/lib" shelfnet || true
+    pip_install --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
     printf '%s\n' "$wanted" > "$VENV/.installed"
 }
 

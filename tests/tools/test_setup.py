@@ -79,6 +79,39 @@ def test_full_disk_is_reported_before_installing(tmp_path: Path, commands: Path,
     assert ("need 7800 MB more" in done.stderr and "only 0 MB are free" in done.stderr) == refused
 
 
+@pytest.mark.parametrize(("status", "by_pip"), [(0, False), (2, True)])
+def test_packages_are_installed_with_uv_or_else_with_pip(tmp_path: Path, commands: Path, status: int, by_pip: bool):
+    project = tmp_path / "project"
+    (project / "tools").mkdir(parents=True)
+    copied = shutil.copy(SETUP, project / "tools")
+    (project / "pyproject.toml").touch()
+    (project / "requirements.lock").write_text(
+        "one==1 \\\n    --hash=a\nuv==2 \\\n    --hash=b\nuvloop==3 \\\n    --hash=c\n"
+    )
+    (project / ".venv" / "bin").mkdir(parents=True)
+    log = f'echo "$(basename "$0") $@" >> {tmp_path}/calls'
+    command(
+        project / ".venv" / "bin",
+        "python",
+        f'{log}; for last; do :; done; case "$last" in /dev/fd*) cat "$last";; esac',
+    )
+    command(project / ".venv" / "bin", "uv", f"{log}; exit {status}")
+    for name in ("basename", "sha256sum", "rm"):
+        (commands / name).symlink_to(str(shutil.which(name)))
+    command(commands, "df", "echo Filesystem 1048576-blocks Used Available; echo /dev/sda 9 9 100000 1% /")
+    done = call(
+        f"cd {project} && install_packages", commands, setup=Path(copied), PIP_INDEX_URL="https://mirror.example/simple"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["uv==2 \\", "    --hash=b"]
+    calls = [line for line in (tmp_path / "calls").read_text().splitlines() if "requirements.lock" in line]
+    assert [line.split()[0] for line in calls] == (["uv", "python"] if by_pip else ["uv"])
+    assert all("--require-hashes" in line for line in calls)
+    assert "--default-index https://mirror.example/simple" in calls[0]
+    assert ("installing with pip" in done.stderr) == by_pip
+    assert (project / ".venv" / ".installed").exists()
+
+
 @pytest.mark.parametrize(
     ("ci", "present", "installed"), [("true", False, True), ("true", True, False), ("false", False, False)]
 )
