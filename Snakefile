@@ -52,6 +52,7 @@ rule all:
         "results/comparison.tex",
         "results/claims.csv",
         FIGURES.values(),
+        RECONSTRUCTIONS,
         "results/report.html",
 
 

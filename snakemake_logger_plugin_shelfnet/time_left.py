@@ -20,7 +20,8 @@ TYPICAL_SECONDS = {
     "refine": 17,
     "evaluate": 29,
     "collect_rows": 1,
-    "draw_figures": 30,
+    "draw_figures": 16,
+    "draw_reconstructions": 16,
 }
 """Seconds per job of the embedded default on two CPU cores. Their ratios matter: a run measures its own pace."""
 

@@ -60,7 +60,7 @@ STAGES = {
         "evaluate_baselines",
         "measure_memory",
     ),
-    "report": ("compare", "draw_figures", "write_report"),
+    "report": ("compare", "draw_figures", "draw_reconstructions", "write_report"),
 }
 
 

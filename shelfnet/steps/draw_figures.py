@@ -1,4 +1,4 @@
-"""Draw all figures of the report from the files of the earlier stages."""
+"""Draw the figures of the report, apart from the reconstructions."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,26 +13,22 @@ from shelfnet.config.load import UNTRAINED, for_ablation
 from shelfnet.config.schema import Config
 from shelfnet.data.shards.reader import EvaluationViews, load_evaluation_views, load_view_labels
 from shelfnet.evaluation.floaters import floater_differences, floater_means
-from shelfnet.evaluation.results import Tables, has_truth, read_results
-from shelfnet.preview.previewer import Previewer
+from shelfnet.evaluation.results import Tables, read_results
 from shelfnet.report.captions import FIGURE_CAPTIONS
 from shelfnet.report.figures.categories import MAX_CATEGORIES, draw_chamfer_by_category
 from shelfnet.report.figures.curves import draw_chamfer_curves, draw_loss_curves, draw_mask_iou_curves, loss_names
 from shelfnet.report.figures.floaters import draw_floaters, floaters_height_in
-from shelfnet.report.figures.images import draw_contact_sheet, draw_reconstructions, reconstructions_size_in
+from shelfnet.report.figures.images import draw_contact_sheet
 from shelfnet.report.figures.memory import draw_memory_scaling
 from shelfnet.report.figures.methods import draw_chamfer_by_method
 from shelfnet.report.figures.poses import collect_view_angles, draw_azimuth_confusion, draw_view_prior
 from shelfnet.report.figures.style import COLUMN_IN, TEXT_IN, Styles, line_styles, new_figure, save_figure
 from shelfnet.report.figures.view_sphere import draw_view_sphere
 from shelfnet.report.runs import Runs, evaluated_runs, read_curves, resolution_switches, shard_paths
-from shelfnet.report.shown_views import TrueMeshes, collect_shown_views
 from shelfnet.tracking.journal import Journal
 
-SHOWN_VIEWS = 3
 SHEET_IMAGES = 30
 SHEET_VIEWS_PER_MODEL = 4
-CELL_PX = 160
 
 
 def draw_figures(
@@ -45,7 +41,7 @@ def draw_figures(
     output: Path,
     journal: Path,
 ) -> None:
-    """Write every figure as a PNG and a vector PDF.
+    """Write every figure but the reconstructions as a PNG and a vector PDF.
 
     Args:
         config: The whole tree.
@@ -68,14 +64,12 @@ def draw_figures(
     _draw_categories(rows, trivial, output, styles)
     _draw_floaters(config, rows, output, styles)
     _draw_poses(config, runs, test, output, styles)
-    truth = TrueMeshes(results, config.dataset.max_faces) if has_truth(trivial) else None
-    _draw_reconstructions(config, runs, test, truth, output)
     _draw_contact_sheet(shards, config.render.seed, output)
     _draw_view_sphere(shards, config, output)
     with _figure_file(TEXT_IN, 1.9, output / "memory_scaling.png") as fig:
         draw_memory_scaling(fig, pd.read_csv(output / "memory_scaling.csv"))
     run = Journal(journal, run="comparison")
-    for name in sorted(FIGURE_CAPTIONS):
+    for name in sorted(FIGURE_CAPTIONS.keys() - {"reconstructions"}):
         run.artifact(output / f"{name}.png", "figures")
 
 
@@ -140,16 +134,6 @@ def _draw_poses(config: Config, runs: Runs, test: EvaluationViews, output: Path,
         draw_azimuth_confusion(fig, views, styles)
     with _figure_file(TEXT_IN, 0.6 + 1.3 * panel_rows, output / "view_prior.png") as fig:
         draw_view_prior(fig, views, config.render.prior, styles)
-
-
-def _draw_reconstructions(
-    config: Config, runs: Runs, test: EvaluationViews, truth: TrueMeshes | None, output: Path
-) -> None:
-    views = collect_shown_views(runs, test, truth, SHOWN_VIEWS)
-    fov = math.radians(config.render.fov_deg)
-    size_in = reconstructions_size_in(views, list(runs))
-    with Previewer(CELL_PX, fov) as previewer, _figure_file(*size_in, output / "reconstructions.png") as fig:
-        draw_reconstructions(fig, views, list(runs), previewer.render_mesh, config.render.camera_distance)
 
 
 def _draw_contact_sheet(shards: list[Path], seed: int, output: Path) -> None:

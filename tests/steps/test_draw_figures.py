@@ -10,6 +10,7 @@ from shelfnet.report.captions import FIGURE_CAPTIONS
 from shelfnet.report.figures.images import LABELS_IN, MAX_CELL_IN, TITLES_IN
 from shelfnet.report.figures.style import DPI
 from shelfnet.steps import draw_figures as step
+from shelfnet.steps import draw_reconstructions as reconstructions_step
 
 
 @pytest.fixture(scope="module")
@@ -18,15 +19,23 @@ def drawn(tmp_path_factory):
     tables = write_report_tree(results, ("base", "untrained"), seeds=(0,))
     (results / "figures" / "of_an_earlier_version.png").write_bytes(b"")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(step, "SHOWN_VIEWS", 1)
+        patch.setattr(reconstructions_step, "SHOWN_VIEWS", 1)
+        shared = {
+            "config": tree_config("base", "untrained"),
+            "results": results,
+            "tables": tables,
+            "baselines": results / "baselines" / "chamfer.csv",
+        }
         step.draw_figures(
-            config=tree_config("base", "untrained"),
-            results=results,
-            tables=tables,
-            baselines=results / "baselines" / "chamfer.csv",
+            **shared,
             levels=results / "baselines" / "validation.csv",
             output=results / "figures",
             journal=results / "journal" / "draw_figures.jsonl",
+        )
+        reconstructions_step.draw_reconstructions(
+            **shared,
+            output=results / "figures" / "reconstructions.png",
+            journal=results / "journal" / "draw_reconstructions.jsonl",
         )
     return results
 
@@ -45,8 +54,9 @@ def test_reconstructions_fill_every_column(drawn):
     assert all(cell.getextrema()[0] < 200 for cell in cells)
 
 
-def test_the_journal_lists_the_figures(drawn):
-    events = [json.loads(line) for line in (drawn / "journal" / "draw_figures.jsonl").read_text().splitlines()]
+def test_the_journals_list_the_figures(drawn):
+    journals = [drawn / "journal" / f"draw_{name}.jsonl" for name in ("figures", "reconstructions")]
+    events = [json.loads(line) for path in journals for line in path.read_text().splitlines()]
     assert {event["run"] for event in events} == {"comparison"}
     assert {Path(event["path"]).stem for event in events} == set(FIGURE_CAPTIONS)
 

@@ -17,9 +17,10 @@ from shelfnet.evaluation.results import NO_TRUTH, read_results, write_results
 from shelfnet.report.captions import FIGURE_CAPTIONS, NEED_TRUTH
 from shelfnet.report.figures.images import LABELS_IN, MAX_CELL_IN
 from shelfnet.report.figures.style import DPI
-from shelfnet.steps import draw_figures as figures_step
+from shelfnet.steps import draw_reconstructions as reconstructions_step
 from shelfnet.steps import write_report as report_step
 from shelfnet.steps.compare import compare
+from shelfnet.steps.draw_figures import draw_figures
 
 BLANK = [
     "chamfer",
@@ -76,15 +77,14 @@ def results(tmp_path_factory):
     )
     shared = {"config": CONFIG, "results": results, "tables": tables}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures_step, "SHOWN_VIEWS", 1)
+        patch.setattr(reconstructions_step, "SHOWN_VIEWS", 1)
         patch.setattr(report_step, "SHOWN_VIEWS", 1)
-        figures_step.draw_figures(
-            **shared,
-            baselines=results / "baselines" / "chamfer.csv",
-            levels=None,
-            output=results / "figures",
-            journal=results / "journal" / "f.jsonl",
-        )
+        figures = shared | {
+            "baselines": results / "baselines" / "chamfer.csv",
+            "journal": results / "journal" / "f.jsonl",
+        }
+        draw_figures(**figures, levels=None, output=results / "figures")
+        reconstructions_step.draw_reconstructions(**figures, output=results / "figures" / "reconstructions.png")
         report_step.write_report(
             **shared,
             comparison=results / "comparison.csv",

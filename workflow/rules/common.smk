@@ -16,8 +16,8 @@ ABLATIONS = [*CONFIG.ablations, *([] if UNTRAINED in CONFIG.ablations else [UNTR
 TABLES = [f"results/{ablation}/chamfer.csv" for ablation in ABLATIONS]
 DISCOVERED = ["results/views/views.parquet", "results/views/shapes.safetensors"]
 LEVELS = ["results/baselines/validation.csv"] if CONFIG.dataset.has_truth else []
+RECONSTRUCTIONS = "results/figures/reconstructions.png"
 FIGURES = {
-    "reconstructions": "results/figures/reconstructions.png",
     "curves": "results/figures/chamfer_curves.png",
     "memory": "results/figures/memory_scaling.png",
 }
@@ -246,7 +246,7 @@ SECTIONS_OF_RULES = {
     **dict.fromkeys(["render_views", "crop_photographs"], "render"),
     "warm_start": "train",
     **dict.fromkeys(["evaluate_baselines", "evaluate_silhouettes", "evaluate_sphere"], "evaluate"),
-    **dict.fromkeys(["compare", "draw_figures", "write_report", "measure_memory"], "report"),
+    **dict.fromkeys(["compare", "draw_figures", "draw_reconstructions", "write_report", "measure_memory"], "report"),
 }
 
 

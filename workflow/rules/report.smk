@@ -104,10 +104,36 @@ rule draw_figures:
         "../scripts/draw_figures.py"
 
 
+# Beside draw_figures and not in it: the two take equally long and are the last jobs before the report.
+rule draw_reconstructions:
+    input:
+        tables=TABLES,
+        baselines="results/baselines/chamfer.csv",
+    output:
+        RECONSTRUCTIONS,
+    log:
+        "results/logs/draw_reconstructions.log",
+    benchmark:
+        "results/benchmarks/draw_reconstructions.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: CONFIG.resources.report.threads
+    resources:
+        mem_mb=CONFIG.resources.report.mem_mb,
+        runtime=CONFIG.resources.report.runtime_min,
+    params:
+        settings=settings_json(CONFIG),
+        code=code_digest("steps.draw_reconstructions"),
+    message:
+        "Drawing the reconstructions"
+    script:
+        "../scripts/draw_reconstructions.py"
+
+
 rule write_report:
     input:
         comparison=rules.compare.output.csv,
-        figures=list(FIGURES.values()),
+        figures=[*FIGURES.values(), RECONSTRUCTIONS],
         tables=TABLES,
         views=DISCOVERED if any(map(starts_from_discovery, map(ablation_by_name, ABLATIONS))) else [],
     output:

@@ -1,4 +1,4 @@
-"""Script of the rule ``draw_figures``: draw the three figures."""
+"""Script of the rule ``draw_figures``: draw all figures but the reconstructions."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def main(job) -> None:
         tables=tables(job.input.tables),
         baselines=Path(job.input.baselines),
         levels=levels[0] if levels else None,
-        output=Path(job.output.reconstructions).parent,
+        output=Path(job.output.curves).parent,
         journal=journal(job),
     )
 
