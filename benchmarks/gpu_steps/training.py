@@ -50,7 +50,6 @@ EFFICIENCY = 0.8
 """Share of the measured rate that is planned with; validation and logging take the rest."""
 
 UNMEASURED_RATE = 10.0
-SHOWN_IMAGES = 8
 VALIDATIONS = 8
 
 log = logging.getLogger(__name__)
