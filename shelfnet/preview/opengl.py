@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 os.environ.setdefault("PYOPENGL_PLATFORM", "egl")
 
@@ -15,6 +15,11 @@ def known_deprecations() -> Iterator[None]:
         warnings.simplefilter("ignore", DeprecationWarning)
         yield
 
+
+# Mesa's software renderer loads its LLVM into the process. If Triton, which torch.optim imports, loads its own LLVM
+# later, the process crashes; the other order works.
+with suppress(ImportError):
+    import triton  # noqa: F401
 
 with known_deprecations():
     import pyrender

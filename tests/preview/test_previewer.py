@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -63,3 +65,13 @@ def test_a_second_open_previewer_is_an_error(previewer):
     with pytest.raises(RuntimeError), Previewer(32, FOV):
         pass
     assert previewer.render_mesh(sphere, camera).any()
+
+
+def test_optimisers_of_torch_can_be_made_afterwards():
+    """Mesa and Triton both bring an LLVM, and Triton's must be loaded first."""
+    program = (
+        "from shelfnet.preview.previewer import Previewer\n"
+        "with Previewer(16, 0.6): pass\n"
+        "import torch; torch.optim.Adam([torch.zeros(1, requires_grad=True)])"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
