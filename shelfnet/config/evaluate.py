@@ -8,6 +8,9 @@ from shelfnet.config.section import Count, Section
 
 Resolution = Literal[16, 32, 64, 128, 256, 512]
 
+CURVE_POINTS = 2_048
+"""Points per surface for validation curves and the baseline levels in them; the test table has ``n_points``."""
+
 
 class EvaluateSettings(Section):
     """Metrics and their intervals."""

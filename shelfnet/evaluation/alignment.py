@@ -7,6 +7,7 @@ trained model. The fit accepts only a :class:`ValidationSet`, which refuses ever
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from jaxtyping import Float
 from scipy.optimize import minimize_scalar
 
 from shelfnet.evaluation.neighbours import Backend, NeighbourIndex, neighbour_index
+from shelfnet.evaluation.view_errors import wrap_deg
 from shelfnet.geometry.cameras import look_at_origin, rotation_about_y
 
 VALIDATION = "validation"
@@ -103,7 +105,7 @@ def fit_y_rotation(validation: ValidationSet, steps: int, backend: Backend = "sc
     grid = -180.0 + 360.0 / steps * np.arange(steps)
     scores = mean_chamfer(grid)
     best, spacing = float(grid[scores.argmin()]), 360.0 / steps
-    refined = minimize_scalar(
+    refined: Any = minimize_scalar(
         lambda angle: float(mean_chamfer(np.array([angle]))[0]),
         bounds=(best - spacing, best + spacing),
         method="bounded",
@@ -127,11 +129,6 @@ def _rotated_chamfer(
 
 def _rotations(angles_deg: Float[np.ndarray, "a"]) -> Float[np.ndarray, "a 3 3"]:
     return rotation_about_y(torch.as_tensor(np.deg2rad(angles_deg), dtype=torch.float64)).numpy()
-
-
-def wrap_deg(angle_deg: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
-    """Angles in degrees wrapped into [-180, 180)."""
-    return np.remainder(angle_deg + 180.0, 360.0) - 180.0
 
 
 def rotation_between_views(

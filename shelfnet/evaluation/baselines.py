@@ -6,21 +6,11 @@ import numpy as np
 import trimesh
 from jaxtyping import Float
 
-from shelfnet.config.load import UNTRAINED
 from shelfnet.evaluation.neighbours import Backend, neighbour_index
 from shelfnet.geometry.meshes import Mesh
 
-SPHERE = "sphere"
-RANDOM_TRAIN = "random_train"
-MEAN_SHAPE = "mean_shape"
-BASELINES = (SPHERE, RANDOM_TRAIN, MEAN_SHAPE)
 SPHERE_RADIUS = 0.4
 _SPHERE_SUBDIVISIONS = 4
-
-
-def is_trained(ablation: str) -> bool:
-    """Whether a name is that of a trained model: no trivial baseline, and not the network before training."""
-    return ablation not in (*BASELINES, UNTRAINED)
 
 
 def sphere_mesh() -> Mesh:

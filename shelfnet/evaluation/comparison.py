@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from shelfnet.evaluation.baselines import BASELINES, MEAN_SHAPE, SPHERE
+from shelfnet.evaluation.methods import BASELINES, MEAN_SHAPE, SPHERE
 from shelfnet.evaluation.results import Tables
 from shelfnet.evaluation.statistics import Interval, Scores, bootstrap_difference, bootstrap_mean, scores
 

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from shelfnet.evaluation.baselines import BASELINES, is_trained
 from shelfnet.evaluation.comparison import IN_THE_PAPER, NOT_IN_THE_PAPER
+from shelfnet.evaluation.methods import BASELINES, is_trained
 
 UNKNOWN = "\N{EN DASH}"
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from shelfnet.config.load import UNTRAINED
-from shelfnet.evaluation.baselines import MEAN_SHAPE, SPHERE
 from shelfnet.evaluation.claims_text import CLAIMS_NOTE
 from shelfnet.evaluation.comparison import BASE
 from shelfnet.evaluation.comparison_columns import markdown_table
+from shelfnet.evaluation.methods import MEAN_SHAPE, SPHERE
 from shelfnet.evaluation.statistics import Interval
 from shelfnet.evaluation.verdict import (
     Difference,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from shelfnet.evaluation.metrics import azimuth_error_deg
+from shelfnet.evaluation.view_errors import azimuth_error_deg
 
 STEP_DEG = 1.0
 """Spacing of the rotations among which the best one is chosen."""

@@ -12,13 +12,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from shelfnet.config.evaluate import EvaluateSettings
-from shelfnet.evaluation.alignment import SearchablePoints, iterative_closest_point, wrap_deg
+from shelfnet.evaluation.alignment import SearchablePoints, iterative_closest_point
 from shelfnet.evaluation.neighbours import Neighbours
 from shelfnet.evaluation.unicorn import chamfer_unicorn
 
 NORMALISATION = "bounding box centred, true longest side 1"
-CURVE_POINTS = 2_048
-"""Points per surface for validation curves and their baseline levels; the test table uses the configured number."""
 CUBE_DIAGONAL = math.sqrt(3.0)
 """Diagonal of the unit cube around an object, the largest distance between two of its points."""
 _L2_SCALE = 2.0
@@ -65,8 +63,6 @@ WORST = SurfaceMetrics(
     normal_consistency=0.0,
 )
 """Score of an empty prediction: every distance is the diagonal of the unit cube, every fraction is zero."""
-WORST_AZIMUTH_ERROR_DEG = 180.0
-WORST_ELEVATION_ERROR_DEG = 180.0
 WORST_COMPONENTS = 0
 WORST_FLOATER_FRACTION = 1.0
 
@@ -158,24 +154,3 @@ def normal_consistency(
     forward = np.einsum("ni,ni->n", predicted.normals, true.normals[to_true.indices])
     backward = np.einsum("ni,ni->n", true.normals, predicted.normals[to_predicted.indices])
     return 0.5 * float(np.abs(forward).mean() + np.abs(backward).mean())
-
-
-def azimuth_error_deg(
-    predicted_deg: Float[np.ndarray, "*n"], true_deg: Float[np.ndarray, "*n"], alignment_deg: float
-) -> Float[np.ndarray, "*n"]:
-    """Absolute wrapped difference of azimuths in [0, 180].
-
-    Args:
-        predicted_deg: Azimuth in the learned canonical frame.
-        true_deg: Azimuth in the object frame.
-        alignment_deg: Rotation about +Y from the learned frame to the object frame. It also rotates the camera, so it
-            is added to the predicted azimuth.
-    """
-    return np.abs(wrap_deg(predicted_deg + alignment_deg - true_deg))
-
-
-def elevation_error_deg(
-    predicted_deg: Float[np.ndarray, "*n"], true_deg: Float[np.ndarray, "*n"]
-) -> Float[np.ndarray, "*n"]:
-    """Absolute difference of elevations in [0, 180], which is independent of the alignment."""
-    return np.abs(predicted_deg - true_deg)

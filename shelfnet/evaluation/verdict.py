@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from shelfnet.evaluation.baselines import MEAN_SHAPE, is_trained
 from shelfnet.evaluation.comparison import BASE
+from shelfnet.evaluation.methods import MEAN_SHAPE, is_trained
 from shelfnet.evaluation.statistics import Interval
 
 Row = Mapping[Any, Any]

@@ -1,6 +1,6 @@
 """Captions of the figures."""
 
-from shelfnet.evaluation.metrics import CURVE_POINTS
+from shelfnet.config.evaluate import CURVE_POINTS
 
 FIGURE_CAPTIONS = {
     "reconstructions": (

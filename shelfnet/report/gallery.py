@@ -11,9 +11,9 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from shelfnet.data.glb import read_glb
-from shelfnet.evaluation.baselines import is_trained
 from shelfnet.evaluation.comparison import STAGES
 from shelfnet.evaluation.comparison_columns import sorted_by_quality
+from shelfnet.evaluation.methods import is_trained
 from shelfnet.evaluation.results import Tables
 from shelfnet.geometry.cameras import camera_from_degrees
 from shelfnet.preview.models import Submesh

@@ -22,16 +22,16 @@ from shelfnet.evaluation.alignment import (
     fit_y_rotation,
     rotation_between_views,
 )
-from shelfnet.evaluation.metrics import (
-    NORMALISATION,
+from shelfnet.evaluation.metrics import NORMALISATION
+from shelfnet.evaluation.predictions import PredictionsError, load_test_views, read_predictions
+from shelfnet.evaluation.results import write_results
+from shelfnet.evaluation.scoring import EMPTY_SCORE, has_surface, score_in_parallel, score_mesh, true_surface
+from shelfnet.evaluation.view_errors import (
     WORST_AZIMUTH_ERROR_DEG,
     WORST_ELEVATION_ERROR_DEG,
     azimuth_error_deg,
     elevation_error_deg,
 )
-from shelfnet.evaluation.predictions import PredictionsError, load_test_views, read_predictions
-from shelfnet.evaluation.results import write_results
-from shelfnet.evaluation.scoring import EMPTY_SCORE, has_surface, score_in_parallel, score_mesh, true_surface
 from shelfnet.geometry.meshes import sample_surface
 from shelfnet.reconstruction.coloured_mesh import load_glb
 from shelfnet.tracking.journal import Journal

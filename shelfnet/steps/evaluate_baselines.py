@@ -8,22 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from shelfnet.config.evaluate import EvaluateSettings
+from shelfnet.config.evaluate import CURVE_POINTS, EvaluateSettings
 from shelfnet.data.seeding import named_generator
 from shelfnet.data.shards.reader import load_view_labels
 from shelfnet.data.surfaces import SurfaceDataset, load_surfaces
 from shelfnet.evaluation.alignment import VALIDATION, YRotation
-from shelfnet.evaluation.baselines import (
-    BASELINES,
-    MEAN_SHAPE,
-    RANDOM_TRAIN,
-    SPHERE,
-    draw_training_models,
-    medoid,
-    sphere_mesh,
-    spread_candidates,
-)
-from shelfnet.evaluation.metrics import CURVE_POINTS, NORMALISATION, SampledSurface, chamfer
+from shelfnet.evaluation.baselines import draw_training_models, medoid, sphere_mesh, spread_candidates
+from shelfnet.evaluation.methods import BASELINES, MEAN_SHAPE, RANDOM_TRAIN, SPHERE
+from shelfnet.evaluation.metrics import NORMALISATION, SampledSurface, chamfer
 from shelfnet.evaluation.neighbours import neighbour_index
 from shelfnet.evaluation.results import write_results, write_table
 from shelfnet.evaluation.scoring import score_in_parallel, score_mesh, score_surfaces, true_surface

@@ -17,8 +17,9 @@ from jaxtyping import Float
 from shelfnet.config.render import RenderSettings
 from shelfnet.data.catalogue.splits import TEST
 from shelfnet.data.shards.reader import EvaluationViews, load_evaluation_views
-from shelfnet.evaluation.baselines import SPHERE, sphere_mesh
+from shelfnet.evaluation.baselines import sphere_mesh
 from shelfnet.evaluation.components import connectivity
+from shelfnet.evaluation.methods import SPHERE
 from shelfnet.evaluation.metrics import WORST_COMPONENTS, WORST_FLOATER_FRACTION
 from shelfnet.evaluation.predictions import load_test_views, read_predictions
 from shelfnet.evaluation.results import COLUMNS, NO_TRUTH, write_results

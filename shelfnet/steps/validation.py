@@ -9,12 +9,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from shelfnet.config.evaluate import CURVE_POINTS
 from shelfnet.config.stage_inputs import TrainInputs
 from shelfnet.data.shards.reader import load_evaluation_views
 from shelfnet.data.surfaces import load_surfaces
 from shelfnet.evaluation.alignment import VALIDATION, AlignmentPair, ValidationSet, YRotation, fit_y_rotation
-from shelfnet.evaluation.metrics import CURVE_POINTS, WORST, WORST_AZIMUTH_ERROR_DEG, azimuth_error_deg, chamfer
+from shelfnet.evaluation.metrics import WORST, chamfer
 from shelfnet.evaluation.neighbours import neighbour_index
+from shelfnet.evaluation.view_errors import WORST_AZIMUTH_ERROR_DEG, azimuth_error_deg
 from shelfnet.geometry.meshes import Mesh, sample_surface
 from shelfnet.inference import predict_view
 from shelfnet.losses.reconstruction import soft_iou

@@ -17,9 +17,8 @@ from shelfnet.evaluation.alignment import (
     fit_y_rotation,
     iterative_closest_point,
     rotation_between_views,
-    wrap_deg,
 )
-from shelfnet.evaluation.metrics import azimuth_error_deg
+from shelfnet.evaluation.view_errors import azimuth_error_deg, wrap_deg
 from shelfnet.geometry.cameras import look_at_origin
 from shelfnet.geometry.meshes import sample_surface
 

@@ -209,10 +209,3 @@ def test_worst_values_are_those_of_opposite_corners():
 def test_fscore_without_precision_and_recall_is_zero():
     assert metrics.fscore(0.0, 0.0) == 0.0
     assert metrics.fscore(0.5, 1.0) == pytest.approx(2 / 3)
-
-
-def test_view_errors_wrap_and_follow_the_alignment():
-    predicted, true = np.array([170.0, -10.0]), np.array([-170.0, 20.0])
-    np.testing.assert_allclose(metrics.azimuth_error_deg(predicted, true, 0.0), [20.0, 30.0])
-    np.testing.assert_allclose(metrics.azimuth_error_deg(predicted, true, 20.0), [0.0, 10.0])
-    np.testing.assert_allclose(metrics.elevation_error_deg(np.array([5.0, -5.0]), np.array([20.0, 20.0])), [15.0, 25.0])

@@ -11,7 +11,7 @@ from tests.workflow.conftest import Snakemake
 from tests.workflow.test_dag import jobs
 
 OVERLAYS = ("--configfile", "workflow/presets/photos.yaml", "workflow/presets/tiny.yaml")
-ABLATIONS = {"base", "clip", "untrained"}
+ABLATIONS = {"clip", "untrained"}
 
 
 def test_photographs_replace_rendering(project: Path, snakemake: Snakemake):
@@ -30,7 +30,7 @@ def test_whole_workflow_on_photographs(project: Path, snakemake: Snakemake):
     (project / "photographs" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     # Overlays can only add ablations, so the default's are reduced here.
     config = yaml.safe_load((project / "config.yaml").read_text())
-    config["ablations"] = {"base": {}, "clip": {"losses": {"clip": 1.0}}}
+    config["ablations"] = {"clip": {"losses": {"clip": 1.0}}}
     (project / "config.yaml").write_text(yaml.safe_dump(config))
     run = snakemake("--cores", "4", "all", *OVERLAYS)
     assert run.returncode == 0, run.stdout[-6000:]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from shelfnet.evaluation.baselines import MEAN_SHAPE
+from shelfnet.evaluation.methods import MEAN_SHAPE
 from shelfnet.evaluation.results import Tables
 from shelfnet.report.figures.methods import compared_rows
 from shelfnet.report.figures.style import BASELINE_GREY, Styles, log_scale

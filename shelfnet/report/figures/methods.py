@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from shelfnet.config.load import UNTRAINED
-from shelfnet.evaluation.baselines import MEAN_SHAPE
+from shelfnet.evaluation.methods import MEAN_SHAPE
 from shelfnet.evaluation.results import Tables, last_stage
 from shelfnet.evaluation.statistics import bootstrap_mean, scores
 from shelfnet.report.figures.style import BASELINE_GREY, Styles, show_message

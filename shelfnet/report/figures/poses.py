@@ -14,8 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from shelfnet.config.render import ViewPrior
 from shelfnet.data.shards.reader import EvaluationViews
-from shelfnet.evaluation.alignment import wrap_deg
-from shelfnet.evaluation.metrics import azimuth_error_deg
+from shelfnet.evaluation.view_errors import azimuth_error_deg, wrap_deg
 from shelfnet.report.figures.style import BASELINE_GREY, Styles, panel_grid, show_message
 from shelfnet.report.runs import Runs, aligned_predictions
 
