@@ -9,7 +9,7 @@
 SHELL := bash
 BIN := .venv/bin
 
-# Containers often set this variable. Every job would compile the packages that it imports again, for 3 seconds.
+# Containers often set this variable. With it, every job compiles its packages anew, which takes 3 seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: all predict test lint check-style check-workflow check-imports check-types docs setup clean clean-results

@@ -6,6 +6,7 @@ cd -P "$(dirname "$0")/.."
 
 readonly VENV=.venv
 readonly UV_VENV=.venv-uv
+readonly UV_CACHE=$VENV/.uv-cache
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -126,12 +127,11 @@ pip_install() { "$VENV/bin/python" -m pip install --disable-pip-version-check --
 # uv unpacks on all cores: one minute where pip takes three. Its cache is in .venv, where files are linked, not copied.
 # Its settings are its own: of pip's, only the index is passed on.
 install_with_uv() {
-    local cache="$VENV/.uv-cache" index
+    local index
     index="${UV_DEFAULT_INDEX:-${PIP_INDEX_URL:-$("$VENV/bin/python" -m pip config get global.index-url 2> /dev/null || true)}}"
     pip_install --require-hashes --requirement <(pin_of uv) || return 1
-    "$VENV/bin/uv" pip install --quiet --python "$VENV/bin/python" --cache-dir "$cache" ${index:+--default-index "$index"} \
-        --require-hashes --requirements requirements.lock || return 1
-    rm -rf "$cache"
+    "$VENV/bin/uv" pip install --quiet --python "$VENV/bin/python" --cache-dir "$UV_CACHE" ${index:+--default-index "$index"} \
+        --require-hashes --requirements requirements.lock
 }
 
 # The stamp is written last, so that an interrupted installation is resumed. Python compiles what it imports.
@@ -145,6 +145,7 @@ install_packages() {
         say "uv could not install them; installing with pip, which takes longer"
         pip_install --require-hashes --requirement requirements.lock
     fi
+    rm -rf "$UV_CACHE"
     # compat puts the project on sys.path: Snakemake does not find its logger through setuptools' import hook.
     pip_install --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
     printf '%s\n' "$wanted" > "$VENV/.installed"

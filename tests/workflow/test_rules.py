@@ -56,15 +56,8 @@ def test_profile_names_a_rule_for_all_work_on_many_files():
     slurm = yaml.safe_load((ROOT / "workflow" / "profiles" / "slurm" / "config.yaml").read_text())
     sized = {re.split("[:=]", entry)[0] for entry in slurm["set-resources"]}
     assert sized >= RULES.keys() - {
-        *(
-            "collect_rows",
-            "compare",
-            "draw_figures",
-            "draw_reconstructions",
-            "write_report",
-            "measure_memory",
-            "evaluate_sphere",
-        )
+        *("collect_rows", "compare", "draw_figures", "draw_reconstructions"),
+        *("write_report", "measure_memory", "evaluate_sphere"),
     }
     arrays = set(slurm["slurm-array-jobs"].split(","))
     assert arrays == {rule for rule in RULES if re.search(r"\{(shard|part)\}", RULES[rule])}

@@ -27,8 +27,10 @@ MLFLOW_RUNS = {
     "train_clip": "clip",
     "discover_views": "discovery",
     **dict.fromkeys(("evaluate_baselines", "evaluate_sphere"), "baselines"),
-    **dict.fromkeys(("collect_rows", "measure_memory", "compare"), "comparison"),
-    **dict.fromkeys(("draw_figures", "draw_reconstructions", "write_report"), "comparison"),
+    **dict.fromkeys(
+        ("collect_rows", "measure_memory", "compare", "draw_figures", "draw_reconstructions", "write_report"),
+        "comparison",
+    ),
 }
 """MLflow run of each rule that belongs neither to a seed of an ablation nor to the run ``data``."""
 
