@@ -10,7 +10,7 @@ from shelfnet.evaluation.results import has_truth, read_results
 from shelfnet.preview.previewer import Previewer
 from shelfnet.report.figures.images import draw_reconstructions as draw
 from shelfnet.report.figures.images import reconstructions_size_in
-from shelfnet.report.figures.style import new_figure, save_figure
+from shelfnet.report.figures.style import figure_file
 from shelfnet.report.runs import evaluated_runs, shard_paths
 from shelfnet.report.shown_views import TrueMeshes, collect_shown_views
 from shelfnet.tracking.journal import Journal
@@ -37,7 +37,6 @@ def draw_reconstructions(
     truth = TrueMeshes(results, config.dataset.max_faces) if has_truth(read_results(baselines)) else None
     views = collect_shown_views(runs, test, truth, SHOWN_VIEWS)
     size_in = reconstructions_size_in(views, list(runs))
-    with Previewer(CELL_PX, math.radians(config.render.fov_deg)) as previewer, new_figure(*size_in) as fig:
+    with Previewer(CELL_PX, math.radians(config.render.fov_deg)) as previewer, figure_file(*size_in, output) as fig:
         draw(fig, views, list(runs), previewer.render_mesh, config.render.camera_distance)
-        save_figure(fig, output)
     Journal(journal, run="comparison").artifact(output, "figures")

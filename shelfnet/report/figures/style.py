@@ -87,6 +87,14 @@ def save_figure(fig: Figure, path: Path) -> None:
             fig.savefig(temporary, dpi=DPI, format=target.suffix[1:], metadata=metadata)
 
 
+@contextmanager
+def figure_file(width_in: float, height_in: float, path: Path) -> Iterator[Figure]:
+    """An empty figure, saved at the end of the ``with`` block."""
+    with new_figure(width_in, height_in) as fig:
+        yield fig
+        save_figure(fig, path)
+
+
 def panel_grid(fig: Figure, count: int, columns: int, **kwargs: bool | str) -> list[Axes]:
     """``count`` axes in rows of up to ``columns``; the rest of the grid stays empty."""
     columns = max(1, min(columns, count))
